@@ -1,1 +1,8 @@
-//! t
+//! chartgate answers one question before a chart's release: if users install it, upgrade to it and roll back from it,
+//! does it hold?
+//!
+//! The modules stand in the order in which data flows through them.
+
+pub mod plan;
+pub mod record;
+pub mod judge;

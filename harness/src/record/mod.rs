@@ -1,0 +1,7 @@
+//! The recording: everything that was seen while the steps ran, on one timeline, written as it happened.
+//!
+//! A recorder never decides; the judge reads a [`Recording`] after the fact and without a cluster.
+
+pub mod recording;
+
+pub use recording::{Answer, Change, Entry, HelmCall, HookRun, Moment, Probe, Recording, Release, StepOutcome};

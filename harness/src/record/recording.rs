@@ -1,0 +1,298 @@
+//! The timeline's entries, and a recording in memory.
+//!
+//! On disk a recording is a folder: `plan.json`, `timeline.jsonl` (one [`Entry`] a line) and `objects.jsonl` (each
+//! distinct object once, by the hash of its content).
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::plan::Plan;
+
+/// Version of the recording's format; a change that old readers would misread raises it.
+pub const FORMAT: u32 = 1;
+
+/// One moment on the timeline.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position on the timeline; the order in which the recorder learned of things.
+    pub seq: u64,
+    /// Milliseconds since the recording began.
+    pub at: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub moment: Moment,
+}
+
+/// What happened at a moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Moment {
+    /// The first entry of a recording.
+    Started {
+        /// Version of the recording's format.
+        format: u32,
+        /// Wall-clock time of `at` = 0, in milliseconds since 1970.
+        unix_ms: u64,
+        /// The namespace that the release is installed in.
+        namespace: String,
+        /// One etcd serves all kinds, so resource versions of different kinds may be compared.
+        single_etcd: bool,
+        /// Versions of what took part: `kubernetes`, `helm`, `kind`, `chartgate`, …
+        versions: BTreeMap<String, String>,
+    },
+    /// Every watch has listed what exists; what comes later is seen live.
+    Watching,
+    /// A step begins. What is seen between this and `StepEnded` happened during the step.
+    StepStarted {
+        /// Index in the plan's steps.
+        step: usize,
+    },
+    /// `helm template` with the step's values, before the step.
+    Rendered {
+        /// Index in the plan's steps.
+        step: usize,
+        /// What helm said when it refused; `None`: it rendered.
+        error: Option<String>,
+        /// Hashes of the rendered objects, hooks included.
+        objects: Vec<String>,
+    },
+    /// A helm call ended (or was given up on).
+    Helm(HelmCall),
+    /// The release as helm describes it after a step.
+    Release(Release),
+    /// An object of the release's namespace appeared, changed or went away.
+    Object {
+        /// Which of these it was.
+        change: Change,
+        /// Hash of the object's content; a `Deleted` one carries the last state.
+        hash: String,
+    },
+    /// Something was not seen: a watch was re-listed, a log could not be read. What depends on it cannot be proven.
+    Gap {
+        /// What was not seen: a kind (`Pod`), `log POD/CONTAINER`, or `ddl NAME`.
+        of: String,
+        /// Why.
+        why: String,
+    },
+    /// A line of a container's log.
+    Log {
+        /// Name of the pod.
+        pod: String,
+        /// Name of the container.
+        container: String,
+        /// The line.
+        line: String,
+    },
+    /// An answer to the prober.
+    Probe(Probe),
+    /// The schema of a backing database changed, as its own log says.
+    Ddl {
+        /// Name in the plan's `backing`.
+        database: String,
+        /// When, by the database's clock, in milliseconds since 1970.
+        unix_ms: u64,
+        /// Command tag, for example `CREATE TABLE`.
+        tag: String,
+        /// Identity of the object, for example `public.jobs`.
+        object: String,
+        /// Role that was connected.
+        user: String,
+    },
+    /// The witness of a backing database's schema is in place: from here on, silence means that nothing changed.
+    DdlWitness {
+        /// Name in the plan's `backing`.
+        database: String,
+    },
+    /// A step ended, its samples included.
+    StepEnded {
+        /// Index in the plan's steps.
+        step: usize,
+        /// How.
+        outcome: StepOutcome,
+    },
+    /// The last entry of a recording that is whole.
+    Ended,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepOutcome {
+    /// Helm succeeded and every workload was ready by the harness's own rule.
+    Succeeded,
+    /// Helm failed.
+    HelmFailed {
+        /// Helm's own words.
+        why: String,
+    },
+    /// Helm succeeded, but a workload was not ready in time.
+    NotReady {
+        /// What was not ready, and what was seen of it.
+        why: String,
+    },
+}
+
+/// A call of helm that changed the release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HelmCall {
+    /// Index in the plan's steps.
+    pub step: usize,
+    /// Arguments, without the program.
+    pub args: Vec<String>,
+    /// Exit status; `None`: ended by a signal or by the deadline.
+    pub status: Option<i32>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// End of its standard error.
+    pub stderr: String,
+}
+
+/// The release after a step: `helm status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Release {
+    /// Index in the plan's steps.
+    pub step: usize,
+    /// Revision number, from 1.
+    pub revision: u32,
+    /// Helm's word: `deployed`, `failed`, `pending-upgrade`, …
+    pub status: String,
+    /// Hashes of the manifest's objects, hooks not included.
+    pub objects: Vec<String>,
+    /// The chart's hooks.
+    pub hooks: Vec<HookRun>,
+}
+
+/// A hook of the release, as helm lists it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HookRun {
+    /// Hash of the hook's object.
+    pub object: String,
+    /// `helm.sh/hook` events.
+    pub events: Vec<String>,
+    /// `helm.sh/hook-weight`.
+    pub weight: i64,
+}
+
+/// What happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It existed already when the watch began (or was re-listed).
+    Listed,
+    /// It was added or modified.
+    Applied,
+    /// It is gone.
+    Deleted,
+}
+
+/// One question of the prober to a pod or a Service, and the answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Probe {
+    /// Index in the plan's steps: the probe was sent after the step's rollout had settled.
+    pub step: usize,
+    /// The role whose pod or Service was asked.
+    pub role: String,
+    /// Name of the pod asked at its own address; `None`: the Service was asked.
+    pub pod: Option<String>,
+    /// Address and port, for example `10.244.0.7:4000`.
+    pub address: String,
+    /// Path, for an HTTP question; `None`: only a connection was tried.
+    pub path: Option<String>,
+    /// The pod was Ready before the question and after the answer, without a restart between.
+    pub ready_throughout: bool,
+    /// What came back.
+    pub answer: Answer,
+    /// What a serving role's pod answered to the same prober at the same time (positive control).
+    pub control: Option<Answer>,
+}
+
+/// What a probe met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The connection was accepted; nothing was asked.
+    Connected,
+    /// The connection was refused.
+    Refused,
+    /// Nothing came within the prober's limit.
+    TimedOut,
+    /// It failed in another way.
+    Failed(String),
+    /// An HTTP answer.
+    Http {
+        /// Status code.
+        status: u16,
+        /// Lower-case header names to values.
+        headers: BTreeMap<String, String>,
+        /// The body's first 4096 bytes.
+        body: String,
+    },
+}
+
+/// A plan and what was seen while it ran.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// What was to be done, and what the chart promises.
+    pub plan: Plan,
+    /// The timeline.
+    pub entries: Vec<Entry>,
+    /// Objects by the hash of their content.
+    pub objects: HashMap<String, Arc<Value>>,
+}
+
+/// The name under which an object's content is stored.
+pub fn hash_of(object: &Value) -> String {
+    let digest = Sha256::digest(object.to_string());
+    digest.iter().take(12).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// A line of `objects.jsonl`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredObject {
+    pub hash: String,
+    pub object: Arc<Value>,
+}
+
+impl Recording {
+    /// Reads a recording from its folder. A torn last line (the recorder was killed) is left out.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).with_context(|| format!("read `{}`", path.display()))
+        };
+        let plan = serde_json::from_str(&read("plan.json")?).context("parse `plan.json`")?;
+        let entries: Vec<Entry> = parse_lines("timeline.jsonl", &read("timeline.jsonl")?)?;
+        let stored: Vec<StoredObject> = parse_lines("objects.jsonl", &read("objects.jsonl")?)?;
+        if let Some(Entry { moment: Moment::Started { format, .. }, .. }) = entries.first()
+            && *format != FORMAT
+        {
+            bail!("`{}` has recording format {format}, and this chartgate reads format {FORMAT}", folder.display());
+        }
+        let objects = stored.into_iter().map(|line| (line.hash, line.object)).collect();
+        Ok(Self { plan, entries, objects })
+    }
+
+    /// The object that was stored under a hash; JSON `null` if the recording was cut before it was written.
+    pub fn object(&self, hash: &str) -> &Value {
+        self.objects.get(hash).map_or(&Value::Null, AsRef::as_ref)
+    }
+}
+
+fn parse_lines<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<Vec<T>> {
+    let mut parsed = Vec::new();
+    let mut lines = text.lines().enumerate().peekable();
+    while let Some((index, line)) = lines.next() {
+        match serde_json::from_str(line) {
+            Ok(value) => parsed.push(value),
+            Err(_) if lines.peek().is_none() && !text.ends_with('\n') => {}
+            Err(error) => return Err(error).with_context(|| format!("parse line {} of `{name}`", index + 1)),
+        }
+    }
+    Ok(parsed)
+}
