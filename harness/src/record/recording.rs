@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+pub use chartgate_prober::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -210,29 +211,6 @@ pub struct Probe {
     pub answer: Answer,
     /// What a serving role's pod answered to the same prober at the same time (positive control).
     pub control: Option<Answer>,
-}
-
-/// What a probe met.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// The connection was accepted; nothing was asked.
-    Connected,
-    /// The connection was refused.
-    Refused,
-    /// Nothing came within the prober's limit.
-    TimedOut,
-    /// It failed in another way.
-    Failed(String),
-    /// An HTTP answer.
-    Http {
-        /// Status code.
-        status: u16,
-        /// Lower-case header names to values.
-        headers: BTreeMap<String, String>,
-        /// The body's first 4096 bytes.
-        body: String,
-    },
 }
 
 /// A plan and what was seen while it ran.
