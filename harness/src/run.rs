@@ -1,0 +1,234 @@
+//! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
+
+mod sample;
+mod stage;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::cluster::{Lease, LeaseRequest};
+use crate::helm::Helm;
+use crate::home::Home;
+use crate::judge::ready;
+use crate::plan::{Action, Expect, Plan, Step};
+use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
+use crate::redact::Redactor;
+use crate::report::Progress;
+use crate::scenario::{fill, merge};
+use crate::{random, yaml};
+use stage::Stage;
+
+/// Helm has already waited; what it did not wait for may take this much longer.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a run is given besides its plan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Kubernetes minor version, for example `1.34`.
+    pub kubernetes: String,
+    /// Helm major version, `3` or `4`.
+    pub helm: String,
+    /// Leave the cluster and the namespace as they are at the end.
+    pub keep: bool,
+}
+
+/// Runs a plan and records it in `folder`.
+///
+/// # Errors
+/// If the environment or the harness failed. A chart at fault is no error: the recording shows it.
+pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress) -> Result<()> {
+    let home = Home::find()?;
+    let redactor = Redactor::default();
+    let timeline = Timeline::create(folder, plan, redactor.clone())?;
+    let ns = namespace_name(plan);
+    let helm = home.helm(&options.helm)?;
+
+    // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
+    let renderer = Helm::new(helm.clone(), None, &ns, redactor.clone());
+    let dry = render_all(plan, &renderer, &stage::placeholders(plan, &ns)).await?;
+    let images = dry.iter().flatten().flat_map(|rendered| rendered.iter().flatten()).flat_map(images_of).collect();
+    if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+        timeline.append(started(&ns, &timeline, false, [("helm", options.helm.clone())]));
+        record_renders(&timeline, dry);
+        timeline.append(Moment::Ended);
+        return timeline.check();
+    }
+
+    progress.say("waiting for a cluster");
+    let request = LeaseRequest {
+        kubernetes: options.kubernetes.clone(),
+        images,
+        postgres: !plan.backing.is_empty(),
+        keep: options.keep,
+        label: plan.name.clone(),
+    };
+    let lease = Lease::acquire(&home, request, |line| progress.say(line)).await?;
+    let stage = Stage::set(plan, &lease, &home, &ns, &timeline, progress).await?;
+    let helm = Helm::new(helm, Some(lease.kubeconfig().to_owned()), &ns, redactor);
+    record_renders(&timeline, render_all(plan, &helm, stage.templates()).await?);
+    for (index, step) in plan.steps.iter().enumerate() {
+        progress.say(&describe(step));
+        timeline.append(Moment::StepStarted { step: index });
+        let outcome = carry_out(plan, index, step, &helm, &stage, &timeline).await?;
+        let as_expected = is_expected(step, &outcome);
+        timeline.append(Moment::StepEnded { step: index, outcome });
+        timeline.check()?;
+        if !as_expected {
+            break;
+        }
+    }
+    stage.strike().await?;
+    timeline.append(Moment::Ended);
+    timeline.check()?;
+    lease.release().await
+}
+
+/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.
+type Render = Option<Result<Vec<Value>, String>>;
+
+async fn render_all(plan: &Plan, helm: &Helm, templates: &stage::Templates) -> Result<Vec<Render>> {
+    let renders = plan.steps.iter().map(async |step| match step.action {
+        Action::Install | Action::Upgrade => {
+            helm.template(plan, step, &step_values(plan, step, templates)?).await.map(Some)
+        }
+        Action::Rollback { .. } | Action::Uninstall => Ok(None),
+    });
+    futures::future::try_join_all(renders).await
+}
+
+fn record_renders(timeline: &Timeline, renders: Vec<Render>) {
+    for (step, render) in renders.into_iter().enumerate() {
+        let (error, objects) = match render {
+            None => continue,
+            Some(Ok(objects)) => (None, objects.iter().map(|object| timeline.store(object)).collect()),
+            Some(Err(error)) => (Some(error), Vec::new()),
+        };
+        timeline.append(Moment::Rendered { step, error, objects });
+    }
+}
+
+/// The plan's values and the step's, templates filled in.
+fn step_values(plan: &Plan, step: &Step, templates: &stage::Templates) -> Result<Value> {
+    let mut values = plan.values.clone();
+    merge(&mut values, step.values.clone());
+    fill(&values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)).into())
+}
+
+/// Every container image that an object's pod template names.
+fn images_of(object: &Value) -> Vec<String> {
+    let mut images = Vec::new();
+    collect_images(object, &mut images);
+    images
+}
+
+fn collect_images(value: &Value, images: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, item) in map {
+                let containers = ["containers", "initContainers"].contains(&key.as_str());
+                if let (true, Some(items)) = (containers, item.as_array()) {
+                    images.extend(items.iter().filter_map(|container| container["image"].as_str().map(str::to_owned)));
+                }
+                collect_images(item, images);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_images(item, images)),
+        _ => {}
+    }
+}
+
+async fn carry_out(
+    plan: &Plan,
+    index: usize,
+    step: &Step,
+    helm: &Helm,
+    stage: &Stage,
+    timeline: &Timeline,
+) -> Result<StepOutcome> {
+    let values = step_values(plan, step, stage.templates())?;
+    let args = Helm::args(plan, step);
+    let output = helm.act(step, args.clone(), &values).await?;
+    timeline.append(Moment::Helm(HelmCall {
+        step: index,
+        args,
+        status: output.status,
+        took_ms: u64::try_from(output.took.as_millis()).unwrap_or(u64::MAX),
+        stderr: tail(&output.stderr),
+    }));
+    let status = helm.status(&plan.release).await?;
+    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    if let Some(status) = status {
+        let hooks = status.hooks.iter().map(|hook| {
+            let object = yaml::objects(&hook.manifest)?.pop().unwrap_or_default();
+            Ok(HookRun { object: timeline.store(&object), events: hook.events.clone(), weight: hook.weight })
+        });
+        timeline.append(Moment::Release(Release {
+            step: index,
+            revision: status.version,
+            status: status.info.status,
+            objects: objects.iter().map(|object| timeline.store(object)).collect(),
+            hooks: hooks.collect::<Result<_>>()?,
+        }));
+    }
+    if output.status != Some(0) {
+        return Ok(StepOutcome::HelmFailed { why: last_line(&output.stderr) });
+    }
+    if step.action == Action::Uninstall {
+        return Ok(StepOutcome::Succeeded);
+    }
+    if let Err(why) = stage.settle(&objects, SETTLE_LIMIT).await {
+        return Ok(StepOutcome::NotReady { why });
+    }
+    sample::take(plan, index, stage, timeline).await.context("sample the release")?;
+    Ok(StepOutcome::Succeeded)
+}
+
+fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
+    match (&step.expect, outcome) {
+        (Expect::Succeeds, StepOutcome::Succeeded) => true,
+        (Expect::Fails(text), StepOutcome::HelmFailed { why }) => why.contains(text.as_str()),
+        _ => false,
+    }
+}
+
+fn started<const N: usize>(ns: &str, timeline: &Timeline, single_etcd: bool, versions: [(&str, String); N]) -> Moment {
+    let mut versions: std::collections::BTreeMap<_, _> =
+        versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+    versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    Moment::Started {
+        format: crate::record::recording::FORMAT,
+        unix_ms: timeline.unix_ms(),
+        namespace: ns.to_owned(),
+        single_etcd,
+        versions,
+    }
+}
+
+/// A name of our own for each run: two runs of a scenario never meet.
+fn namespace_name(plan: &Plan) -> String {
+    let stem = plan.name.rsplit('/').next().unwrap_or_default();
+    let safe: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+    format!("cg-{}-{}", safe.to_lowercase().trim_matches('-'), random::text(5))
+}
+
+fn describe(step: &Step) -> String {
+    match &step.action {
+        Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
+        _ => format!("helm {}", step.verb()),
+    }
+}
+
+/// Enough of a long error to understand it.
+fn tail(text: &str) -> String {
+    const LIMIT: usize = 4000;
+    let start = text.len().saturating_sub(LIMIT);
+    let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
+    text[start..].trim().to_owned()
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("helm ended without a word").trim().to_owned()
+}

@@ -1,0 +1,192 @@
+//! What stands around a release: its namespace, Secrets and databases, the recorder and the prober.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret};
+use kube::api::PostParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::ready;
+use crate::backing::Database;
+use crate::cluster::Lease;
+use crate::home::Home;
+use crate::plan::Plan;
+use crate::record::prober::Prober;
+use crate::record::watch::Namespace;
+use crate::record::{Moment, Timeline, logs, watch};
+use crate::report::Progress;
+use crate::scenario::fill;
+
+/// Names that may stand in `{{…}}`, and what they stand for.
+pub type Templates = BTreeMap<String, String>;
+
+/// Label that marks what the harness made.
+const LABEL: &str = "chartgate.dev/scenario";
+
+/// Everything that a step needs besides helm.
+pub struct Stage {
+    templates: Templates,
+    databases: Vec<Database>,
+    /// The namespace as it is now.
+    pub namespace: Namespace,
+    /// Asks the release's pods.
+    pub prober: Prober,
+    tasks: JoinSet<()>,
+}
+
+impl Stage {
+    /// Sets everything up; when this returns, the recorder watches and the first step may run.
+    pub async fn set(
+        plan: &Plan,
+        lease: &Lease,
+        home: &Home,
+        ns: &str,
+        timeline: &Timeline,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let client = client(lease).await?;
+        let version = client.apiserver_version().await.context("ask the API server for its version")?;
+        timeline.append(super::started(ns, timeline, true, [("kubernetes", version.git_version)]));
+        let beside = format!("{ns}-prober");
+        for name in [ns, &beside] {
+            lease.own_namespace(name).await?;
+            create_namespace(&client, name, plan).await?;
+        }
+        progress.say("setting up databases, watches and the prober");
+        let mut tasks = JoinSet::new();
+        let mut prober_tasks = JoinSet::new();
+        let image = home.image("PROBER")?;
+        let (databases, namespace, prober) = tokio::join!(
+            databases(plan, lease, timeline),
+            watch::start(&client, ns, timeline, &mut tasks),
+            Prober::start(&client, &beside, &image, &mut prober_tasks),
+        );
+        let (databases, prober) = (databases?, prober?);
+        let mut templates = Templates::from([
+            ("release".to_owned(), plan.release.clone()),
+            ("namespace".to_owned(), ns.to_owned()),
+        ]);
+        for database in &databases {
+            timeline.redactor().add(database.password());
+            templates.extend(database.templates());
+        }
+        create_secrets(&client, ns, plan, &templates, timeline).await?;
+        tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
+        tasks.spawn(async move { while prober_tasks.join_next().await.is_some() {} });
+        Ok(Self { templates, databases, namespace, prober, tasks })
+    }
+
+    /// What `{{…}}` stands for.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
+    /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.
+    pub async fn settle(&self, manifest: &[Value], limit: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + limit;
+        let mut changes = self.namespace.changes();
+        loop {
+            changes.mark_unchanged();
+            let Some(why) = self.not_ready(manifest) else { return Ok(()) };
+            match timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(format!("{why} (and the watches ended)")),
+                Err(_) => return Err(why),
+            }
+        }
+    }
+
+    fn not_ready(&self, manifest: &[Value]) -> Option<String> {
+        let pods = self.namespace.of_kind("Pod");
+        let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
+        manifest.iter().filter(|object| ready::is_workload(object)).find_map(|object| {
+            let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
+            match self.namespace.get(kind, name) {
+                None => Some(format!("{kind} `{name}` does not exist")),
+                Some(live) => ready::not_ready(&live, &pods),
+            }
+        })
+    }
+
+    /// Ends the recording: what was seen until now is on the timeline when this returns.
+    pub async fn strike(mut self) -> Result<()> {
+        for database in &self.databases {
+            database.flush().await?;
+        }
+        self.tasks.shutdown().await;
+        for database in self.databases {
+            database.delete().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Stand-ins for what is only known once servers run, so that a chart can be rendered before.
+pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
+    let mut templates =
+        Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
+    for name in plan.backing.keys() {
+        let known = [
+            ("url", "postgres://user:password@server.invalid:5432/database"),
+            ("host", "server.invalid"),
+            ("port", "5432"),
+            ("user", "user"),
+            ("password", "password"),
+            ("database", "database"),
+        ];
+        templates.extend(known.map(|(field, value)| (format!("{name}.{field}"), value.to_owned())));
+    }
+    templates
+}
+
+async fn client(lease: &Lease) -> Result<Client> {
+    let kubeconfig = Kubeconfig::read_from(lease.kubeconfig()).context("read the cluster's kubeconfig")?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    Client::try_from(config.context("use the cluster's kubeconfig")?).context("make a Kubernetes client")
+}
+
+async fn create_namespace(client: &Client, name: &str, plan: &Plan) -> Result<()> {
+    let namespace = json!({"metadata": {"name": name, "labels": {LABEL: plan.name.replace('/', ".")}}});
+    let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
+    let all: Api<KubernetesNamespace> = Api::all(client.clone());
+    all.create(&PostParams::default(), &namespace).await.with_context(|| format!("create the namespace `{name}`"))?;
+    Ok(())
+}
+
+async fn create_secrets(
+    client: &Client,
+    ns: &str,
+    plan: &Plan,
+    templates: &Templates,
+    timeline: &Timeline,
+) -> Result<()> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
+    for (name, data) in &plan.secrets {
+        let data = fill(&json!(data), templates).with_context(|| format!("fill in the Secret `{name}`"))?;
+        for value in data.as_object().into_iter().flat_map(|data| data.values()) {
+            timeline.redactor().add(value.as_str().unwrap_or_default());
+        }
+        let secret = json!({"metadata": {"name": name}, "stringData": data});
+        let secret: Secret = serde_json::from_value(secret).context("describe a Secret")?;
+        secrets.create(&PostParams::default(), &secret).await.with_context(|| format!("create the Secret `{name}`"))?;
+    }
+    Ok(())
+}
+
+async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline) -> Result<Vec<Database>> {
+    let mut databases = Vec::new();
+    for name in plan.backing.keys() {
+        let database = Database::create(lease, name).await?;
+        database.witness(timeline.clone()).await?;
+        timeline.append(Moment::DdlWitness { database: name.clone() });
+        databases.push(database);
+    }
+    Ok(databases)
+}

@@ -1,0 +1,106 @@
+//! The scenario file, as it is written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What is done to the chart, and how it is to end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// What the scenario claims, as a sentence.
+    pub description: String,
+    /// The chart, relative to the file; by default the contract's.
+    pub chart: Option<PathBuf>,
+    /// The release's name; by default the chart's.
+    pub release: Option<String>,
+    /// Helm's `--timeout` for every step, for example `90s`; by default `5m`.
+    pub timeout: Option<String>,
+    /// Values of every step.
+    #[serde(default = "empty")]
+    pub values: Value,
+    /// Image name to version for every step; by default each image's first version.
+    #[serde(default)]
+    pub images: BTreeMap<String, String>,
+    /// Roles and hooks of the contract that the values switch off.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// What is done, in order.
+    pub steps: Vec<StepFile>,
+}
+
+/// A step: a map with exactly one verb, and how it is to end.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepFile {
+    /// `helm install`
+    pub install: Option<Options>,
+    /// `helm upgrade`
+    pub upgrade: Option<Options>,
+    /// `helm rollback`
+    pub rollback: Option<RollbackOptions>,
+    /// `helm uninstall`
+    pub uninstall: Option<UninstallOptions>,
+    /// How the step is to end; by default it succeeds.
+    pub expect: Option<ExpectFile>,
+}
+
+/// Options of a step that renders the chart.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Values of this step alone.
+    #[serde(default = "empty")]
+    pub values: Value,
+    /// Image name to version for this step alone.
+    #[serde(default)]
+    pub images: BTreeMap<String, String>,
+    /// Helm's `--timeout` for this step.
+    pub timeout: Option<String>,
+}
+
+/// Options of a rollback.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackOptions {
+    /// Revision to go back to; by default the one before the current.
+    pub to: Option<u32>,
+    /// Helm's `--timeout` for this step.
+    pub timeout: Option<String>,
+}
+
+/// Options of an uninstall.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UninstallOptions {
+    /// Helm's `--timeout` for this step.
+    pub timeout: Option<String>,
+}
+
+impl RollbackOptions {
+    /// What it shares with the steps that render.
+    pub fn options(&self) -> Options {
+        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone() }
+    }
+}
+
+impl UninstallOptions {
+    /// What it shares with the steps that render.
+    pub fn options(&self) -> Options {
+        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone() }
+    }
+}
+
+/// How a step is to end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectFile {
+    /// Helm fails, and its message contains this text.
+    pub fails: Option<String>,
+}
+
+fn empty() -> Value {
+    json!({})
+}
