@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
-use crate::home::Environment;
+use crate::home::is_environment;
 use crate::judge::{self, Evidence, Finding, Verdict};
 use crate::plan::Plan;
 use crate::record::{Recording};
@@ -48,7 +48,7 @@ pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: I
     let progress = Progress::new(&plan.name, started);
     let ran = run::run(plan, options, &folder, &progress).await;
     if let Err(error) = &ran
-        && error.chain().any(|cause| cause.is::<Environment>())
+        && is_environment(error)
     {
         return ran.map(|()| unreachable_report(plan, &folder));
     }

@@ -77,7 +77,7 @@ impl Helm {
         }
         args.extend(chart_args(plan));
         let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
-        if output.status != Some(0) {
+        if !output.is_success() {
             return Ok(Err(output.stderr.trim().to_owned()));
         }
         Ok(yaml::objects(&output.stdout).map_err(|error| format!("{error:#}")))
@@ -105,11 +105,11 @@ impl Helm {
     pub async fn status(&self, release: &str) -> Result<Option<Status>> {
         let args = ["status", release, "--output", "json"].map(str::to_owned).to_vec();
         let output = self.call(args, RENDER_LIMIT).run_unchecked().await?;
-        match output.status {
-            Some(0) => Ok(Some(serde_json::from_str(&output.stdout).context("parse the output of `helm status`")?)),
-            _ if output.stderr.contains("not found") => Ok(None),
-            _ => anyhow::bail!("`helm status` failed: {}", output.stderr.trim()),
+        if output.is_success() {
+            return Ok(Some(serde_json::from_str(&output.stdout).context("parse the output of `helm status`")?));
         }
+        anyhow::ensure!(output.stderr.contains("not found"), "`helm status` failed: {}", output.stderr.trim());
+        Ok(None)
     }
 
     fn call(&self, mut args: Vec<String>, limit: Duration) -> Tool {
@@ -122,7 +122,7 @@ impl Helm {
             .args(args)
             .env("KUBECONFIG", "/dev/null")
             .deadline(limit)
-            .redact(self.redactor.clone())
+            .redact(&self.redactor)
     }
 }
 

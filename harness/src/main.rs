@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chartgate::home::Environment;
+use chartgate::home::is_environment;
 use chartgate::judge::Verdict;
 use chartgate::report::Report;
 use chartgate::run::Options;
@@ -74,7 +74,7 @@ enum Command {
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         // Replaces this process, so it must not start a runtime first.
-        Command::Exec { command } => Err(tool::exec_guarded(command)),
+        Command::Exec { command } => Err(tool::exec_guarded(&command)),
         command => run(command),
     };
     match ended {
@@ -122,7 +122,7 @@ fn conclude(report: &Report) -> u8 {
 fn code_of(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.is::<Invalid>()) {
         2
-    } else if error.chain().any(|cause| cause.is::<Environment>()) {
+    } else if is_environment(error) {
         4
     } else {
         3

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cluster::{Lease, LeaseRequest};
 use crate::helm::Helm;
-use crate::home::Home;
+use crate::home;
 use crate::judge::ready;
 use crate::plan::{Action, Expect, Plan, Step};
 use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
@@ -40,18 +40,18 @@ pub struct Options {
 /// # Errors
 /// If the environment or the harness failed. A chart at fault is no error: the recording shows it.
 pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress) -> Result<()> {
-    let home = Home::find()?;
     let redactor = Redactor::default();
     let timeline = Timeline::create(folder, plan, redactor.clone())?;
     let ns = namespace_name(plan);
-    let helm = home.helm(&options.helm)?;
+    let version = home::version(&format!("HELM_{}", options.helm))?;
+    let helm = home::tool("helm", version)?;
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
     let renderer = Helm::new(helm.clone(), None, &ns, redactor.clone());
     let dry = render_all(plan, &renderer, &stage::placeholders(plan, &ns)).await?;
     let images = dry.iter().flatten().flat_map(|rendered| rendered.iter().flatten()).flat_map(images_of).collect();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
-        timeline.append(started(&ns, &timeline, false, [("helm", options.helm.clone())]));
+        timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
         record_renders(&timeline, dry);
         timeline.append(Moment::Ended);
         return timeline.check();
@@ -65,8 +65,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         keep: options.keep,
         label: plan.name.clone(),
     };
-    let lease = Lease::acquire(&home, request, |line| progress.say(line)).await?;
-    let stage = Stage::set(plan, &lease, &home, &ns, &timeline, progress).await?;
+    let lease = Lease::acquire(request, |line| progress.say(line)).await?;
+    let stage = Stage::set(plan, &lease, &ns, version, &timeline, progress).await?;
     let helm = Helm::new(helm, Some(lease.kubeconfig().to_owned()), &ns, redactor);
     record_renders(&timeline, render_all(plan, &helm, stage.templates()).await?);
     for (index, step) in plan.steps.iter().enumerate() {
@@ -154,7 +154,7 @@ async fn carry_out(
     timeline.append(Moment::Helm(HelmCall {
         step: index,
         args,
-        status: output.status,
+        status: output.status.and_then(|status| status.code()),
         took_ms: u64::try_from(output.took.as_millis()).unwrap_or(u64::MAX),
         stderr: tail(&output.stderr),
     }));
@@ -173,7 +173,7 @@ async fn carry_out(
             hooks: hooks.collect::<Result<_>>()?,
         }));
     }
-    if output.status != Some(0) {
+    if !output.is_success() {
         return Ok(StepOutcome::HelmFailed { why: last_line(&output.stderr) });
     }
     if step.action == Action::Uninstall {

@@ -43,10 +43,10 @@ impl Timeline {
     pub fn create(folder: &Path, plan: &Plan, redactor: Redactor) -> Result<Self> {
         let create = |name: &str| {
             let path = folder.join(name);
-            File::create(&path).map_err(|error| Environment(format!("cannot write `{}`: {error}", path.display())))
+            File::create(&path).map_err(|error| Environment::new(format!("cannot write `{}`: {error}", path.display())))
         };
         std::fs::create_dir_all(folder)
-            .map_err(|error| Environment(format!("cannot make the folder `{}`: {error}", folder.display())))?;
+            .map_err(|error| Environment::new(format!("cannot make the folder `{}`: {error}", folder.display())))?;
         serde_json::to_writer_pretty(create("plan.json")?, plan).context("write `plan.json`")?;
         let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let files = Files {
@@ -109,7 +109,7 @@ impl Timeline {
             None => Ok(()),
             Some(error) => {
                 let hint = "hint: free some space, or choose another folder with `--out`";
-                Err(Environment(format!("the recording could not be written: {error}\n{hint}")).into())
+                Err(Environment::new(format!("the recording could not be written: {error}\n{hint}")).into())
             }
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::ready;
 use crate::backing::Database;
 use crate::cluster::Lease;
-use crate::home::Home;
+use crate::home;
 use crate::plan::Plan;
 use crate::record::prober::Prober;
 use crate::record::watch::Namespace;
@@ -46,14 +46,14 @@ impl Stage {
     pub async fn set(
         plan: &Plan,
         lease: &Lease,
-        home: &Home,
         ns: &str,
+        helm: &str,
         timeline: &Timeline,
         progress: &Progress,
     ) -> Result<Self> {
         let client = client(lease).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
-        timeline.append(super::started(ns, timeline, true, [("kubernetes", version.git_version)]));
+        timeline.append(super::started(ns, timeline, true, [("kubernetes", version.git_version), ("helm", helm.to_owned())]));
         let beside = format!("{ns}-prober");
         for name in [ns, &beside] {
             lease.own_namespace(name).await?;
@@ -62,7 +62,7 @@ impl Stage {
         progress.say("setting up databases, watches and the prober");
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
-        let image = home.image("PROBER")?;
+        let image = home::image("PROBER")?;
         let (databases, namespace, prober) = tokio::join!(
             databases(plan, lease, timeline),
             watch::start(&client, ns, timeline, &mut tasks),

@@ -249,4 +249,4 @@ fn seconds(source: &Source, text: &str) -> Result<u64> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
