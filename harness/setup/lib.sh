@@ -31,12 +31,13 @@ fail() {
   exit "$1"
 }
 
-# patiently LOG WHAT COMMAND...: runs a long command into a log file, says every 15 s how far it is, and shows the log's end if it fails.
+# patiently LOG WHAT COMMAND...: runs a long command into a log file, says every 15 s how far it is, and shows the log's end if it
+# fails. `patiently_quiet=1` leaves out the first line, for a command that mostly has nothing to do; `patiently_tail` shortens the end.
 patiently() {
   local log=$home/log/$1.log what=$2 ticker status=0
   shift 2
   mkdir -p "$home/log"
-  step "$what"
+  [ -n "${patiently_quiet:-}" ] || step "$what"
   : > "$log"
   (
     # Nothing is inherited, so that a reader of this script's output does not wait for the last sleep.
@@ -130,9 +131,11 @@ recorded() {
   [ ! -f "$home/images.env" ] || sed -n "s/^$1=//p" "$home/images.env"
 }
 
-# record KEY REF: notes in `images.env`, which the harness reads, the image to use.
+# record KEY REF: notes in `images.env`, which the harness reads, the image to use. One of ours that it replaces goes, if nothing runs it.
 record() {
-  [ "$(recorded "$1")" != "$2" ] || return 0
+  local before
+  before=$(recorded "$1")
+  [ "$before" != "$2" ] || return 0
   mkdir -p "$home/lock"
   (
     ! command -v flock > /dev/null || flock 9
@@ -142,4 +145,8 @@ record() {
     } > "$home/images.env.new"
     mv "$home/images.env.new" "$home/images.env"
   ) 9> "$home/lock/images"
+  case $before in
+    *,*) ;;
+    chartgate/*) docker image rm "$before" > /dev/null 2>&1 || true ;;
+  esac
 }
