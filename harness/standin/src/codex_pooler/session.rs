@@ -201,7 +201,7 @@ async fn take(node: &Node, id: &str, text: &str) -> Result<i64, End> {
 async fn store(node: &Node, id: &str, incoming: &Incoming) -> Result<Result<i64, End>> {
     let pod = &node.writer.pod;
     let sql = "WITH next AS (
-            UPDATE websocket_sessions SET last_acked = $2 WHERE id = $1 AND owner = $3 AND last_acked = $2 - 1 RETURNING id
+            UPDATE websocket_sessions SET last_acked = $2::bigint WHERE id = $1 AND owner = $3 AND last_acked = $2::bigint - 1 RETURNING id
         ) INSERT INTO websocket_messages (session, number, body, pod) SELECT id, $2, $4, $3 FROM next RETURNING number";
     if !node.database.query(sql, &[&id, &incoming.n, pod, &incoming.text]).await?.is_empty() {
         return Ok(Ok(incoming.n));
