@@ -38,13 +38,13 @@ kubeconform: ## the linter of rendered manifests, in the state folder
 
 images: node-image backing app-images ## the images that a run starts; each is a target of its own
 
-node-image: engine
+node-image:
 	@$(setup)/node-image $(KUBERNETES)
 
-backing: engine
+backing:
 	@$(setup)/backing
 
-app-images: engine
+app-images:
 	@$(setup)/app-images
 
 gate: setup ## the verdict on CHART=codex-pooler, or on every chart
