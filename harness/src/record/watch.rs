@@ -40,10 +40,12 @@ const KINDS: [(&str, &str, &str, &str); 17] = [
     ("networking.k8s.io", "v1", "Ingress", "ingresses"),
 ];
 
+type ByKindAndName = BTreeMap<(String, String), Arc<Value>>;
+
 /// The namespace as it is now, and a signal for each change of it.
 #[derive(Clone)]
 pub struct Namespace {
-    objects: Arc<RwLock<BTreeMap<(String, String), Arc<Value>>>>,
+    objects: Arc<RwLock<ByKindAndName>>,
     changes: watch::Receiver<u64>,
 }
 
@@ -68,9 +70,9 @@ impl Namespace {
 
 /// Starts the watches; they run in `tasks` and are live when this returns.
 pub async fn start(client: &Client, ns: &str, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Namespace {
-    let (changed, changes) = watch::channel(0);
-    let changed = Arc::new(changed);
-    let namespace = Namespace { objects: Arc::default(), changes };
+    let (sender, receiver) = watch::channel(0);
+    let changed = Arc::new(sender);
+    let namespace = Namespace { objects: Arc::default(), changes: receiver };
     let key = crate::random::bytes();
     let mut live = Vec::new();
     for (group, version, kind, plural) in KINDS {

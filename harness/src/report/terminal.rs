@@ -11,9 +11,10 @@ const MOMENTS: usize = 12;
 /// The summary as text.
 pub fn print(report: &Report) -> String {
     let mut out = String::new();
-    // Writing to a `String` cannot fail.
-    drop(render(report, &mut out));
-    out
+    match render(report, &mut out) {
+        Ok(()) => out,
+        Err(error) => format!("{out}\nthe summary broke off: {error}\n"),
+    }
 }
 
 fn render(report: &Report, out: &mut String) -> std::fmt::Result {

@@ -44,18 +44,15 @@ pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) 
                 path,
                 control: control.clone(),
             };
-            match &role.serves {
-                Some(serves) => {
-                    let Some(port) = port_of(&pod, &serves.port) else { continue };
-                    asks.push(ask(port, None));
-                    asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.as_str()))));
-                }
-                None => {
-                    let mut ports = [served_ports.clone(), own_ports(&pod)].concat();
-                    ports.sort_unstable();
-                    ports.dedup();
-                    asks.extend(ports.into_iter().map(|port| ask(port, None)));
-                }
+            if let Some(serves) = &role.serves {
+                let Some(port) = port_of(&pod, &serves.port) else { continue };
+                asks.push(ask(port, None));
+                asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.as_str()))));
+            } else {
+                let mut ports = [served_ports.clone(), own_ports(&pod)].concat();
+                ports.sort_unstable();
+                ports.dedup();
+                asks.extend(ports.into_iter().map(|port| ask(port, None)));
             }
         }
         if let Some(serves) = &role.serves {

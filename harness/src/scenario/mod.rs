@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::plan::{Action, Chart, Expect, Image, Plan, Step};
+use crate::plan::{Action, Backing, Chart, Expect, Image, Plan, Step};
 use crate::yaml::{Invalid, Source, nearest};
 use contract::ContractFile;
 use file::{ScenarioFile, StepFile};
@@ -113,7 +113,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         values,
         values_files: overrides.values_files.clone(),
         set: overrides.set.clone(),
-        backing: contract.backing.iter().map(|(name, _)| (name.clone(), crate::plan::Backing::Postgres)).collect(),
+        backing: contract.backing.into_keys().map(|name| (name, Backing::Postgres)).collect(),
         secrets: contract.secrets,
         roles: contract.roles.into_iter().map(|(name, role)| (name, role.plan())).collect(),
         hooks: contract.hooks.into_iter().map(|(name, hook)| (name, hook.plan())).collect(),
