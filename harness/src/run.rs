@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cluster::{Lease, LeaseRequest};
+use crate::cluster::{Lease, Request, Sharing};
 use crate::helm::Helm;
 use crate::home;
 use crate::judge::ready;
@@ -23,6 +23,9 @@ use stage::Stage;
 
 /// Helm has already waited; what it did not wait for may take this much longer.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The prober's image, among those that `make setup` made.
+const PROBER: &str = "PROBER";
 
 /// What a run is given besides its plan.
 #[derive(Clone, Debug)]
@@ -48,8 +51,11 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
     let renderer = Helm::new(helm.clone(), None, &ns, redactor.clone());
+    let mut images = vec![home::image(PROBER)?];
     let dry = render_all(plan, &renderer, &stage::placeholders(plan, &ns)).await?;
-    let images = dry.iter().flatten().flat_map(|rendered| rendered.iter().flatten()).flat_map(images_of).collect();
+    images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
+    images.sort();
+    images.dedup();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
         record_renders(&timeline, dry);
@@ -58,16 +64,17 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     }
 
     progress.say("waiting for a cluster");
-    let request = LeaseRequest {
+    let request = Request {
+        run: plan.name.clone(),
         kubernetes: options.kubernetes.clone(),
+        sharing: Sharing::Shared,
         images,
         postgres: !plan.backing.is_empty(),
         keep: options.keep,
-        label: plan.name.clone(),
     };
-    let lease = Lease::acquire(request, |line| progress.say(line)).await?;
+    let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
     let stage = Stage::set(plan, &lease, &ns, version, &timeline, progress).await?;
-    let helm = Helm::new(helm, Some(lease.kubeconfig().to_owned()), &ns, redactor);
+    let helm = Helm::new(helm, Some(lease.cluster.kubeconfig.clone()), &ns, redactor);
     record_renders(&timeline, render_all(plan, &helm, stage.templates()).await?);
     for (index, step) in plan.steps.iter().enumerate() {
         progress.say(&describe(step));
@@ -82,8 +89,10 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     }
     stage.strike().await?;
     timeline.append(Moment::Ended);
-    timeline.check()?;
-    lease.release().await
+    if options.keep {
+        progress.say(&lease.how_to_look(&ns));
+    }
+    timeline.check()
 }
 
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.

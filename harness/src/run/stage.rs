@@ -7,20 +7,23 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret};
 use kube::api::PostParams;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::ready;
-use crate::backing::Database;
-use crate::cluster::Lease;
+use crate::backing::{Database, Seen, Witness};
+use crate::cluster::{Lease, Owned};
+use crate::cluster;
 use crate::home;
 use crate::plan::Plan;
 use crate::record::prober::Prober;
 use crate::record::watch::Namespace;
 use crate::record::{Moment, Timeline, logs, watch};
+use crate::random;
 use crate::report::Progress;
 use crate::scenario::fill;
 
@@ -30,15 +33,25 @@ pub type Templates = BTreeMap<String, String>;
 /// Label that marks what the harness made.
 const LABEL: &str = "chartgate.dev/scenario";
 
+/// A database of the scenario's own, and the witness of its schema.
+struct Watched {
+    /// Name in the plan's `backing`.
+    name: String,
+    database: Database,
+    witness: Witness,
+    seen: Arc<Mutex<UnboundedReceiver<Seen>>>,
+}
+
 /// Everything that a step needs besides helm.
 pub struct Stage {
     templates: Templates,
-    databases: Vec<Database>,
+    databases: Vec<Watched>,
     /// The namespace as it is now.
     pub namespace: Namespace,
     /// Asks the release's pods.
     pub prober: Prober,
-    tasks: JoinSet<()>,
+    timeline: Timeline,
+    tasks: [JoinSet<()>; 3],
 }
 
 impl Stage {
@@ -51,20 +64,21 @@ impl Stage {
         timeline: &Timeline,
         progress: &Progress,
     ) -> Result<Self> {
-        let client = client(lease).await?;
+        let client = cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
         timeline.append(super::started(ns, timeline, true, [("kubernetes", version.git_version), ("helm", helm.to_owned())]));
         let beside = format!("{ns}-prober");
         for name in [ns, &beside] {
-            lease.own_namespace(name).await?;
+            lease.owns(Owned::Namespace(name.to_owned())).await?;
             create_namespace(&client, name, plan).await?;
         }
         progress.say("setting up databases, watches and the prober");
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
-        let image = home::image("PROBER")?;
+        let image = home::image(super::PROBER)?;
+        let mut database_tasks = JoinSet::new();
         let (databases, namespace, prober) = tokio::join!(
-            databases(plan, lease, timeline),
+            databases(plan, lease, timeline, &mut database_tasks),
             watch::start(&client, ns, timeline, &mut tasks),
             Prober::start(&client, &beside, &image, &mut prober_tasks),
         );
@@ -73,14 +87,15 @@ impl Stage {
             ("release".to_owned(), plan.release.clone()),
             ("namespace".to_owned(), ns.to_owned()),
         ]);
-        for database in &databases {
+        for Watched { name, database, .. } in &databases {
             timeline.redactor().add(database.password());
-            templates.extend(database.templates());
+            let variables = database.variables().into_iter();
+            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
         }
         create_secrets(&client, ns, plan, &templates, timeline).await?;
         tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
-        tasks.spawn(async move { while prober_tasks.join_next().await.is_some() {} });
-        Ok(Self { templates, databases, namespace, prober, tasks })
+        let tasks = [tasks, prober_tasks, database_tasks];
+        Ok(Self { templates, databases, namespace, prober, timeline: timeline.clone(), tasks })
     }
 
     /// What `{{…}}` stands for.
@@ -117,12 +132,18 @@ impl Stage {
 
     /// Ends the recording: what was seen until now is on the timeline when this returns.
     pub async fn strike(mut self) -> Result<()> {
-        for database in &self.databases {
-            database.flush().await?;
+        for watched in &self.databases {
+            watched.witness.settle(&watched.database).await?;
         }
-        self.tasks.shutdown().await;
-        for database in self.databases {
-            database.delete().await?;
+        for tasks in &mut self.tasks {
+            tasks.shutdown().await;
+        }
+        for watched in &self.databases {
+            // All that was seen before the last probe is in the channel, and nobody else reads it now.
+            let mut seen = watched.seen.lock().await;
+            while let Ok(seen) = seen.try_recv() {
+                note(&self.timeline, &watched.name, seen);
+            }
         }
         Ok(())
     }
@@ -144,12 +165,6 @@ pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
         templates.extend(known.map(|(field, value)| (format!("{name}.{field}"), value.to_owned())));
     }
     templates
-}
-
-async fn client(lease: &Lease) -> Result<Client> {
-    let kubeconfig = Kubeconfig::read_from(lease.kubeconfig()).context("read the cluster's kubeconfig")?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    Client::try_from(config.context("use the cluster's kubeconfig")?).context("make a Kubernetes client")
 }
 
 async fn create_namespace(client: &Client, name: &str, plan: &Plan) -> Result<()> {
@@ -180,13 +195,34 @@ async fn create_secrets(
     Ok(())
 }
 
-async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline) -> Result<Vec<Database>> {
+async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Vec<Watched>> {
+    let Some(server) = &lease.postgres else { return Ok(Vec::new()) };
     let mut databases = Vec::new();
     for name in plan.backing.keys() {
-        let database = Database::create(lease, name).await?;
-        database.witness(timeline.clone()).await?;
+        let own_name = format!("cg_{}", random::text(8));
+        lease.owns(Owned::Database(own_name.clone())).await?;
+        let database = Database::create(server, &own_name).await?;
+        let (witness, seen) = database.witness().await?;
+        let seen = Arc::new(Mutex::new(seen));
         timeline.append(Moment::DdlWitness { database: name.clone() });
-        databases.push(database);
+        let (own_timeline, own_name, receiver) = (timeline.clone(), name.clone(), seen.clone());
+        tasks.spawn(async move {
+            let mut receiver = receiver.lock().await;
+            while let Some(seen) = receiver.recv().await {
+                note(&own_timeline, &own_name, seen);
+            }
+        });
+        databases.push(Watched { name: name.clone(), database, witness, seen });
     }
     Ok(databases)
+}
+
+fn note(timeline: &Timeline, database: &str, seen: Seen) {
+    let database = database.to_owned();
+    timeline.append(match seen {
+        Seen::Ddl(ddl) => {
+            Moment::Ddl { database, unix_ms: ddl.unix_ms, tag: ddl.tag, object: ddl.object, user: ddl.user }
+        }
+        Seen::Gap(why) => Moment::Gap { of: format!("ddl {database}"), why },
+    });
 }
