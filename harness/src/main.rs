@@ -63,7 +63,12 @@ enum Command {
     /// Remove every cluster and container that chartgate left, kept ones too
     Clean,
     #[command(hide = true)]
-    Broker(cluster::broker::Arguments),
+    Broker {
+        #[arg(long)]
+        key: String,
+        #[arg(long)]
+        kubernetes: String,
+    },
     #[command(hide = true)]
     Exec {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -98,8 +103,13 @@ async fn run(command: Command) -> Result<u8> {
                 Ok(conclude(&report))
             }
             Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?)),
-            Command::Clean => cluster::clean().await.map(|()| 0),
-            Command::Broker(arguments) => cluster::broker::serve(arguments).await.map(|()| 0),
+            Command::Clean => {
+                for removed in cluster::clean().await? {
+                    println!("removed {removed}");
+                }
+                Ok(0)
+            }
+            Command::Broker { key, kubernetes } => cluster::broker::serve(&key, &kubernetes).await.map(|()| 0),
             Command::Exec { .. } => Ok(0),
         }
     };

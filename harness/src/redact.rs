@@ -37,7 +37,7 @@ impl Redactor {
     }
 
     /// The text without the secrets.
-    pub fn clean(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         let secrets = self.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut cleaned = text.to_owned();
         for secret in secrets.iter() {
@@ -60,6 +60,6 @@ mod tests {
         redactor.add("pass\"word");
         let seen = format!("plain pass\"word, encoded {}, escaped pass\\\"word", STANDARD.encode("pass\"word"));
         let expected = "plain [redacted], encoded [redacted], escaped [redacted]";
-        assert_eq!(redactor.clean(&seen), expected);
+        assert_eq!(redactor.redact(&seen), expected);
     }
 }

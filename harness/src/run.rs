@@ -44,7 +44,6 @@ pub struct Options {
 /// If the environment or the harness failed. A chart at fault is no error: the recording shows it.
 pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress) -> Result<()> {
     let redactor = Redactor::default();
-    let timeline = Timeline::create(folder, plan, redactor.clone())?;
     let ns = namespace_name(plan);
     let version = home::version(&format!("HELM_{}", options.helm))?;
     let helm = home::tool("helm", version)?;
@@ -57,6 +56,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     images.sort();
     images.dedup();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+        let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
         record_renders(&timeline, dry);
         timeline.append(Moment::Ended);
@@ -73,6 +73,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         keep: options.keep,
     };
     let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
+    // The recording begins here: waiting for a cluster is no part of the scenario.
+    let timeline = Timeline::create(folder, plan, redactor.clone())?;
     let stage = Stage::set(plan, &lease, &ns, version, &timeline, progress).await?;
     let helm = Helm::new(helm, Some(lease.cluster.kubeconfig.clone()), &ns, redactor);
     record_renders(&timeline, render_all(plan, &helm, stage.templates()).await?);

@@ -116,7 +116,7 @@ impl Timeline {
 
     fn line(&self, of: &impl Serialize) -> String {
         // Our own types always encode: they have string keys and no failing `Serialize`.
-        let mut line = self.shared.redactor.clean(&serde_json::to_string(of).unwrap_or_default());
+        let mut line = self.shared.redactor.redact(&serde_json::to_string(of).unwrap_or_default());
         line.push('\n');
         line
     }

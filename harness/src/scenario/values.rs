@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
+use crate::random;
 use crate::yaml::nearest;
 
 /// Merges `above` into `below`, as Helm merges values: maps by key, everything else is replaced.
@@ -32,7 +33,7 @@ pub fn set_path(values: &mut Value, path: &str, value: Value) {
     *place = value;
 }
 
-/// Fills in every `{{name}}` in the strings of a value.
+/// Fills in every `{{name}}` in the strings of a value; `{{random.32}}` is a new text of 32 letters and digits each time.
 ///
 /// # Errors
 /// If a template names nothing that is known.
@@ -52,14 +53,15 @@ fn fill_text(text: &str, known: &BTreeMap<String, String>) -> Result<String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, after)) = after.split_once("}}") else { bail!("`{text}` opens `{{{{` and never closes it") };
-        let Some(value) = known.get(name.trim()) else {
+        let length = name.trim().strip_prefix("random.").and_then(|length| length.parse().ok());
+        let Some(value) = length.map(random::text).or_else(|| known.get(name.trim()).cloned()) else {
             let possible = known.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let near = nearest(name.trim(), known.keys().map(String::as_str));
             let hint = near.map_or(String::new(), |near| format!("\nhint: did you mean `{{{{{near}}}}}`?"));
             bail!("`{text}` names the unknown template `{}`; known are {possible}{hint}", name.trim());
         };
         filled.push_str(before);
-        filled.push_str(value);
+        filled.push_str(&value);
         rest = after;
     }
     Ok(filled + rest)
@@ -86,5 +88,13 @@ mod tests {
         assert_eq!(fill(&json!(["a {{postgres.url}} b"]), &known).unwrap(), json!(["a postgres://x b"]));
         let error = fill(&json!("{{postgres.ulr}}"), &known).unwrap_err().to_string();
         assert!(error.contains("did you mean `{{postgres.url}}`"), "{error}");
+    }
+
+    /// A failure would mean that generated Secrets can be guessed, or have the wrong length for a key.
+    #[test]
+    fn a_random_text_has_its_length_and_is_new_each_time() {
+        let filled = fill(&json!(["{{random.32}}", "{{random.32}}"]), &BTreeMap::new()).unwrap();
+        assert_eq!(filled[0].as_str().map(str::len), Some(32));
+        assert_ne!(filled[0], filled[1]);
     }
 }
