@@ -3,6 +3,11 @@
 //!
 //! The modules stand in the order in which data flows through them.
 
+pub mod home;
+pub mod tool;
+pub mod wait;
 pub mod plan;
+pub mod cluster;
+pub mod backing;
 pub mod record;
 pub mod judge;
