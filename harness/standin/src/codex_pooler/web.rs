@@ -31,6 +31,8 @@ use crate::lifecycle::Phase;
 
 /// A request may be held this long; it fits into Kubernetes' default grace period.
 const LONGEST_HOLD_MS: u64 = 20_000;
+/// A database that does not answer is told of within a probe's usual patience.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 struct Hold {
