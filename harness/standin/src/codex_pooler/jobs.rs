@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::node::Node;
 use crate::ledger;
-use crate::lifecycle::Phase;
+use crate::lifecycle::{Phase, pause};
 
 /// How soon an idle worker looks again.
 const IDLE: Duration = Duration::from_millis(500);
@@ -51,7 +51,7 @@ async fn take_one(node: &Node, client: &mut Client) -> Result<bool> {
     );
     let Some(job) = transaction.query_opt(&take, &[]).await.context("take a job")? else { return Ok(false) };
     let (id, kind, hold_ms): (i64, String, i32) = (job.get(0), job.get(1), job.get(2));
-    tokio::time::sleep(Duration::from_millis(u64::try_from(hold_ms).unwrap_or(0))).await;
+    pause(Duration::from_millis(u64::try_from(hold_ms).unwrap_or(0))).await;
     let writer = &node.writer;
     let complete =
         "UPDATE oban_jobs SET state = 'completed', completed_by = $2, completed_at = clock_timestamp() WHERE id = $1";

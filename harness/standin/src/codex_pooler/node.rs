@@ -13,7 +13,7 @@ use super::{control, jobs, schema, web};
 use crate::build::Build;
 use crate::database::Database;
 use crate::ledger::{self, Writer};
-use crate::lifecycle::{Lifecycle, Phase};
+use crate::lifecycle::{Lifecycle, Phase, pause};
 use crate::migration;
 
 /// Often enough to be ready soon after a migration, seldom enough for a small machine with many pods.
@@ -161,7 +161,7 @@ async fn beat(node: &Node) {
         if let Err(error) = node.database.query(sql, &[&node.writer.pod, &node.writer.build.name()]).await {
             eprintln!("could not beat: {error:#}");
         }
-        tokio::time::sleep(HEARTBEAT).await;
+        pause(HEARTBEAT).await;
     }
 }
 

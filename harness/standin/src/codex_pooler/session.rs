@@ -27,7 +27,7 @@ use serde_json::json;
 use super::forward;
 use super::node::Node;
 use super::schema::NODE_IS_GONE;
-use crate::lifecycle::Phase;
+use crate::lifecycle::{Phase, pause};
 
 /// A message may be worked on this long; it fits into Kubernetes' default grace period.
 const LONGEST_HOLD_MS: u64 = 20_000;
@@ -184,7 +184,7 @@ async fn converse(node: &Node, socket: &mut WebSocket, id: &str, last_acked: i64
 async fn take(node: &Node, id: &str, text: &str) -> Result<i64, End> {
     let incoming: Incoming = serde_json::from_str(text)
         .map_err(|_| End::new(code::BAD, "a message is {\"n\": number, \"text\": string}"))?;
-    tokio::time::sleep(Duration::from_millis(incoming.hold_ms.min(LONGEST_HOLD_MS))).await;
+    pause(Duration::from_millis(incoming.hold_ms.min(LONGEST_HOLD_MS))).await;
     let mut attempt = 1;
     loop {
         match store(node, id, &incoming).await {
@@ -193,7 +193,7 @@ async fn take(node: &Node, id: &str, text: &str) -> Result<i64, End> {
             Err(error) => eprintln!("could not store message {} of session {id}: {error:#}", incoming.n),
         }
         attempt += 1;
-        tokio::time::sleep(STORE_PAUSE).await;
+        pause(STORE_PAUSE).await;
     }
 }
 

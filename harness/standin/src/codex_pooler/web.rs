@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 
 use super::node::Node;
 use super::{forward, jobs, session};
-use crate::lifecycle::Phase;
+use crate::lifecycle::{Phase, pause};
 
 /// A request may be held this long; it fits into Kubernetes' default grace period.
 const LONGEST_HOLD_MS: u64 = 20_000;
@@ -93,8 +93,12 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {
-    let reason =
-        if node.lifecycle.phase() == Phase::Running { node.shortfall().await } else { Some("draining".to_owned()) };
+    let reason = match node.lifecycle.phase() {
+        Phase::Running => tokio::time::timeout(PATIENCE, node.shortfall())
+            .await
+            .unwrap_or_else(|_| Some(format!("the database did not answer within {PATIENCE:?}"))),
+        Phase::Draining | Phase::Stopping => Some("draining".to_owned()),
+    };
     match reason {
         None => Json(json!({"status": "ready"})).into_response(),
         Some(reason) => {
@@ -119,7 +123,7 @@ async fn metrics(State(node): State<Arc<Node>>) -> Response {
 }
 
 async fn index(State(node): State<Arc<Node>>, Query(hold): Query<Hold>) -> Json<Value> {
-    tokio::time::sleep(Duration::from_millis(hold.hold_ms.min(LONGEST_HOLD_MS))).await;
+    pause(Duration::from_millis(hold.hold_ms.min(LONGEST_HOLD_MS))).await;
     let writer = &node.writer;
     Json(json!({"app": "codex-pooler", "role": writer.role, "version": writer.build.name(), "release": writer.pod}))
 }
