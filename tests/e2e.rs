@@ -1,5 +1,7 @@
 //! One test per scenario file: the chart holds what its contract promises, on a real cluster.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
 mod support;
 
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Faults planted in a chart of ours at run time: the gate is red, and names the check that the fault breaks.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
 mod support;
 
 use chartgate::judge::Verdict;

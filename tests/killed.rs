@@ -1,5 +1,7 @@
 //! A killed run leaves nothing: no cluster, no container, no process.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -124,7 +126,8 @@ fn containers() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for label in ["chartgate.broker", "io.x-k8s.kind.cluster"] {
         let filter = format!("label={label}");
-        let listed = Command::new("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).output();
+        let listed =
+            Command::new("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).output();
         let listed = listed.expect("docker answers");
         assert!(listed.status.success(), "docker ps: {}", String::from_utf8_lossy(&listed.stderr));
         all.extend(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned));

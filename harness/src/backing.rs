@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::cluster::{Postgres, random};
+use crate::cluster::Postgres;
+use crate::random;
 use crate::tool::{Line, Tool};
 use crate::wait::{Check, changed, until};
 
@@ -112,7 +113,7 @@ impl Database {
             bail!("`{name}` is no name for a database: at most 63 characters of `a-z0-9_`");
         }
         let context = || format!("failed to create database `{name}`");
-        let password = random(24)?;
+        let password = random::text(24);
         let admin = connect(server, "postgres").await?;
         let role = format!("CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}'");
         admin.batch_execute(&role).await.with_context(context)?;

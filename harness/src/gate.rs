@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::home::is_environment;
 use crate::judge::{self, Evidence, Finding, Verdict};
 use crate::plan::Plan;
-use crate::record::{Recording};
+use crate::record::Recording;
 use crate::report::{Progress, Report, ScenarioReport};
 use crate::run::{self, Options};
 

@@ -18,8 +18,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::redact::Redactor;
 use crate::home;
+use crate::redact::Redactor;
 use crate::wait::seconds;
 
 /// For a call that only asks or tells a server that is up; what takes longer sets a deadline of its own.

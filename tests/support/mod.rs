@@ -71,7 +71,8 @@ impl PatchedChart {
     /// # Panics
     /// If the text does not stand in the file: the fault would not be there, and the test would prove nothing.
     pub fn new(chart: &str, file: &str, text: &str, fault: &str) -> Self {
-        let copy = repository().join("target/chartgate/patched").join(format!("{chart}-{}", chartgate::random::text(6)));
+        let copy =
+            repository().join("target/chartgate/patched").join(format!("{chart}-{}", chartgate::random::text(6)));
         copy_folder(&repository().join("charts").join(chart), &copy);
         let path = copy.join(file);
         let before = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));

@@ -17,7 +17,6 @@ mod registry;
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 pub use lease::Lease;
@@ -113,38 +112,5 @@ impl fmt::Display for Owned {
             Self::Namespace(name) => write!(f, "namespace `{name}`"),
             Self::Database(name) => write!(f, "database `{name}`"),
         }
-    }
-}
-
-/// A word of `length` characters of `a-z0-9` that no one can guess.
-pub(crate) fn random(length: usize) -> Result<String> {
-    use std::io::Read;
-
-    let mut bytes = Vec::with_capacity(length * 2);
-    let mut source = std::fs::File::open("/dev/urandom").context("failed to open `/dev/urandom`")?;
-    let mut word = String::with_capacity(length);
-    while word.len() < length {
-        bytes.clear();
-        source.by_ref().take(length as u64 * 2).read_to_end(&mut bytes).context("failed to read `/dev/urandom`")?;
-        // 252 is the largest multiple of 36 in a byte: without the rest, each character is as likely as the others.
-        let fair = bytes.iter().filter(|byte| **byte < 252);
-        word.extend(
-            fair.take(length - word.len())
-                .map(|byte| char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[usize::from(byte % 36)])),
-        );
-    }
-    Ok(word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_words_have_their_length_and_differ() {
-        let (a, b) = (random(24).unwrap(), random(24).unwrap());
-        assert_eq!(a.len(), 24);
-        assert_ne!(a, b);
-        assert!(a.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
     }
 }

@@ -11,9 +11,10 @@ use testcontainers::{GenericImage, ImageExt};
 
 use super::provider::Progress;
 use super::registry::Entry;
-use super::{NETWORK, Postgres, random};
+use super::{NETWORK, Postgres};
 use crate::backing::connect;
 use crate::home::{self, Environment};
+use crate::random;
 use crate::tool::Tool;
 use crate::wait::{Check, until};
 
@@ -65,7 +66,7 @@ async fn start(entry: &Entry, progress: &Progress) -> Result<Postgres> {
     let reference = home::image("POSTGRES")?;
     let (image, tag) = reference.rsplit_once(':').with_context(|| format!("image `{reference}` has no tag"))?;
     progress.say(format!("starting {reference}"));
-    let (container, password) = (format!("{}-postgres", entry.name()), random(24)?);
+    let (container, password) = (format!("{}-postgres", entry.name()), random::text(24));
     let is_local = std::env::var("DOCKER_HOST").ok().is_none_or(|host| host.is_empty() || host.starts_with("unix:"));
     let running = GenericImage::new(image, tag)
         // The image's own set-up says it as well, and takes no connections from outside: `connect` knows better.

@@ -14,8 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::random;
 use crate::home;
+use crate::random;
 use crate::tool::Tool;
 use crate::wait::{Check, until};
 
@@ -86,7 +86,7 @@ pub struct Entry {
 impl Entry {
     /// A new entry: nothing has been made yet.
     pub fn create(about: &About) -> Result<Self> {
-        let id = random(6)?;
+        let id = random::text(6);
         let brokers = folder()?;
         // Locked before it has its name: an entry with a name and no lock is a dead broker's.
         let unnamed = brokers.join(format!(".{id}"));

@@ -18,7 +18,9 @@ pub fn not_ready(workload: &Value, _pods: &[&Value]) -> Option<String> {
         return Some(format!("{name}: not observed"));
     }
     match workload["kind"].as_str()? {
-        "Deployment" => (number(&status["updatedReplicas"]) != wanted || number(&status["availableReplicas"]) != wanted || number(&status["replicas"]) != wanted)
+        "Deployment" => (number(&status["updatedReplicas"]) != wanted
+            || number(&status["availableReplicas"]) != wanted
+            || number(&status["replicas"]) != wanted)
             .then(|| format!("Deployment `{name}`: {status}")),
         _ => None,
     }

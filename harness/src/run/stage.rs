@@ -16,14 +16,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ready;
 use crate::backing::{Database, Seen, Witness};
-use crate::cluster::{Lease, Owned};
 use crate::cluster;
+use crate::cluster::{Lease, Owned};
 use crate::home;
 use crate::plan::Plan;
+use crate::random;
 use crate::record::prober::Prober;
 use crate::record::watch::Namespace;
 use crate::record::{Moment, Timeline, logs, watch};
-use crate::random;
 use crate::report::Progress;
 use crate::scenario::fill;
 
@@ -66,7 +66,12 @@ impl Stage {
     ) -> Result<Self> {
         let client = cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
-        timeline.append(super::started(ns, timeline, true, [("kubernetes", version.git_version), ("helm", helm.to_owned())]));
+        timeline.append(super::started(
+            ns,
+            timeline,
+            true,
+            [("kubernetes", version.git_version), ("helm", helm.to_owned())],
+        ));
         let beside = format!("{ns}-prober");
         for name in [ns, &beside] {
             lease.owns(Owned::Namespace(name.to_owned())).await?;
@@ -83,10 +88,8 @@ impl Stage {
             Prober::start(&client, &beside, &image, &mut prober_tasks),
         );
         let (databases, prober) = (databases?, prober?);
-        let mut templates = Templates::from([
-            ("release".to_owned(), plan.release.clone()),
-            ("namespace".to_owned(), ns.to_owned()),
-        ]);
+        let mut templates =
+            Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
         for Watched { name, database, .. } in &databases {
             timeline.redactor().add(database.password());
             let variables = database.variables().into_iter();

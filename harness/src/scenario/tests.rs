@@ -68,7 +68,11 @@ steps: [{install: {}}, {upgrade: {images: {app: v2}, values: {replicas: 2}, time
 fn a_name_that_refers_to_nothing_is_refused_with_what_is_known() {
     let plain = "description: x\nsteps: [{install: {}}]\n";
     let cases = [
-        (CONTRACT_TEXT.replace("before: [web]", "before: [wbe]"), plain.to_owned(), "contract.yaml:6: unknown role `wbe`"),
+        (
+            CONTRACT_TEXT.replace("before: [web]", "before: [wbe]"),
+            plain.to_owned(),
+            "contract.yaml:6: unknown role `wbe`",
+        ),
         (CONTRACT_TEXT.replace("[pre-upgrade]", "[pre-upgarde]"), plain.to_owned(), "did you mean `pre-upgrade`?"),
         (CONTRACT_TEXT.replace("migrates: postgres", "migrates: mysql"), plain.to_owned(), "known are `postgres`"),
         (CONTRACT_TEXT.to_owned(), plain.replace("{}", "{images: {app: v3}}"), "case.yaml:2: unknown version `v3`"),
