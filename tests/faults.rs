@@ -26,15 +26,15 @@ fn install_of(name: &str, chart: &PatchedChart) -> Plan {
 /// A failure would mean that a worker which takes web's work is accepted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_is_started_as_web_is_caught() {
-    let chart = PatchedChart::new("codex-pooler", "templates/worker.yaml", "value: worker", "value: web");
+    let chart = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", "value: worker", "value: web");
     support::check(&install_of("worker-as-web", &chart), Verdict::Fail, &["role-env"]).await;
 }
 
 /// A failure would mean that pods which wait for a migration that comes after them are accepted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_after_the_pods_is_caught() {
-    let hook = "\"helm.sh/hook\": pre-install,pre-upgrade";
-    let late = "\"helm.sh/hook\": post-install,post-upgrade";
+    let hook = "helm.sh/hook: pre-install,pre-upgrade";
+    let late = "helm.sh/hook: post-install,post-upgrade";
     let chart = PatchedChart::new("codex-pooler", "templates/migrations.yaml", hook, late);
     support::check(&install_of("post-install-migration", &chart), Verdict::Fail, &["hook-order", "ready"]).await;
 }
@@ -42,6 +42,6 @@ async fn a_migration_after_the_pods_is_caught() {
 /// A failure would mean that pods which never get traffic are accepted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_readiness_path_is_caught() {
-    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", "path: /readyz", "path: /ready");
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", "{path: /readyz,", "{path: /ready,");
     support::check(&install_of("wrong-readiness-path", &chart), Verdict::Fail, &["ready"]).await;
 }

@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -72,29 +71,41 @@ impl Home {
 
     /// Starts a run, kills it while helm works, and waits until nothing of it is left.
     async fn kill_during_helm(&self, mut command: Command) {
-        let before = containers();
         let mut child = command.spawn().expect("it starts");
         read_until(&mut child, "helm install");
-        let during = self.processes();
-        assert!(during.iter().any(|line| line.contains("install")), "helm must be at work: {during:?}");
-        assert!(containers().difference(&before).count() > 0, "a cluster must be there");
+        until("helm to be at work", PROMISE, async || {
+            let running = self.processes();
+            let is_at_work = running.iter().any(|line| line.contains("helm-") && line.contains(" install "));
+            if is_at_work { Check::Ready(()) } else { Check::NotYet(running.join(", ")) }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+        let clusters = self.clusters();
+        assert!(!containers_of(&clusters).is_empty(), "a cluster must be there: {clusters:?}");
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
         until("everything to be gone", PROMISE, async || {
-            let left: Vec<String> = containers().difference(&before).cloned().chain(self.processes()).collect();
+            let left = [containers_of(&clusters), self.processes()].concat();
             if left.is_empty() { Check::Ready(()) } else { Check::NotYet(left.join(", ")) }
         })
         .await
         .unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    /// Command lines of the running processes that name this state folder.
+    /// Names of the clusters that the broker of this state folder has registered.
+    fn clusters(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.join("brokers")).expect("the broker has a folder").flatten();
+        let folders = entries.filter(|entry| entry.path().is_dir());
+        folders.map(|entry| format!("chartgate-{}", entry.file_name().to_string_lossy())).collect()
+    }
+
+    /// Command lines of the running processes that were started with this state folder in their environment.
     fn processes(&self) -> Vec<String> {
-        let own = self.0.display().to_string();
+        let own = format!("CHARTGATE_HOME={}", self.0.display());
         let entries = std::fs::read_dir("/proc").expect("there is /proc").flatten();
-        let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-        let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-        lines.filter(|line| line.contains(&own) || line.contains("to_be_killed --ignored")).collect()
+        let read = |path: PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        let ours = entries.filter(|entry| read(entry.path().join("environ")).split('\0').any(|pair| pair == own));
+        ours.map(|entry| read(entry.path().join("cmdline")).replace('\0', " ")).collect()
     }
 }
 
@@ -120,17 +131,12 @@ fn read_until(child: &mut Child, text: &str) {
     std::thread::spawn(move || lines.map_while(Result::ok).count());
 }
 
-/// Names of all containers that a broker made, running or not.
+/// Names of the containers, running or not, that belong to one of the clusters.
 #[expect(clippy::disallowed_methods, reason = "a plain look from outside, as a person would")]
-fn containers() -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for label in ["chartgate.broker", "io.x-k8s.kind.cluster"] {
-        let filter = format!("label={label}");
-        let listed =
-            Command::new("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).output();
-        let listed = listed.expect("docker answers");
-        assert!(listed.status.success(), "docker ps: {}", String::from_utf8_lossy(&listed.stderr));
-        all.extend(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned));
-    }
-    all
+fn containers_of(clusters: &[String]) -> Vec<String> {
+    let listed = Command::new("docker").args(["ps", "--all", "--format", "{{.Names}}"]).output().expect("docker runs");
+    assert!(listed.status.success(), "docker ps: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let is_ours = |name: &&str| clusters.iter().any(|cluster| name.starts_with(cluster.as_str()));
+    names.lines().filter(is_ours).map(str::to_owned).collect()
 }

@@ -1,6 +1,6 @@
 //! The real `helm`, in the version that the run was asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,6 +25,8 @@ pub struct Helm {
     /// `None`: without a cluster, only rendering works.
     kubeconfig: Option<PathBuf>,
     ns: String,
+    /// Version that charts are rendered for, for example `1.34`.
+    kubernetes: String,
     redactor: Redactor,
 }
 
@@ -65,13 +67,20 @@ pub struct Hook {
 
 impl Helm {
     /// Helm for a namespace of a cluster; without a kubeconfig it can only render.
-    pub fn new(program: PathBuf, kubeconfig: Option<PathBuf>, ns: &str, redactor: Redactor) -> Self {
-        Self { program, kubeconfig, ns: ns.to_owned(), redactor }
+    pub fn new(program: PathBuf, kubernetes: &str, ns: &str, redactor: Redactor) -> Self {
+        Self { program, kubeconfig: None, ns: ns.to_owned(), kubernetes: kubernetes.to_owned(), redactor }
+    }
+
+    /// The same helm, on a cluster.
+    pub fn on_cluster(self, kubeconfig: &Path) -> Self {
+        Self { kubeconfig: Some(kubeconfig.to_owned()), ..self }
     }
 
     /// Renders the chart as a step would. The inner error is helm's refusal: the chart's or the values' fault.
     pub async fn template(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Vec<Value>, String>> {
         let mut args = vec!["template".to_owned(), plan.release.clone()];
+        // Without a cluster to ask, helm believes in the version of Kubernetes that it was built with.
+        args.extend(["--kube-version".to_owned(), self.kubernetes.clone()]);
         if step.action == Action::Upgrade {
             args.push("--is-upgrade".to_owned());
         }

@@ -130,7 +130,7 @@ fn conclude(report: &Report) -> u8 {
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.is::<Invalid>()) {
+    if error.chain().any(<dyn std::error::Error>::is::<Invalid>) {
         2
     } else if is_environment(error) {
         4

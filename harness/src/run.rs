@@ -46,12 +46,12 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let redactor = Redactor::default();
     let ns = namespace_name(plan);
     let version = home::version(&format!("HELM_{}", options.helm))?;
-    let helm = home::tool("helm", version)?;
+    let program = home::tool("helm", version)?;
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
-    let renderer = Helm::new(helm.clone(), None, &ns, redactor.clone());
+    let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
     let mut images = vec![home::image(PROBER)?];
-    let dry = render_all(plan, &renderer, &stage::placeholders(plan, &ns)).await?;
+    let dry = render_all(plan, &helm, &stage::placeholders(plan, &ns)).await?;
     images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
     images.sort();
     images.dedup();
@@ -74,9 +74,9 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     };
     let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
-    let timeline = Timeline::create(folder, plan, redactor.clone())?;
+    let timeline = Timeline::create(folder, plan, redactor)?;
     let stage = Stage::set(plan, &lease, &ns, version, &timeline, progress).await?;
-    let helm = Helm::new(helm, Some(lease.cluster.kubeconfig.clone()), &ns, redactor);
+    let helm = helm.on_cluster(&lease.cluster.kubeconfig);
     record_renders(&timeline, render_all(plan, &helm, stage.templates()).await?);
     for (index, step) in plan.steps.iter().enumerate() {
         progress.say(&describe(step));
