@@ -25,9 +25,14 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
         }
     }
     for scenario in &report.scenarios {
-        for finding in scenario.checks.iter().filter(|finding| finding.verdict >= Verdict::Void) {
-            explain(scenario, finding, out)?;
+        let unproven: Vec<_> = of(scenario, Verdict::Void).collect();
+        if of(scenario, Verdict::Fail).next().is_none() {
+            unproven.iter().try_for_each(|finding| explain(scenario, finding, out))?;
+        } else if !unproven.is_empty() {
+            let names: Vec<_> = unproven.iter().map(|finding| finding.check.as_str()).collect();
+            writeln!(out, "\nnot proven in {} because of the failures below: {}", scenario.name, names.join(", "))?;
         }
+        of(scenario, Verdict::Fail).try_for_each(|finding| explain(scenario, finding, out))?;
     }
     let count = |verdict| report.scenarios.iter().filter(|scenario| scenario.verdict == verdict).count();
     let (passed, failed, void) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Void));
@@ -36,6 +41,10 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out, "no scenario ran, so nothing was proven")?;
     }
     Ok(())
+}
+
+fn of(scenario: &ScenarioReport, verdict: Verdict) -> impl Iterator<Item = &Finding> {
+    scenario.checks.iter().filter(move |finding| finding.verdict == verdict)
 }
 
 fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
