@@ -1,5 +1,18 @@
 //! The judge: each check is a pure function from a recording to a finding. It never talks to a cluster.
 
+mod health;
+mod hooks;
+mod object;
+pub mod ready;
+mod render;
+mod roles;
+mod rollback;
+mod tally;
+#[cfg(test)]
+mod testing;
+mod upgrade;
+mod view;
+
 use serde::{Deserialize, Serialize};
 
 use crate::record::Recording;
@@ -55,3 +68,38 @@ pub struct Check {
     /// Judges a recording.
     pub judge: fn(&Recording) -> Finding,
 }
+
+/// All checks, in the order of reports.
+pub fn all() -> &'static [Check] {
+    const ALL: &[Check] = &[
+        render::RENDERS,
+        render::RELEASE_OUTCOME,
+        hooks::HOOK_ORDER,
+        hooks::HOOK_ONCE,
+        roles::ROLE_ENV,
+        roles::ROLE_SERVES,
+        roles::ROLE_MIGRATES,
+        roles::SAME_IMAGE,
+        health::READY,
+        health::HEALTH_PATH,
+        health::NO_RESTARTS,
+        upgrade::UPGRADE_HAPPENED,
+        rollback::ROLLBACK_RESTORED,
+        rollback::ROLLBACK_SERVES,
+    ];
+    ALL
+}
+
+/// Judges a recording: one finding for each check, the worst over all steps.
+pub fn judge(recording: &Recording) -> Vec<Finding> {
+    all().iter().map(|check| (check.judge)(recording)).collect()
+}
+
+/// The verdict of a scenario: fail over void over pass; void where no check applied.
+pub fn verdict_of(findings: &[Finding]) -> Verdict {
+    let binding = |verdict: &Verdict| matches!(verdict, Verdict::Pass | Verdict::Void | Verdict::Fail);
+    findings.iter().map(|finding| finding.verdict).filter(binding).max().unwrap_or(Verdict::Void)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! Health: workloads become ready, answer as promised, and stay up.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::object::{is_hook, is_ready_pod, kind, name, statuses, template, text, title};
+use super::ready::{is_pod_of, is_workload, not_ready};
+use super::tally::{Tally, not_applicable};
+use super::view::{Sighting, StepRun, Track, View, warning};
+use super::{Check, Evidence, Finding};
+use crate::plan::HealthPath;
+use crate::record::{Answer, Probe, Recording, StepOutcome};
+
+pub(super) const READY: Check = Check {
+    name: "ready",
+    proves: "every workload of the manifest was ready at the end of each step, by its own kind's rule",
+    means: "the release looks installed, but a part of it does not run",
+    judge: ready,
+};
+
+pub(super) const HEALTH_PATH: Check = Check {
+    name: "health-path",
+    proves: "each path of a serving role answers exactly as promised, at each pod and through its Service",
+    means: "load balancers and monitors see a healthy application as broken, or a broken one as healthy",
+    judge: health_path,
+};
+
+pub(super) const NO_RESTARTS: Check = Check {
+    name: "no-restarts",
+    proves: "no container ever restarted",
+    means: "pods crash before they settle: a race at start-up, a wrong probe, or too little memory",
+    judge: no_restarts,
+};
+
+fn ready(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    if view.has_render() && !view.rendered().any(|object| is_workload(object) && !is_hook(object)) {
+        return not_applicable(READY.name, "the chart renders no workload");
+    }
+    let mut tally = Tally::of_whole(READY.name, &view);
+    for run in view.steps.iter().filter(|run| !run.is_uninstall() && run.is_to_succeed()) {
+        judge_ready(&view, run, &mut tally);
+    }
+    tally.finish("every workload was ready at the end of each step")
+}
+
+fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
+    let label = run.label();
+    let Some((ended, outcome)) = run.ended else { return };
+    let end = ended.seq;
+    let kinds = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Pod"];
+    if let Some((seen, why)) = view.gap_in(run, &kinds) {
+        tally.void(format!("whether every workload was ready after {label} is unknown: {why}")).with([seen]);
+        return;
+    }
+    if let StepOutcome::NotReady { why } = outcome {
+        let message = format!("helm took {label} for done, but the harness does not: {why}");
+        tally.fail(message).with(view.troubles(run));
+    }
+    let Some(release) = run.release else {
+        tally.void(format!("the release was not recorded after {label}"));
+        return;
+    };
+    let manifest = view.manifest(release);
+    let workloads: Vec<&Value> = manifest.into_iter().filter(|object| is_workload(object)).collect();
+    if workloads.is_empty() {
+        tally.void(format!("the release has no workload after {label}"));
+    }
+    let pods: Vec<&Value> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
+    for workload in workloads {
+        let live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
+        let live: Option<(&Track, &Value)> = live.filter_map(|track| Some((track, track.at(end)?))).next();
+        let Some((track, state)) = live else {
+            // Helm may have failed before it created it.
+            if run.is_succeeded() {
+                tally.fail(format!("{} does not exist at the end of {label}", title(workload)));
+            }
+            continue;
+        };
+        match not_ready(state, &pods) {
+            None => tally.proved(track.first().evidence(&format!("was ready at the end of {label}"))),
+            Some(why) => {
+                let claim = tally.fail(format!("{why} at the end of {label}"));
+                claim.with(about(view, run, state));
+                claim.hint("compare probes, image and environment of the pod with what its log says");
+            }
+        }
+    }
+}
+
+/// What Events and logs say about a workload and its pods in a step.
+fn about(view: &View, run: &StepRun, workload: &Value) -> Vec<Evidence> {
+    let Some((_, end)) = run.window() else { return Vec::new() };
+    let mut names = vec![name(workload)];
+    let mut evidence = Vec::new();
+    for pod in view.tracks("Pod").filter(|pod| is_pod_of(workload, pod.last())) {
+        names.push(pod.name());
+        if pod.at(end).is_some_and(|pod| !is_ready_pod(pod)) {
+            evidence.push(pod.first().evidence("was created"));
+            evidence.extend(view.log_tail(pod.name(), None, end));
+        }
+    }
+    // The same Event is seen again each time it repeats: its first sighting says it all.
+    let events = view.tracks("Event").map(Track::first).filter(|event| run.contains(event.seq));
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for event in events.filter(|event| event.object["type"] == "Warning") {
+        let object = event.object;
+        let what = (text(&object["involvedObject"]["name"]), text(&object["message"]));
+        if names.contains(&what.0) && !told.contains(&what) {
+            told.push(what);
+            evidence.push(warning(&event));
+        }
+    }
+    evidence
+}
+
+fn health_path(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let roles: Vec<(&String, &Vec<HealthPath>)> = view
+        .plan
+        .present_roles()
+        .filter_map(|(name, role)| Some((name, &role.serves.as_ref()?.paths)))
+        .filter(|(_, paths)| !paths.is_empty())
+        .collect();
+    if roles.is_empty() {
+        return not_applicable(HEALTH_PATH.name, "the contract promises no path of a serving role");
+    }
+    let mut tally = Tally::of_whole(HEALTH_PATH.name, &view);
+    for run in view.settled() {
+        for (role, paths) in &roles {
+            for path in *paths {
+                judge_path(&view, run, role, path, &mut tally);
+            }
+        }
+    }
+    tally.finish("each promised path answered as promised, at each pod and through its Service")
+}
+
+fn judge_path(view: &View, run: &StepRun, role: &str, path: &HealthPath, tally: &mut Tally) {
+    let label = run.label();
+    let (_, end) = run.window().unwrap_or_default();
+    let asked: Vec<_> = view
+        .probes(run.index)
+        .filter(|(_, probe)| probe.role == role && probe.path.as_ref() == Some(&path.path))
+        .collect();
+    let mut due: Vec<Option<&str>> = vec![None];
+    due.extend(
+        view.pods_of_role(role).iter().filter(|pod| pod.at(end).is_some_and(is_ready_pod)).map(|pod| Some(pod.name())),
+    );
+    if due.len() == 1 {
+        tally.void(format!("role `{role}` has no ready pod to ask for {} after {label}", path.path));
+    }
+    for target in due {
+        if !asked.iter().any(|(_, probe)| probe.pod.as_deref() == target) {
+            let whom = target.map_or("its Service".to_owned(), |pod| format!("pod `{pod}`"));
+            tally.void(format!("{} of role `{role}` was not asked for {} after {label}", whom, path.path));
+        }
+    }
+    for (entry, probe) in asked {
+        let whom = asked_whom(probe);
+        let (what, is_proof) = match difference(path, &probe.answer) {
+            None => (format!("answered {} as promised", path.path), true),
+            Some(difference) => (difference, probe.ready_throughout),
+        };
+        let seen =
+            Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{whom} at {} {what}", probe.address) };
+        match (difference(path, &probe.answer).is_none(), is_proof) {
+            (true, _) => tally.proved(seen),
+            (false, true) => {
+                let message = format!("{whom} of role `{role}` {what} for {} after {label}", path.path);
+                tally.fail(message).with([seen]).hint("correct the path in the chart's probes or in the contract");
+            }
+            (false, false) => {
+                tally
+                    .void(format!("{whom} of role `{role}` {what} after {label}, but it was not ready all the time"))
+                    .with([seen]);
+            }
+        }
+    }
+}
+
+/// Whom a probe asked.
+pub(super) fn asked_whom(probe: &Probe) -> String {
+    probe.pod.as_ref().map_or("the Service".to_owned(), |pod| format!("pod `{pod}`"))
+}
+
+/// How an answer differs from what is promised; `None`: it does not.
+pub(super) fn difference(promised: &HealthPath, answer: &Answer) -> Option<String> {
+    match answer {
+        Answer::Refused => Some("refused the connection".to_owned()),
+        Answer::TimedOut => Some("did not answer in time".to_owned()),
+        Answer::Failed(why) => Some(format!("did not answer ({why})")),
+        Answer::Connected => Some("was not asked over HTTP".to_owned()),
+        Answer::Http { status, headers, body } => {
+            if *status != promised.status {
+                return Some(format!("answered with status {status}, not {}", promised.status));
+            }
+            if let Some(text) = promised.body.as_ref().filter(|text| !body.contains(text.as_str())) {
+                let start: String = body.chars().take(80).collect();
+                return Some(format!("answered with a body without `{text}` (`{start}`)"));
+            }
+            let wrong = promised.headers.iter().find(|(name, value)| headers.get(*name) != Some(value))?;
+            let (name, value) = wrong;
+            let actual = headers.get(name).map_or("no such header".to_owned(), |actual| format!("`{actual}`"));
+            Some(format!("answered with {actual} for header `{name}`, not `{value}`"))
+        }
+    }
+}
+
+fn no_restarts(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
+        return not_applicable(NO_RESTARTS.name, "the chart renders nothing that has pods");
+    }
+    let mut tally = Tally::of_whole(NO_RESTARTS.name, &view);
+    if let Some((seen, why)) = view.gap(&["Pod"], 0, u64::MAX) {
+        tally.void(format!("a restart may have been missed: {why}")).with([seen]);
+    }
+    for pod in view.tracks("Pod") {
+        // Where a step is to fail, its pods may crash.
+        if view.step_at(pod.first().seq).is_some_and(|run| !run.is_to_succeed()) {
+            continue;
+        }
+        let restarted = restarted(pod);
+        if restarted.is_empty() {
+            tally.proved(pod.first().evidence("never restarted"));
+        }
+        for (container, (count, sighting)) in restarted {
+            let status = statuses(sighting.object).find(|status| status["name"] == container);
+            let ended = status.map(|status| &status["lastState"]["terminated"]).filter(|ended| ended.is_object());
+            let ended = ended.map_or(String::new(), |ended| {
+                format!("; it last ended with exit code {} ({})", ended["exitCode"], text(&ended["reason"]))
+            });
+            let message = format!("container `{container}` of pod `{}` restarted {count} times{ended}", pod.name());
+            let claim = tally.fail(message).with([sighting.evidence("was seen with the restart")]);
+            claim.with(view.log_tail(pod.name(), Some(container), u64::MAX));
+            let name = pod.name();
+            let events = view.tracks("Event").map(Track::first);
+            claim.with(
+                events
+                    .filter(|event| event.object["type"] == "Warning" && event.object["involvedObject"]["name"] == name)
+                    .map(|event| warning(&event)),
+            );
+        }
+    }
+    tally.finish("no container restarted")
+}
+
+/// The containers of a pod that restarted, how often, and when it was seen last.
+fn restarted<'a>(pod: &Track<'a>) -> BTreeMap<&'a str, (u64, Sighting<'a>)> {
+    let mut restarted = BTreeMap::new();
+    for sighting in &pod.sightings {
+        for status in statuses(sighting.object) {
+            let count = status["restartCount"].as_u64().unwrap_or_default();
+            let known: &mut (u64, Sighting) = restarted.entry(text(&status["name"])).or_insert((0, *sighting));
+            if count > known.0 {
+                *known = (count, *sighting);
+            }
+        }
+    }
+    restarted.retain(|_, (count, _)| *count > 0);
+    restarted
+}
+
+#[cfg(test)]
+mod tests;

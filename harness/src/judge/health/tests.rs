@@ -1,0 +1,168 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::record::{Change, Moment};
+
+fn is_v2_worker(object: &Value) -> bool {
+    named("Deployment", "cg-worker")(object) && object["status"]["observedGeneration"] == 2
+}
+
+fn unready() -> Story {
+    let story = Story::good().edit(is_v2_worker, |deployment| deployment["status"]["availableReplicas"] = json!(0));
+    story.edit(
+        |object| object["metadata"]["uid"] == "worker-1",
+        |pod| {
+            pod["status"]["conditions"] = json!([]);
+            pod["status"]["containerStatuses"][0]["ready"] = json!(false);
+            pod["status"]["containerStatuses"][0]["state"] = json!({"running": {}});
+        },
+    )
+}
+
+/// A failure would mean that a release with a part that does not run is accepted.
+#[test]
+fn a_workload_that_is_not_ready_fails_with_pod_and_event() {
+    let event = json!({
+        "kind": "Event", "metadata": {"name": "e", "uid": "e"}, "type": "Warning", "reason": "Unhealthy",
+        "message": "Readiness probe failed: HTTP 404", "involvedObject": {"kind": "Pod", "name": "cg-worker-1"},
+    });
+    let story = unready().sighting(end_of(1), Change::Applied, &event);
+    let says = "Deployment `cg-worker` has 0 of 1 pods available, 1 with the new template; pod `cg-worker-1`: container `worker` runs but is not ready at the end of step 2 (upgrade)";
+    let finding = check(&READY, &story, Verdict::Fail, says);
+    let all = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join("\n");
+    assert!(all.contains("event of pod `cg-worker-1`: Unhealthy: Readiness probe failed"), "{all}");
+}
+
+/// A failure would mean that what helm waited for in vain has no name.
+#[test]
+fn a_failed_step_names_what_was_not_ready() {
+    let story = Story::good().failing_install("timed out").edit(named("Deployment", "cg-app"), |deployment| {
+        deployment["status"]["availableReplicas"] = json!(0);
+    });
+    check(&READY, &story, Verdict::Fail, "Deployment `cg-app` has 0 of 1 pods available");
+}
+
+/// A failure would mean that helm's word is worth more than the workload's own status.
+#[test]
+fn a_workload_that_only_helm_takes_for_ready_fails() {
+    let story = Story::good().moments(|moment| match moment {
+        Moment::StepEnded { step: 0, outcome } => {
+            *outcome = StepOutcome::NotReady { why: "Job `x` is not complete".to_owned() }
+        }
+        _ => {}
+    });
+    check(&READY, &story, Verdict::Fail, "helm took step 1 (install) for done, but the harness does not: Job `x`");
+}
+
+/// A failure would mean that a workload which was never created counts as ready.
+#[test]
+fn a_workload_that_does_not_exist_fails() {
+    let story = Story::good().unseen(named("Deployment", "cg-worker"));
+    check(&READY, &story, Verdict::Fail, "Deployment `cg-worker` does not exist");
+}
+
+/// A failure would mean that a state which nobody saw counts as ready.
+#[test]
+fn an_unseen_state_is_void() {
+    check(&READY, &Story::good().before(end_of(1), gap("Deployment")), Verdict::Void, "gap of Deployment");
+    let unknown = Story::good().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
+    check(&READY, &unknown, Verdict::Void, "the release was not recorded after step 2 (upgrade)");
+    check(&READY, &Story::good().without(|moment| matches!(moment, Moment::Ended)), Verdict::Void, "not whole");
+}
+
+/// A failure would mean that a chart of ConfigMaps alone is red.
+#[test]
+fn without_workloads_readiness_does_not_apply() {
+    let story = Story::good().unrendered(|object| template(object).is_some());
+    check(&READY, &story, Verdict::NotApplicable, "no workload");
+    check(&NO_RESTARTS, &story, Verdict::NotApplicable, "nothing that has pods");
+}
+
+fn answering(pick: impl Fn(&Probe) -> bool, answer: &Answer) -> Story {
+    Story::good().probes(|probe| probe.path.is_some() && pick(probe), |probe| probe.answer = answer.clone())
+}
+
+fn http(status: u16, body: &str) -> Answer {
+    Answer::Http { status, headers: BTreeMap::new(), body: body.to_owned() }
+}
+
+/// A failure would mean that a wrong answer of one pod, or of the Service alone, is accepted.
+#[test]
+fn an_answer_other_than_the_promised_fails() {
+    let of_pod = |probe: &Probe| probe.step == 1 && probe.pod.is_some();
+    let says = "pod `cg-app-1` of role `app` answered with status 503, not 200 for /readyz after step 2 (upgrade)";
+    check(&HEALTH_PATH, &answering(of_pod, &http(503, "ok")), Verdict::Fail, says);
+    let of_service = |probe: &Probe| probe.pod.is_none();
+    check(&HEALTH_PATH, &answering(of_service, &http(200, "hello")), Verdict::Fail, "a body without `ok` (`hello`)");
+    check(&HEALTH_PATH, &answering(of_service, &Answer::TimedOut), Verdict::Fail, "did not answer in time");
+}
+
+/// A failure would mean that a promised header may be missing.
+#[test]
+fn a_missing_header_fails() {
+    let promised = [("content-type".to_owned(), "text/plain".to_owned())];
+    let story = Story::good().plan(|plan| {
+        let serves = plan.roles.get_mut("app").and_then(|role| role.serves.as_mut()).expect("it serves");
+        serves.paths[0].headers = promised.clone().into();
+    });
+    check(&HEALTH_PATH, &story, Verdict::Fail, "no such header for header `content-type`, not `text/plain`");
+    let headers = BTreeMap::from(promised);
+    let given = story.probes(
+        |probe| probe.path.is_some(),
+        |probe| {
+            probe.answer = Answer::Http { status: 200, headers: headers.clone(), body: "ok".to_owned() };
+        },
+    );
+    check(&HEALTH_PATH, &given, Verdict::Pass, "");
+}
+
+/// A failure would mean that a path which nobody asked for counts as right.
+#[test]
+fn a_path_that_was_not_asked_is_void() {
+    let of_service = |moment: &Moment| matches!(moment, Moment::Probe(probe) if probe.pod.is_none());
+    check(&HEALTH_PATH, &Story::good().without(of_service), Verdict::Void, "its Service of role `app` was not asked");
+    let dying = answering(|_| true, &Answer::Refused).probes(|_| true, |probe| probe.ready_throughout = false);
+    check(&HEALTH_PATH, &dying, Verdict::Void, "not ready all the time");
+}
+
+/// A failure would mean that a chart whose contract promises no path is red.
+#[test]
+fn without_paths_health_does_not_apply() {
+    let story = Story::good().plan(|plan| plan.roles.values_mut().for_each(|role| role.serves = None));
+    check(&HEALTH_PATH, &story, Verdict::NotApplicable, "no path");
+}
+
+fn restarted(pod: &'static str) -> Story {
+    let ended = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+    Story::good().edit(named("Pod", pod), move |pod| {
+        pod["status"]["containerStatuses"][0]["restartCount"] = json!(2);
+        pod["status"]["containerStatuses"][0]["lastState"] = ended.clone();
+    })
+}
+
+/// A failure would mean that an application which crashes before it settles is accepted.
+#[test]
+fn a_restart_fails_with_its_reason_and_log() {
+    let line =
+        Moment::Log { pod: "cg-app-0".to_owned(), container: "app".to_owned(), line: "no memory left".to_owned() };
+    let story = restarted("cg-app-0").before(end_of(0), line);
+    let says = "container `app` of pod `cg-app-0` restarted 2 times; it last ended with exit code 137 (OOMKilled)";
+    let finding = check(&NO_RESTARTS, &story, Verdict::Fail, says);
+    assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("no memory left")), "{finding:#?}");
+}
+
+/// A failure would mean that the crash which a scenario asks for makes it red.
+#[test]
+fn a_restart_in_a_step_that_is_to_fail_is_expected() {
+    let story = restarted("cg-app-1").plan(|plan| plan.steps[1].expect = crate::plan::Expect::Fails("x".to_owned()));
+    check(&NO_RESTARTS, &story, Verdict::Pass, "");
+}
+
+/// A failure would mean that pods which nobody saw count as stable.
+#[test]
+fn unseen_pods_are_void() {
+    check(&NO_RESTARTS, &Story::good().unseen(named("Pod", "")), Verdict::Void, "nothing was seen");
+    check(&NO_RESTARTS, &Story::good().before(end_of(1), gap("Pod")), Verdict::Void, "gap of Pod");
+}

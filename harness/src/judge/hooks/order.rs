@@ -1,0 +1,210 @@
+//! `hook-order`: what depends on a hook starts after it completed, and hooks of one event run by weight.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use crate::judge::object::{hook_events, is_hook, kind, name, template_of, text};
+use crate::judge::tally::{Tally, not_applicable};
+use crate::judge::view::{Sighting, StepRun, Track, View};
+use crate::judge::{Check, Finding};
+use crate::plan::Hook;
+use crate::record::{Change, Recording};
+
+pub(in crate::judge) const HOOK_ORDER: Check = Check {
+    name: "hook-order",
+    proves: "each hook completed before the first new pod of what depends on it, and hooks ran in the order of their weights",
+    means: "new pods meet a system that the hook has not prepared: a new version runs on the old schema",
+    judge: hook_order,
+};
+
+fn hook_order(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let hooks: Vec<(&String, &Hook)> = view.plan.present_hooks().filter(|(_, hook)| !hook.before.is_empty()).collect();
+    if hooks.is_empty() && !view.steps.iter().any(has_weights) {
+        return not_applicable(
+            HOOK_ORDER.name,
+            "no hook must precede a role, and no event has hook Jobs of two weights",
+        );
+    }
+    let mut tally = Tally::of_whole(HOOK_ORDER.name, &view);
+    for (name, hook) in hooks {
+        judge_hook(&view, name, hook, &mut tally);
+    }
+    for run in &view.steps {
+        judge_weights(&view, run, &mut tally);
+    }
+    tally.finish("each hook completed before the first new pod of the roles that depend on it")
+}
+
+fn judge_hook(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
+    let jobs = view.runs_of_hook(hook);
+    let roles: Vec<&String> =
+        view.plan.present_roles().map(|(role, _)| role).filter(|role| hook.before.contains(role)).collect();
+    for role in roles {
+        let mut is_judged = false;
+        for run in view.steps.iter().filter(|run| run.started.is_some() && run.runs_of(hook) > 0) {
+            if let Some((seen, why)) = view.gap_in(run, &["Job", "Pod"]) {
+                let message =
+                    format!("the order of hook `{name}` and role `{role}` in {} is unknown: {why}", run.label());
+                tally.void(message).with([seen]);
+                is_judged = true;
+                continue;
+            }
+            let Some(pod) = first_new_pod(view, run, role) else { continue };
+            let job = jobs.iter().find(|job| run.contains(job.first().seq));
+            judge_pair(view, run, (name, job.copied()), (role, pod), tally);
+            is_judged = true;
+        }
+        if !is_judged {
+            let message = format!("no step that runs hook `{name}` made a pod of role `{role}` from a new template");
+            tally.void(message).hint("let an upgrade change the image, or something else in the role's pods");
+        }
+    }
+}
+
+/// The first pod of a role that was created in a step from a template that none of the role's pods had before.
+fn first_new_pod<'a>(view: &View<'a>, run: &StepRun, role: &str) -> Option<Sighting<'a>> {
+    let (start, _) = run.window()?;
+    let pods = view.pods_of_role(role);
+    let old: Vec<&str> = pods.iter().filter_map(|pod| pod.at(start)).map(template_of).collect();
+    let first = pods.iter().map(|pod| pod.first());
+    first
+        .filter(|pod| run.contains(pod.seq) && pod.change == Change::Applied && !old.contains(&template_of(pod.object)))
+        .min_by_key(|pod| pod.version())
+}
+
+fn judge_pair(
+    view: &View,
+    run: &StepRun,
+    (hook, job): (&str, Option<&Track>),
+    (role, pod): (&str, Sighting),
+    tally: &mut Tally,
+) {
+    let label = run.label();
+    let pod_name = name(pod.object);
+    let created = pod.evidence("of the new template was created");
+    let hint = "make the hook run before the release's objects: `helm.sh/hook: pre-install,pre-upgrade`";
+    let Some(job) = job else {
+        let message = format!(
+            "hook `{hook}` did not run before pod `{pod_name}` of role `{role}` was created in {label}: no Job of it was seen"
+        );
+        tally.fail(message).with([created]).hint(hint);
+        return;
+    };
+    let Some(done) = job.completed() else {
+        let message =
+            format!("hook `{hook}` never completed in {label}, but pod `{pod_name}` of role `{role}` was created");
+        let claim = tally.fail(message).hint(hint);
+        claim
+            .with([job.first().evidence("was created")])
+            .with(job.ended().map(|end| end.evidence("ended")))
+            .with([created]);
+        return;
+    };
+    let both = [done.evidence("was complete"), created];
+    match compare(view, &done, &pod) {
+        Ok(Ordering::Less) => both.into_iter().for_each(|evidence| tally.proved(evidence)),
+        Ok(_) => {
+            let message = format!(
+                "pod `{pod_name}` of role `{role}` was created in {label} before hook `{hook}` (Job `{}`) was complete",
+                job.name()
+            );
+            tally.fail(message).with(both).hint(hint);
+        }
+        Err(why) => {
+            let message = format!(
+                "the order of hook `{hook}` and pod `{pod_name}` of role `{role}` in {label} is unknown: {why}"
+            );
+            tally.void(message).with(both);
+        }
+    }
+}
+
+/// Which of two changes the API server made first.
+fn compare(view: &View, one: &Sighting, other: &Sighting) -> Result<Ordering, &'static str> {
+    if !view.single_etcd {
+        return Err("resource versions of different kinds cannot be compared on this cluster");
+    }
+    let (Some(one), Some(other)) = (one.version(), other.version()) else {
+        return Err("an object has no resource version");
+    };
+    match one.cmp(&other) {
+        Ordering::Equal => Err("both have the same resource version"),
+        order => Ok(order),
+    }
+}
+
+/// Whether a step renders hook Jobs of different weights for one of its events.
+fn has_weights(run: &StepRun) -> bool {
+    let objects = run.rendered.iter().flat_map(|rendered| rendered.objects.iter());
+    let jobs: Vec<&Value> = objects.filter(|object| kind(object) == "Job" && is_hook(object)).copied().collect();
+    run.events().iter().any(|event| {
+        let mut weights = jobs.iter().filter(|job| hook_events(job).contains(event)).map(|job| weight(job));
+        weights.next().is_some_and(|first| weights.any(|other| other != first))
+    })
+}
+
+fn weight(hook: &Value) -> i64 {
+    text(&hook["metadata"]["annotations"]["helm.sh/hook-weight"]).parse().unwrap_or_default()
+}
+
+fn judge_weights(view: &View, run: &StepRun, tally: &mut Tally) {
+    let Some(release) = run.release else { return };
+    for event in run.events() {
+        let hooks = release.hooks.iter().filter(|hook| hook.events.iter().any(|other| other == event));
+        let ran: Vec<(i64, &Track)> = hooks
+            .filter_map(|hook| {
+                let job = view.recording.object(&hook.object);
+                let is_it = |track: &&Track| track.name() == name(job) && run.contains(track.first().seq);
+                (kind(job) == "Job").then(|| view.tracks("Job").find(is_it)).flatten().map(|track| (hook.weight, track))
+            })
+            .collect();
+        for (light, earlier) in &ran {
+            for (heavy, later) in ran.iter().filter(|(heavy, _)| heavy > light) {
+                judge_weight(view, run, (*light, earlier), (*heavy, later), tally);
+            }
+        }
+    }
+}
+
+fn judge_weight(
+    view: &View,
+    run: &StepRun,
+    (light, earlier): (i64, &Track),
+    (heavy, later): (i64, &Track),
+    tally: &mut Tally,
+) {
+    let created = later.first();
+    let pair = format!(
+        "hook Job `{}` (weight {light}) and hook Job `{}` (weight {heavy}) in {}",
+        earlier.name(),
+        later.name(),
+        run.label()
+    );
+    if let Some((seen, why)) = view.gap_in(run, &["Job"]) {
+        tally.void(format!("the order of {pair} is unknown: {why}")).with([seen]);
+        return;
+    }
+    let Some(done) = earlier.completed() else {
+        tally
+            .fail(format!("{pair} ran out of order: the first never completed"))
+            .with([created.evidence("was created")]);
+        return;
+    };
+    let both = [done.evidence("was complete"), created.evidence("was created")];
+    match compare(view, &done, &created) {
+        Ok(Ordering::Less) => both.into_iter().for_each(|evidence| tally.proved(evidence)),
+        Ok(_) => {
+            tally
+                .fail(format!("{pair} ran out of order: the second was created before the first was complete"))
+                .with(both);
+        }
+        Err(why) => {
+            tally.void(format!("the order of {pair} is unknown: {why}")).with(both);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Reading Kubernetes objects as JSON: what several checks ask of one.
+
+use serde_json::Value;
+
+/// A JSON value as text; empty where it is none.
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The items of a JSON list; none where it is no list.
+pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// The object's kind.
+pub(super) fn kind(object: &Value) -> &str {
+    text(&object["kind"])
+}
+
+/// The object's name.
+pub(super) fn name(object: &Value) -> &str {
+    text(&object["metadata"]["name"])
+}
+
+/// Kind and name, as messages show them.
+pub(super) fn title(object: &Value) -> String {
+    format!("{} `{}`", kind(object), name(object))
+}
+
+/// Whether labels (or annotations) have every pair of a `key=value,…` selector. An empty selector selects nothing.
+pub(super) fn selects(selector: &str, labels: &Value) -> bool {
+    let has = |pair: &str| pair.split_once('=').is_some_and(|(key, value)| labels[key.trim()] == value.trim());
+    !selector.trim().is_empty() && selector.split(',').all(|pair| has(pair))
+}
+
+/// Whether an object's own labels fit a selector.
+pub(super) fn is_selected(selector: &str, object: &Value) -> bool {
+    selects(selector, &object["metadata"]["labels"])
+}
+
+/// Whether a condition of the object's status is `True`.
+pub(super) fn has_condition(object: &Value, condition: &str) -> bool {
+    condition_of(object, condition).is_some_and(|found| found["status"] == "True")
+}
+
+/// A condition of the object's status.
+pub(super) fn condition_of<'v>(object: &'v Value, condition: &str) -> Option<&'v Value> {
+    items(&object["status"]["conditions"]).find(|found| found["type"] == condition)
+}
+
+/// A pod that takes traffic: Ready, and not on its way out.
+pub(super) fn is_ready_pod(pod: &Value) -> bool {
+    !is_terminating(pod) && has_condition(pod, "Ready")
+}
+
+/// Whether the object's deletion has begun.
+pub(super) fn is_terminating(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
+}
+
+/// The events of a hook object; none for an object that is no hook.
+pub(super) fn hook_events(object: &Value) -> Vec<&str> {
+    let events = text(&object["metadata"]["annotations"]["helm.sh/hook"]).split(',').map(str::trim);
+    events.filter(|event| !event.is_empty()).collect()
+}
+
+/// Whether Helm runs the object as a hook.
+pub(super) fn is_hook(object: &Value) -> bool {
+    !hook_events(object).is_empty()
+}
+
+/// Whether one of the object's owners has this uid.
+pub(super) fn is_owned_by(object: &Value, uid: &str) -> bool {
+    !uid.is_empty() && items(&object["metadata"]["ownerReferences"]).any(|owner| owner["uid"] == uid)
+}
+
+/// The pod template (`metadata` and `spec`) of a workload; a pod is its own.
+pub(super) fn template(object: &Value) -> Option<&Value> {
+    match kind(object) {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            Some(&object["spec"]["template"])
+        }
+        "CronJob" => Some(&object["spec"]["jobTemplate"]["spec"]["template"]),
+        "Pod" => Some(object),
+        _ => None,
+    }
+}
+
+/// All containers of a pod (or pod template), init containers first.
+pub(super) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(&pod["spec"]["initContainers"]).chain(items(&pod["spec"]["containers"]))
+}
+
+/// The status of each container of a pod, init containers first.
+pub(super) fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(&pod["status"]["initContainerStatuses"]).chain(items(&pod["status"]["containerStatuses"]))
+}
+
+/// What pods made from one template have in common and others do not: the controller's hash, or the owning Job.
+pub(super) fn template_of(pod: &Value) -> &str {
+    let labels = &pod["metadata"]["labels"];
+    let hash = ["pod-template-hash", "controller-revision-hash"].into_iter().find_map(|key| labels[key].as_str());
+    let owner = || items(&pod["metadata"]["ownerReferences"]).find_map(|owner| owner["uid"].as_str());
+    hash.or_else(owner).unwrap_or_else(|| text(&pod["metadata"]["uid"]))
+}
+
+/// Repository of an image reference, without tag and digest.
+pub(super) fn repository(image: &str) -> &str {
+    let named = image.split('@').next().unwrap_or_default();
+    match named.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => named,
+    }
+}
+
+/// What keeps a pod from being ready, in words; `None`: nothing does.
+pub(super) fn trouble(pod: &Value) -> Option<String> {
+    if is_terminating(pod) || is_ready_pod(pod) || pod["status"]["phase"] == "Succeeded" {
+        return None;
+    }
+    let said = |state: &Value| {
+        let (reason, message) = (text(&state["reason"]), text(&state["message"]));
+        if message.is_empty() { reason.to_owned() } else { format!("{reason} ({})", message.trim()) }
+    };
+    if let Some(unscheduled) = condition_of(pod, "PodScheduled").filter(|found| found["status"] == "False") {
+        return Some(format!("is not scheduled: {}", said(unscheduled)));
+    }
+    let of_container = |status: &Value| {
+        let container = text(&status["name"]);
+        let ended = |state: &Value| {
+            let code = state["terminated"]["exitCode"].as_i64().filter(|code| *code != 0)?;
+            Some(format!("ended with exit code {code} ({})", said(&state["terminated"])))
+        };
+        let waiting = &status["state"]["waiting"];
+        if let Some(ended) = ended(&status["state"]) {
+            return Some(format!("container `{container}` {ended}"));
+        }
+        if waiting.is_object() && !["ContainerCreating", "PodInitializing"].contains(&text(&waiting["reason"])) {
+            let before = ended(&status["lastState"]).map_or(String::new(), |ended| format!("; before, it {ended}"));
+            return Some(format!("container `{container}` waits: {}{before}", said(waiting)));
+        }
+        let is_unready = status["state"]["running"].is_object() && status["ready"] == false;
+        is_unready.then(|| format!("container `{container}` runs but is not ready"))
+    };
+    let of_containers = items(&pod["status"]["initContainerStatuses"])
+        .filter_map(|status| of_container(status).filter(|_| !status["state"]["running"].is_object()))
+        .chain(items(&pod["status"]["containerStatuses"]).filter_map(of_container))
+        .next();
+    of_containers.or_else(|| Some(format!("is {}", text(&pod["status"]["phase"]).to_lowercase())))
+}

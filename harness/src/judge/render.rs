@@ -1,0 +1,117 @@
+//! What the chart renders to, and whether each step ended as the scenario says.
+
+use super::tally::{Tally, not_applicable};
+use super::view::{StepRun, View};
+use super::{Check, Evidence, Finding};
+use crate::plan::{Action, Expect};
+use crate::record::{Recording, StepOutcome};
+
+pub(super) const RENDERS: Check = Check {
+    name: "renders",
+    proves: "the chart renders with the values of each step",
+    means: "users cannot install the chart with these values at all",
+    judge: renders,
+};
+
+pub(super) const RELEASE_OUTCOME: Check = Check {
+    name: "release-outcome",
+    proves: "each step ended as the scenario says: helm succeeded, or failed with the stated text",
+    means: "the same helm command fails (or wrongly succeeds) for users",
+    judge: release_outcome,
+};
+
+fn renders(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
+    let mut tally = Tally::new(RENDERS.name);
+    if !view.steps.iter().any(|run| is_rendering(&run)) {
+        return not_applicable(RENDERS.name, "no step of the plan renders the chart");
+    }
+    for run in view.steps.iter().filter(is_rendering) {
+        let Some(rendered) = &run.rendered else {
+            tally.void(format!("what {} renders was not recorded", run.label()));
+            continue;
+        };
+        let seen = |text: String| Evidence { seq: Some(rendered.entry.seq), at: Some(rendered.entry.at), text };
+        match (&run.step.expect, rendered.error) {
+            (Expect::Fails(text), Some(error)) if error.contains(text) => {
+                tally.proved(seen(format!("{} is refused as expected: {error}", run.label())));
+            }
+            (_, Some(error)) => {
+                tally
+                    .fail(format!("the chart does not render for {}: {}", run.label(), last_line(error)))
+                    .with([seen(error.to_owned())])
+                    .hint("run `helm template` with the scenario's values, and see the template it names");
+            }
+            (_, None) if rendered.objects.is_empty() => {
+                tally.void(format!("the chart renders no object at all for {}", run.label()));
+            }
+            (_, None) => {
+                tally.proved(seen(format!("{} renders {} objects", run.label(), rendered.objects.len())));
+            }
+        }
+    }
+    tally.finish("the chart renders for each step as expected")
+}
+
+fn release_outcome(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let mut tally = Tally::new(RELEASE_OUTCOME.name);
+    for run in &view.steps {
+        let label = run.label();
+        let Some((ended, outcome)) = run.ended else {
+            tally.void(run.unfinished().unwrap_or_default());
+            continue;
+        };
+        let stderr = run.helm.map_or("", |(_, call)| call.stderr.as_str());
+        match (&run.step.expect, outcome) {
+            (Expect::Succeeds, StepOutcome::Succeeded) => tally.proved(seen(ended, format!("{label} succeeded"))),
+            (Expect::Succeeds, StepOutcome::HelmFailed { why }) => {
+                let claim = tally.fail(format!("{label} was to succeed, but helm failed: {why}"));
+                claim.with(helm_said(run)).with(view.troubles(run));
+                claim.hint("the check `ready` names the workload that was waited for, if there is one");
+            }
+            (Expect::Succeeds, StepOutcome::NotReady { why }) => {
+                let claim = tally.fail(format!("{label} was to succeed, and to helm it did, but {why}"));
+                claim.with(helm_said(run)).with(view.troubles(run));
+            }
+            (Expect::Fails(text), StepOutcome::HelmFailed { why }) if (why.clone() + stderr).contains(text) => {
+                tally.proved(seen(ended, format!("{label} failed as expected: {why}")));
+            }
+            (Expect::Fails(text), StepOutcome::HelmFailed { why }) => {
+                let message = format!("{label} was to fail with `{text}`, but it failed with `{why}`");
+                tally.fail(message).with(helm_said(run)).with(view.troubles(run));
+            }
+            (Expect::Fails(text), StepOutcome::NotReady { why }) => {
+                let message = format!("{label} was to fail with `{text}`, but helm succeeded, and then {why}");
+                tally.fail(message).with(helm_said(run)).with(view.troubles(run));
+            }
+            (Expect::Fails(text), StepOutcome::Succeeded) => {
+                tally.fail(format!("{label} was to fail with `{text}`, but it succeeded")).with(helm_said(run));
+            }
+        }
+    }
+    if !view.is_whole {
+        tally.void("the recording is not whole: it lacks its last entry");
+    }
+    tally.finish("each step ended as the scenario says")
+}
+
+fn seen(entry: &crate::record::Entry, text: String) -> Evidence {
+    Evidence { seq: Some(entry.seq), at: Some(entry.at), text }
+}
+
+/// Helm's own words about a step.
+fn helm_said(run: &StepRun) -> Option<Evidence> {
+    let (entry, call) = run.helm?;
+    let status = call.status.map_or("no exit status".to_owned(), |status| format!("exit status {status}"));
+    let text = format!("helm {} ended with {status} after {} ms: {}", run.step.verb(), call.took_ms, call.stderr);
+    Some(seen(entry, text))
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("helm gave no reason").trim()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, end_of, start_of};
+use crate::record::Moment;
+
+fn with_error(step: usize, text: &str) -> Story {
+    Story::good().moments(|moment| match moment {
+        Moment::Rendered { step: other, error, objects } if *other == step => {
+            *error = Some(text.to_owned());
+            objects.clear();
+        }
+        _ => {}
+    })
+}
+
+/// A failure would mean that a chart which does not render for the upgrade's values is released.
+#[test]
+fn a_chart_that_does_not_render_fails() {
+    let story = with_error(1, "Error: nil pointer");
+    let finding = check(&RENDERS, &story, Verdict::Fail, "does not render for step 2 (upgrade): Error: nil pointer");
+    assert!(finding.message.contains("\nhint: "), "{}", finding.message);
+    let expected = story.plan(|plan| plan.steps[1].expect = Expect::Fails("another reason".to_owned()));
+    check(&RENDERS, &expected, Verdict::Fail, "nil pointer");
+}
+
+/// A failure would mean that values which the chart rightly refuses make the gate red.
+#[test]
+fn a_refusal_that_the_scenario_expects_passes() {
+    let story = with_error(0, "replicaCount is 2").plan(|plan| {
+        plan.steps.truncate(1);
+        plan.steps[0].expect = Expect::Fails("replicaCount".to_owned());
+    });
+    check(&RENDERS, &story, Verdict::Pass, "");
+}
+
+/// A failure would mean that a chart which renders nothing, or was never rendered, counts as rendered.
+#[test]
+fn an_empty_or_missing_render_is_void() {
+    let missing = Story::good().without(|moment| matches!(moment, Moment::Rendered { step: 1, .. }));
+    check(&RENDERS, &missing, Verdict::Void, "step 2 (upgrade)");
+    let empty = Story::good().moments(|moment| {
+        if let Moment::Rendered { objects, .. } = moment {
+            objects.clear();
+        }
+    });
+    check(&RENDERS, &empty, Verdict::Void, "no object at all for step 1 (install)");
+}
+
+/// A failure would mean that a plan which renders nothing is blamed for it.
+#[test]
+fn rendering_does_not_apply_to_a_plan_without_install_and_upgrade() {
+    let story = Story::good().plan(|plan| plan.steps.drain(..2).for_each(drop));
+    check(&RENDERS, &story, Verdict::NotApplicable, "no step");
+}
+
+/// A failure would mean that nobody sees why the release failed.
+#[test]
+fn a_failed_step_fails_with_helms_words_and_the_pods_trouble() {
+    let story = Story::good().failing_install("timed out waiting for the condition");
+    let story = story.edit(
+        |object| object["metadata"]["uid"] == "worker-0" && object["status"]["phase"] == "Running",
+        |pod| {
+            pod["status"]["conditions"] = serde_json::json!([]);
+            pod["status"]["containerStatuses"][0]["state"] =
+                serde_json::json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        },
+    );
+    let finding =
+        check(&RELEASE_OUTCOME, &story, Verdict::Fail, "step 1 (install) was to succeed, but helm failed: timed out");
+    let all = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join("\n");
+    assert!(
+        all.contains("exit status 1") && all.contains("`cg-worker-0` container `worker` waits: CrashLoopBackOff"),
+        "{all}"
+    );
+}
+
+fn outcome_of(step: usize, new: &StepOutcome) -> Story {
+    Story::good().moments(|moment| match moment {
+        Moment::StepEnded { step: other, outcome } if *other == step => *outcome = new.clone(),
+        _ => {}
+    })
+}
+
+/// A failure would mean that helm's word is taken for a workload that is not ready.
+#[test]
+fn a_step_that_only_helm_takes_for_done_fails() {
+    let story = outcome_of(1, &StepOutcome::NotReady { why: "DaemonSet `x` has no pod".to_owned() });
+    check(&RELEASE_OUTCOME, &story, Verdict::Fail, "to helm it did, but DaemonSet `x`");
+}
+
+/// A failure would mean that a scenario of a failure passes although nothing, or something else, failed.
+#[test]
+fn an_expected_failure_must_happen_with_its_text() {
+    let failing = |why: &str| {
+        let story = outcome_of(1, &StepOutcome::HelmFailed { why: why.to_owned() });
+        story.plan(|plan| plan.steps[1].expect = Expect::Fails("hooks failed".to_owned()))
+    };
+    check(&RELEASE_OUTCOME, &failing("pre-upgrade hooks failed: x"), Verdict::Pass, "");
+    check(&RELEASE_OUTCOME, &failing("no such chart"), Verdict::Fail, "but it failed with `no such chart`");
+    let succeeding = Story::good().plan(|plan| plan.steps[1].expect = Expect::Fails("hooks failed".to_owned()));
+    check(&RELEASE_OUTCOME, &succeeding, Verdict::Fail, "was to fail with `hooks failed`, but it succeeded");
+}
+
+/// A failure would mean that a step which nobody saw the end of counts as done.
+#[test]
+fn a_step_without_an_end_is_void() {
+    check(&RELEASE_OUTCOME, &Story::good().cut(end_of(1)), Verdict::Void, "the recording ends in step 2 (upgrade)");
+    check(&RELEASE_OUTCOME, &Story::good().cut(start_of(2)), Verdict::Void, "step 3 (rollback) never ran");
+}

@@ -1,0 +1,160 @@
+//! `role-serves`: the serving role accepts connections, and no other does.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::judge::object::{is_ready_pod, items, text};
+use crate::judge::tally::{Tally, not_applicable};
+use crate::judge::view::{StepRun, Track, View};
+use crate::judge::{Check, Evidence, Finding};
+use crate::record::{Answer, Entry, Probe, Recording};
+
+pub(in crate::judge) const ROLE_SERVES: Check = Check {
+    name: "role-serves",
+    proves: "only the serving role accepts connections, probed from the network, and only its pods are behind a Service",
+    means: "requests reach a pod that is not meant to answer them, or none at all",
+    judge: role_serves,
+};
+
+fn role_serves(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    if !view.plan.present_roles().any(|(_, role)| role.serves.is_some()) {
+        return not_applicable(ROLE_SERVES.name, "the contract names no role that serves");
+    }
+    let mut tally = Tally::of_whole(ROLE_SERVES.name, &view);
+    for run in view.settled() {
+        for (role, _) in view.plan.present_roles() {
+            judge_role(&view, run, role, &mut tally);
+        }
+        judge_endpoints(&view, run, &mut tally);
+    }
+    judge_strangers(&view, &mut tally);
+    tally.finish("only the serving role accepted connections, and only its pods stood behind a Service")
+}
+
+fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
+    let label = run.label();
+    let is_serving = view.plan.roles.get(role).is_some_and(|role| role.serves.is_some());
+    let is_asked = |(_, probe): &(&Entry, &Probe)| probe.role == role && probe.pod.is_some() && probe.path.is_none();
+    let probes: Vec<(&Entry, &Probe)> = view.probes(run.index).filter(is_asked).collect();
+    if probes.is_empty() {
+        tally.void(format!("no connection to a pod of role `{role}` was tried after {label}"));
+        return;
+    }
+    for pod in ready_pods(view, run, role) {
+        if !probes.iter().any(|(_, probe)| probe.pod.as_deref() == Some(pod.name())) {
+            tally.void(format!("no connection to pod `{}` of role `{role}` was tried after {label}", pod.name()));
+        }
+    }
+    for (entry, probe) in probes {
+        let pod = probe.pod.as_deref().unwrap_or_default();
+        let shown = format!("pod `{pod}` of role `{role}` at {}", probe.address);
+        let seen = |what: &str| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{shown} {what}") };
+        let has_control = matches!(probe.control, Some(Answer::Connected | Answer::Http { .. }));
+        match (&probe.answer, is_serving) {
+            (Answer::Connected | Answer::Http { .. }, true) => tally.proved(seen("accepted a connection")),
+            (Answer::Connected | Answer::Http { .. }, false) => {
+                let message = format!("{shown} accepted a connection after {label}, though the role serves nothing");
+                let hint = "let the role listen on no port: see the environment that starts its server";
+                tally.fail(message).with([seen("accepted a connection")]).hint(hint);
+            }
+            (Answer::Refused, _) if !probe.ready_throughout => {
+                tally.void(format!("{shown} refused a connection after {label}, but it was not ready all the time"));
+            }
+            (Answer::Refused, true) => {
+                let message = format!("{shown} refused a connection after {label}, though it was ready");
+                tally
+                    .fail(message)
+                    .with([seen("refused a connection")])
+                    .hint("see the port that the server listens on");
+            }
+            (Answer::Refused, false) if !has_control => {
+                let message =
+                    format!("{shown} refused a connection after {label}, but no serving pod answered the same prober");
+                tally.void(message).with([seen("refused a connection")]);
+            }
+            (Answer::Refused, false) => {
+                tally.proved(seen("refused a connection, while a serving pod accepted one from the same prober"));
+            }
+            (Answer::TimedOut, _) => {
+                tally.void(format!("a connection to {shown} timed out after {label}")).with([seen("did not answer")]);
+            }
+            (Answer::Failed(why), _) => {
+                tally
+                    .void(format!("a connection to {shown} failed after {label}: {why}"))
+                    .with([seen("did not answer")]);
+            }
+        }
+    }
+}
+
+fn ready_pods<'a, 'v>(view: &'v View<'a>, run: &StepRun, role: &str) -> Vec<&'v Track<'a>> {
+    let Some((_, end)) = run.window() else { return Vec::new() };
+    view.pods_of_role(role).into_iter().filter(|pod| pod.at(end).is_some_and(is_ready_pod)).collect()
+}
+
+/// Every ready pod of a serving role is behind a Service at the step's end.
+fn judge_endpoints(view: &View, run: &StepRun, tally: &mut Tally) {
+    let Some((_, end)) = run.window() else { return };
+    let label = run.label();
+    if let Some((seen, why)) = view.gap_in(run, &["EndpointSlice", "Pod"]) {
+        tally.void(format!("which pods stood behind a Service after {label} is unknown: {why}")).with([seen]);
+        return;
+    }
+    let slices: Vec<&Value> = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end)).collect();
+    let behind: BTreeSet<&str> = slices.iter().flat_map(|slice| targets(slice)).map(|(uid, _)| uid).collect();
+    for (role, _) in view.plan.present_roles().filter(|(_, role)| role.serves.is_some()) {
+        for pod in ready_pods(view, run, role) {
+            if behind.contains(pod.uid()) {
+                tally.proved(pod.first().evidence(&format!("stood behind a Service at the end of {label}")));
+                continue;
+            }
+            let message =
+                format!("pod `{}` of role `{role}` is ready but behind no Service at the end of {label}", pod.name());
+            let hint = "compare the Service's `selector` and `targetPort` with the pod's labels and ports";
+            tally.fail(message).with([pod.first().evidence("was created")]).hint(hint);
+        }
+    }
+}
+
+/// No pod of a hook, or of a role that serves nothing, was ever a ready endpoint of a Service.
+fn judge_strangers(view: &View, tally: &mut Tally) {
+    let silent = view.plan.roles.iter().filter(|(_, role)| role.serves.is_none());
+    let mut strangers: Vec<(&str, String)> = silent
+        .flat_map(|(role, _)| view.pods_of_role(role).into_iter().map(move |pod| (pod.uid(), format!("role `{role}`"))))
+        .collect();
+    let jobs = view.hook_jobs().into_iter();
+    strangers.extend(jobs.flat_map(|job| {
+        view.pods_of_job(job).into_iter().map(|pod| (pod.uid(), format!("hook Job `{}`", job.name())))
+    }));
+    let mut told = BTreeSet::new();
+    for slice in view.tracks("EndpointSlice") {
+        for sighting in &slice.sightings {
+            for (uid, pod) in targets(sighting.object) {
+                let Some((_, of)) = strangers.iter().find(|(stranger, _)| *stranger == uid && !uid.is_empty()) else {
+                    continue;
+                };
+                if told.insert(uid) {
+                    let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
+                    let message =
+                        format!("pod `{pod}` of {of} serves nothing, but it stood behind Service `{service}`");
+                    let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
+                    tally.fail(message).with([seen]).hint(format!("narrow the `selector` of Service `{service}`"));
+                }
+            }
+        }
+    }
+}
+
+/// The pods that get a Service's traffic: uid and name of each ready endpoint's target.
+fn targets(slice: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let ready = items(&slice["endpoints"]).filter(|endpoint| endpoint["conditions"]["ready"] != false);
+    ready.filter(|endpoint| endpoint["targetRef"]["kind"] == "Pod").map(|endpoint| {
+        let target = &endpoint["targetRef"];
+        (text(&target["uid"]), text(&target["name"]))
+    })
+}
+
+#[cfg(test)]
+mod tests;

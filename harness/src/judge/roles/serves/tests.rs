@@ -1,0 +1,93 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::record::Moment;
+
+fn worker(change: impl Fn(&mut Probe)) -> Story {
+    Story::good().probes(|probe| probe.role == "worker" && probe.step == 1, change)
+}
+
+/// A failure would mean that a worker which answers requests is accepted.
+#[test]
+fn a_silent_role_that_accepts_a_connection_fails() {
+    let story = worker(|probe| probe.answer = Answer::Connected);
+    let says = "pod `cg-worker-1` of role `worker` at 10.244.0.7:4000 accepted a connection after step 2 (upgrade)";
+    check(&ROLE_SERVES, &story, Verdict::Fail, says);
+}
+
+/// A failure would mean that an application which listens on another port is accepted.
+#[test]
+fn a_serving_role_that_refuses_fails() {
+    let story = Story::good().probes(|probe| probe.role == "app", |probe| probe.answer = Answer::Refused);
+    check(&ROLE_SERVES, &story, Verdict::Fail, "refused a connection after step 1 (install), though it was ready");
+}
+
+/// A failure would mean that a refusal which proves nothing (no network, no pod yet) counts as proof.
+#[test]
+fn a_refusal_counts_only_of_a_ready_pod_and_beside_a_served_connection() {
+    check(
+        &ROLE_SERVES,
+        &worker(|probe| probe.control = Some(Answer::TimedOut)),
+        Verdict::Void,
+        "no serving pod answered",
+    );
+    check(&ROLE_SERVES, &worker(|probe| probe.control = None), Verdict::Void, "no serving pod answered");
+    check(&ROLE_SERVES, &worker(|probe| probe.ready_throughout = false), Verdict::Void, "not ready all the time");
+    check(&ROLE_SERVES, &worker(|probe| probe.answer = Answer::TimedOut), Verdict::Void, "timed out");
+    let failed = worker(|probe| probe.answer = Answer::Failed("no route".to_owned()));
+    check(&ROLE_SERVES, &failed, Verdict::Void, "no route");
+}
+
+/// A failure would mean that a pod nobody asked counts as silent.
+#[test]
+fn a_pod_that_was_not_asked_is_void() {
+    let of_worker =
+        |moment: &Moment| matches!(moment, Moment::Probe(probe) if probe.role == "worker" && probe.step == 1);
+    check(&ROLE_SERVES, &Story::good().without(of_worker), Verdict::Void, "no connection to a pod of role `worker`");
+    let other = worker(|probe| probe.pod = Some("cg-worker-9".to_owned()));
+    check(&ROLE_SERVES, &other, Verdict::Void, "no connection to pod `cg-worker-1`");
+}
+
+fn behind(uid: &'static str) -> Story {
+    Story::good().edit(named("EndpointSlice", ""), move |slice| {
+        let target = json!({"kind": "Pod", "name": format!("cg-{uid}"), "uid": uid});
+        let endpoint = json!({"conditions": {"ready": true}, "targetRef": target});
+        slice["endpoints"].as_array_mut().expect("a list").push(endpoint);
+    })
+}
+
+/// A failure would mean that requests may be sent to a worker, or to the migration.
+#[test]
+fn a_stranger_behind_the_service_fails() {
+    check(
+        &ROLE_SERVES,
+        &behind("worker-0"),
+        Verdict::Fail,
+        "pod `cg-worker-0` of role `worker` serves nothing, but it stood behind Service `cg`",
+    );
+    check(&ROLE_SERVES, &behind("migrations-0"), Verdict::Fail, "of hook Job `cg-migrations` serves nothing");
+    check(&ROLE_SERVES, &behind("redis-0"), Verdict::Pass, "");
+}
+
+/// A failure would mean that a Service which selects nothing is accepted.
+#[test]
+fn a_serving_pod_behind_no_service_fails() {
+    let empty = |slice: &mut Value| slice["endpoints"] = json!([]);
+    let story = Story::good().edit(named("EndpointSlice", ""), empty);
+    check(&ROLE_SERVES, &story, Verdict::Fail, "pod `cg-app-0` of role `app` is ready but behind no Service");
+}
+
+/// A failure would mean that endpoints which nobody watched count as right.
+#[test]
+fn unwatched_endpoints_are_void() {
+    check(&ROLE_SERVES, &Story::good().before(end_of(1), gap("EndpointSlice")), Verdict::Void, "gap of EndpointSlice");
+}
+
+/// A failure would mean that a chart of workers alone is red.
+#[test]
+fn without_a_serving_role_it_does_not_apply() {
+    let story = Story::good().plan(|plan| plan.absent = vec!["app".to_owned()]);
+    check(&ROLE_SERVES, &story, Verdict::NotApplicable, "no role that serves");
+}

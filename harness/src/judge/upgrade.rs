@@ -1,0 +1,67 @@
+//! Upgrades: something was upgraded, and what must stay stayed.
+
+use std::collections::BTreeSet;
+
+use super::object::{containers, is_terminating, template_of, text};
+use super::roles::changes_of;
+use super::tally::{Tally, not_applicable};
+use super::view::{StepRun, View};
+use super::{Check, Evidence, Finding};
+use crate::plan::Action;
+use crate::record::Recording;
+
+pub(super) const UPGRADE_HAPPENED: Check = Check {
+    name: "upgrade-happened",
+    proves: "each upgrade changed something: pods of a new template, another image, or the schema",
+    means: "nothing is known about upgrades: the run's old and new version are the same",
+    judge: upgrade_happened,
+};
+
+fn upgrade_happened(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && run.is_to_succeed();
+    if !view.steps.iter().any(|run| is_upgrade(&run)) {
+        return not_applicable(UPGRADE_HAPPENED.name, "the plan has no upgrade that is to succeed");
+    }
+    let mut tally = Tally::of_whole(UPGRADE_HAPPENED.name, &view);
+    for run in view.steps.iter().filter(is_upgrade).filter(|run| run.is_succeeded()) {
+        let Some(((start, end), (ended, _))) = run.window().zip(run.ended) else { continue };
+        let (before, after) = (running(&view, start), running(&view, end));
+        let label = run.label();
+        if let Some((seen, why)) = view.gap_in(run, &["Pod"]) {
+            tally.void(format!("whether {label} changed anything is unknown: {why}")).with([seen]);
+            continue;
+        }
+        let seen = |text: String| Evidence { seq: Some(ended.seq), at: Some(ended.at), text };
+        let new: Vec<&str> = after.difference(&before).map(|(_, images, _)| images.as_str()).collect();
+        let changes: Vec<_> = view.plan.backing.keys().flat_map(|database| changes_of(&view, database)).collect();
+        let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
+        let change = changes.iter().find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
+        if let Some(images) = new.first() {
+            tally.proved(seen(format!("{label} made new pods, with {images}")));
+        } else if let Some(change) = change {
+            tally.proved(change.evidence(&view));
+        } else {
+            let message = format!("{label} changed nothing: the same pods run the same images, and no schema changed");
+            tally.void(message).hint("let the upgrade take another image or values that change a pod");
+        }
+    }
+    tally.finish("each upgrade changed what runs")
+}
+
+/// What runs at a moment: template, images and workload's size of every pod that is no hook's.
+fn running(view: &View, seq: u64) -> BTreeSet<(String, String, usize)> {
+    let hooks = view.hook_jobs();
+    let pods = view.tracks("Pod").filter_map(|pod| pod.at(seq)).filter(|pod| !is_terminating(pod));
+    let pods: Vec<_> = pods.filter(|pod| !hooks.iter().any(|job| super::object::is_owned_by(pod, job.uid()))).collect();
+    let size = |template: &str| pods.iter().filter(|pod| template_of(pod) == template).count();
+    pods.iter()
+        .map(|pod| {
+            let images: Vec<&str> = containers(pod).map(|container| text(&container["image"])).collect();
+            (template_of(pod).to_owned(), images.join(", "), size(template_of(pod)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,404 @@
+//! Reading a recording: its steps, its objects over time, the pods of a role and the runs of a hook.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Evidence;
+use super::object::{has_condition, is_hook, is_owned_by, is_selected, is_terminating, kind, name, text, trouble};
+use crate::plan::{Action, Expect, Hook, Plan, Step};
+use crate::record::{Change, Entry, HelmCall, Moment, Probe, Recording, Release, StepOutcome};
+
+/// A recording, sorted by what checks ask for.
+pub(super) struct View<'a> {
+    pub(super) recording: &'a Recording,
+    pub(super) plan: &'a Plan,
+    /// Wall-clock time of `at` = 0, in milliseconds since 1970.
+    pub(super) unix_ms: u64,
+    /// Resource versions of different kinds may be compared.
+    pub(super) single_etcd: bool,
+    /// The recording has its last entry.
+    pub(super) is_whole: bool,
+    pub(super) steps: Vec<StepRun<'a>>,
+    tracks: Vec<Track<'a>>,
+}
+
+/// A step of the plan, and what came of it.
+pub(super) struct StepRun<'a> {
+    pub(super) index: usize,
+    pub(super) step: &'a Step,
+    pub(super) started: Option<&'a Entry>,
+    pub(super) ended: Option<(&'a Entry, &'a StepOutcome)>,
+    pub(super) rendered: Option<Rendered<'a>>,
+    pub(super) helm: Option<(&'a Entry, &'a HelmCall)>,
+    pub(super) release: Option<&'a Release>,
+}
+
+/// What `helm template` made of a step.
+pub(super) struct Rendered<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) error: Option<&'a str>,
+    pub(super) objects: Vec<&'a Value>,
+}
+
+/// An object at a moment.
+#[derive(Clone, Copy)]
+pub(super) struct Sighting<'a> {
+    pub(super) seq: u64,
+    pub(super) at: u64,
+    pub(super) change: Change,
+    pub(super) object: &'a Value,
+}
+
+/// One object, by its uid, from its first sighting to its last.
+pub(super) struct Track<'a> {
+    pub(super) sightings: Vec<Sighting<'a>>,
+    /// It was not listed again after this moment, so it is gone since then at the latest.
+    lost: Option<u64>,
+}
+
+impl<'a> Sighting<'a> {
+    /// The API server's own order of changes.
+    pub(super) fn version(&self) -> Option<u64> {
+        text(&self.object["metadata"]["resourceVersion"]).parse().ok()
+    }
+
+    /// This moment as evidence: the object, what happened to it, and its resource version.
+    pub(super) fn evidence(&self, what: &str) -> Evidence {
+        let version = self.version().map_or(String::new(), |version| format!(" (resource version {version})"));
+        let text = format!("{} `{}` {what}{version}", kind(self.object).to_lowercase(), name(self.object));
+        Evidence { seq: Some(self.seq), at: Some(self.at), text }
+    }
+}
+
+impl<'a> Track<'a> {
+    /// The first sighting; a track has at least one.
+    pub(super) fn first(&self) -> Sighting<'a> {
+        self.sightings[0]
+    }
+
+    /// The last state that was seen.
+    pub(super) fn last(&self) -> &'a Value {
+        self.sightings[self.sightings.len() - 1].object
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        name(self.last())
+    }
+
+    pub(super) fn uid(&self) -> &'a str {
+        text(&self.last()["metadata"]["uid"])
+    }
+
+    /// The object's state at a moment; `None`: it did not exist then.
+    pub(super) fn at(&self, seq: u64) -> Option<&'a Value> {
+        let last = self.sightings.iter().rev().find(|sighting| sighting.seq <= seq)?;
+        let is_lost = self.lost.is_some_and(|lost| lost <= seq);
+        (last.change != Change::Deleted && !is_lost).then_some(last.object)
+    }
+
+    /// The first sighting of a state.
+    pub(super) fn first_where(&self, is_it: impl Fn(&Value) -> bool) -> Option<Sighting<'a>> {
+        self.sightings.iter().find(|sighting| is_it(sighting.object)).copied()
+    }
+
+    /// For a Job: when it was first seen to have ended, well or badly, or to be gone.
+    pub(super) fn ended(&self) -> Option<Sighting<'a>> {
+        let is_end = |sighting: &&Sighting| {
+            let object = sighting.object;
+            sighting.change == Change::Deleted || has_condition(object, "Complete") || has_condition(object, "Failed")
+        };
+        self.sightings.iter().find(is_end).copied()
+    }
+
+    /// For a Job: when it was first seen `Complete`.
+    pub(super) fn completed(&self) -> Option<Sighting<'a>> {
+        self.first_where(|job| has_condition(job, "Complete"))
+    }
+}
+
+impl<'a> StepRun<'a> {
+    /// Number and verb, as messages show them; people count from 1.
+    pub(super) fn label(&self) -> String {
+        format!("step {} ({})", self.index + 1, self.step.verb())
+    }
+
+    pub(super) fn is_succeeded(&self) -> bool {
+        self.ended.is_some_and(|(_, outcome)| *outcome == StepOutcome::Succeeded)
+    }
+
+    pub(super) fn is_to_succeed(&self) -> bool {
+        self.step.expect == Expect::Succeeds
+    }
+
+    pub(super) fn is_uninstall(&self) -> bool {
+        self.step.action == Action::Uninstall
+    }
+
+    /// The first and the last moment of the step; a step that did not end goes on to the recording's end.
+    pub(super) fn window(&self) -> Option<(u64, u64)> {
+        let start = self.started?.seq;
+        Some((start, self.ended.map_or(u64::MAX, |(entry, _)| entry.seq)))
+    }
+
+    pub(super) fn contains(&self, seq: u64) -> bool {
+        self.window().is_some_and(|(start, end)| (start..=end).contains(&seq))
+    }
+
+    /// The hook events that Helm runs in this step.
+    pub(super) fn events(&self) -> [&'static str; 2] {
+        match self.step.action {
+            Action::Install => ["pre-install", "post-install"],
+            Action::Upgrade => ["pre-upgrade", "post-upgrade"],
+            Action::Rollback { .. } => ["pre-rollback", "post-rollback"],
+            Action::Uninstall => ["pre-delete", "post-delete"],
+        }
+    }
+
+    /// How often a hook is to run in this step.
+    pub(super) fn runs_of(&self, hook: &Hook) -> usize {
+        self.events().into_iter().filter(|event| hook.events.iter().any(|other| other == event)).count()
+    }
+
+    /// Why the step proves nothing of a running release; `None`: it succeeded.
+    pub(super) fn unfinished(&self) -> Option<String> {
+        match self.ended {
+            _ if self.started.is_none() => Some(format!("{} never ran", self.label())),
+            None => Some(format!("the recording ends in {}", self.label())),
+            Some((_, StepOutcome::Succeeded)) => None,
+            Some((_, StepOutcome::HelmFailed { why })) => Some(format!("{} failed: {why}", self.label())),
+            Some((_, StepOutcome::NotReady { why })) => Some(format!("{} did not become ready: {why}", self.label())),
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(recording: &'a Recording) -> Self {
+        let plan = &recording.plan;
+        let step = |(index, step)| StepRun {
+            index,
+            step,
+            started: None,
+            ended: None,
+            rendered: None,
+            helm: None,
+            release: None,
+        };
+        let mut view = Self {
+            recording,
+            plan,
+            unix_ms: 0,
+            single_etcd: false,
+            is_whole: false,
+            steps: plan.steps.iter().enumerate().map(step).collect(),
+            tracks: tracks(recording),
+        };
+        for entry in &recording.entries {
+            view.take(entry);
+        }
+        view
+    }
+
+    fn take(&mut self, entry: &'a Entry) {
+        let recording = self.recording;
+        match &entry.moment {
+            Moment::Started { unix_ms, single_etcd, .. } => {
+                (self.unix_ms, self.single_etcd) = (*unix_ms, *single_etcd);
+            }
+            Moment::Ended => self.is_whole = true,
+            Moment::StepStarted { step } => self.step_mut(*step, |run| run.started = Some(entry)),
+            Moment::StepEnded { step, outcome } => self.step_mut(*step, |run| run.ended = Some((entry, outcome))),
+            Moment::Rendered { step, error, objects } => self.step_mut(*step, |run| {
+                let objects = objects.iter().map(|hash| recording.object(hash)).collect();
+                run.rendered = Some(Rendered { entry, error: error.as_deref(), objects });
+            }),
+            Moment::Helm(call) => self.step_mut(call.step, |run| run.helm = Some((entry, call))),
+            Moment::Release(release) => self.step_mut(release.step, |run| run.release = Some(release)),
+            _ => {}
+        }
+    }
+
+    fn step_mut(&mut self, index: usize, change: impl FnOnce(&mut StepRun<'a>)) {
+        if let Some(run) = self.steps.get_mut(index) {
+            change(run);
+        }
+    }
+
+    /// Why not all of the plan could be proven: a step that was to succeed did not, or the recording is cut; `None`: all
+    /// of it was carried out.
+    pub(super) fn shortfall(&self) -> Option<String> {
+        let is_short = |run: &&StepRun| run.ended.is_none() || (run.is_to_succeed() && !run.is_succeeded());
+        if let Some(run) = self.steps.iter().find(is_short) {
+            return run.unfinished();
+        }
+        (!self.is_whole).then(|| "the recording is not whole: it lacks its last entry".to_owned())
+    }
+
+    /// The steps that were to leave a running release, and did.
+    pub(super) fn settled(&self) -> impl Iterator<Item = &StepRun<'a>> {
+        self.steps.iter().filter(|run| run.is_succeeded() && !run.is_uninstall())
+    }
+
+    /// The step during (or after) which a moment lies.
+    pub(super) fn step_at(&self, seq: u64) -> Option<&StepRun<'a>> {
+        self.steps.iter().rev().find(|run| run.started.is_some_and(|entry| entry.seq <= seq))
+    }
+
+    /// Everything of a kind, in the order of first sighting.
+    pub(super) fn tracks(&self, of_kind: &str) -> impl Iterator<Item = &Track<'a>> {
+        self.tracks.iter().filter(move |track| kind(track.last()) == of_kind)
+    }
+
+    /// An object by kind and name, as it was at a moment.
+    pub(super) fn object_at(&self, of_kind: &str, with_name: &str, seq: u64) -> Option<&'a Value> {
+        self.tracks(of_kind).filter(|track| track.name() == with_name).find_map(|track| track.at(seq))
+    }
+
+    /// The pods of a role. A hook's pods are none of it, whatever their labels.
+    pub(super) fn pods_of_role(&self, role: &str) -> Vec<&Track<'a>> {
+        let Some(role) = self.plan.roles.get(role) else { return Vec::new() };
+        let hooks = self.hook_jobs();
+        let is_of_hook = |pod: &Value| hooks.iter().any(|job| is_owned_by(pod, job.uid()));
+        self.tracks("Pod").filter(|pod| is_selected(&role.select, pod.last()) && !is_of_hook(pod.last())).collect()
+    }
+
+    /// The Jobs that Helm runs as hooks, or that the contract names as such.
+    pub(super) fn hook_jobs(&self) -> Vec<&Track<'a>> {
+        let is_named = |job: &Value| self.plan.hooks.values().any(|hook| is_selected(&hook.select, job));
+        self.tracks("Job").filter(|job| is_hook(job.last()) || is_named(job.last())).collect()
+    }
+
+    /// The Jobs of one hook of the contract: each is one run of it.
+    pub(super) fn runs_of_hook(&self, hook: &Hook) -> Vec<&Track<'a>> {
+        self.tracks("Job").filter(|job| is_selected(&hook.select, job.last())).collect()
+    }
+
+    /// The pods of a Job.
+    pub(super) fn pods_of_job(&self, job: &Track) -> Vec<&Track<'a>> {
+        self.tracks("Pod").filter(|pod| is_owned_by(pod.last(), job.uid())).collect()
+    }
+
+    /// Why something was not seen between two moments.
+    pub(super) fn gap(&self, of: &[&str], from: u64, to: u64) -> Option<(Evidence, String)> {
+        self.recording.entries.iter().find_map(|entry| match &entry.moment {
+            Moment::Gap { of: what, why } if (from..=to).contains(&entry.seq) && of.contains(&what.as_str()) => {
+                let why = format!("the recording has a gap of {what}: {why}");
+                Some((Evidence { seq: Some(entry.seq), at: Some(entry.at), text: why.clone() }, why))
+            }
+            _ => None,
+        })
+    }
+
+    /// A gap of one of the kinds within a step.
+    pub(super) fn gap_in(&self, run: &StepRun, of: &[&str]) -> Option<(Evidence, String)> {
+        let (start, end) = run.window()?;
+        self.gap(of, start, end)
+    }
+
+    /// The samples after a step.
+    pub(super) fn probes(&self, step: usize) -> impl Iterator<Item = (&'a Entry, &'a Probe)> {
+        self.recording.entries.iter().filter_map(move |entry| match &entry.moment {
+            Moment::Probe(probe) if probe.step == step => Some((entry, probe)),
+            _ => None,
+        })
+    }
+
+    /// The objects of a release's manifest.
+    pub(super) fn manifest(&self, release: &'a Release) -> Vec<&'a Value> {
+        release.objects.iter().map(|hash| self.recording.object(hash)).collect()
+    }
+
+    /// Everything that was rendered for any step, without hooks' and objects' repetitions removed.
+    pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Value> {
+        self.steps.iter().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
+    }
+
+    /// Whether any step was rendered without an error.
+    pub(super) fn has_render(&self) -> bool {
+        self.steps.iter().any(|run| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none()))
+    }
+
+    /// What kept pods from running in a step: the last trouble of each, its last log lines, and warning Events.
+    pub(super) fn troubles(&self, run: &StepRun) -> Vec<Evidence> {
+        let Some((_, end)) = run.window() else { return Vec::new() };
+        let mut found = Vec::new();
+        for pod in self.tracks("Pod") {
+            let last = pod.sightings.iter().rev().find(|sighting| run.contains(sighting.seq));
+            let Some(last) = last.filter(|sighting| !is_terminating(sighting.object)) else { continue };
+            let Some(trouble) = trouble(last.object) else { continue };
+            found.push(last.evidence(&trouble));
+            found.extend(self.log_tail(pod.name(), None, end));
+        }
+        for event in self.tracks("Event") {
+            let sighting = event.first();
+            if run.contains(sighting.seq) && sighting.object["type"] == "Warning" {
+                found.push(warning(&sighting));
+            }
+        }
+        found
+    }
+
+    /// The last lines of a pod's log before a moment, as one piece of evidence.
+    pub(super) fn log_tail(&self, of_pod: &str, of_container: Option<&str>, before: u64) -> Option<Evidence> {
+        const LINES: usize = 5;
+        let mut lines: Vec<(&Entry, &str)> = Vec::new();
+        for entry in self.recording.entries.iter().take_while(|entry| entry.seq <= before) {
+            if let Moment::Log { pod, container, line } = &entry.moment
+                && pod == of_pod
+                && of_container.is_none_or(|wanted| wanted == container)
+            {
+                lines.push((entry, line));
+            }
+        }
+        let tail = &lines[lines.len().saturating_sub(LINES)..];
+        let (last, _) = tail.last()?;
+        let text: Vec<&str> = tail.iter().map(|(_, line)| *line).collect();
+        let text = format!("log of pod `{of_pod}` ends with:\n{}", text.join("\n"));
+        Some(Evidence { seq: Some(last.seq), at: Some(last.at), text })
+    }
+
+    /// Wall-clock time of a moment, in milliseconds since 1970.
+    pub(super) fn wall_clock(&self, at: u64) -> u64 {
+        self.unix_ms + at
+    }
+}
+
+/// A warning Event as evidence.
+pub(super) fn warning(sighting: &Sighting) -> Evidence {
+    let event = sighting.object;
+    let about = &event["involvedObject"];
+    let (kind, name) = (text(&about["kind"]).to_lowercase(), text(&about["name"]));
+    let text = format!("event of {kind} `{name}`: {}: {}", text(&event["reason"]), text(&event["message"]));
+    Evidence { seq: Some(sighting.seq), at: Some(sighting.at), text }
+}
+
+fn tracks(recording: &Recording) -> Vec<Track<'_>> {
+    let mut tracks: Vec<Track> = Vec::new();
+    let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut gaps: Vec<(&str, u64)> = Vec::new();
+    for entry in &recording.entries {
+        match &entry.moment {
+            Moment::Gap { of, .. } => gaps.push((of, entry.seq)),
+            Moment::Object { change, hash } => {
+                let object = recording.object(hash);
+                if object.is_null() {
+                    continue;
+                }
+                let identity = object["metadata"]["uid"].as_str().unwrap_or_else(|| name(object));
+                let sighting = Sighting { seq: entry.seq, at: entry.at, change: *change, object };
+                let index = *known.entry((kind(object), identity)).or_insert_with(|| {
+                    tracks.push(Track { sightings: Vec::new(), lost: None });
+                    tracks.len() - 1
+                });
+                tracks[index].sightings.push(sighting);
+            }
+            _ => {}
+        }
+    }
+    for track in &mut tracks {
+        let last = track.sightings[track.sightings.len() - 1];
+        let missed = gaps.iter().find(|(of, seq)| *of == kind(last.object) && *seq > last.seq);
+        track.lost = missed.map(|(_, seq)| *seq);
+    }
+    tracks
+}
