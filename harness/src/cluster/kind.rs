@@ -110,7 +110,11 @@ impl Cluster {
             .context(Environment::new(format!("failed to create cluster `{name}` from `{node_image}`")))?;
         let client = namespace::client(&kubeconfig).await?;
         let nodes = node_names(name).await?;
-        hasten_dns(client.clone()).await.with_context(|| format!("failed to set up the DNS of cluster `{name}`"))?;
+        if nodes.len() == 1 {
+            hasten_dns(client.clone())
+                .await
+                .with_context(|| format!("failed to set up the DNS of cluster `{name}`"))?;
+        }
         wait_for_nodes(&client, &nodes).await.context(Environment::new(format!("cluster `{name}` does not start")))?;
         Ok(Self {
             name: name.to_owned(),
@@ -242,7 +246,8 @@ fn config(nodes: u8, with_cgroup_v1: bool) -> serde_json::Value {
 
 /// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later.
 ///
-/// kind has not waited for the node, so the pods that this replaces have not been started. One replica is enough for a node.
+/// kind has not waited for the node, so the pods that this replaces have not been started. With several nodes they have: a
+/// new one on a node that just joined may begin before that node knows the API server's address, and then hangs for 30 s.
 async fn hasten_dns(client: kube::Client) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
     let container = json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}});
