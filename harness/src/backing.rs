@@ -41,6 +41,24 @@ BEGIN
     'application', current_setting('application_name'))::text;
 END $tell$;
 
+-- Whether this transaction wrote anything about a table. ALTER TABLE has a row also if it found nothing to do, such as with
+-- ADD COLUMN IF NOT EXISTS. Numbers of subtransactions are above the transaction's own; what it removed, on_drop tells.
+CREATE FUNCTION chartgate.is_written(relation oid) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $is_written$
+  SELECT coalesce(bool_or(x.xmin::text::bigint >= mod(pg_current_xact_id_if_assigned()::text::bigint, 4294967296)), false)
+  FROM (
+    SELECT xmin FROM pg_class WHERE oid = relation
+    UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid = relation
+    UNION ALL SELECT xmin FROM pg_attrdef WHERE adrelid = relation
+    UNION ALL SELECT xmin FROM pg_constraint WHERE conrelid = relation
+    UNION ALL SELECT xmin FROM pg_index WHERE indrelid = relation
+    UNION ALL SELECT xmin FROM pg_inherits WHERE inhrelid = relation
+    UNION ALL SELECT xmin FROM pg_trigger WHERE tgrelid = relation
+    UNION ALL SELECT xmin FROM pg_policy WHERE polrelid = relation
+    UNION ALL SELECT xmin FROM pg_rewrite WHERE ev_class = relation
+  ) x
+$is_written$;
+
 CREATE FUNCTION chartgate.on_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $on_ddl$
 DECLARE command record;
@@ -50,6 +68,8 @@ BEGIN
     -- These change no schema: temporary objects, members of an extension (it has a row itself), and fresh contents.
     CONTINUE WHEN command.schema_name LIKE 'pg\_temp%' OR command.in_extension
       OR command.command_tag IN ('REFRESH MATERIALIZED VIEW', 'REINDEX');
+    CONTINUE WHEN command.command_tag = 'ALTER TABLE' AND command.classid = 'pg_class'::regclass
+      AND NOT chartgate.is_written(command.objid);
     PERFORM chartgate.tell(command.command_tag, coalesce(command.object_identity, command.object_type, ''));
   END LOOP;
 EXCEPTION WHEN OTHERS THEN

@@ -160,7 +160,7 @@ impl Broker {
             let writing = tokio::spawn(write_all(write, told));
             drop(tell.send(Tell::Hello));
             let granted = match tokio::time::timeout(FIRST_WORD, reader.next()).await {
-                Ok(Ok(Some(Ask::Lease(request)))) => Some(broker.lease(request, &mut reader, &tell).await),
+                Ok(Ok(Some(Ask::Lease(request)))) => Some(Box::pin(broker.lease(request, &mut reader, &tell)).await),
                 _ => None,
             };
             broker.active.send_modify(|leases| *leases -= 1);
@@ -220,7 +220,8 @@ impl Broker {
                 Sharing::Shared => self.shared_cluster(&progress).await?,
                 Sharing::Own { nodes } => self.own_cluster(nodes, &mut granted.own, &progress).await?,
             };
-            let missing = cluster.load(&granted.request.images, &progress).await?;
+            let (missing, ()) =
+                tokio::try_join!(cluster.load(&granted.request.images, &progress), cluster.dns(&progress))?;
             Ok((cluster, missing))
         };
         let postgres =
@@ -271,7 +272,7 @@ impl Broker {
         Ok(self.postgres.get(progress).await?.as_ref().clone())
     }
 
-    /// Removes what a lease had. Its slot is free afterwards.
+    /// Removes what a lease had. Its slot is free as soon as nothing of it runs.
     async fn clean(&self, mut granted: Granted) {
         let run = granted.request.run.clone();
         self.log(&format!("{run}: ended, kept: {}", granted.request.keep));
@@ -286,10 +287,14 @@ impl Broker {
             // Its namespaces went with it.
             granted.owned.retain(|owned| matches!(owned, Owned::Database(_)));
         }
+        let mut namespaces = Vec::new();
         while let Some(owned) = granted.owned.pop() {
             let removed = match &owned {
                 Owned::Namespace(name) => match &granted.cluster {
-                    Some(cluster) => namespace::delete(cluster.client(), name).await,
+                    Some(cluster) => {
+                        namespaces.push((cluster.client(), name.clone()));
+                        namespace::delete(cluster.client(), name).await
+                    }
                     None => Ok(()),
                 },
                 Owned::Database(name) => match self.postgres.made() {
@@ -298,6 +303,11 @@ impl Broker {
                 },
             };
             self.say_failure(&run, removed.with_context(|| format!("failed to remove {owned}")));
+        }
+        // Nothing of it runs any more, so the next may start while the cluster clears away the rest.
+        drop(granted.slot.take());
+        for (client, name) in namespaces {
+            self.say_failure(&run, namespace::gone(client, &name).await);
         }
         self.log(&format!("{run}: nothing of it is left"));
     }

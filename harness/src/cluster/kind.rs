@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Node;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use kube::runtime::conditions::is_deployment_completed;
 use kube::runtime::wait::await_condition;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::provider::Progress;
 use super::registry::{Entry, remove_containers};
@@ -21,9 +23,9 @@ use crate::tool::Tool;
 
 /// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.
 const CREATE: Duration = Duration::from_secs(300);
-/// How long kind itself waits for the control plane; it goes on without a failure afterwards.
-const CONTROL_PLANE: &str = "60s";
-/// The cluster's DNS is up a few seconds after the node. Pods that start earlier cannot find each other.
+/// A node is ready about ten seconds after its start.
+const NODE_READY: Duration = Duration::from_secs(120);
+/// The cluster's DNS is up a few seconds after the node.
 const DNS: Duration = Duration::from_secs(90);
 /// Loading takes about ten seconds for 150 MB.
 const LOAD: Duration = Duration::from_secs(300);
@@ -42,6 +44,8 @@ pub struct Cluster {
     entry: Option<std::sync::Arc<Entry>>,
     /// `ID REFERENCE` of the images that all nodes have.
     loaded: Mutex<BTreeSet<String>>,
+    /// Set once names are resolved in it.
+    dns: OnceCell<()>,
 }
 
 /// What is noted of the shared cluster once it is up.
@@ -65,7 +69,8 @@ impl Cluster {
                 && client.apiserver_version().await.is_ok()
             {
                 let loaded = Mutex::new(entry.read("images").unwrap_or_default());
-                return Ok(Self { name, kubeconfig, nodes: note.nodes, client, entry: Some(entry), loaded });
+                let nodes = note.nodes;
+                return Ok(Self { name, kubeconfig, nodes, client, entry: Some(entry), loaded, dns: OnceCell::new() });
             }
             // A restarted node does not mend its address: it is made anew. The server stays where it is.
             progress.say(format!("removing cluster {name}, which no longer runs"));
@@ -92,7 +97,7 @@ impl Cluster {
         let is_cgroup_v1 = check_engine().await?;
         progress.say(format!("creating cluster {name}: Kubernetes {kubernetes}, nodes: {nodes}"));
         let create = Tool::new("kind", &kind)
-            .args(["create", "cluster", "--name", name, "--image", node_image, "--wait", CONTROL_PLANE])
+            .args(["create", "cluster", "--name", name, "--image", node_image])
             .args(["--config", "-", "--kubeconfig"])
             .args([&kubeconfig])
             // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
@@ -103,11 +108,40 @@ impl Cluster {
             .run()
             .await
             .context(Environment::new(format!("failed to create cluster `{name}` from `{node_image}`")))?;
-        progress.say(format!("waiting for the DNS of cluster {name}"));
         let client = namespace::client(&kubeconfig).await?;
-        wait_for_dns(client.clone()).await.context(Environment::new(format!("failed to create cluster `{name}`")))?;
         let nodes = node_names(name).await?;
-        Ok(Self { name: name.to_owned(), kubeconfig, nodes, client, entry: None, loaded: Mutex::default() })
+        if nodes.len() == 1 {
+            hasten_dns(client.clone())
+                .await
+                .with_context(|| format!("failed to set up the DNS of cluster `{name}`"))?;
+        }
+        wait_for_nodes(&client, &nodes).await.context(Environment::new(format!("cluster `{name}` does not start")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            kubeconfig,
+            nodes,
+            client,
+            entry: None,
+            loaded: Mutex::default(),
+            dns: OnceCell::new(),
+        })
+    }
+
+    /// Waits until names are resolved in it. Pods that start earlier cannot find each other.
+    pub async fn dns(&self, progress: &Progress) -> Result<()> {
+        let wait = async {
+            progress.say(format!("waiting for the DNS of cluster {}", self.name));
+            let deployments: Api<Deployment> = Api::namespaced(self.client(), "kube-system");
+            let ready = await_condition(deployments, "coredns", is_deployment_completed());
+            let ready = tokio::time::timeout(DNS, ready).await.context(Environment::new(format!(
+                "the DNS of cluster `{}` did not start in {} s",
+                self.name,
+                DNS.as_secs()
+            )));
+            ready?.map(drop).context("failed to watch Deployment `coredns`")
+        };
+        // On the heap: a watch is a large future, and each lease's holds this one.
+        Box::pin(self.dns.get_or_try_init(|| wait)).await.copied()
     }
 
     /// How to reach it.
@@ -210,12 +244,28 @@ fn config(nodes: u8, with_cgroup_v1: bool) -> serde_json::Value {
     json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes, "kubeadmConfigPatches": patches})
 }
 
-async fn wait_for_dns(client: kube::Client) -> Result<()> {
+/// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later.
+///
+/// kind has not waited for the node, so the pods that this replaces have not been started. With several nodes they have: a
+/// new one on a node that just joined may begin before that node knows the API server's address, and then hangs for 30 s.
+async fn hasten_dns(client: kube::Client) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
-    let ready = await_condition(deployments, "coredns", is_deployment_completed());
-    tokio::time::timeout(DNS, ready)
-        .await
-        .with_context(|| format!("waited {} s for Deployment `coredns`", DNS.as_secs()))??;
+    let container = json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}});
+    let patch = json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}});
+    deployments.patch("coredns", &PatchParams::default(), &Patch::Strategic(patch)).await?;
+    Ok(())
+}
+
+async fn wait_for_nodes(client: &kube::Client, nodes: &[String]) -> Result<()> {
+    let is_ready = |node: Option<&Node>| {
+        let conditions = node.and_then(|node| node.status.as_ref()).and_then(|status| status.conditions.as_deref());
+        conditions.unwrap_or_default().iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    };
+    for node in nodes {
+        let ready = Box::pin(await_condition(Api::all(client.clone()), node, is_ready));
+        let waited = || format!("waited {} s for node `{node}` to be ready", NODE_READY.as_secs());
+        tokio::time::timeout(NODE_READY, ready).await.with_context(waited)?.with_context(waited)?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::registry::try_lock;
@@ -30,6 +30,7 @@ pub struct Lease {
     /// The server, if one was asked for.
     pub postgres: Option<Postgres>,
     connection: Mutex<Connection>,
+    ended: watch::Receiver<()>,
 }
 
 /// The holder's side of a connection.
@@ -38,6 +39,8 @@ struct Connection {
     write: OwnedWriteHalf,
     /// What the broker tells. Closed at the connection's end.
     told: mpsc::UnboundedReceiver<Result<Tell>>,
+    /// Closed at the connection's end.
+    ended: watch::Receiver<()>,
 }
 
 impl Lease {
@@ -60,11 +63,8 @@ impl Lease {
                     said = what;
                 }
                 Some(Tell::Ready { cluster, postgres }) => {
-                    return Ok(Self {
-                        cluster,
-                        postgres: postgres.map(|server| *server),
-                        connection: Mutex::new(connection),
-                    });
+                    let (postgres, ended) = (postgres.map(|server| *server), connection.ended.clone());
+                    return Ok(Self { cluster, postgres, connection: Mutex::new(connection), ended });
                 }
                 Some(Tell::Error { error, environment: true }) => return Err(Environment::new(error).into()),
                 Some(Tell::Error { error, environment: false }) => bail!(error),
@@ -94,6 +94,12 @@ impl Lease {
         tokio::time::timeout(END, closed)
             .await
             .with_context(|| format!("waited {} s for the broker to clean up", END.as_secs()))
+    }
+
+    /// Resolves when the broker is gone before the lease ended: then the next one's start removes the cluster.
+    pub async fn lost(&self) {
+        // Nothing is ever sent.
+        self.ended.clone().changed().await.ok();
     }
 
     /// How to look at what a kept lease left, and how to remove it: lines for a person.
@@ -170,14 +176,17 @@ impl Connection {
             Err(_) => bail!("it does not answer"),
         }
         let (tell, told) = mpsc::unbounded_channel();
+        let (end, ended) = watch::channel(());
         tokio::spawn(async move {
+            // Held until the connection's end.
+            let _end = end;
             while let Some(message) = reader.next().await.transpose() {
                 if tell.send(message).is_err() {
                     return;
                 }
             }
         });
-        Ok(Self { write, told })
+        Ok(Self { write, told, ended })
     }
 }
 

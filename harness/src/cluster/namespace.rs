@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{DeleteParams, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config};
 
 use crate::wait::{Check, until};
@@ -22,7 +23,7 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
     Client::try_from(config).with_context(read)
 }
 
-/// Deletes a namespace and waits until it is gone. Its pods go by force: a grace period is longer than we wait.
+/// Deletes a namespace, and waits until its pods are gone. They go by force: a grace period is longer than we wait.
 pub async fn delete(client: Client, name: &str) -> Result<()> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let pods: Api<Pod> = Api::namespaced(client, name);
@@ -32,16 +33,36 @@ pub async fn delete(client: Client, name: &str) -> Result<()> {
         result => drop(result.with_context(|| format!("failed to delete namespace `{name}`"))?),
     }
     let by_force = DeleteParams::default().grace_period(0);
-    until(&format!("namespace `{name}` to be gone"), GONE, || async {
+    until(&format!("the pods of namespace `{name}` to be gone"), GONE, || async {
         // Again at each look: one that was just being created may have come after the last.
-        let pods = pods.delete_collection(&by_force, &ListParams::default()).await;
-        match namespaces.get_opt(name).await {
-            Ok(None) => Check::Ready(()),
-            Ok(Some(namespace)) => Check::NotYet(remaining(&namespace, pods.err())),
-            Err(error) => Check::Fatal(error.into()),
+        if let Err(error) = pods.delete_collection(&by_force, &ListParams::default()).await {
+            return Check::NotYet(error.to_string());
+        }
+        match pods.list_metadata(&ListParams::default()).await {
+            Ok(left) if left.items.is_empty() => Check::Ready(()),
+            Ok(left) => Check::NotYet(format!("pods that are left: {}", left.items.len())),
+            Err(error) => Check::NotYet(error.to_string()),
         }
     })
     .await
+}
+
+/// Waits until a deleted namespace is gone. Its controller looks again after some seconds, so this takes about five.
+pub async fn gone(client: Client, name: &str) -> Result<()> {
+    let namespaces: Api<Namespace> = Api::all(client);
+    let is_gone = |namespace: Option<&Namespace>| namespace.is_none();
+    if tokio::time::timeout(GONE, await_condition(namespaces.clone(), name, is_gone))
+        .await
+        .is_ok_and(|gone| gone.is_ok())
+    {
+        return Ok(());
+    }
+    match namespaces.get_opt(name).await? {
+        None => Ok(()),
+        Some(namespace) => {
+            bail!("waited {} s for namespace `{name}` to be gone; left: {}", GONE.as_secs(), remaining(&namespace))
+        }
+    }
 }
 
 fn is_not_found(error: &kube::Error) -> bool {
@@ -49,12 +70,8 @@ fn is_not_found(error: &kube::Error) -> bool {
 }
 
 /// What the API server says is left.
-fn remaining(namespace: &Namespace, pods: Option<kube::Error>) -> String {
+fn remaining(namespace: &Namespace) -> String {
     let conditions = namespace.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let left: Vec<_> = conditions.filter(|c| c.status == "True").filter_map(|c| c.message.clone()).collect();
-    match pods {
-        Some(error) => format!("{error}; {}", left.join("; ")),
-        None if left.is_empty() => "it is being deleted".to_owned(),
-        None => left.join("; "),
-    }
+    left.join("; ")
 }

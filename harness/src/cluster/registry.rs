@@ -21,6 +21,8 @@ use crate::wait::{Check, until};
 
 /// Version of an entry's content; of another one, only its containers' names are understood.
 const FORMAT: u32 = 1;
+/// A broker's log may be looked at the day after.
+const LOGS: Duration = Duration::from_secs(48 * 3600);
 /// A broker that is told to end removes its clusters, which takes about two seconds each.
 const END: Duration = Duration::from_secs(60);
 
@@ -222,8 +224,29 @@ fn entries() -> Result<Vec<PathBuf>> {
     list().with_context(|| format!("failed to list `{}`", folder.display()))
 }
 
+/// Removes the files of keys whose broker is dead for so long. Each build of `chartgate` has a key of its own.
+fn forget_keys(unused_for: Duration) -> Result<()> {
+    let folder = folder()?;
+    for file in fs::read_dir(&folder).with_context(|| format!("failed to list `{}`", folder.display()))? {
+        let lock = file?.path();
+        if lock.extension().is_none_or(|extension| extension != "lock") || try_lock(&lock)?.is_none() {
+            continue;
+        }
+        let log = lock.with_extension("log");
+        let written = log.metadata().and_then(|log| log.modified()).ok();
+        if written.and_then(|time| time.elapsed().ok()).is_some_and(|age| age >= unused_for) {
+            for extension in ["sock", "start", "log", "lock"] {
+                // Not each of them need be there.
+                fs::remove_file(lock.with_extension(extension)).ok();
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Removes what dead brokers left and no one kept. Gives the names of the containers.
 pub async fn sweep() -> Result<Vec<String>> {
+    forget_keys(LOGS)?;
     let mut removed = Vec::new();
     for folder in entries()? {
         if let Some(entry) = Entry::of_the_dead(&folder)?
@@ -250,6 +273,7 @@ pub async fn clean() -> Result<Vec<String>> {
             None => removed.push(format!("the broker of `{}`, with all that it made", folder.display())),
         }
     }
+    forget_keys(Duration::ZERO)?;
     Ok(removed)
 }
 
