@@ -72,6 +72,7 @@ impl Helm {
     }
 
     /// The same helm, on a cluster.
+    #[must_use]
     pub fn on_cluster(self, kubeconfig: &Path) -> Self {
         Self { kubeconfig: Some(kubeconfig.to_owned()), ..self }
     }
@@ -98,7 +99,7 @@ impl Helm {
         match &step.action {
             Action::Install | Action::Upgrade => args.extend(chart_args(plan)),
             Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
-            Action::Uninstall => {}
+            Action::Uninstall | Action::RunHook { .. } => {}
         }
         args.extend(["--wait".to_owned(), "--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
         args

@@ -1,5 +1,7 @@
 //! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
 
+mod hook;
+mod neighbour;
 mod sample;
 mod stage;
 
@@ -58,7 +60,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
-        record_renders(&timeline, dry);
+        record_renders(plan, &timeline, &dry);
         timeline.append(Moment::Ended);
         return timeline.check();
     }
@@ -77,17 +79,31 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let timeline = Timeline::create(folder, plan, redactor)?;
     let stage = Stage::set(plan, &lease, &ns, version, &timeline, progress).await?;
     let helm = helm.on_cluster(&lease.cluster.kubeconfig);
-    record_renders(&timeline, render_all(plan, &helm, stage.templates()).await?);
+    let renders = render_all(plan, &helm, stage.templates()).await?;
+    record_renders(plan, &timeline, &renders);
+    let neighbour = neighbour::install(plan, &helm, &stage, &timeline).await?;
     for (index, step) in plan.steps.iter().enumerate() {
         progress.say(&describe(step));
         timeline.append(Moment::StepStarted { step: index });
-        let outcome = carry_out(plan, index, step, &helm, &stage, &timeline).await?;
+        let outcome = match &step.action {
+            Action::RunHook { hook } => {
+                let limit = Duration::from_secs(step.timeout_seconds);
+                match renders[index].as_ref().context("a hook that is to run was rendered")? {
+                    Ok(rendered) => hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?,
+                    Err(error) => StepOutcome::HelmFailed { why: error.clone() },
+                }
+            }
+            _ => carry_out(plan, index, step, &helm, &stage, &timeline).await?,
+        };
         let as_expected = is_expected(step, &outcome);
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
         if !as_expected {
             break;
         }
+    }
+    if let Some(neighbour) = neighbour {
+        neighbour.look_again(&stage, &timeline).await;
     }
     stage.strike().await?;
     timeline.append(Moment::Ended);
@@ -102,7 +118,7 @@ type Render = Option<Result<Vec<Value>, String>>;
 
 async fn render_all(plan: &Plan, helm: &Helm, templates: &stage::Templates) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
-        Action::Install | Action::Upgrade => {
+        Action::Install | Action::Upgrade | Action::RunHook { .. } => {
             helm.template(plan, step, &step_values(plan, step, templates)?).await.map(Some)
         }
         Action::Rollback { .. } | Action::Uninstall => Ok(None),
@@ -110,14 +126,17 @@ async fn render_all(plan: &Plan, helm: &Helm, templates: &stage::Templates) -> R
     futures::future::try_join_all(renders).await
 }
 
-fn record_renders(timeline: &Timeline, renders: Vec<Render>) {
-    for (step, render) in renders.into_iter().enumerate() {
+/// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
+fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
+    for (step, render) in renders.iter().enumerate() {
         let (error, objects) = match render {
-            None => continue,
             Some(Ok(objects)) => (None, objects.iter().map(|object| timeline.store(object)).collect()),
-            Some(Err(error)) => (Some(error), Vec::new()),
+            Some(Err(error)) => (Some(error.clone()), Vec::new()),
+            None => continue,
         };
-        timeline.append(Moment::Rendered { step, error, objects });
+        if !matches!(plan.steps[step].action, Action::RunHook { .. }) {
+            timeline.append(Moment::Rendered { step, error, objects });
+        }
     }
 }
 
@@ -185,7 +204,8 @@ async fn carry_out(
         }));
     }
     if !output.is_success() {
-        return Ok(StepOutcome::HelmFailed { why: last_line(&output.stderr) });
+        let why = [tail(&output.stderr), stage.troubles()].join("\n");
+        return Ok(StepOutcome::HelmFailed { why: why.trim().to_owned() });
     }
     if step.action == Action::Uninstall {
         return Ok(StepOutcome::Succeeded);
@@ -238,8 +258,4 @@ fn tail(text: &str) -> String {
     let start = text.len().saturating_sub(LIMIT);
     let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
     text[start..].trim().to_owned()
-}
-
-fn last_line(text: &str) -> String {
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("helm ended without a word").trim().to_owned()
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -43,12 +44,27 @@ impl Source {
     /// # Errors
     /// [`Invalid`] with the line, and for a mis-spelled key with what was probably meant.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        self.refuse_ambiguous()?;
         serde_yaml::from_str(&self.text).map_err(|error| {
             let message = error.to_string();
             let position = error.location().map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
             Invalid(format!("{}{position}: {message}{}", self.path.display(), suggestion(&message))).into()
         })
+    }
+
+    /// Helm reads YAML 1.1, we read 1.2: a plain scalar that means one thing here and another there is refused.
+    fn refuse_ambiguous(&self) -> Result<()> {
+        for event in Parser::new_from_str(&self.text) {
+            // What does not parse is reported by the real reader, which knows what was expected.
+            let Ok((Event::Scalar(text, ScalarStyle::Plain, _, None), span)) = event else { continue };
+            if let Some(helms) = helms_reading(&text) {
+                let (path, line, column) = (self.path.display(), span.start.line(), span.start.col() + 1);
+                let message = format!("{path}:{line}:{column}: `{text}` is a text here and {helms} to helm");
+                return Err(Invalid(format!("{message}\nhint: write `\"{text}\"`, or what you mean")).into());
+            }
+        }
+        Ok(())
     }
 
     /// An [`Invalid`] that points at the first line that holds `word` as a whole word.
@@ -58,6 +74,20 @@ impl Source {
         let position = line.map_or(String::new(), |index| format!(":{}", index + 1));
         Invalid(format!("{}{position}: {message}", self.path.display())).into()
     }
+}
+
+/// What YAML 1.1 makes of a plain scalar that YAML 1.2 reads differently (helm reads values with sigs.k8s.io/yaml).
+fn helms_reading(text: &str) -> Option<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    if ["y", "n", "yes", "no", "on", "off"].contains(&lower.as_str()) {
+        return Some("a boolean");
+    }
+    let digits = text.trim_start_matches(['-', '+']);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit());
+    let only = |allowed: &str| digits.chars().all(|c| allowed.contains(c));
+    let is_octal = digits.len() > 1 && digits.starts_with('0') && only("01234567_");
+    let is_grouped = digits.contains('_') && only("0123456789_.");
+    (is_number && (is_octal || is_grouped || digits.starts_with("0b"))).then_some("a number")
 }
 
 /// ` did you mean …?` for serde's "unknown field `x`, expected one of `a`, `b`".
@@ -112,6 +142,18 @@ mod tests {
         let error = source("# a comment\nrelaese: x\n").parse::<File>().unwrap_err().to_string();
         assert!(error.starts_with("scenario.yaml:2:1: unknown field `relaese`"), "{error}");
         assert!(error.ends_with("hint: did you mean `release`?"), "{error}");
+    }
+
+    /// A failure would mean that a chart is tested with other values than the ones in the file.
+    #[test]
+    fn a_scalar_that_helm_reads_differently_is_refused() {
+        for (text, means) in [("yes", "a boolean"), ("Off", "a boolean"), ("010", "a number"), ("1_000", "a number")] {
+            let error = source(&format!("release:\n  {text}\n")).parse::<File>().unwrap_err().to_string();
+            assert!(error.starts_with("scenario.yaml:2:3: ") && error.contains(means), "{error}");
+        }
+        for text in ["\"yes\"", "'010'", "v1.2", "0.5", "nope", "2026-11-21"] {
+            source(&format!("release: {text}\n")).refuse_ambiguous().unwrap();
+        }
     }
 
     /// A failure would mean that a name that stands inside another one is pointed at.

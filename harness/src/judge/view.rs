@@ -151,6 +151,7 @@ impl<'a> StepRun<'a> {
             Action::Install => ["pre-install", "post-install"],
             Action::Upgrade => ["pre-upgrade", "post-upgrade"],
             Action::Rollback { .. } => ["pre-rollback", "post-rollback"],
+            Action::RunHook { .. } => ["", ""],
             Action::Uninstall => ["pre-delete", "post-delete"],
         }
     }

@@ -67,6 +67,15 @@ pub enum Moment {
     Helm(HelmCall),
     /// The release as helm describes it after a step.
     Release(Release),
+    /// The neighbour after its install, and again after the last step.
+    Neighbour {
+        /// Its release's name.
+        release: String,
+        /// Hashes of its manifest's objects.
+        objects: Vec<String>,
+        /// What is wrong with it.
+        trouble: Option<String>,
+    },
     /// An object of the release's namespace appeared, changed or went away.
     Object {
         /// Which of these it was.

@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::stage::Stage;
+use crate::judge::ready::{is_ready_pod, is_selected};
 use crate::plan::{Plan, Role, Serves};
 use crate::record::{Moment, Probe, Timeline};
 
@@ -21,8 +22,8 @@ struct Ask<'a> {
 
 /// Asks every ready pod of every role, and each Service in front of a serving role, all at the same time.
 pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) -> Result<()> {
-    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready(pod)).collect();
-    let of_role = |role: &Role| pods.iter().filter(|pod| selects(&role.select, pod)).cloned().collect::<Vec<_>>();
+    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect();
+    let of_role = |role: &Role| pods.iter().filter(|pod| is_selected(&role.select, pod)).cloned().collect::<Vec<_>>();
     let serving: Vec<(&Role, &Serves)> =
         plan.present_roles().filter_map(|(_, role)| Some((role, role.serves.as_ref()?))).collect();
     let control = serving.iter().find_map(|(role, serves)| {
@@ -91,22 +92,10 @@ pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) 
 /// What must not change while a pod is asked: it is the same, Ready, and was not restarted.
 fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, u64)> {
     let Some(name) = pod else { return Some(Default::default()) };
-    let pod = stage.namespace.get("Pod", name).filter(|pod| is_ready(pod))?;
+    let pod = stage.namespace.get("Pod", name).filter(|pod| is_ready_pod(pod))?;
     let statuses = pod["status"]["containerStatuses"].as_array()?;
     let restarts = statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum();
     Some((pod["metadata"]["uid"].as_str()?.to_owned(), restarts))
-}
-
-fn is_ready(pod: &Value) -> bool {
-    let conditions = pod["status"]["conditions"].as_array();
-    let is_true = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-    pod["metadata"]["deletionTimestamp"].is_null() && conditions.is_some_and(|all| all.iter().any(is_true))
-}
-
-/// Whether a pod has all labels of a `key=value,…` selector.
-fn selects(selector: &str, pod: &Value) -> bool {
-    let has = |pair: &str| pair.split_once('=').is_some_and(|(key, value)| pod["metadata"]["labels"][key] == value);
-    selector.split(',').all(|pair| has(pair.trim()))
 }
 
 fn address(pod: &Value, port: u16) -> String {

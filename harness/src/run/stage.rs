@@ -52,6 +52,10 @@ pub struct Stage {
     pub prober: Prober,
     timeline: Timeline,
     tasks: [JoinSet<()>; 3],
+    /// The cluster.
+    pub client: Client,
+    /// The release's namespace.
+    pub ns: String,
 }
 
 impl Stage {
@@ -98,7 +102,16 @@ impl Stage {
         create_secrets(&client, ns, plan, &templates, timeline).await?;
         tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
         let tasks = [tasks, prober_tasks, database_tasks];
-        Ok(Self { templates, databases, namespace, prober, timeline: timeline.clone(), tasks })
+        Ok(Self {
+            templates,
+            databases,
+            namespace,
+            prober,
+            timeline: timeline.clone(),
+            tasks,
+            client,
+            ns: ns.to_owned(),
+        })
     }
 
     /// What `{{…}}` stands for.
@@ -131,6 +144,15 @@ impl Stage {
                 Some(live) => ready::not_ready(&live, &pods),
             }
         })
+    }
+
+    /// What is wrong with the namespace's pods, a line each.
+    pub fn troubles(&self) -> String {
+        let pods = self.namespace.of_kind("Pod");
+        let lines = pods
+            .iter()
+            .filter_map(|pod| Some(format!("pod `{}`: {}", pod["metadata"]["name"].as_str()?, ready::trouble(pod)?)));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Ends the recording: what was seen until now is on the timeline when this returns.

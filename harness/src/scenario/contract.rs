@@ -39,7 +39,10 @@ pub struct ContractFile {
 /// A server; `postgres: {}` is all that PostgreSQL needs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BackingFile {}
+pub struct BackingFile {
+    /// What it is, where its name does not say so.
+    pub kind: Option<String>,
+}
 
 /// A role's promises.
 #[derive(Clone, Debug, Deserialize)]
@@ -131,10 +134,7 @@ pub struct ImageFile {
 impl ContractFile {
     /// Reports what serde cannot see: names that refer to nothing.
     pub fn check(&self, source: &Source) -> Result<()> {
-        let kinds = BACKING_KINDS.map(str::to_owned);
-        if let Some(name) = self.backing.keys().find(|name| !kinds.contains(name)) {
-            return Err(unknown(source, "backing server", name, kinds.iter()));
-        }
+        check_backing(&self.backing, source)?;
         for hook in self.hooks.values() {
             if let Some(role) = hook.before.iter().find(|role| !self.roles.contains_key(*role)) {
                 return Err(unknown(source, "role", role, self.roles.keys()));
@@ -161,6 +161,16 @@ impl ContractFile {
     }
 }
 
+/// Reports servers of an unknown kind.
+pub fn check_backing(backing: &BTreeMap<String, BackingFile>, source: &Source) -> Result<()> {
+    let kinds = BACKING_KINDS.map(str::to_owned);
+    let named = backing.iter().map(|(name, server)| server.kind.as_ref().unwrap_or(name));
+    match named.into_iter().find(|kind| !kinds.contains(kind)) {
+        Some(kind) => Err(unknown(source, "backing server", kind, kinds.iter())),
+        None => Ok(()),
+    }
+}
+
 /// Helm's hook events (Helm's documentation, "Chart Hooks").
 const EVENTS: [&str; 9] = [
     "pre-install",
@@ -175,10 +185,10 @@ const EVENTS: [&str; 9] = [
 ];
 
 impl RoleFile {
-    /// As the plan holds it.
-    pub fn plan(self) -> Role {
+    /// As the plan holds it, for a release.
+    pub fn plan(self, release: &str) -> Role {
         Role {
-            select: self.select,
+            select: for_release(&self.select, release),
             env: self.env,
             serves: self.serves.map(ServesFile::plan),
             singleton: self.singleton,
@@ -204,9 +214,14 @@ impl ServesFile {
 }
 
 impl HookFile {
-    /// As the plan holds it.
-    pub fn plan(self) -> Hook {
-        Hook { select: self.select, events: self.events, before: self.before, migrates: self.migrates }
+    /// As the plan holds it, for a release.
+    pub fn plan(self, release: &str) -> Hook {
+        Hook {
+            select: for_release(&self.select, release),
+            events: self.events,
+            before: self.before,
+            migrates: self.migrates,
+        }
     }
 }
 
@@ -221,6 +236,11 @@ impl ImageFile {
             used_by: self.roles.clone(),
         }
     }
+}
+
+/// A selector may name the release, the one thing that is known before anything runs.
+fn for_release(select: &str, release: &str) -> String {
+    select.replace("{{release}}", release)
 }
 
 fn ok() -> u16 {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::plan::{Action, Backing, Chart, Expect, Image, Plan, Step};
+use crate::plan::{Action, Backing, Chart, Expect, Image, Neighbour, Plan, Step};
 use crate::yaml::{Invalid, Source, nearest};
-use contract::ContractFile;
+use contract::{ContractFile, check_backing};
 use file::{ScenarioFile, StepFile};
 
 pub use values::{fill, merge, set_path};
@@ -97,6 +97,12 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
             return Err(unknown(&source, "role or hook", name, known));
         }
     }
+    check_backing(&scenario.backing, &source)?;
+    for hook in scenario.steps.iter().filter_map(|step| step.run_hook.as_ref()).map(|options| &options.hook) {
+        if !contract.hooks.contains_key(hook) {
+            return Err(unknown(&source, "hook", hook, contract.hooks.keys()));
+        }
+    }
     let images: BTreeMap<String, Image> =
         contract.images.iter().map(|(name, image)| (name.clone(), image.plan())).collect();
     let mut values = image_values(&source, &images, &first_versions(&images))?;
@@ -105,18 +111,29 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let timeout = scenario.timeout.as_ref().map(|text| seconds(&source, text)).transpose()?;
     let steps = scenario.steps.iter().map(|step| plan_step(&source, step, &images, timeout)).collect::<Result<_>>()?;
 
+    let backing = contract.backing.into_keys().chain(scenario.backing.into_keys());
+    let mut secrets = contract.secrets;
+    for (name, data) in scenario.secrets {
+        match data {
+            Some(data) => drop(secrets.insert(name, data)),
+            None if secrets.remove(&name).is_some() => {}
+            None => return Err(unknown(&source, "Secret", &name, secrets.keys())),
+        }
+    }
+
     Ok(Plan {
         name: name_of(path),
         description: scenario.description,
         chart,
-        release,
         values,
         values_files: overrides.values_files.clone(),
         set: overrides.set.clone(),
-        backing: contract.backing.into_keys().map(|name| (name, Backing::Postgres)).collect(),
-        secrets: contract.secrets,
-        roles: contract.roles.into_iter().map(|(name, role)| (name, role.plan())).collect(),
-        hooks: contract.hooks.into_iter().map(|(name, hook)| (name, hook.plan())).collect(),
+        backing: backing.map(|name| (name, Backing::Postgres)).collect(),
+        neighbour: scenario.neighbour.map(|other| Neighbour { release: other.release, values: other.values }),
+        secrets,
+        roles: contract.roles.into_iter().map(|(name, role)| (name, role.plan(&release))).collect(),
+        hooks: contract.hooks.into_iter().map(|(name, hook)| (name, hook.plan(&release))).collect(),
+        release,
         images,
         absent: scenario.without,
         steps,
@@ -167,15 +184,17 @@ fn chart_of(
 }
 
 fn plan_step(source: &Source, step: &StepFile, images: &BTreeMap<String, Image>, timeout: Option<u64>) -> Result<Step> {
-    let (action, options) = match (&step.install, &step.upgrade, &step.rollback, &step.uninstall) {
-        (Some(install), None, None, None) => (Action::Install, install.clone()),
-        (None, Some(upgrade), None, None) => (Action::Upgrade, upgrade.clone()),
-        (None, None, Some(rollback), None) => (Action::Rollback { to: rollback.to }, rollback.options()),
-        (None, None, None, Some(uninstall)) => (Action::Uninstall, uninstall.options()),
-        _ => {
-            let message = "a step has exactly one of `install`, `upgrade`, `rollback`, `uninstall`";
-            return Err(source.error("steps", message));
-        }
+    let verbs = [
+        step.install.clone().map(|install| (Action::Install, install)),
+        step.upgrade.clone().map(|upgrade| (Action::Upgrade, upgrade)),
+        step.rollback.as_ref().map(|rollback| (Action::Rollback { to: rollback.to }, rollback.options())),
+        step.uninstall.as_ref().map(|uninstall| (Action::Uninstall, uninstall.options())),
+        step.run_hook.as_ref().map(|run| (Action::RunHook { hook: run.hook.clone() }, run.options())),
+    ];
+    let mut verbs = verbs.into_iter().flatten();
+    let (Some((action, options)), None) = (verbs.next(), verbs.next()) else {
+        let message = "a step has exactly one of `install`, `upgrade`, `rollback`, `uninstall`, `run-hook`";
+        return Err(source.error("steps", message));
     };
     let mut values = image_values(source, images, &options.images)?;
     merge(&mut values, options.values);
