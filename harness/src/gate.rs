@@ -1,13 +1,13 @@
 //! The gate: plans in, a report out.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
 use crate::home::is_environment;
-use crate::judge::{self, Evidence, Finding, Verdict};
+use crate::judge::{self, Finding, Verdict};
 use crate::plan::Plan;
 use crate::record::Recording;
 use crate::report::{Progress, Report, ScenarioReport};
@@ -43,38 +43,25 @@ pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Repo
 /// Runs one plan and judges it.
 ///
 /// # Errors
-/// [`Environment`] if it could not run for want of something on the machine.
+/// [`Environment`](crate::home::Environment) if it could not run for want of something on the machine.
 pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: Instant) -> Result<ScenarioReport> {
     let progress = Progress::new(&plan.name, started);
-    let ran = run::run(plan, options, &folder, &progress).await;
-    if let Err(error) = &ran
-        && is_environment(error)
-    {
-        return ran.map(|()| unreachable_report(plan, &folder));
+    Recording::remove(&folder)?;
+    let Err(error) = run::run(plan, options, &folder, &progress).await else { return judge_folder(&folder) };
+    if is_environment(&error) {
+        return Err(error.context(format!("run `{}`", plan.name)));
     }
-    let mut scenario = judge_folder(&folder)?;
-    if let Err(error) = ran {
-        let trouble = Finding {
-            check: "run".to_owned(),
-            verdict: Verdict::Void,
-            message: format!("the run itself failed, so the scenario proved nothing: {error:#}"),
-            evidence: vec![Evidence { seq: None, at: None, text: format!("{error:#}") }],
-        };
-        scenario.checks.insert(0, trouble);
-        scenario.verdict = scenario.verdict.max(Verdict::Void);
-    }
-    Ok(scenario)
-}
-
-fn unreachable_report(plan: &Plan, folder: &Path) -> ScenarioReport {
-    ScenarioReport {
-        name: plan.name.clone(),
-        chart: String::new(),
+    let trouble = Finding {
+        check: "run".to_owned(),
         verdict: Verdict::Void,
-        seconds: 0.0,
-        checks: Vec::new(),
-        evidence: folder.to_owned(),
-    }
+        message: format!("the run itself failed, so the scenario proved nothing: {error:#}"),
+        evidence: Vec::new(),
+    };
+    // What was seen until then may still show a broken promise.
+    let mut scenario = judge_folder(&folder).unwrap_or_else(|_| ScenarioReport::empty(plan, &folder));
+    scenario.checks.insert(0, trouble);
+    scenario.verdict = scenario.verdict.max(Verdict::Void);
+    Ok(scenario)
 }
 
 /// Judges one recording.
@@ -82,14 +69,11 @@ pub fn judge_folder(folder: &Path) -> Result<ScenarioReport> {
     let recording = Recording::load(folder)?;
     let checks = judge::judge(&recording);
     let length = recording.entries.last().map_or(0, |entry| entry.at);
-    let chart = &recording.plan.chart;
     Ok(ScenarioReport {
-        name: recording.plan.name.clone(),
-        chart: format!("{} {}", chart.name, chart.version),
         verdict: judge::verdict_of(&checks),
-        seconds: std::time::Duration::from_millis(length).as_secs_f64(),
+        seconds: Duration::from_millis(length).as_secs_f64(),
         checks,
-        evidence: folder.to_owned(),
+        ..ScenarioReport::empty(&recording.plan, folder)
     })
 }
 

@@ -20,6 +20,11 @@ impl Environment {
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
+
+    /// One that an error shows, and what a person can do about it.
+    pub fn because(what: &str, error: &anyhow::Error, hint: &str) -> Self {
+        Self(format!("{what}: {error:#}\nhint: {hint}"))
+    }
 }
 
 impl std::fmt::Display for Environment {

@@ -79,7 +79,11 @@ enum Command {
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         // Replaces this process, so it must not start a runtime first.
-        Command::Exec { command } => Err(tool::exec_guarded(&command)),
+        Command::Exec { command } => {
+            eprintln!("error: {:#}", tool::exec_guarded(&command));
+            // As a shell says it of a program that cannot be started.
+            return ExitCode::from(127);
+        }
         command => run(command),
     };
     match ended {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::cluster::{Lease, Request, Sharing};
 use crate::helm::Helm;
-use crate::home;
+use crate::home::{self, Environment};
 use crate::judge::ready;
 use crate::plan::{Action, Expect, Plan, Step};
 use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
@@ -77,23 +77,45 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
     let timeline = Timeline::create(folder, plan, redactor)?;
-    let stage = Stage::set(plan, &lease, &ns, version, &timeline, progress).await?;
+    progress.say("setting up databases, watches and the prober");
     let helm = helm.on_cluster(&lease.cluster.kubeconfig);
-    let renders = render_all(plan, &helm, stage.templates()).await?;
-    record_renders(plan, &timeline, &renders);
-    let neighbour = neighbour::install(plan, &helm, &stage, &timeline).await?;
-    for (index, step) in plan.steps.iter().enumerate() {
+    tokio::select! {
+        ended = perform(plan, &helm, &lease, &ns, version, &timeline, progress) => ended?,
+        () = lease.lost() => {
+            let hint = "hint: was it killed? its log is in the state folder";
+            return Err(Environment::new(format!("the broker ended, and with it the cluster\n{hint}")).into());
+        }
+    }
+    if options.keep {
+        progress.say(&lease.how_to_look(&ns));
+    }
+    timeline.check()
+}
+
+/// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
+async fn perform(
+    plan: &Plan,
+    helm: &Helm,
+    lease: &Lease,
+    ns: &str,
+    version: &str,
+    timeline: &Timeline,
+    progress: &Progress,
+) -> Result<()> {
+    let stage = Stage::set(plan, lease, ns, version, timeline).await?;
+    let renders = render_all(plan, helm, stage.templates()).await?;
+    record_renders(plan, timeline, &renders);
+    let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
+    for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
         progress.say(&describe(step));
         timeline.append(Moment::StepStarted { step: index });
-        let outcome = match &step.action {
-            Action::RunHook { hook } => {
+        let outcome = match (&step.action, render) {
+            (Action::RunHook { hook }, Some(Ok(rendered))) => {
                 let limit = Duration::from_secs(step.timeout_seconds);
-                match renders[index].as_ref().context("a hook that is to run was rendered")? {
-                    Ok(rendered) => hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?,
-                    Err(error) => StepOutcome::HelmFailed { why: error.clone() },
-                }
+                hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
             }
-            _ => carry_out(plan, index, step, &helm, &stage, &timeline).await?,
+            (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
         };
         let as_expected = is_expected(step, &outcome);
         timeline.append(Moment::StepEnded { step: index, outcome });
@@ -103,14 +125,11 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         }
     }
     if let Some(neighbour) = neighbour {
-        neighbour.look_again(&stage, &timeline).await;
+        neighbour.look_again(&stage, timeline).await;
     }
     stage.strike().await?;
     timeline.append(Moment::Ended);
-    if options.keep {
-        progress.say(&lease.how_to_look(&ns));
-    }
-    timeline.check()
+    Ok(())
 }
 
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.

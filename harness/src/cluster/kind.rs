@@ -210,8 +210,9 @@ async fn remove_nodes(name: &str) -> Result<()> {
 async fn check_engine() -> Result<bool> {
     let format = "{{.CgroupVersion}} {{.DockerRootDir}}";
     let output = Tool::on_path("docker").args(["info", "--format", format]).deadline(ENGINE).run().await;
-    let output =
-        output.context(Environment::new("no Docker engine answers\nhint: run `make setup`, or start the engine"))?;
+    let output = output.map_err(|error| {
+        Environment::because("no Docker engine answers", &error, "run `make setup`, or start the engine")
+    })?;
     let (version, root) = output.stdout.trim().split_once(' ').unwrap_or_default();
     // Elsewhere the folder is in a virtual machine, and cannot be looked at.
     if let Ok(disk) = rustix::fs::statvfs(root) {

@@ -160,8 +160,10 @@ impl Connection {
             start(key, kubernetes)?;
             until("the broker to listen", START, || async { Check::retry(Self::connect(key).await) }).await
         };
-        let log = key.log.display();
-        opened.await.context(Environment::new(format!("failed to reach the broker\nhint: its log is `{log}`")))
+        opened.await.map_err(|error| {
+            let hint = format!("its log is `{}`", key.log.display());
+            Environment::because("failed to reach the broker", &error, &hint).into()
+        })
     }
 
     async fn connect(key: &Key) -> Result<Self> {
@@ -195,6 +197,8 @@ fn start(key: &Key, kubernetes: &str) -> Result<()> {
     let exe = home::exe().context("failed to find the `chartgate` command")?;
     Tool::new("the broker", exe)
         .args(["broker", "--key", &key.word, "--kubernetes", kubernetes])
+        // Ours may be relative, and the broker's working directory is the root.
+        .env("CHARTGATE_HOME", home::folder()?)
         .detach(&key.log)
         .map(drop)
 }

@@ -88,8 +88,11 @@ pub struct Entry {
 impl Entry {
     /// A new entry: nothing has been made yet.
     pub fn create(about: &About) -> Result<Self> {
+        Self::create_in(&folder()?, about)
+    }
+
+    fn create_in(brokers: &Path, about: &About) -> Result<Self> {
         let id = random::text(6);
-        let brokers = folder()?;
         // Locked before it has its name: an entry with a name and no lock is a dead broker's.
         let unnamed = brokers.join(format!(".{id}"));
         DirBuilder::new()
@@ -106,7 +109,11 @@ impl Entry {
 
     /// The entry of a kept cluster that will do, now this process's; `None`: there is none.
     pub fn adopt(about: &About) -> Result<Option<Self>> {
-        for folder in entries()? {
+        Self::adopt_in(&folder()?, about)
+    }
+
+    fn adopt_in(brokers: &Path, about: &About) -> Result<Option<Self>> {
+        for folder in entries(brokers)? {
             let Some(entry) = Self::of_the_dead(&folder)? else { continue };
             if entry.is_kept() && entry.read::<About>("broker").is_some_and(|kept| kept.is_like(about)) {
                 entry.write("broker", about)?;
@@ -208,11 +215,10 @@ pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
 }
 
 /// The folders of all entries.
-fn entries() -> Result<Vec<PathBuf>> {
-    let folder = folder()?;
+fn entries(brokers: &Path) -> Result<Vec<PathBuf>> {
     let list = || -> io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&folder)? {
+        for entry in fs::read_dir(brokers)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() && !entry.file_name().to_string_lossy().starts_with('.') {
                 found.push(entry.path());
@@ -221,7 +227,7 @@ fn entries() -> Result<Vec<PathBuf>> {
         found.sort();
         Ok(found)
     };
-    list().with_context(|| format!("failed to list `{}`", folder.display()))
+    list().with_context(|| format!("failed to list `{}`", brokers.display()))
 }
 
 /// Removes the files of keys whose broker is dead for so long. Each build of `chartgate` has a key of its own.
@@ -248,7 +254,7 @@ fn forget_keys(unused_for: Duration) -> Result<()> {
 pub async fn sweep() -> Result<Vec<String>> {
     forget_keys(LOGS)?;
     let mut removed = Vec::new();
-    for folder in entries()? {
+    for folder in entries(&folder()?)? {
         if let Some(entry) = Entry::of_the_dead(&folder)?
             && !entry.is_kept()
         {
@@ -263,7 +269,7 @@ pub async fn sweep() -> Result<Vec<String>> {
 /// Gives a line for each thing that was removed.
 pub async fn clean() -> Result<Vec<String>> {
     let mut removed = Vec::new();
-    for folder in entries()? {
+    for folder in entries(&folder()?)? {
         let entry = match Entry::of_the_dead(&folder)? {
             Some(entry) => Some(entry),
             None => end_broker(&folder).await?,
@@ -293,4 +299,59 @@ async fn end_broker(folder: &Path) -> Result<Option<Entry>> {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of the test's own, removed at its end.
+    struct Brokers(PathBuf);
+
+    impl Brokers {
+        fn new() -> Self {
+            let folder = std::env::temp_dir().join(format!("chartgate-{}", random::text(8)));
+            fs::create_dir(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Brokers {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    #[test]
+    fn the_entry_of_a_broker_that_lives_is_no_ones_to_remove() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::new("1.34", "node:1")).unwrap();
+        let folder = entries(&brokers.0).unwrap().remove(0);
+        assert!(Entry::of_the_dead(&folder).unwrap().is_none());
+        drop(entry);
+        assert!(Entry::of_the_dead(&folder).unwrap().is_some());
+    }
+
+    #[test]
+    fn only_a_kept_cluster_of_the_same_node_is_adopted() {
+        let brokers = Brokers::new();
+        let about = About::new("1.34", "node:1");
+        let entry = Entry::create_in(&brokers.0, &about).unwrap();
+        entry.keep().unwrap();
+        let name = entry.name();
+        assert!(Entry::adopt_in(&brokers.0, &about).unwrap().is_none(), "its broker lives");
+        drop(entry);
+        assert!(Entry::adopt_in(&brokers.0, &About::new("1.34", "node:2")).unwrap().is_none());
+        assert_eq!(Entry::adopt_in(&brokers.0, &about).unwrap().unwrap().name(), name);
+    }
+
+    #[test]
+    fn what_was_noted_is_read_again_and_can_be_erased() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::new("1.34", "node:1")).unwrap();
+        entry.write("images", &["a"]).unwrap();
+        assert_eq!(entry.read::<Vec<String>>("images").unwrap(), ["a"]);
+        entry.erase("images");
+        assert!(entry.read::<Vec<String>>("images").is_none());
+    }
 }

@@ -265,6 +265,17 @@ impl Recording {
         Ok(Self { plan, entries, objects })
     }
 
+    /// Removes an earlier recording from a folder: it must not be taken for the one that is about to be made.
+    pub fn remove(folder: &Path) -> Result<()> {
+        for name in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
+            let path = folder.join(name);
+            if path.exists() {
+                std::fs::remove_file(&path).with_context(|| format!("remove `{}`", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The object that was stored under a hash; JSON `null` if the recording was cut before it was written.
     pub fn object(&self, hash: &str) -> &Value {
         self.objects.get(hash).map_or(&Value::Null, AsRef::as_ref)

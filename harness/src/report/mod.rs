@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Finding, Verdict};
+use crate::plan::Plan;
 
 pub use terminal::print;
 
@@ -53,6 +54,20 @@ impl Report {
         let text = serde_json::to_string_pretty(self).context("encode the verdict")?;
         std::fs::create_dir_all(folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
         std::fs::write(&path, text + "\n").with_context(|| format!("write `{}`", path.display()))
+    }
+}
+
+impl ScenarioReport {
+    /// A scenario of which nothing is known yet.
+    pub fn empty(plan: &Plan, evidence: &Path) -> Self {
+        Self {
+            name: plan.name.clone(),
+            chart: format!("{} {}", plan.chart.name, plan.chart.version),
+            verdict: Verdict::Void,
+            seconds: 0.0,
+            checks: Vec::new(),
+            evidence: evidence.to_owned(),
+        }
     }
 }
 

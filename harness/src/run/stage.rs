@@ -24,7 +24,6 @@ use crate::random;
 use crate::record::prober::Prober;
 use crate::record::watch::Namespace;
 use crate::record::{Moment, Timeline, logs, watch};
-use crate::report::Progress;
 use crate::scenario::fill;
 
 /// Names that may stand in `{{…}}`, and what they stand for.
@@ -60,14 +59,7 @@ pub struct Stage {
 
 impl Stage {
     /// Sets everything up; when this returns, the recorder watches and the first step may run.
-    pub async fn set(
-        plan: &Plan,
-        lease: &Lease,
-        ns: &str,
-        helm: &str,
-        timeline: &Timeline,
-        progress: &Progress,
-    ) -> Result<Self> {
+    pub async fn set(plan: &Plan, lease: &Lease, ns: &str, helm: &str, timeline: &Timeline) -> Result<Self> {
         let client = cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
         timeline.append(super::started(
@@ -81,7 +73,6 @@ impl Stage {
             lease.owns(Owned::Namespace(name.to_owned())).await?;
             create_namespace(&client, name, plan).await?;
         }
-        progress.say("setting up databases, watches and the prober");
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
         let image = home::image(super::PROBER)?;
