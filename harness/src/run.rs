@@ -53,7 +53,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
     let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
     let mut images = vec![home::image(PROBER)?];
-    let dry = render_all(plan, &helm, &stage::placeholders(plan, &ns)).await?;
+    let dry = render_all(&filled(plan, &stage::placeholders(plan, &ns))?, &helm).await?;
     images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
     images.sort();
     images.dedup();
@@ -103,7 +103,8 @@ async fn perform(
     progress: &Progress,
 ) -> Result<()> {
     let stage = Stage::set(plan, lease, ns, version, timeline).await?;
-    let renders = render_all(plan, helm, stage.templates()).await?;
+    let plan = &filled(plan, stage.templates())?;
+    let renders = render_all(plan, helm).await?;
     record_renders(plan, timeline, &renders);
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
@@ -135,10 +136,10 @@ async fn perform(
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.
 type Render = Option<Result<Vec<Value>, String>>;
 
-async fn render_all(plan: &Plan, helm: &Helm, templates: &stage::Templates) -> Result<Vec<Render>> {
+async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
-            helm.template(plan, step, &step_values(plan, step, templates)?).await.map(Some)
+            helm.template(plan, step, &step_values(plan, step)).await.map(Some)
         }
         Action::Rollback { .. } | Action::Uninstall => Ok(None),
     });
@@ -159,11 +160,24 @@ fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
     }
 }
 
-/// The plan's values and the step's, templates filled in.
-fn step_values(plan: &Plan, step: &Step, templates: &stage::Templates) -> Result<Value> {
+/// The plan with the templates in its values filled in: once, so that a random one is the same in each step.
+fn filled(plan: &Plan, templates: &stage::Templates) -> Result<Plan> {
+    let fill = |values: &Value| {
+        fill(values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)))
+    };
+    let mut filled = plan.clone();
+    filled.values = fill(&plan.values)?;
+    for step in &mut filled.steps {
+        step.values = fill(&step.values)?;
+    }
+    Ok(filled)
+}
+
+/// The plan's values and the step's.
+fn step_values(plan: &Plan, step: &Step) -> Value {
     let mut values = plan.values.clone();
     merge(&mut values, step.values.clone());
-    fill(&values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)).into())
+    values
 }
 
 /// Every container image that an object's pod template names.
@@ -197,7 +211,7 @@ async fn carry_out(
     stage: &Stage,
     timeline: &Timeline,
 ) -> Result<StepOutcome> {
-    let values = step_values(plan, step, stage.templates())?;
+    let values = step_values(plan, step);
     let args = Helm::args(plan, step);
     let output = helm.act(step, args.clone(), &values).await?;
     timeline.append(Moment::Helm(HelmCall {

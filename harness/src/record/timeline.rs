@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::conceal::Concealer;
 use super::recording::{Entry, Moment, StoredObject, hash_of};
 use crate::home::Environment;
 use crate::plan::Plan;
@@ -26,6 +27,7 @@ struct Shared {
     started: Instant,
     unix_ms: u64,
     redactor: Redactor,
+    concealer: Concealer,
     files: Mutex<Files>,
 }
 
@@ -59,6 +61,7 @@ impl Timeline {
         let shared = Shared {
             started: Instant::now(),
             unix_ms: u64::try_from(unix_ms).unwrap_or_default(),
+            concealer: Concealer::new(redactor.clone()),
             redactor,
             files: Mutex::new(files),
         };
@@ -85,12 +88,13 @@ impl Timeline {
         files.write(|files| &mut files.timeline, &line);
     }
 
-    /// Stores an object's content, once, and returns its hash.
+    /// Stores an object's content, once, and returns its hash. Of a Secret's values only keyed hashes are stored.
     pub fn store(&self, object: &Value) -> String {
-        let hash = hash_of(object);
+        let object = self.shared.concealer.conceal(object);
+        let hash = hash_of(&object);
         let mut files = self.files();
         if files.stored.insert(hash.clone()) {
-            let line = self.line(&StoredObject { hash: hash.clone(), object: Arc::new(object.clone()) });
+            let line = self.line(&StoredObject { hash: hash.clone(), object: Arc::new(object.into_owned()) });
             files.write(|files| &mut files.objects, &line);
         }
         hash

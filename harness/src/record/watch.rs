@@ -3,16 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures::StreamExt;
-use hmac::{Hmac, KeyInit, Mac};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -73,7 +69,6 @@ pub async fn start(client: &Client, ns: &str, timeline: &Timeline, tasks: &mut J
     let (sender, receiver) = watch::channel(0);
     let changed = Arc::new(sender);
     let namespace = Namespace { objects: Arc::default(), changes: receiver };
-    let key = crate::random::bytes();
     let mut live = Vec::new();
     for (group, version, kind, plural) in KINDS {
         let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
@@ -86,7 +81,6 @@ pub async fn start(client: &Client, ns: &str, timeline: &Timeline, tasks: &mut J
             namespace: namespace.clone(),
             changed: changed.clone(),
             listed,
-            key,
         };
         tasks.spawn(watch.run());
     }
@@ -105,7 +99,6 @@ struct Watch {
     namespace: Namespace,
     changed: Arc<watch::Sender<u64>>,
     listed: watch::Sender<bool>,
-    key: [u8; 32],
 }
 
 impl Watch {
@@ -171,43 +164,8 @@ impl Watch {
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("managedFields");
         }
-        if self.resource.kind != "Secret" {
-            return true;
-        }
         // A release's data is compressed: no redaction finds a secret in it.
-        if object["type"].as_str().is_some_and(|kind| kind.starts_with("helm.sh/release")) {
-            return false;
-        }
-        if let Some(data) = object["data"].as_object_mut() {
-            for value in data.values_mut() {
-                let secret = value.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
-                if let Ok(text) = std::str::from_utf8(&secret) {
-                    self.timeline.redactor().add(text);
-                }
-                *value = json!(keyed_hash(&self.key, &secret));
-            }
-        }
-        true
-    }
-}
-
-/// Tells whether two values are equal without telling what they are.
-fn keyed_hash(key: &[u8; 32], secret: &[u8]) -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(secret).finalize().into_bytes());
-    let hex = mac.map(|bytes| bytes.iter().take(12).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")));
-    format!("hmac:{}", hex.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A failure would mean that a regenerated Secret looks unchanged, or an unchanged one regenerated.
-    #[test]
-    fn a_keyed_hash_tells_values_apart_and_hides_them() {
-        let key = [7; 32];
-        assert_eq!(keyed_hash(&key, b"a"), keyed_hash(&key, b"a"));
-        assert_ne!(keyed_hash(&key, b"a"), keyed_hash(&key, b"b"));
-        assert_ne!(keyed_hash(&key, b"a"), keyed_hash(&[8; 32], b"a"));
+        let is_release = object["type"].as_str().is_some_and(|kind| kind.starts_with("helm.sh/release"));
+        self.resource.kind != "Secret" || !is_release
     }
 }

@@ -8,7 +8,7 @@ use super::{SETTLE_LIMIT, step_values, tail};
 use crate::helm::Helm;
 use crate::plan::{Action, Expect, Plan, Step};
 use crate::record::{Moment, Timeline};
-use crate::scenario::merge;
+use crate::scenario::{fill, merge};
 use crate::yaml;
 
 /// A neighbour that is installed.
@@ -22,13 +22,13 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     let Some(neighbour) = &plan.neighbour else { return Ok(None) };
     let mut own = plan.clone();
     own.release.clone_from(&neighbour.release);
-    merge(&mut own.values, neighbour.values.clone());
+    let mut templates = stage.templates().clone();
+    templates.insert("release".to_owned(), neighbour.release.clone());
+    merge(&mut own.values, fill(&neighbour.values, &templates)?);
     let timeout_seconds = plan.steps.first().map_or(super::SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
     let step =
         Step { action: Action::Install, values: serde_json::json!({}), expect: Expect::Succeeds, timeout_seconds };
-    let mut templates = stage.templates().clone();
-    templates.insert("release".to_owned(), own.release.clone());
-    let output = helm.act(&step, Helm::args(&own, &step), &step_values(&own, &step, &templates)?).await?;
+    let output = helm.act(&step, Helm::args(&own, &step), &step_values(&own, &step)).await?;
     let status = helm.status(&own.release).await?;
     let manifest = status.map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     let installed = Neighbour { release: own.release, manifest };
