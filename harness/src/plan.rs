@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use chartgate_prober::Session;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -107,6 +108,17 @@ pub struct Serves {
     pub port: String,
     /// Paths and what they answer when the pod is ready. The first is the readiness path.
     pub paths: Vec<HealthPath>,
+    /// Websocket sessions that live in one pod and can be reached through each.
+    pub sessions: Option<Sessions>,
+}
+
+/// How a websocket session is spoken to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sessions {
+    /// Path of the websocket; `{{session}}` stands for the session's name.
+    pub path: String,
+    /// What is said.
+    pub talk: Session,
 }
 
 /// A promised answer over HTTP.

@@ -16,8 +16,23 @@ pub struct Question {
     pub path: Option<String>,
     /// Address of a server that must be there: a connection to it is tried at the same time (positive control).
     pub control: Option<String>,
+    /// A websocket session: opened through `control`, then reached through `address`, both at `path`.
+    pub session: Option<Session>,
     /// How long each may take, in milliseconds.
     pub limit_ms: u64,
+}
+
+/// What is said in a websocket session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Headers of the upgrade request.
+    pub headers: BTreeMap<String, String>,
+    /// Said by the one that opens the session, and kept open.
+    pub first: String,
+    /// Said by the one that reaches it through another pod.
+    pub second: String,
+    /// Text that an answer to each contains; other messages are passed over.
+    pub reply: String,
 }
 
 /// What came of a question.
@@ -45,6 +60,15 @@ pub enum Answer {
     TimedOut,
     /// It failed in another way.
     Failed(String),
+    /// A message of a websocket session that contains the expected text.
+    Replied(String),
+    /// A websocket session was closed instead of answered.
+    Closed {
+        /// Close code (RFC 6455, section 7.4); 1005: none was given.
+        code: u16,
+        /// The server's words.
+        reason: String,
+    },
     /// An HTTP answer.
     Http {
         /// Status code.

@@ -1,6 +1,8 @@
 //! Sends the harness's probes from inside the cluster: questions come in on standard input, replies go out on standard
 //! output, one JSON document a line. It ends when its input does.
 
+mod session;
+
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -43,6 +45,10 @@ async fn main() -> Result<()> {
 async fn ask(question: Question) -> Reply {
     let limit = Duration::from_millis(question.limit_ms);
     let started = Instant::now();
+    if let (Some(session), Some(first), Some(path)) = (&question.session, &question.control, &question.path) {
+        let (control, answer) = session::reach(first, &question.address, path, session, limit).await;
+        return Reply { id: question.id, took_ms: millis(started.elapsed()), answer, control: Some(control) };
+    }
     let asked = async {
         let answer = match &question.path {
             None => connect(&question.address, limit).await,
@@ -57,7 +63,11 @@ async fn ask(question: Question) -> Reply {
         }
     };
     let ((answer, took), control) = tokio::join!(asked, controlled);
-    Reply { id: question.id, took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX), answer, control }
+    Reply { id: question.id, took_ms: millis(took), answer, control }
+}
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn connect(address: &str, limit: Duration) -> Answer {

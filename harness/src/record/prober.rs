@@ -81,22 +81,17 @@ impl Prober {
         Ok(Self { questions })
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, and waits for the answer; the question's number and time limit are the prober's to set.
     ///
     /// # Errors
     /// If the prober itself is gone: then nothing was proven either way.
-    pub async fn ask(&self, address: &str, path: Option<&str>, control: Option<&str>) -> Result<Reply> {
+    pub async fn ask(&self, mut question: Question) -> Result<Reply> {
         let (asker, reply) = oneshot::channel();
-        let question = Question {
-            id: 0,
-            address: address.to_owned(),
-            path: path.map(str::to_owned),
-            control: control.map(str::to_owned),
-            limit_ms: u64::try_from(ANSWER_LIMIT.as_millis()).unwrap_or(u64::MAX),
-        };
+        question.limit_ms = u64::try_from(ANSWER_LIMIT.as_millis()).unwrap_or(u64::MAX);
         self.questions.send((question, asker)).map_err(|_| anyhow!("the prober ended"))?;
-        let twice = ANSWER_LIMIT * 2;
-        timeout(twice, reply).await.context("the prober did not reply")?.context("the prober ended")
+        // A session is two talks, one after the other.
+        let patience = ANSWER_LIMIT * 3;
+        timeout(patience, reply).await.context("the prober did not reply")?.context("the prober ended")
     }
 }
 

@@ -101,6 +101,21 @@ pub enum Moment {
     },
     /// An answer to the prober.
     Probe(Probe),
+    /// A websocket session was opened through one pod, and reached through another.
+    Session {
+        /// Index in the plan's steps: after the step's rollout had settled.
+        step: usize,
+        /// The role whose pods were asked.
+        role: String,
+        /// Name of the pod that it was opened through.
+        opened_through: String,
+        /// What came back there.
+        opened: Answer,
+        /// Name of the pod that it was reached through.
+        reached_through: String,
+        /// What came back there.
+        reached: Answer,
+    },
     /// The schema of a backing database changed, as its own log says.
     Ddl {
         /// Name in the plan's `backing`.

@@ -3,21 +3,25 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use chartgate_prober::{Question, Session};
 use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::stage::Stage;
 use crate::judge::ready::{is_ready_pod, is_selected};
 use crate::plan::{Plan, Role, Serves};
-use crate::record::{Moment, Probe, Timeline};
+use crate::random;
+use crate::record::{Answer, Moment, Probe, Timeline};
 
 /// A question, before it is asked.
 struct Ask<'a> {
     role: &'a str,
     pod: Option<String>,
     address: String,
-    path: Option<&'a str>,
+    path: Option<String>,
     control: Option<String>,
+    /// The pod behind `control` and what is said, where a session is opened through one pod and reached through another.
+    session: Option<(String, &'a Session)>,
 }
 
 /// Asks every ready pod of every role, and each Service in front of a serving role, all at the same time.
@@ -44,11 +48,12 @@ pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) 
                 address: address(&pod, port),
                 path,
                 control: control.clone(),
+                session: None,
             };
             if let Some(serves) = &role.serves {
                 let Some(port) = port_of(&pod, &serves.port) else { continue };
                 asks.push(ask(port, None));
-                asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.as_str()))));
+                asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.clone()))));
             } else {
                 let mut ports = [served_ports.clone(), own_ports(&pod)].concat();
                 ports.sort_unstable();
@@ -57,36 +62,75 @@ pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) 
             }
         }
         if let Some(serves) = &role.serves {
+            asks.extend(sessions(name, serves, &of_role(role)));
             for address in service_addresses(stage, &of_role(role), &serves.port) {
                 asks.extend(serves.paths.iter().map(|path| Ask {
                     role: name,
                     pod: None,
                     address: address.clone(),
-                    path: Some(path.path.as_str()),
+                    path: Some(path.path.clone()),
                     control: None,
+                    session: None,
                 }));
             }
         }
     }
     let probes = asks.into_iter().map(async |ask| {
         let before = state_of(stage, ask.pod.as_ref());
-        let reply = stage.prober.ask(&ask.address, ask.path, ask.control.as_deref()).await?;
+        let question = Question {
+            id: 0,
+            address: ask.address.clone(),
+            path: ask.path.clone(),
+            control: ask.control,
+            session: ask.session.as_ref().map(|(_, session)| (*session).clone()),
+            limit_ms: 0,
+        };
+        let reply = stage.prober.ask(question).await?;
         let after = state_of(stage, ask.pod.as_ref());
-        anyhow::Ok(Probe {
-            step,
-            role: ask.role.to_owned(),
-            pod: ask.pod,
-            address: ask.address,
-            path: ask.path.map(str::to_owned),
-            ready_throughout: before.is_some() && before == after,
-            answer: reply.answer,
-            control: reply.control,
-        })
+        let moment = match (ask.session, ask.pod) {
+            (Some((opened_through, _)), Some(reached_through)) => Moment::Session {
+                step,
+                role: ask.role.to_owned(),
+                opened_through,
+                opened: reply.control.unwrap_or(Answer::Failed("nothing was asked".to_owned())),
+                reached_through,
+                reached: reply.answer,
+            },
+            (_, pod) => Moment::Probe(Probe {
+                step,
+                role: ask.role.to_owned(),
+                pod,
+                address: ask.address,
+                path: ask.path,
+                ready_throughout: before.is_some() && before == after,
+                answer: reply.answer,
+                control: reply.control,
+            }),
+        };
+        anyhow::Ok(moment)
     });
-    for probe in try_join_all(probes).await? {
-        timeline.append(Moment::Probe(probe));
+    for moment in try_join_all(probes).await? {
+        timeline.append(moment);
     }
     Ok(())
+}
+
+/// A session opened through each pod and reached through the next one.
+fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
+    let Some(sessions) = serves.sessions.as_ref().filter(|_| pods.len() > 1) else { return Vec::new() };
+    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let pairs = pods.iter().zip(pods.iter().cycle().skip(1));
+    let asks = pairs.filter_map(|(first, second)| {
+        Some(Ask {
+            role,
+            pod: Some(name(second)),
+            address: address(second, port_of(second, &serves.port)?),
+            path: Some(sessions.path.replace("{{session}}", &random::text(12))),
+            control: Some(address(first, port_of(first, &serves.port)?)),
+            session: Some((name(first), &sessions.talk)),
+        })
+    });
+    asks.collect()
 }
 
 /// What must not change while a pod is asked: it is the same, Ready, and was not restarted.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate_prober::Session;
 use serde::Deserialize;
 
 use super::unknown;
-use crate::plan::{HealthPath, Hook, Image, Role, Serves};
+use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions};
 use crate::yaml::Source;
 
 /// The kinds of servers that can be started by name alone.
@@ -68,9 +69,28 @@ pub struct ServesFile {
     pub port: PortFile,
     /// Readiness path: answers 200 when the pod is ready.
     pub ready: String,
+    /// Websocket sessions that live in one pod and can be reached through each.
+    pub sessions: Option<SessionsFile>,
     /// Further paths and what they answer.
     #[serde(default)]
     pub answers: Vec<AnswerFile>,
+}
+
+/// How a websocket session is spoken to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsFile {
+    /// Path of the websocket; `{{session}}` stands for the session's name.
+    pub path: String,
+    /// Headers of the upgrade request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Said by the one that opens a session.
+    pub first: String,
+    /// Said by the one that reaches it through another pod.
+    pub second: String,
+    /// Text that an answer to each contains.
+    pub reply: String,
 }
 
 /// A port's name or number.
@@ -209,7 +229,11 @@ impl ServesFile {
             PortFile::Number(number) => number.to_string(),
             PortFile::Name(name) => name,
         };
-        Serves { port, paths: std::iter::once(ready).chain(others).collect() }
+        let sessions = self.sessions.map(|file| Sessions {
+            path: file.path,
+            talk: Session { headers: file.headers, first: file.first, second: file.second, reply: file.reply },
+        });
+        Serves { port, paths: std::iter::once(ready).chain(others).collect(), sessions }
     }
 }
 
