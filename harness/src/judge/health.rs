@@ -69,8 +69,8 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
     }
     let pods: Vec<&Value> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
     for workload in workloads {
-        let live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
-        let live: Option<(&Track, &Value)> = live.filter_map(|track| Some((track, track.at(end)?))).next();
+        let mut live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
+        let live: Option<(&Track, &Value)> = live.find_map(|track| Some((track, track.at(end)?)));
         let Some((track, state)) = live else {
             // Helm may have failed before it created it.
             if run.is_succeeded() {

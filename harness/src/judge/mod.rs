@@ -10,6 +10,7 @@ mod rollback;
 mod tally;
 #[cfg(test)]
 mod testing;
+mod track;
 mod upgrade;
 mod view;
 

@@ -30,7 +30,7 @@ pub(super) fn title(object: &Value) -> String {
 /// Whether labels (or annotations) have every pair of a `key=value,…` selector. An empty selector selects nothing.
 pub(super) fn selects(selector: &str, labels: &Value) -> bool {
     let has = |pair: &str| pair.split_once('=').is_some_and(|(key, value)| labels[key.trim()] == value.trim());
-    !selector.trim().is_empty() && selector.split(',').all(|pair| has(pair))
+    !selector.trim().is_empty() && selector.split(',').all(has)
 }
 
 /// Whether an object's own labels fit a selector.

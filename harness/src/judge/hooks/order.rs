@@ -71,7 +71,7 @@ fn first_new_pod<'a>(view: &View<'a>, run: &StepRun, role: &str) -> Option<Sight
     let first = pods.iter().map(|pod| pod.first());
     first
         .filter(|pod| run.contains(pod.seq) && pod.change == Change::Applied && !old.contains(&template_of(pod.object)))
-        .min_by_key(|pod| pod.version())
+        .min_by_key(Sighting::version)
 }
 
 fn judge_pair(
