@@ -1,5 +1,9 @@
 //! Health: workloads become ready, answer as promised, and stay up.
 
+mod probes;
+
+pub(super) use probes::PROBE_INDEPENDENCE;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

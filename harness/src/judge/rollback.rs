@@ -1,5 +1,9 @@
 //! Rollbacks: back to what was, and it works.
 
+mod again;
+
+pub(super) use again::UPGRADE_AFTER_ROLLBACK;
+
 use serde_json::Value;
 
 use super::health::{asked_whom, difference};

@@ -1,5 +1,13 @@
 //! Upgrades: something was upgraded, and what must stay stayed.
 
+mod config;
+mod secrets;
+mod selectors;
+
+pub(super) use config::CONFIG_ROLLS_PODS;
+pub(super) use secrets::SECRETS_STABLE;
+pub(super) use selectors::SELECTOR_STABLE;
+
 use std::collections::BTreeSet;
 
 use super::object::{containers, is_terminating, template_of, text};

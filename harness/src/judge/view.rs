@@ -1,8 +1,10 @@
 //! Reading a recording: its steps, its objects over time, the pods of a role and the runs of a hook.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, trouble};
+use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, name, trouble};
 pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
 use crate::plan::{Action, Expect, Hook, Plan, Step};
@@ -231,9 +233,15 @@ impl<'a> View<'a> {
         release.objects.iter().map(|hash| self.recording.object(hash)).collect()
     }
 
-    /// Everything that was rendered for any step, without hooks' and objects' repetitions removed.
+    /// Everything that was rendered for any step, repetitions and hooks included.
     pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Value> {
         self.steps.iter().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
+    }
+
+    /// Every rendered object once, by kind and name, as it was rendered first.
+    pub(super) fn rendered_once(&self) -> Vec<&'a Value> {
+        let mut known = BTreeSet::new();
+        self.rendered().filter(|object| known.insert((kind(object), name(object)))).collect()
     }
 
     /// Whether any step was rendered without an error.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::judge::object::{hook_events, is_hook, kind, name, template_of, text};
+use crate::judge::object::{hook_events, is_hook, kind, name, template_of, weight};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Sighting, StepRun, Track, View};
 use crate::judge::{Check, Finding};
@@ -143,10 +143,6 @@ fn has_weights(run: &StepRun) -> bool {
         let mut weights = jobs.iter().filter(|job| hook_events(job).contains(event)).map(|job| weight(job));
         weights.next().is_some_and(|first| weights.any(|other| other != first))
     })
-}
-
-fn weight(hook: &Value) -> i64 {
-    text(&hook["metadata"]["annotations"]["helm.sh/hook-weight"]).parse().unwrap_or_default()
 }
 
 fn judge_weights(view: &View, run: &StepRun, tally: &mut Tally) {
