@@ -3,6 +3,20 @@
 //!
 //! The modules stand in the order in which data flows through them.
 
+pub mod scenario;
 pub mod plan;
+pub mod cluster;
+pub mod backing;
+pub mod helm;
 pub mod record;
+pub mod run;
 pub mod judge;
+pub mod report;
+pub mod gate;
+
+pub mod home;
+pub mod random;
+pub mod redact;
+pub mod tool;
+pub mod wait;
+pub mod yaml;

@@ -1,2 +1,144 @@
-//! t
-fn main() {}
+//! The `chartgate` command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use chartgate::home::is_environment;
+use chartgate::judge::Verdict;
+use chartgate::report::Report;
+use chartgate::run::Options;
+use chartgate::scenario::{self, Overrides};
+use chartgate::yaml::Invalid;
+use chartgate::{cluster, gate, report, tool};
+use clap::{Parser, Subcommand};
+
+/// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 pass; 1 fail; 2 a scenario, contract or argument is wrong; 3 void; \
+                          4 the environment lacks something; 130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios on a kind cluster and judge them
+    Run {
+        /// Scenario files, or folders of them
+        #[arg(value_name = "PATH", default_value = "scenarios")]
+        paths: Vec<PathBuf>,
+        /// Chart to put in the contract's chart's place
+        #[arg(long, value_name = "PATH")]
+        chart: Option<PathBuf>,
+        /// Values file above the scenario's values (repeatable)
+        #[arg(long, value_name = "FILE")]
+        values: Vec<PathBuf>,
+        /// Value above everything, as helm's `--set` (repeatable)
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Folder for verdict.json and the evidence
+        #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
+        out: PathBuf,
+        /// Helm major version
+        #[arg(long, env = "HELM", default_value = "3", value_parser = ["3", "4"])]
+        helm: String,
+        /// Kubernetes minor version
+        #[arg(long, env = "KUBERNETES", default_value = "1.34")]
+        kubernetes: String,
+        /// Leave the cluster and the namespaces for a look
+        #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
+        #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
+        keep: bool,
+    },
+    /// Judge recordings again, without a cluster
+    Judge {
+        /// Folder that a run wrote
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Remove every cluster and container that chartgate left, kept ones too
+    Clean,
+    #[command(hide = true)]
+    Broker {
+        #[arg(long)]
+        key: String,
+        #[arg(long)]
+        kubernetes: String,
+    },
+    #[command(hide = true)]
+    Exec {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let ended = match Arguments::parse().command {
+        // Replaces this process, so it must not start a runtime first.
+        Command::Exec { command } => {
+            eprintln!("error: {:#}", tool::exec_guarded(&command));
+            // As a shell says it of a program that cannot be started.
+            return ExitCode::from(127);
+        }
+        command => run(command),
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command: Command) -> Result<u8> {
+    let working = async {
+        match command {
+            Command::Run { paths, chart, values, set, out, helm, kubernetes, keep } => {
+                let overrides = Overrides { chart, values_files: values, set };
+                let files = scenario::discover(&paths)?;
+                let plans = files.iter().map(|file| scenario::load(file, &overrides)).collect::<Result<_>>()?;
+                let report = gate::run(plans, &Options { kubernetes, helm, keep }, &out).await?;
+                Ok(conclude(&report))
+            }
+            Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?)),
+            Command::Clean => {
+                for removed in cluster::clean().await? {
+                    println!("removed {removed}");
+                }
+                Ok(0)
+            }
+            Command::Broker { key, kubernetes } => cluster::broker::serve(&key, &kubernetes).await.map(|()| 0),
+            Command::Exec { .. } => Ok(0),
+        }
+    };
+    tokio::select! {
+        ended = working => ended,
+        // The evidence is on disk already, and the broker cleans up when our connection ends.
+        _ = tokio::signal::ctrl_c() => Ok(130),
+    }
+}
+
+fn conclude(report: &Report) -> u8 {
+    print!("{}", report::print(report));
+    match report.verdict {
+        Verdict::Fail => 1,
+        Verdict::Void => 3,
+        Verdict::Pass | Verdict::Advice | Verdict::NotApplicable => 0,
+    }
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    if error.chain().any(<dyn std::error::Error>::is::<Invalid>) {
+        2
+    } else if is_environment(error) {
+        4
+    } else {
+        3
+    }
+}

@@ -28,6 +28,8 @@ pub struct Plan {
     pub set: Vec<String>,
     /// Servers that must be up before the first step, by name.
     pub backing: BTreeMap<String, Backing>,
+    /// A second release of the chart in the same namespace, installed before the first step.
+    pub neighbour: Option<Neighbour>,
     /// Secrets made in the namespace before the first step: name to key to template.
     pub secrets: BTreeMap<String, BTreeMap<String, String>>,
     /// The chart's roles, by name.
@@ -52,6 +54,15 @@ impl Plan {
     pub fn present_hooks(&self) -> impl Iterator<Item = (&String, &Hook)> {
         self.hooks.iter().filter(|(name, _)| !self.absent.contains(name))
     }
+}
+
+/// Another release of the same chart, which must neither disturb the one under test nor be disturbed by it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// Its release's name.
+    pub release: String,
+    /// Its values, on top of the plan's.
+    pub values: Value,
 }
 
 /// The chart under test, as its `Chart.yaml` describes it.
@@ -160,6 +171,7 @@ impl Step {
             Action::Upgrade => "upgrade",
             Action::Rollback { .. } => "rollback",
             Action::Uninstall => "uninstall",
+            Action::RunHook { .. } => "run-hook",
         }
     }
 }
@@ -179,6 +191,11 @@ pub enum Action {
     },
     /// `helm uninstall`
     Uninstall,
+    /// The hook's Job, rendered and run outside helm: how a platform migrates where the chart's hook is switched off.
+    RunHook {
+        /// Name in the plan's `hooks`.
+        hook: String,
+    },
 }
 
 /// How a step is to end.

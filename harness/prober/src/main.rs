@@ -1,2 +1,115 @@
-//! t
-fn main() {}
+//! Sends the harness's probes from inside the cluster: questions come in on standard input, replies go out on standard
+//! output, one JSON document a line. It ends when its input does.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use chartgate_prober::{Answer, Question, Reply};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// A body's first bytes tell what answered; more would only fill the recording.
+const BODY_LIMIT: usize = 4096;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
+    let writer = tokio::spawn(async move {
+        let mut out = tokio::io::stdout();
+        while let Some(reply) = outgoing.recv().await {
+            let mut line = serde_json::to_vec(&reply).context("encode a reply")?;
+            line.push(b'\n');
+            out.write_all(&line).await.context("write a reply")?;
+            out.flush().await.context("write a reply")?;
+        }
+        anyhow::Ok(())
+    });
+    let mut questions = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = questions.next_line().await.context("read a question")? {
+        let question: Question = serde_json::from_str(&line).with_context(|| format!("parse the question `{line}`"))?;
+        let replies = replies.clone();
+        tokio::spawn(async move {
+            // The receiver only goes away when the output is closed, and then nobody waits for the reply.
+            drop(replies.send(ask(question).await));
+        });
+    }
+    drop(replies);
+    writer.await.context("join the writer")?
+}
+
+async fn ask(question: Question) -> Reply {
+    let limit = Duration::from_millis(question.limit_ms);
+    let started = Instant::now();
+    let asked = async {
+        let answer = match &question.path {
+            None => connect(&question.address, limit).await,
+            Some(path) => get(&format!("http://{}{path}", question.address), limit).await,
+        };
+        (answer, started.elapsed())
+    };
+    let controlled = async {
+        match &question.control {
+            Some(address) => Some(connect(address, limit).await),
+            None => None,
+        }
+    };
+    let ((answer, took), control) = tokio::join!(asked, controlled);
+    Reply { id: question.id, took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX), answer, control }
+}
+
+async fn connect(address: &str, limit: Duration) -> Answer {
+    match timeout(limit, TcpStream::connect(address)).await {
+        Err(_) => Answer::TimedOut,
+        Ok(Ok(_)) => Answer::Connected,
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => Answer::Refused,
+        Ok(Err(error)) => Answer::Failed(error.to_string()),
+    }
+}
+
+/// A GET on a connection of its own: a pooled one would prove nothing about the pod that is asked now.
+async fn get(url: &str, limit: Duration) -> Answer {
+    let asked = async {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .timeout(limit)
+            .build()?;
+        let mut response = client.get(url).send().await?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let mut body = Vec::new();
+        while body.len() < BODY_LIMIT
+            && let Some(chunk) = response.chunk().await?
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(BODY_LIMIT);
+        Ok(Answer::Http { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    };
+    asked.await.unwrap_or_else(|error: reqwest::Error| classify(&error))
+}
+
+fn classify(error: &reqwest::Error) -> Answer {
+    if error.is_timeout() {
+        return Answer::TimedOut;
+    }
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut words = Vec::new();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>()
+            && io.kind() == ErrorKind::ConnectionRefused
+        {
+            return Answer::Refused;
+        }
+        words.push(cause.to_string());
+        source = cause.source();
+    }
+    Answer::Failed(words.join(": "))
+}

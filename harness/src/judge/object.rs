@@ -34,12 +34,12 @@ pub(super) fn selects(selector: &str, labels: &Value) -> bool {
 }
 
 /// Whether an object's own labels fit a selector.
-pub(super) fn is_selected(selector: &str, object: &Value) -> bool {
+pub fn is_selected(selector: &str, object: &Value) -> bool {
     selects(selector, &object["metadata"]["labels"])
 }
 
 /// Whether a condition of the object's status is `True`.
-pub(super) fn has_condition(object: &Value, condition: &str) -> bool {
+pub fn has_condition(object: &Value, condition: &str) -> bool {
     condition_of(object, condition).is_some_and(|found| found["status"] == "True")
 }
 
@@ -49,7 +49,7 @@ pub(super) fn condition_of<'v>(object: &'v Value, condition: &str) -> Option<&'v
 }
 
 /// A pod that takes traffic: Ready, and not on its way out.
-pub(super) fn is_ready_pod(pod: &Value) -> bool {
+pub fn is_ready_pod(pod: &Value) -> bool {
     !is_terminating(pod) && has_condition(pod, "Ready")
 }
 
@@ -114,7 +114,7 @@ pub(super) fn repository(image: &str) -> &str {
 }
 
 /// What keeps a pod from being ready, in words; `None`: nothing does.
-pub(super) fn trouble(pod: &Value) -> Option<String> {
+pub fn trouble(pod: &Value) -> Option<String> {
     if is_terminating(pod) || is_ready_pod(pod) || pod["status"]["phase"] == "Succeeded" {
         return None;
     }

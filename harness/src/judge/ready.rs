@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::object::{condition_of, has_condition, is_owned_by, is_ready_pod, kind, name, text, title, trouble};
+use super::object::{condition_of, is_owned_by, kind, name, text, title};
+
+pub use super::object::{has_condition, is_ready_pod, is_selected, trouble};
 
 /// Whether an object of a manifest is something that becomes ready.
 pub fn is_workload(object: &Value) -> bool {

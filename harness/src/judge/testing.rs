@@ -237,6 +237,7 @@ pub(super) fn plan() -> Plan {
     };
     let actions = [Action::Install, Action::Upgrade, Action::Rollback { to: None }];
     Plan {
+        neighbour: None,
         name: "codex-pooler/single-replica".to_owned(),
         description: "a test".to_owned(),
         chart: Chart {

@@ -76,6 +76,7 @@ impl StepRun<'_> {
             Action::Install => ["pre-install", "post-install"],
             Action::Upgrade => ["pre-upgrade", "post-upgrade"],
             Action::Rollback { .. } => ["pre-rollback", "post-rollback"],
+            Action::RunHook { .. } => ["", ""],
             Action::Uninstall => ["pre-delete", "post-delete"],
         }
     }

@@ -2,6 +2,11 @@
 //!
 //! A recorder never decides; the judge reads a [`Recording`] after the fact and without a cluster.
 
+pub mod logs;
+pub mod prober;
 pub mod recording;
+pub mod timeline;
+pub mod watch;
 
 pub use recording::{Answer, Change, Entry, HelmCall, HookRun, Moment, Probe, Recording, Release, StepOutcome};
+pub use timeline::Timeline;

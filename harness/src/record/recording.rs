@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+pub use chartgate_prober::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -66,6 +67,15 @@ pub enum Moment {
     Helm(HelmCall),
     /// The release as helm describes it after a step.
     Release(Release),
+    /// The neighbour after its install, and again after the last step.
+    Neighbour {
+        /// Its release's name.
+        release: String,
+        /// Hashes of its manifest's objects.
+        objects: Vec<String>,
+        /// What is wrong with it.
+        trouble: Option<String>,
+    },
     /// An object of the release's namespace appeared, changed or went away.
     Object {
         /// Which of these it was.
@@ -212,29 +222,6 @@ pub struct Probe {
     pub control: Option<Answer>,
 }
 
-/// What a probe met.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// The connection was accepted; nothing was asked.
-    Connected,
-    /// The connection was refused.
-    Refused,
-    /// Nothing came within the prober's limit.
-    TimedOut,
-    /// It failed in another way.
-    Failed(String),
-    /// An HTTP answer.
-    Http {
-        /// Status code.
-        status: u16,
-        /// Lower-case header names to values.
-        headers: BTreeMap<String, String>,
-        /// The body's first 4096 bytes.
-        body: String,
-    },
-}
-
 /// A plan and what was seen while it ran.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -276,6 +263,17 @@ impl Recording {
         }
         let objects = stored.into_iter().map(|line| (line.hash, line.object)).collect();
         Ok(Self { plan, entries, objects })
+    }
+
+    /// Removes an earlier recording from a folder: it must not be taken for the one that is about to be made.
+    pub fn remove(folder: &Path) -> Result<()> {
+        for name in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
+            let path = folder.join(name);
+            if path.exists() {
+                std::fs::remove_file(&path).with_context(|| format!("remove `{}`", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The object that was stored under a hash; JSON `null` if the recording was cut before it was written.

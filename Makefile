@@ -1,0 +1,68 @@
+# What people and CI run. `make` lists it; every recipe is one line, and the work is in harness/setup and in cargo.
+# From the environment or the command line: CHART (one folder of scenarios/), HELM (3 or 4), KUBERNETES (1.34), KEEP=1.
+
+asked_kubernetes := $(KUBERNETES)
+asked_helm := $(HELM)
+include harness/versions.env
+KUBERNETES := $(or $(asked_kubernetes),$(KUBERNETES))
+HELM := $(or $(asked_helm),$(HELM))
+CHARTGATE_HOME ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/chartgate
+export KUBERNETES HELM KEEP CHARTGATE_HOME
+
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+setup := harness/setup
+helms := $(CHARTGATE_HOME)/bin/helm-$(HELM_3) $(CHARTGATE_HOME)/bin/helm-$(HELM_4)
+scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
+
+.DEFAULT_GOAL := help
+.PHONY: help setup engine engine-stop tools kubeconform images node-image backing app-images gate test lint clean versions
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
+
+setup: engine ## all that a run needs: engine, tools, images (again: under two seconds)
+	@$(MAKE) -j tools images
+
+engine: ## a Docker engine: the one that answers, or one of our own
+	@$(setup)/engine
+
+engine-stop: ## end the engine that `make engine` started
+	@$(setup)/engine stop
+
+tools: ## kind, helm 3 and helm 4 in the state folder
+	@$(setup)/tools
+
+kubeconform: ## the linter of rendered manifests, in the state folder
+	@$(setup)/tools kubeconform
+
+images: node-image backing app-images ## the images that a run starts; each is a target of its own
+
+node-image:
+	@$(setup)/node-image $(KUBERNETES)
+
+backing:
+	@$(setup)/backing
+
+app-images:
+	@$(setup)/app-images
+
+gate: setup ## the verdict on CHART=codex-pooler, or on every chart
+	@cargo build --release --quiet
+	@target/release/chartgate run scenarios/$(CHART)
+
+test: setup ## every test: units, documents, and the scenarios on real clusters
+	@cargo test --workspace
+
+lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@if command -v shellcheck > /dev/null; then shellcheck -x -P SCRIPTDIR $(scripts); else echo 'lint: no shellcheck on the PATH, the scripts were not checked'; fi
+	@for helm in $(helms); do for chart in charts/*/; do [ ! -f "$$chart/Chart.yaml" ] || $$helm lint --strict --quiet "$$chart" || exit 1; done; done
+
+clean: ## remove the clusters, containers and networks that runs left behind
+	@$(setup)/clean
+
+versions: ## what is pinned, and which images are on record
+	@grep -v '^#' harness/versions.env | grep .
+	@cat $(CHARTGATE_HOME)/images.env 2> /dev/null || true

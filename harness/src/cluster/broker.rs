@@ -1,0 +1,396 @@
+//! The broker: a process in a session of its own that owns clusters and servers for as long as someone leases them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::kind::{self, Cluster};
+use super::protocol::{Ask, Key, Reader, Tell, send};
+use super::provider::{Failure, Progress, Provider};
+use super::registry::{About, Entry, sweep, try_lock};
+use super::{Owned, Postgres, Request, Sharing, namespace, postgres};
+use crate::wait::{Check, pause, until};
+use crate::{backing, home};
+
+/// After the last lease: long enough for the next test process of one `cargo test` to start, short for who waits for the end.
+const LINGER: Duration = Duration::from_secs(5);
+/// A holder asks as soon as it has connected.
+const FIRST_WORD: Duration = Duration::from_secs(10);
+/// Where a cluster is kept, what leases owned in it is removed before the end. A namespace's own limit is below this.
+const LAST_CLEANING: Duration = Duration::from_secs(40);
+/// A broker that takes no more connections gives up its lock at once.
+const OTHERS_END: Duration = Duration::from_secs(1);
+/// What one scenario's pods and their share of the cluster take, in kB, as `/proc/meminfo` counts.
+const JOB_MEMORY: u64 = 1 << 20;
+/// What cluster and server take, and what the machine needs for itself, in kB.
+const BASE_MEMORY: u64 = 2 << 20;
+
+/// Serves leases until a few seconds after the last one ended, or until `SIGTERM`: `chartgate broker`.
+///
+/// It returns at once if another broker of this key lives. Messages go to standard error, which is the key's log.
+pub async fn serve(key: &str, kubernetes: &str) -> Result<()> {
+    // It fails for the leader of a group, as when a person starts it in a shell: then it stays in their session.
+    rustix::process::setsid().ok();
+    let key = Key::from_word(key)?;
+    let Ok(lock) = until("the lock", OTHERS_END, || async { Check::retry(take_lock(&key)) }).await else {
+        return Ok(());
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A killed broker left it, and we hold the lock.
+    std::fs::remove_file(&key.socket).ok();
+    let listener =
+        UnixListener::bind(&key.socket).with_context(|| format!("failed to listen at `{}`", key.socket.display()))?;
+    let broker = Arc::new(Broker::start(kubernetes)?);
+    broker.log(&format!(
+        "serves Kubernetes {kubernetes} as process {}, {} at once",
+        std::process::id(),
+        broker.capacity
+    ));
+    let sweeping = tokio::spawn(sweep_and_say(Arc::clone(&broker)));
+
+    let mut active = broker.active.subscribe();
+    let why = loop {
+        let idle = async {
+            // The sender is the broker's own, so it is there.
+            active.wait_for(|leases| *leases == 0).await.ok();
+            pause(LINGER).await;
+        };
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => Arc::clone(&broker).attend(stream),
+                Err(error) => broker.log(&format!("failed to accept a connection: {error}")),
+            },
+            () = idle => break "no lease is left",
+            _ = terminate.recv() => break "told to end",
+        }
+    };
+
+    // In this order: who cannot connect any more must be able to start the next broker, which has an entry of its own.
+    std::fs::remove_file(&key.socket).ok();
+    drop(listener);
+    drop(lock);
+    broker.log(why);
+    // It is at work on what dead brokers left, which no one else may do.
+    sweeping.await.ok();
+    broker.end().await
+}
+
+fn take_lock(key: &Key) -> Result<std::fs::File> {
+    try_lock(&key.lock("lock"))?.context("another broker of this key lives")
+}
+
+async fn sweep_and_say(broker: Arc<Broker>) {
+    match sweep().await {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) => broker.log(&format!("swept {}", removed.join(", "))),
+        Err(error) => broker.log(&format!("failed to sweep: {error:#}")),
+    }
+}
+
+struct Broker {
+    started: Instant,
+    kubernetes: String,
+    node_image: String,
+    entry: Arc<Entry>,
+    capacity: usize,
+    slots: Arc<Semaphore>,
+    active: watch::Sender<usize>,
+    shared: Provider<Cluster>,
+    postgres: Provider<Postgres>,
+    /// Leases of clusters of their own, for their names.
+    own: std::sync::atomic::AtomicUsize,
+    attending: Mutex<JoinSet<()>>,
+}
+
+/// What a lease has, until it ends.
+struct Granted {
+    request: Request,
+    cluster: Option<Arc<Cluster>>,
+    /// Name and making of a cluster of its own.
+    own: Option<(String, Arc<Provider<Cluster>>)>,
+    owned: Vec<Owned>,
+    slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Broker {
+    fn start(kubernetes: &str) -> Result<Self> {
+        let node_image = home::node_image(kubernetes)?;
+        let about = About::new(kubernetes, &node_image);
+        let entry = match Entry::adopt(&about)? {
+            Some(kept) => kept,
+            None => Entry::create(&about)?,
+        };
+        let capacity = capacity();
+        Ok(Self {
+            started: Instant::now(),
+            kubernetes: kubernetes.to_owned(),
+            node_image,
+            entry: Arc::new(entry),
+            capacity,
+            slots: Arc::new(Semaphore::new(capacity)),
+            active: watch::Sender::new(0),
+            shared: Provider::new(),
+            postgres: Provider::new(),
+            own: 0.into(),
+            attending: Mutex::default(),
+        })
+    }
+
+    fn log(&self, what: &str) {
+        eprintln!("{:8.2} {} {what}", self.started.elapsed().as_secs_f64(), self.entry.name());
+    }
+
+    /// Attends to a connection in a task of its own.
+    fn attend(self: Arc<Self>, stream: UnixStream) {
+        // Counted before anything else happens, so that the broker does not end under it.
+        self.active.send_modify(|leases| *leases += 1);
+        let broker = Arc::clone(&self);
+        let mut attending = self.attending.lock().unwrap_or_else(PoisonError::into_inner);
+        while attending.try_join_next().is_some() {}
+        attending.spawn(async move {
+            let (read, write) = stream.into_split();
+            let mut reader = Reader::new(read);
+            let (tell, told) = mpsc::unbounded_channel();
+            let writing = tokio::spawn(write_all(write, told));
+            drop(tell.send(Tell::Hello));
+            let granted = match tokio::time::timeout(FIRST_WORD, reader.next()).await {
+                Ok(Ok(Some(Ask::Lease(request)))) => Some(Box::pin(broker.lease(request, &mut reader, &tell)).await),
+                _ => None,
+            };
+            broker.active.send_modify(|leases| *leases -= 1);
+            if let Some(granted) = granted {
+                broker.clean(granted).await;
+            }
+            // Now the connection ends, which tells a holder that waits for it that all is gone.
+            drop(tell);
+            writing.await.ok();
+        });
+    }
+
+    /// Grants a lease and holds it until its connection ends.
+    async fn lease(&self, request: Request, reader: &mut Reader, tell: &mpsc::UnboundedSender<Tell>) -> Granted {
+        self.log(&format!("{}: asks for {:?}", request.run, request.sharing));
+        let mut granted = Granted { request, cluster: None, own: None, owned: Vec::new(), slot: None };
+        let ready = tokio::select! {
+            ready = self.grant(&mut granted, tell) => ready,
+            // It says nothing before it has its answer, so this is its end.
+            _ = reader.next::<Ask>() => return granted,
+        };
+        match ready {
+            Ok(ready) => drop(tell.send(ready)),
+            Err(error) => {
+                self.log(&format!("{}: {error:#}", granted.request.run));
+                let Failure { error, environment } = Failure::from(&error);
+                drop(tell.send(Tell::Error { error, environment }));
+                return granted;
+            }
+        }
+        self.log(&format!("{}: has its lease", granted.request.run));
+        loop {
+            match reader.next().await {
+                Ok(Some(Ask::Owns(what))) => granted.owned.push(what),
+                Ok(Some(Ask::Release(what))) => granted.owned.retain(|owned| *owned != what),
+                Ok(Some(Ask::End | Ask::Lease(_)) | None) | Err(_) => return granted,
+            }
+            drop(tell.send(Tell::Noted));
+        }
+    }
+
+    async fn grant(&self, granted: &mut Granted, tell: &mpsc::UnboundedSender<Tell>) -> Result<Tell> {
+        let progress = Progress::new({
+            let tell = tell.clone();
+            move |what| drop(tell.send(Tell::Progress(what)))
+        });
+        if self.slots.available_permits() == 0 {
+            progress
+                .say(format!("waiting: {} scenarios run already (`CHARTGATE_JOBS` sets how many may)", self.capacity));
+        }
+        granted.slot = Some(Arc::clone(&self.slots).acquire_owned().await?);
+        if granted.request.keep {
+            self.entry.keep()?;
+        }
+        let cluster = async {
+            let cluster = match granted.request.sharing {
+                Sharing::Shared => self.shared_cluster(&progress).await?,
+                Sharing::Own { nodes } => self.own_cluster(nodes, &mut granted.own, &progress).await?,
+            };
+            let (missing, ()) =
+                tokio::try_join!(cluster.load(&granted.request.images, &progress), cluster.dns(&progress))?;
+            Ok((cluster, missing))
+        };
+        let postgres =
+            async { if granted.request.postgres { self.postgres(&progress).await.map(Some) } else { Ok(None) } };
+        // Both at once; the server's making waits for the network that the cluster's brings.
+        let ((cluster, missing), postgres) = tokio::try_join!(cluster, postgres)?;
+        let ready = Tell::Ready { cluster: cluster.access(missing), postgres: postgres.map(Box::new) };
+        granted.cluster = Some(cluster);
+        Ok(ready)
+    }
+
+    async fn shared_cluster(&self, progress: &Progress) -> Result<Arc<Cluster>> {
+        self.shared.start(|progress| {
+            let (entry, node_image, kubernetes) =
+                (Arc::clone(&self.entry), self.node_image.clone(), self.kubernetes.clone());
+            async move { Cluster::shared(entry, &node_image, &kubernetes, &progress).await }
+        });
+        self.shared.get(progress).await
+    }
+
+    async fn own_cluster(
+        &self,
+        nodes: u8,
+        own: &mut Option<(String, Arc<Provider<Cluster>>)>,
+        progress: &Progress,
+    ) -> Result<Arc<Cluster>> {
+        if nodes == 0 {
+            bail!("a cluster has at least one node");
+        }
+        let number = self.own.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("{}-{number}", self.entry.name());
+        let kubeconfig = self.entry.file(&format!("kubeconfig-{number}"));
+        let provider = Arc::new(Provider::new());
+        // Before it is made: the lease's end removes it in whatever state.
+        *own = Some((name.clone(), Arc::clone(&provider)));
+        provider.start(|progress| {
+            let (node_image, kubernetes) = (self.node_image.clone(), self.kubernetes.clone());
+            async move { Cluster::create(&name, kubeconfig, nodes, &node_image, &kubernetes, &progress).await }
+        });
+        provider.get(progress).await
+    }
+
+    async fn postgres(&self, progress: &Progress) -> Result<Postgres> {
+        self.postgres.start(|progress| {
+            let entry = Arc::clone(&self.entry);
+            async move { postgres::provide(&entry, &progress).await }
+        });
+        Ok(self.postgres.get(progress).await?.as_ref().clone())
+    }
+
+    /// Removes what a lease had. Its slot is free as soon as nothing of it runs.
+    async fn clean(&self, mut granted: Granted) {
+        let run = granted.request.run.clone();
+        self.log(&format!("{run}: ended, kept: {}", granted.request.keep));
+        if granted.request.keep {
+            return;
+        }
+        if let Some((name, making)) = granted.own.take() {
+            making.stop().await;
+            let number = name.rsplit('-').next().unwrap_or_default();
+            let kubeconfig = self.entry.file(&format!("kubeconfig-{number}"));
+            self.say_failure(&run, kind::remove(&name, &kubeconfig).await);
+            // Its namespaces went with it.
+            granted.owned.retain(|owned| matches!(owned, Owned::Database(_)));
+        }
+        let mut namespaces = Vec::new();
+        while let Some(owned) = granted.owned.pop() {
+            let removed = match &owned {
+                Owned::Namespace(name) => match &granted.cluster {
+                    Some(cluster) => {
+                        namespaces.push((cluster.client(), name.clone()));
+                        namespace::delete(cluster.client(), name).await
+                    }
+                    None => Ok(()),
+                },
+                Owned::Database(name) => match self.postgres.made() {
+                    Some(server) => backing::drop_database(&server, name).await,
+                    None => Ok(()),
+                },
+            };
+            self.say_failure(&run, removed.with_context(|| format!("failed to remove {owned}")));
+        }
+        // Nothing of it runs any more, so the next may start while the cluster clears away the rest.
+        drop(granted.slot.take());
+        for (client, name) in namespaces {
+            self.say_failure(&run, namespace::gone(client, &name).await);
+        }
+        self.log(&format!("{run}: nothing of it is left"));
+    }
+
+    fn say_failure(&self, run: &str, result: Result<()>) {
+        if let Err(error) = result {
+            self.log(&format!("{run}: {error:#}"));
+        }
+    }
+
+    /// Removes everything, unless it is kept.
+    async fn end(self: Arc<Self>) -> Result<()> {
+        let mut attending = std::mem::take(&mut *self.attending.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.entry.is_kept() {
+            // What is not kept of it goes now: a later broker does not know it.
+            let cleaning = async { while attending.join_next().await.is_some() {} };
+            if *self.active.borrow() == 0 {
+                tokio::time::timeout(LAST_CLEANING, cleaning).await.ok();
+            }
+            self.log("everything that is left is kept; `chartgate clean` removes it");
+            return Ok(());
+        }
+        // The clusters take with them what leases own.
+        attending.shutdown().await;
+        self.shared.stop().await;
+        self.postgres.stop().await;
+        let name = self.entry.name();
+        let broker = Arc::into_inner(self).context("a task of the broker lives on")?;
+        let Broker { entry, shared, started, .. } = broker;
+        // The shared cluster notes its images in the entry.
+        drop(shared);
+        let entry = Arc::into_inner(entry).context("the broker's entry is still used")?;
+        let removed = entry.remove().await?;
+        eprintln!("{:8.2} {name} removed {}", started.elapsed().as_secs_f64(), removed.join(", "));
+        Ok(())
+    }
+}
+
+/// Writes what is told until no one can tell more. That the other side is gone is the reader's to notice.
+async fn write_all(mut write: OwnedWriteHalf, mut told: mpsc::UnboundedReceiver<Tell>) {
+    while let Some(message) = told.recv().await {
+        if send(&mut write, &message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// How many leases are granted at once: `CHARTGATE_JOBS`, else by cores and memory.
+fn capacity() -> usize {
+    let set = std::env::var("CHARTGATE_JOBS").ok().and_then(|jobs| jobs.parse().ok()).filter(|jobs| *jobs > 0);
+    set.unwrap_or_else(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        capacity_of(cores, std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_memory))
+    })
+}
+
+/// Two for each core, since most of a scenario is waiting, and a gigabyte for each; at least one.
+fn capacity_of(cores: usize, memory: Option<u64>) -> usize {
+    let by_memory =
+        memory.map(|memory| usize::try_from(memory.saturating_sub(BASE_MEMORY) / JOB_MEMORY).unwrap_or(usize::MAX));
+    (cores * 2).min(by_memory.unwrap_or(usize::MAX)).max(1)
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in kB.
+fn available_memory(meminfo: &str) -> Option<u64> {
+    meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_machine_still_runs_one_scenario() {
+        assert_eq!(capacity_of(2, Some(1 << 20)), 1);
+        assert_eq!(capacity_of(2, Some(24 << 20)), 4);
+        assert_eq!(capacity_of(16, Some(8 << 20)), 6);
+        assert_eq!(capacity_of(4, None), 8);
+    }
+
+    #[test]
+    fn available_memory_is_found() {
+        assert_eq!(available_memory("MemTotal:  24 kB\nMemAvailable:   23000000 kB\n"), Some(23_000_000));
+        assert_eq!(available_memory("nothing"), None);
+    }
+}

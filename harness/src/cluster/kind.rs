@@ -1,0 +1,330 @@
+//! One kind cluster: made, found again, given images.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::conditions::is_deployment_completed;
+use kube::runtime::wait::await_condition;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::provider::Progress;
+use super::registry::{Entry, remove_containers};
+use super::{Access, NETWORK, namespace};
+use crate::home::{self, Environment};
+use crate::tool::Tool;
+
+/// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.
+const CREATE: Duration = Duration::from_secs(300);
+/// A node is ready about ten seconds after its start.
+const NODE_READY: Duration = Duration::from_secs(120);
+/// The cluster's DNS is up a few seconds after the node.
+const DNS: Duration = Duration::from_secs(90);
+/// Loading takes about ten seconds for 150 MB.
+const LOAD: Duration = Duration::from_secs(300);
+/// An engine that is up answers at once, one behind a dead virtual machine never does.
+const ENGINE: Duration = Duration::from_secs(30);
+/// A cluster's node takes a gigabyte, its images and the kubelet's margin the rest.
+const ROOM: u64 = 3 << 30;
+
+/// A cluster that runs.
+pub struct Cluster {
+    name: String,
+    kubeconfig: PathBuf,
+    nodes: Vec<String>,
+    client: kube::Client,
+    /// Notes which images it has; `None`: the cluster is one lease's own, and no one will ask again.
+    entry: Option<std::sync::Arc<Entry>>,
+    /// `ID REFERENCE` of the images that all nodes have.
+    loaded: Mutex<BTreeSet<String>>,
+    /// Set once names are resolved in it.
+    dns: OnceCell<()>,
+}
+
+/// What is noted of the shared cluster once it is up.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    nodes: Vec<String>,
+}
+
+impl Cluster {
+    /// The broker's shared cluster: the one that was kept if it still runs, else a new one.
+    pub async fn shared(
+        entry: std::sync::Arc<Entry>,
+        node_image: &str,
+        kubernetes: &str,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let (name, kubeconfig) = (entry.name(), entry.file("kubeconfig"));
+        if let Some(note) = entry.read::<Note>("cluster") {
+            if is_running(&note.nodes).await
+                && let Ok(client) = namespace::client(&kubeconfig).await
+                && client.apiserver_version().await.is_ok()
+            {
+                let loaded = Mutex::new(entry.read("images").unwrap_or_default());
+                let nodes = note.nodes;
+                return Ok(Self { name, kubeconfig, nodes, client, entry: Some(entry), loaded, dns: OnceCell::new() });
+            }
+            // A restarted node does not mend its address: it is made anew. The server stays where it is.
+            progress.say(format!("removing cluster {name}, which no longer runs"));
+            remove_nodes(&name).await?;
+            entry.erase("cluster");
+            entry.erase("images");
+        }
+        let mut cluster = Self::create(&name, kubeconfig, 1, node_image, kubernetes, progress).await?;
+        entry.write("cluster", &Note { nodes: cluster.nodes.clone() })?;
+        cluster.entry = Some(entry);
+        Ok(cluster)
+    }
+
+    /// Makes a cluster. Its name is registered already.
+    pub async fn create(
+        name: &str,
+        kubeconfig: PathBuf,
+        nodes: u8,
+        node_image: &str,
+        kubernetes: &str,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let kind = home::tool("kind", home::version("KIND")?)?;
+        let is_cgroup_v1 = check_engine().await?;
+        progress.say(format!("creating cluster {name}: Kubernetes {kubernetes}, nodes: {nodes}"));
+        let create = Tool::new("kind", &kind)
+            .args(["create", "cluster", "--name", name, "--image", node_image])
+            .args(["--config", "-", "--kubeconfig"])
+            .args([&kubeconfig])
+            // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
+            .env("KUBECONFIG", &kubeconfig)
+            .stdin(config(nodes, is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes)).to_string())
+            .deadline(CREATE);
+        create
+            .run()
+            .await
+            .context(Environment::new(format!("failed to create cluster `{name}` from `{node_image}`")))?;
+        let client = namespace::client(&kubeconfig).await?;
+        let nodes = node_names(name).await?;
+        if nodes.len() == 1 {
+            hasten_dns(client.clone())
+                .await
+                .with_context(|| format!("failed to set up the DNS of cluster `{name}`"))?;
+        }
+        wait_for_nodes(&client, &nodes).await.context(Environment::new(format!("cluster `{name}` does not start")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            kubeconfig,
+            nodes,
+            client,
+            entry: None,
+            loaded: Mutex::default(),
+            dns: OnceCell::new(),
+        })
+    }
+
+    /// Waits until names are resolved in it. Pods that start earlier cannot find each other.
+    pub async fn dns(&self, progress: &Progress) -> Result<()> {
+        let wait = async {
+            progress.say(format!("waiting for the DNS of cluster {}", self.name));
+            let deployments: Api<Deployment> = Api::namespaced(self.client(), "kube-system");
+            let ready = await_condition(deployments, "coredns", is_deployment_completed());
+            let ready = tokio::time::timeout(DNS, ready).await.context(Environment::new(format!(
+                "the DNS of cluster `{}` did not start in {} s",
+                self.name,
+                DNS.as_secs()
+            )));
+            ready?.map(drop).context("failed to watch Deployment `coredns`")
+        };
+        // On the heap: a watch is a large future, and each lease's holds this one.
+        Box::pin(self.dns.get_or_try_init(|| wait)).await.copied()
+    }
+
+    /// How to reach it.
+    pub fn access(&self, missing_images: Vec<String>) -> Access {
+        Access {
+            name: self.name.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+            network: NETWORK.to_owned(),
+            nodes: self.nodes.clone(),
+            missing_images,
+        }
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// Puts images on all nodes, each once. Gives those that the engine does not have: the kubelet pulls them.
+    pub async fn load(&self, references: &[String], progress: &Progress) -> Result<Vec<String>> {
+        // Held while loading: who wants the same image waits for it instead of loading it again.
+        let mut loaded = self.loaded.lock().await;
+        let (mut missing, mut wanted, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        for reference in references {
+            let Some(id) = image_id(reference).await? else {
+                missing.push(reference.clone());
+                continue;
+            };
+            let key = format!("{id} {reference}");
+            if !loaded.contains(&key) && !wanted.contains(reference) {
+                wanted.push(reference.clone());
+                keys.push(key);
+            }
+        }
+        if !wanted.is_empty() {
+            progress.say(format!("loading {} into cluster {}", wanted.join(", "), self.name));
+            for node in &self.nodes {
+                load_into(node, &wanted).await?;
+            }
+            loaded.extend(keys);
+            if let Some(entry) = &self.entry {
+                entry.write("images", &*loaded)?;
+            }
+        }
+        Ok(missing)
+    }
+}
+
+/// Removes a cluster: its nodes with their volumes. That is all that `kind delete cluster` does beside editing a kubeconfig.
+pub async fn remove(name: &str, kubeconfig: &Path) -> Result<()> {
+    remove_containers(name).await?;
+    // It was never written if the making failed.
+    std::fs::remove_file(kubeconfig).ok();
+    Ok(())
+}
+
+async fn remove_nodes(name: &str) -> Result<()> {
+    let nodes = node_names(name).await?;
+    if !nodes.is_empty() {
+        Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&nodes).run().await?;
+    }
+    Ok(())
+}
+
+/// Whether an engine answers that has room, and whether it runs containers with cgroup v1.
+async fn check_engine() -> Result<bool> {
+    let format = "{{.CgroupVersion}} {{.DockerRootDir}}";
+    let output = Tool::on_path("docker").args(["info", "--format", format]).deadline(ENGINE).run().await;
+    let output = output.map_err(|error| {
+        Environment::because("no Docker engine answers", &error, "run `make setup`, or start the engine")
+    })?;
+    let (version, root) = output.stdout.trim().split_once(' ').unwrap_or_default();
+    // Elsewhere the folder is in a virtual machine, and cannot be looked at.
+    if let Ok(disk) = rustix::fs::statvfs(root) {
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < ROOM {
+            let what = format!("only {} MB are free in `{root}`, and a cluster needs {} MB", free >> 20, ROOM >> 20);
+            return Err(Environment::new(format!("{what}\nhint: `docker system prune` frees some")).into());
+        }
+    }
+    Ok(version == "1")
+}
+
+/// From 1.35 the kubelet refuses to start with cgroup v1 unless it is told otherwise.
+fn needs_cgroup_v1_patch(kubernetes: &str) -> bool {
+    kubernetes.split('.').nth(1).and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor >= 35)
+}
+
+/// kind's configuration. YAML contains JSON.
+fn config(nodes: u8, with_cgroup_v1: bool) -> serde_json::Value {
+    let mut patches = Vec::new();
+    if with_cgroup_v1 {
+        patches.push("kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nfailCgroupV1: false\n");
+    }
+    if nodes > 1 {
+        // kind taints the control plane of a cluster with workers: then "nodes: 2" would be one that takes pods.
+        patches.push("kind: InitConfiguration\nnodeRegistration:\n  taints: []\n");
+    }
+    let workers = (1..nodes).map(|_| json!({"role": "worker"}));
+    let nodes: Vec<_> = std::iter::once(json!({"role": "control-plane"})).chain(workers).collect();
+    json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes, "kubeadmConfigPatches": patches})
+}
+
+/// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later.
+///
+/// kind has not waited for the node, so the pods that this replaces have not been started. With several nodes they have: a
+/// new one on a node that just joined may begin before that node knows the API server's address, and then hangs for 30 s.
+async fn hasten_dns(client: kube::Client) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
+    let container = json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}});
+    let patch = json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}});
+    deployments.patch("coredns", &PatchParams::default(), &Patch::Strategic(patch)).await?;
+    Ok(())
+}
+
+async fn wait_for_nodes(client: &kube::Client, nodes: &[String]) -> Result<()> {
+    let is_ready = |node: Option<&Node>| {
+        let conditions = node.and_then(|node| node.status.as_ref()).and_then(|status| status.conditions.as_deref());
+        conditions.unwrap_or_default().iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    };
+    for node in nodes {
+        let ready = Box::pin(await_condition(Api::all(client.clone()), node, is_ready));
+        let waited = || format!("waited {} s for node `{node}` to be ready", NODE_READY.as_secs());
+        tokio::time::timeout(NODE_READY, ready).await.with_context(waited)?.with_context(waited)?;
+    }
+    Ok(())
+}
+
+/// The nodes' containers, the control plane first.
+async fn node_names(cluster: &str) -> Result<Vec<String>> {
+    let filter = format!("label=io.x-k8s.kind.cluster={cluster}");
+    let output =
+        Tool::on_path("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).run().await?;
+    let mut names: Vec<_> = output.stdout.lines().map(str::to_owned).collect();
+    names.sort_by_key(|name| (!name.contains("control-plane"), name.clone()));
+    Ok(names)
+}
+
+/// Whether all these containers exist and run.
+async fn is_running(containers: &[String]) -> bool {
+    let inspect = Tool::on_path("docker").args(["inspect", "--format", "{{.State.Running}}"]).args(containers);
+    !containers.is_empty() && inspect.run().await.is_ok_and(|output| output.stdout.lines().all(|line| line == "true"))
+}
+
+/// The image's id; `None`: the engine does not have it under a tag, so it cannot be handed on under this name.
+async fn image_id(reference: &str) -> Result<Option<String>> {
+    if reference.contains('@') {
+        return Ok(None);
+    }
+    let inspect = Tool::on_path("docker").args(["image", "inspect", "--format", "{{.Id}}", reference]);
+    let output = inspect.run_unchecked().await?;
+    if output.is_success() {
+        return Ok(Some(output.stdout.trim().to_owned()));
+    }
+    if output.stderr.to_lowercase().contains("no such image") { Ok(None) } else { Err(inspect.failure(&output)) }
+}
+
+/// What `kind load docker-image` does, without a copy on the disk.
+async fn load_into(node: &str, references: &[String]) -> Result<()> {
+    let save = Tool::on_path("docker").args(["save"]).args(references).deadline(LOAD);
+    let import = Tool::on_path("docker")
+        .args(["exec", "--privileged", "--interactive", node, "ctr", "--namespace=k8s.io", "images", "import"])
+        .args(["--all-platforms", "--digests", "--snapshotter=overlayfs", "-"])
+        .deadline(LOAD);
+    let loaded = save.run_into(import).await;
+    loaded.map(drop).with_context(|| format!("failed to load {} into node `{node}`", references.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_nodes_of_a_cluster_take_pods() {
+        let config = config(3, false);
+        assert_eq!(config["nodes"].as_array().unwrap().len(), 3);
+        assert!(config["kubeadmConfigPatches"][0].as_str().unwrap().contains("taints: []"));
+    }
+
+    #[test]
+    fn cgroup_v1_is_allowed_where_the_kubelet_would_refuse_it() {
+        assert!(!needs_cgroup_v1_patch("1.34"));
+        assert!(needs_cgroup_v1_patch("1.35"));
+        assert!(config(1, true)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
+    }
+}

@@ -1,0 +1,208 @@
+//! A lease, as its holder has it: a connection to the broker, which is started if none lives.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{Mutex, mpsc, watch};
+
+use super::protocol::{Ask, Key, Reader, Tell, send};
+use super::registry::try_lock;
+use super::{Access, Owned, Postgres, Request};
+use crate::home::{self, Environment};
+use crate::tool::Tool;
+use crate::wait::{Check, until};
+
+/// A broker listens some milliseconds after its start; a machine under load is many times slower.
+const START: Duration = Duration::from_secs(20);
+/// A broker answers at once.
+const ANSWER: Duration = Duration::from_secs(10);
+/// All that a lease owned is gone by then, or never: above the broker's own limits for it.
+const END: Duration = Duration::from_secs(90);
+
+/// The right to use a cluster. It ends when this is dropped, or its process ends in whatever way; the broker then removes
+/// what it owned.
+#[derive(Debug)]
+pub struct Lease {
+    /// The cluster.
+    pub cluster: Access,
+    /// The server, if one was asked for.
+    pub postgres: Option<Postgres>,
+    connection: Mutex<Connection>,
+    ended: watch::Receiver<()>,
+}
+
+/// The holder's side of a connection.
+#[derive(Debug)]
+struct Connection {
+    write: OwnedWriteHalf,
+    /// What the broker tells. Closed at the connection's end.
+    told: mpsc::UnboundedReceiver<Result<Tell>>,
+    /// Closed at the connection's end.
+    ended: watch::Receiver<()>,
+}
+
+impl Lease {
+    /// Asks the broker for a lease and waits until it is granted; `progress` is told what is being done meanwhile.
+    ///
+    /// The first lease makes the cluster, and others may have to end before this one's turn: there is no deadline.
+    ///
+    /// # Errors
+    /// [`Environment`] if no cluster can be had here.
+    pub async fn acquire(request: &Request, mut progress: impl FnMut(&str)) -> Result<Self> {
+        let key = Key::of(&request.kubernetes)?;
+        let mut connection = Connection::open(&key, &request.kubernetes).await?;
+        send(&mut connection.write, &Ask::Lease(request.clone())).await?;
+        let mut said = String::new();
+        loop {
+            match connection.told.recv().await.transpose()? {
+                Some(Tell::Progress(what)) if what == said => {}
+                Some(Tell::Progress(what)) => {
+                    progress(&what);
+                    said = what;
+                }
+                Some(Tell::Ready { cluster, postgres }) => {
+                    let (postgres, ended) = (postgres.map(|server| *server), connection.ended.clone());
+                    return Ok(Self { cluster, postgres, connection: Mutex::new(connection), ended });
+                }
+                Some(Tell::Error { error, environment: true }) => return Err(Environment::new(error).into()),
+                Some(Tell::Error { error, environment: false }) => bail!(error),
+                Some(Tell::Hello | Tell::Noted) => {}
+                None => return Err(lost(&key)),
+            }
+        }
+    }
+
+    /// Registers something that is about to be made and that goes with this lease.
+    pub async fn owns(&self, what: Owned) -> Result<()> {
+        let context = format!("failed to register {what}");
+        self.ask(&Ask::Owns(what)).await.context(context)
+    }
+
+    /// Says that something is gone, or is to stay.
+    pub async fn release(&self, what: Owned) -> Result<()> {
+        let context = format!("failed to release {what}");
+        self.ask(&Ask::Release(what)).await.context(context)
+    }
+
+    /// Ends the lease and waits until all that it owned is gone. Dropping it does the same without the wait.
+    pub async fn end(self) -> Result<()> {
+        let mut connection = self.connection.into_inner();
+        send(&mut connection.write, &Ask::End).await?;
+        let closed = async { while connection.told.recv().await.is_some() {} };
+        tokio::time::timeout(END, closed)
+            .await
+            .with_context(|| format!("waited {} s for the broker to clean up", END.as_secs()))
+    }
+
+    /// Resolves when the broker is gone before the lease ended: then the next one's start removes the cluster.
+    pub async fn lost(&self) {
+        // Nothing is ever sent.
+        self.ended.clone().changed().await.ok();
+    }
+
+    /// How to look at what a kept lease left, and how to remove it: lines for a person.
+    pub fn how_to_look(&self, ns: &str) -> String {
+        let (kubeconfig, node) =
+            (self.cluster.kubeconfig.display(), self.cluster.nodes.first().map_or("NODE", String::as_str));
+        let mut lines = vec![
+            format!("kept cluster `{}`, namespace `{ns}`", self.cluster.name),
+            format!("  export KUBECONFIG={kubeconfig}"),
+            format!("  kubectl -n {ns} get pods,jobs,events"),
+            format!(
+                "  docker exec {node} kubectl --kubeconfig /etc/kubernetes/admin.conf -n {ns} get pods   # without kubectl"
+            ),
+        ];
+        if let Some(server) = &self.postgres {
+            lines.push(format!("  docker logs {}", server.container));
+        }
+        lines.push("  chartgate clean   # removes it".to_owned());
+        lines.join("\n")
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<()> {
+        let mut connection = self.connection.lock().await;
+        send(&mut connection.write, ask).await?;
+        let noted = async {
+            while let Some(told) = connection.told.recv().await.transpose()? {
+                if matches!(told, Tell::Noted) {
+                    return Ok(());
+                }
+            }
+            bail!("the broker ended")
+        };
+        tokio::time::timeout(ANSWER, noted)
+            .await
+            .with_context(|| format!("waited {} s for the broker", ANSWER.as_secs()))?
+    }
+}
+
+impl Connection {
+    /// Connects to the broker of this key, and starts one if none lives.
+    async fn open(key: &Key, kubernetes: &str) -> Result<Self> {
+        let opened = async {
+            if let Ok(connection) = Self::connect(key).await {
+                return Ok(connection);
+            }
+            // One at a time starts it, and the others find it started.
+            let lock = until("another to start the broker", START, || async {
+                match try_lock(&key.lock("start")) {
+                    Ok(Some(lock)) => Check::Ready(lock),
+                    Ok(None) => Check::NotYet("it is at it".to_owned()),
+                    Err(error) => Check::Fatal(error),
+                }
+            });
+            let _lock = lock.await?;
+            if let Ok(connection) = Self::connect(key).await {
+                return Ok(connection);
+            }
+            start(key, kubernetes)?;
+            until("the broker to listen", START, || async { Check::retry(Self::connect(key).await) }).await
+        };
+        opened.await.map_err(|error| {
+            let hint = format!("its log is `{}`", key.log.display());
+            Environment::because("failed to reach the broker", &error, &hint).into()
+        })
+    }
+
+    async fn connect(key: &Key) -> Result<Self> {
+        let stream = UnixStream::connect(&key.socket).await.context("it does not listen")?;
+        let (read, write) = stream.into_split();
+        let mut reader = Reader::new(read);
+        // A broker that is ending leaves connections behind that it never accepted.
+        match tokio::time::timeout(ANSWER, reader.next()).await {
+            Ok(Ok(Some(Tell::Hello))) => {}
+            Ok(Ok(other)) => bail!("instead of a greeting it said {other:?}"),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => bail!("it does not answer"),
+        }
+        let (tell, told) = mpsc::unbounded_channel();
+        let (end, ended) = watch::channel(());
+        tokio::spawn(async move {
+            // Held until the connection's end.
+            let _end = end;
+            while let Some(message) = reader.next().await.transpose() {
+                if tell.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { write, told, ended })
+    }
+}
+
+/// Starts the broker of this key. A second one would end at once.
+fn start(key: &Key, kubernetes: &str) -> Result<()> {
+    let exe = home::exe().context("failed to find the `chartgate` command")?;
+    Tool::new("the broker", exe)
+        .args(["broker", "--key", &key.word, "--kubernetes", kubernetes])
+        // Ours may be relative, and the broker's working directory is the root.
+        .env("CHARTGATE_HOME", home::folder()?)
+        .detach(&key.log)
+        .map(drop)
+}
+
+fn lost(key: &Key) -> anyhow::Error {
+    Environment::new(format!("the broker ended\nhint: its log is `{}`", key.log.display())).into()
+}

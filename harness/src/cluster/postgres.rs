@@ -1,0 +1,124 @@
+//! The broker's `PostgreSQL` server: one container, shared by all leases, each with databases of its own.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use testcontainers::bollard::models::PortBinding;
+use testcontainers::core::{ContainerPort, IntoContainerPort, WaitFor};
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{GenericImage, ImageExt};
+
+use super::provider::Progress;
+use super::registry::Entry;
+use super::{NETWORK, Postgres};
+use crate::backing::connect;
+use crate::home::{self, Environment};
+use crate::random;
+use crate::tool::Tool;
+use crate::wait::{Check, until};
+
+/// The server's port inside its container.
+const PORT: ContainerPort = ContainerPort::Tcp(5432);
+/// The server is up two seconds after its container's start, which may have to wait for a busy disk.
+const START: Duration = Duration::from_secs(90);
+/// kind makes the network before its first node, right after its own start.
+const NETWORK_MADE: Duration = Duration::from_secs(60);
+
+/// What the server is started with.
+const ARGUMENTS: [&str; 13] = [
+    "postgres",
+    "-c",
+    // The database's name tells each witness its lines from others'.
+    "log_line_prefix=%m [%p] %d ",
+    "-c",
+    // Each lease's application has pools of its own.
+    "max_connections=300",
+    "-c",
+    // Its data never outlives the container.
+    "fsync=off",
+    "-c",
+    // `RAISE LOG` of the witness reaches the log whatever the application sets for its sessions.
+    "log_min_messages=warning",
+    "-c",
+    // Else each witness line is followed by its whole statement, passwords included.
+    "log_min_error_statement=panic",
+    "-c",
+    "log_error_verbosity=terse",
+];
+
+/// Gives the server of this entry: the one that was kept if it still runs, else a new one.
+pub async fn provide(entry: &Entry, progress: &Progress) -> Result<Postgres> {
+    if let Some(kept) = entry.read::<Postgres>("postgres") {
+        if connect(&kept, "postgres").await.is_ok() {
+            return Ok(kept);
+        }
+        entry.erase("postgres");
+        Tool::on_path("docker").args(["rm", "--force", "--volumes", &kept.container]).run().await?;
+    }
+    let server = start(entry, progress).await.context(Environment::new("failed to start PostgreSQL"))?;
+    entry.write("postgres", &server)?;
+    Ok(server)
+}
+
+async fn start(entry: &Entry, progress: &Progress) -> Result<Postgres> {
+    wait_for_network().await?;
+    let reference = home::image("POSTGRES")?;
+    let (image, tag) = reference.rsplit_once(':').with_context(|| format!("image `{reference}` has no tag"))?;
+    progress.say(format!("starting {reference}"));
+    let (container, password) = (format!("{}-postgres", entry.name()), random::text(24));
+    let is_local = std::env::var("DOCKER_HOST").ok().is_none_or(|host| host.is_empty() || host.starts_with("unix:"));
+    let running = GenericImage::new(image, tag)
+        // The image's own set-up says it as well, and takes no connections from outside: `connect` knows better.
+        .with_wait_for(WaitFor::message_on_either_std("ready to accept connections"))
+        .with_container_name(&container)
+        .with_label("chartgate.broker", entry.id())
+        .with_env_var("POSTGRES_PASSWORD", &password)
+        .with_network(NETWORK)
+        .with_mapped_port(0, PORT)
+        .with_host_config_modifier(move |host| {
+            let port = PortBinding {
+                // Only this machine has business with it.
+                host_ip: is_local.then(|| "127.0.0.1".to_owned()),
+                host_port: Some(String::new()),
+            };
+            host.port_bindings = Some(HashMap::from([("5432/tcp".to_owned(), Some(vec![port]))]));
+        })
+        .with_cmd(ARGUMENTS)
+        .with_startup_timeout(START)
+        .start()
+        .await?;
+    let local_host = running.get_host().await?.to_string();
+    let server = Postgres {
+        host: address(&container).await?,
+        port: PORT.as_u16(),
+        local_host: if is_local { "127.0.0.1".to_owned() } else { local_host },
+        local_port: running.get_host_port_ipv4(5432.tcp()).await?,
+        user: "postgres".to_owned(),
+        password,
+        container,
+    };
+    // The entry owns it from here on: a handle that is dropped would remove it when the broker ends, also if it is kept.
+    std::mem::forget(running);
+    until("PostgreSQL to accept connections", START, || async {
+        Check::retry(connect(&server, "postgres").await.map(drop))
+    })
+    .await?;
+    Ok(server)
+}
+
+/// Waits for kind's network: made by testcontainers, it would be removed with the container.
+async fn wait_for_network() -> Result<()> {
+    until("kind's network", NETWORK_MADE, || async {
+        let inspect = Tool::on_path("docker").args(["network", "inspect", "--format", "{{.Id}}", NETWORK]);
+        Check::retry(inspect.run().await.map(drop))
+    })
+    .await
+}
+
+/// The container's address on kind's network.
+async fn address(container: &str) -> Result<String> {
+    let format = format!("{{{{(index .NetworkSettings.Networks \"{NETWORK}\").IPAddress}}}}");
+    let output = Tool::on_path("docker").args(["inspect", "--format", &format, container]).run().await?;
+    Ok(output.stdout.trim().to_owned())
+}

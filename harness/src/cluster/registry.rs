@@ -1,0 +1,357 @@
+//! What brokers made, as the state folder knows it: an entry is written before the first thing is made.
+//!
+//! An entry's lock is held by its broker for as long as that lives. Who can take it has found a dead broker's entry, and
+//! removes all that it names, unless it was kept.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::home;
+use crate::random;
+use crate::tool::Tool;
+use crate::wait::{Check, until};
+
+/// Version of an entry's content; of another one, only its containers' names are understood.
+const FORMAT: u32 = 1;
+/// A broker's log may be looked at the day after.
+const LOGS: Duration = Duration::from_secs(48 * 3600);
+/// A broker that is told to end removes its clusters, which takes about two seconds each.
+const END: Duration = Duration::from_secs(60);
+
+/// Where brokers keep their entries, sockets and logs. Only the user may look into it: it holds passwords.
+pub fn folder() -> Result<PathBuf> {
+    let folder = home::folder()?.join("brokers");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .with_context(|| format!("failed to create `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+/// Takes the lock of a file, which is made if it is not there; `None`: another holds it. It is free again when dropped.
+pub fn try_lock(path: &Path) -> Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.with_context(|| format!("failed to open `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("failed to lock `{}`", path.display())),
+    }
+}
+
+/// What an entry says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    format: u32,
+    /// The broker's process; it lives if the entry is locked.
+    pid: u32,
+    /// Minor version of Kubernetes.
+    pub kubernetes: String,
+    /// Reference of the node's image.
+    pub node_image: String,
+}
+
+impl About {
+    /// Of an entry of this process.
+    pub fn new(kubernetes: &str, node_image: &str) -> Self {
+        Self {
+            format: FORMAT,
+            pid: std::process::id(),
+            kubernetes: kubernetes.to_owned(),
+            node_image: node_image.to_owned(),
+        }
+    }
+
+    /// Whether a cluster of the one does for the other.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.format, &self.kubernetes, &self.node_image) == (other.format, &other.kubernetes, &other.node_image)
+    }
+}
+
+/// The entry of one broker, locked.
+#[derive(Debug)]
+pub struct Entry {
+    id: String,
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Entry {
+    /// A new entry: nothing has been made yet.
+    pub fn create(about: &About) -> Result<Self> {
+        Self::create_in(&folder()?, about)
+    }
+
+    fn create_in(brokers: &Path, about: &About) -> Result<Self> {
+        let id = random::text(6);
+        // Locked before it has its name: an entry with a name and no lock is a dead broker's.
+        let unnamed = brokers.join(format!(".{id}"));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&unnamed)
+            .with_context(|| format!("failed to create `{}`", unnamed.display()))?;
+        let lock = try_lock(&unnamed.join("lock"))?.context("a new entry is locked")?;
+        let folder = brokers.join(&id);
+        fs::rename(&unnamed, &folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
+        let entry = Self { id, folder, _lock: lock };
+        entry.write("broker", about)?;
+        Ok(entry)
+    }
+
+    /// The entry of a kept cluster that will do, now this process's; `None`: there is none.
+    pub fn adopt(about: &About) -> Result<Option<Self>> {
+        Self::adopt_in(&folder()?, about)
+    }
+
+    fn adopt_in(brokers: &Path, about: &About) -> Result<Option<Self>> {
+        for folder in entries(brokers)? {
+            let Some(entry) = Self::of_the_dead(&folder)? else { continue };
+            if entry.is_kept() && entry.read::<About>("broker").is_some_and(|kept| kept.is_like(about)) {
+                entry.write("broker", about)?;
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The entry in a folder, unless its broker lives.
+    fn of_the_dead(folder: &Path) -> Result<Option<Self>> {
+        let Some(id) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let lock = try_lock(&folder.join("lock"))?;
+        Ok(lock.map(|lock| Self { id: id.to_owned(), folder: folder.to_owned(), _lock: lock }))
+    }
+
+    /// The beginning of the names of all containers that belong to it; it is the shared cluster's name as well.
+    pub fn name(&self) -> String {
+        format!("chartgate-{}", self.id)
+    }
+
+    /// The value of the label `chartgate.broker`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Notes something.
+    pub fn write(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let path = self.file(&format!("{name}.json"));
+        let new = path.with_extension("new");
+        let write = || -> Result<()> {
+            fs::write(&new, serde_json::to_vec_pretty(value)?)?;
+            Ok(fs::rename(&new, &path)?)
+        };
+        write().with_context(|| format!("failed to write `{}`", path.display()))
+    }
+
+    /// What was noted; `None` also if it cannot be read, since then it is of no use.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&fs::read(self.file(&format!("{name}.json"))).ok()?).ok()
+    }
+
+    /// Forgets what was noted.
+    pub fn erase(&self, name: &str) {
+        // It need not be there.
+        fs::remove_file(self.file(&format!("{name}.json"))).ok();
+    }
+
+    /// Leaves everything when the broker ends.
+    pub fn keep(&self) -> Result<()> {
+        fs::write(self.file("keep"), "").context("failed to note that the cluster is kept")
+    }
+
+    /// Whether everything is left when the broker ends.
+    pub fn is_kept(&self) -> bool {
+        self.file("keep").exists()
+    }
+
+    /// Removes all containers that belong to it, with their volumes, and the entry. Gives the containers' names.
+    pub async fn remove(self) -> Result<Vec<String>> {
+        let removed = remove_containers(&self.name()).await?;
+        fs::remove_dir_all(&self.folder).with_context(|| format!("failed to remove `{}`", self.folder.display()))?;
+        Ok(removed)
+    }
+}
+
+/// Removes the containers whose names begin with `name-`, with their volumes. Gives their names.
+pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
+    let filter = format!("name=^{name}-");
+    let mut removed = Vec::new();
+    // More than once: a client that was killed may have asked the engine for one that is only now made.
+    for _ in 0..3 {
+        let found =
+            Tool::on_path("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).run().await?;
+        let names: Vec<_> = found.stdout.lines().map(str::to_owned).collect();
+        if names.is_empty() {
+            break;
+        }
+        let call = Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&names);
+        let output = call.run_unchecked().await?;
+        // Another may have removed it at the same moment.
+        if !output.is_success()
+            && !output.stderr.contains("already in progress")
+            && !output.stderr.contains("No such container")
+        {
+            return Err(call.failure(&output));
+        }
+        removed.extend(names);
+    }
+    Ok(removed)
+}
+
+/// The folders of all entries.
+fn entries(brokers: &Path) -> Result<Vec<PathBuf>> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(brokers)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() && !entry.file_name().to_string_lossy().starts_with('.') {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
+    };
+    list().with_context(|| format!("failed to list `{}`", brokers.display()))
+}
+
+/// Removes the files of keys whose broker is dead for so long. Each build of `chartgate` has a key of its own.
+fn forget_keys(unused_for: Duration) -> Result<()> {
+    let folder = folder()?;
+    for file in fs::read_dir(&folder).with_context(|| format!("failed to list `{}`", folder.display()))? {
+        let lock = file?.path();
+        if lock.extension().is_none_or(|extension| extension != "lock") || try_lock(&lock)?.is_none() {
+            continue;
+        }
+        let log = lock.with_extension("log");
+        let written = log.metadata().and_then(|log| log.modified()).ok();
+        if written.and_then(|time| time.elapsed().ok()).is_some_and(|age| age >= unused_for) {
+            for extension in ["sock", "start", "log", "lock"] {
+                // Not each of them need be there.
+                fs::remove_file(lock.with_extension(extension)).ok();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes what dead brokers left and no one kept. Gives the names of the containers.
+pub async fn sweep() -> Result<Vec<String>> {
+    forget_keys(LOGS)?;
+    let mut removed = Vec::new();
+    for folder in entries(&folder()?)? {
+        if let Some(entry) = Entry::of_the_dead(&folder)?
+            && !entry.is_kept()
+        {
+            removed.extend(entry.remove().await?);
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes everything that brokers of this state folder made, kept clusters too; brokers that live are told to end first.
+///
+/// Gives a line for each thing that was removed.
+pub async fn clean() -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for folder in entries(&folder()?)? {
+        let entry = match Entry::of_the_dead(&folder)? {
+            Some(entry) => Some(entry),
+            None => end_broker(&folder).await?,
+        };
+        match entry {
+            Some(entry) => removed.extend(entry.remove().await?.into_iter().map(|name| format!("container {name}"))),
+            None => removed.push(format!("the broker of `{}`, with all that it made", folder.display())),
+        }
+    }
+    forget_keys(Duration::ZERO)?;
+    Ok(removed)
+}
+
+/// Ends a broker that lives; its entry, if it left one.
+async fn end_broker(folder: &Path) -> Result<Option<Entry>> {
+    let about: About = serde_json::from_slice(&fs::read(folder.join("broker.json"))?)?;
+    if let Some(pid) = i32::try_from(about.pid).ok().and_then(Pid::from_raw) {
+        // It may have ended since we looked.
+        kill_process(pid, Signal::TERM).ok();
+    }
+    until("the broker to end", END, || async {
+        match Entry::of_the_dead(folder) {
+            Ok(None) if folder.exists() => Check::NotYet(format!("process {} holds its entry", about.pid)),
+            Ok(entry) => Check::Ready(entry),
+            Err(_) if !folder.exists() => Check::Ready(None),
+            Err(error) => Check::Fatal(error),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of the test's own, removed at its end.
+    struct Brokers(PathBuf);
+
+    impl Brokers {
+        fn new() -> Self {
+            let folder = std::env::temp_dir().join(format!("chartgate-{}", random::text(8)));
+            fs::create_dir(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Brokers {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    #[test]
+    fn the_entry_of_a_broker_that_lives_is_no_ones_to_remove() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::new("1.34", "node:1")).unwrap();
+        let folder = entries(&brokers.0).unwrap().remove(0);
+        assert!(Entry::of_the_dead(&folder).unwrap().is_none());
+        drop(entry);
+        assert!(Entry::of_the_dead(&folder).unwrap().is_some());
+    }
+
+    #[test]
+    fn only_a_kept_cluster_of_the_same_node_is_adopted() {
+        let brokers = Brokers::new();
+        let about = About::new("1.34", "node:1");
+        let entry = Entry::create_in(&brokers.0, &about).unwrap();
+        entry.keep().unwrap();
+        let name = entry.name();
+        assert!(Entry::adopt_in(&brokers.0, &about).unwrap().is_none(), "its broker lives");
+        drop(entry);
+        assert!(Entry::adopt_in(&brokers.0, &About::new("1.34", "node:2")).unwrap().is_none());
+        assert_eq!(Entry::adopt_in(&brokers.0, &about).unwrap().unwrap().name(), name);
+    }
+
+    #[test]
+    fn what_was_noted_is_read_again_and_can_be_erased() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::new("1.34", "node:1")).unwrap();
+        entry.write("images", &["a"]).unwrap();
+        assert_eq!(entry.read::<Vec<String>>("images").unwrap(), ["a"]);
+        entry.erase("images");
+        assert!(entry.read::<Vec<String>>("images").is_none());
+    }
+}

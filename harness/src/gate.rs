@@ -1,0 +1,102 @@
+//! The gate: plans in, a report out.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::task::JoinSet;
+
+use crate::home::is_environment;
+use crate::judge::{self, Finding, Verdict};
+use crate::plan::Plan;
+use crate::record::Recording;
+use crate::report::{Progress, Report, ScenarioReport};
+use crate::run::{self, Options};
+
+/// Runs the plans, as many at the same time as the broker allows, judges the recordings and writes the reports.
+///
+/// # Errors
+/// [`Environment`] if a scenario could not run for want of something on the machine.
+pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Report> {
+    let started = Instant::now();
+    let mut running = JoinSet::new();
+    for plan in plans {
+        let (options, folder) = (options.clone(), out.join(&plan.name));
+        running.spawn(async move { run_one(&plan, &options, folder, started).await });
+    }
+    let mut scenarios = Vec::new();
+    let mut missing = None;
+    while let Some(ended) = running.join_next().await {
+        match ended.context("join a scenario")? {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(error) => missing = Some(error),
+        }
+    }
+    let report = Report::new(scenarios);
+    report.write(out)?;
+    match missing {
+        Some(error) if report.verdict != Verdict::Fail => Err(error),
+        _ => Ok(report),
+    }
+}
+
+/// Runs one plan and judges it.
+///
+/// # Errors
+/// [`Environment`](crate::home::Environment) if it could not run for want of something on the machine.
+pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: Instant) -> Result<ScenarioReport> {
+    let progress = Progress::new(&plan.name, started);
+    Recording::remove(&folder)?;
+    let Err(error) = run::run(plan, options, &folder, &progress).await else { return judge_folder(&folder) };
+    if is_environment(&error) {
+        return Err(error.context(format!("run `{}`", plan.name)));
+    }
+    let trouble = Finding {
+        check: "run".to_owned(),
+        verdict: Verdict::Void,
+        message: format!("the run itself failed, so the scenario proved nothing: {error:#}"),
+        evidence: Vec::new(),
+    };
+    // What was seen until then may still show a broken promise.
+    let mut scenario = judge_folder(&folder).unwrap_or_else(|_| ScenarioReport::empty(plan, &folder));
+    scenario.checks.insert(0, trouble);
+    scenario.verdict = scenario.verdict.max(Verdict::Void);
+    Ok(scenario)
+}
+
+/// Judges one recording.
+pub fn judge_folder(folder: &Path) -> Result<ScenarioReport> {
+    let recording = Recording::load(folder)?;
+    let checks = judge::judge(&recording);
+    let length = recording.entries.last().map_or(0, |entry| entry.at);
+    Ok(ScenarioReport {
+        verdict: judge::verdict_of(&checks),
+        seconds: Duration::from_millis(length).as_secs_f64(),
+        checks,
+        ..ScenarioReport::empty(&recording.plan, folder)
+    })
+}
+
+/// Judges every recording below a folder again, and writes its `verdict.json`.
+pub fn judge_all(folder: &Path) -> Result<Report> {
+    let mut scenarios = Vec::new();
+    collect(folder, &mut scenarios)?;
+    let report = Report::new(scenarios);
+    report.write(folder)?;
+    Ok(report)
+}
+
+fn collect(folder: &Path, scenarios: &mut Vec<ScenarioReport>) -> Result<()> {
+    if folder.join("plan.json").exists() {
+        scenarios.push(judge_folder(folder)?);
+        return Ok(());
+    }
+    let entries = folder.read_dir().with_context(|| format!("read the folder `{}`", folder.display()))?;
+    for entry in entries {
+        let path = entry.context("read a folder")?.path();
+        if path.is_dir() {
+            collect(&path, scenarios)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Where chartgate keeps its state, and what `make setup` put there: tools, images, and which versions of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+
+/// The versions of tools, images and Kubernetes, as the one file that names them has them.
+const VERSIONS: &str = include_str!("../versions.env");
+
+/// Something outside the chart and the scenario is missing: an engine, a tool, an image, room on the disk.
+///
+/// It stands somewhere in an error's chain and makes the exit code 4: see [`is_environment`].
+#[derive(Debug)]
+pub struct Environment(String);
+
+impl Environment {
+    /// An error that says `what` is missing; it is to end with a `hint:` line.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+
+    /// One that an error shows, and what a person can do about it.
+    pub fn because(what: &str, error: &anyhow::Error, hint: &str) -> Self {
+        Self(format!("{what}: {error:#}\nhint: {hint}"))
+    }
+}
+
+impl std::fmt::Display for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Environment {}
+
+/// Whether the environment is at fault, and not the chart or the scenario.
+pub fn is_environment(error: &anyhow::Error) -> bool {
+    // `is` sees an `Environment` that was added as context, the chain one that was the cause.
+    error.is::<Environment>() || error.chain().any(<dyn std::error::Error>::is::<Environment>)
+}
+
+/// The state folder: `CHARTGATE_HOME`, else `chartgate` in the user's cache folder.
+pub fn folder() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = set("CHARTGATE_HOME")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("chartgate")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/chartgate")))
+        .ok_or_else(|| Environment::new("no folder to keep state in\nhint: set `CHARTGATE_HOME` or `HOME`"))?;
+    // The broker has a working directory of its own.
+    std::path::absolute(&folder).with_context(|| format!("failed to make `{}` absolute", folder.display()))
+}
+
+static EXE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where the `chartgate` command is; a test calls it first, with `env!("CARGO_BIN_EXE_chartgate")`. The first call counts.
+pub fn set_exe(path: impl Into<PathBuf>) {
+    EXE.get_or_init(|| path.into());
+}
+
+/// The `chartgate` command: as [`set_exe`] said, else `CHARTGATE_EXE`, else this process if it is one.
+///
+/// `None` in a test binary that did not say: it can start no broker, and its children are not guarded against its own death.
+pub fn exe() -> Option<&'static Path> {
+    if EXE.get().is_none() {
+        let this =
+            || std::env::current_exe().ok().filter(|exe| exe.file_stem().is_some_and(|stem| stem == "chartgate"));
+        let exe = std::env::var_os("CHARTGATE_EXE").map(PathBuf::from).or_else(this)?;
+        set_exe(exe);
+    }
+    EXE.get().map(PathBuf::as_path)
+}
+
+/// The value of `key` in `versions.env`, for example `KIND`.
+pub fn version(key: &str) -> Result<&'static str> {
+    entries(VERSIONS)
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+        .with_context(|| format!("`versions.env` has no `{key}`"))
+}
+
+/// The minor version of Kubernetes to use if the user names none: `KUBERNETES` of the environment, else of `versions.env`.
+pub fn kubernetes() -> Result<String> {
+    match std::env::var("KUBERNETES") {
+        Ok(minor) if !minor.is_empty() => Ok(minor),
+        _ => version("KUBERNETES").map(str::to_owned),
+    }
+}
+
+/// The program `name` in the pinned `version`, as `make setup` put it into the state folder.
+///
+/// # Errors
+/// [`Environment`] if it is not there.
+pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
+    let path = folder()?.join("bin").join(format!("{name}-{version}"));
+    if !path.exists() {
+        return Err(
+            Environment::new(format!("no {name} {version} at `{}`\nhint: run `make setup`", path.display())).into()
+        );
+    }
+    Ok(path)
+}
+
+/// The reference of the image that `make setup` pulled or built under `key`, for example `POSTGRES`.
+///
+/// # Errors
+/// [`Environment`] if it noted none.
+pub fn image(key: &str) -> Result<String> {
+    let path = folder()?.join("images.env");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("failed to read `{}`", path.display())),
+    };
+    let images: BTreeMap<_, _> = entries(&text).collect();
+    images.get(key).map(|reference| (*reference).to_owned()).ok_or_else(|| {
+        let known: Vec<_> = images.keys().copied().collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Environment::new(format!("no image `{key}` in `{}`, which has {known}\nhint: run `make setup`", path.display()))
+            .into()
+    })
+}
+
+/// The reference of the node image for a minor version of Kubernetes, for example `1.34`.
+///
+/// # Errors
+/// [`Environment`] if `make setup` noted none.
+pub fn node_image(kubernetes: &str) -> Result<String> {
+    image(&format!("NODE_{}", kubernetes.replace('.', "_"))).with_context(|| {
+        format!("failed to find a node of Kubernetes {kubernetes} (`KUBERNETES={kubernetes} make setup` makes one)")
+    })
+}
+
+/// The `KEY=value` lines of a file; `#` begins a comment line.
+fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn the_environments_fault_is_found_anywhere_in_the_chain() {
+        let cause = anyhow::Error::from(Environment::new("no engine"));
+        assert!(is_environment(&cause.context("failed to create the cluster").context("failed to run")));
+        assert!(is_environment(
+            &anyhow!("connection refused").context(Environment::new("no engine")).context("failed to run")
+        ));
+        assert!(!is_environment(&anyhow!("the chart does not render").context("failed to run")));
+    }
+
+    #[test]
+    fn the_pinned_versions_are_read() {
+        assert!(version("KIND").unwrap().starts_with("0."));
+        assert!(version("KUBERNETES").unwrap().starts_with("1."));
+        assert!(version("NONE").is_err());
+    }
+
+    #[test]
+    fn comments_and_blank_lines_are_no_entries() {
+        let found: Vec<_> = entries("# A=1\n\nB=2=3\n  C=4\n").collect();
+        assert_eq!(found, [("B", "2=3"), ("C", "4")]);
+    }
+}

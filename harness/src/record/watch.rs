@@ -1,0 +1,213 @@
+//! Watches the release's namespace and appends every change of an object to the timeline.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt;
+use hmac::{Hmac, KeyInit, Mac};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::timeline::Timeline;
+use super::{Change, Moment};
+
+/// What is watched: group, version, kind and plural.
+const KINDS: [(&str, &str, &str, &str); 17] = [
+    ("", "v1", "Pod", "pods"),
+    ("", "v1", "Service", "services"),
+    ("", "v1", "ConfigMap", "configmaps"),
+    ("", "v1", "Secret", "secrets"),
+    ("", "v1", "ServiceAccount", "serviceaccounts"),
+    ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("", "v1", "Event", "events"),
+    ("apps", "v1", "Deployment", "deployments"),
+    ("apps", "v1", "ReplicaSet", "replicasets"),
+    ("apps", "v1", "StatefulSet", "statefulsets"),
+    ("apps", "v1", "DaemonSet", "daemonsets"),
+    ("batch", "v1", "Job", "jobs"),
+    ("batch", "v1", "CronJob", "cronjobs"),
+    ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
+    ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    ("networking.k8s.io", "v1", "Ingress", "ingresses"),
+];
+
+type ByKindAndName = BTreeMap<(String, String), Arc<Value>>;
+
+/// The namespace as it is now, and a signal for each change of it.
+#[derive(Clone)]
+pub struct Namespace {
+    objects: Arc<RwLock<ByKindAndName>>,
+    changes: watch::Receiver<u64>,
+}
+
+impl Namespace {
+    /// All objects of a kind, by name.
+    pub fn of_kind(&self, kind: &str) -> Vec<Arc<Value>> {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.iter().filter(|(key, _)| key.0 == kind).map(|(_, object)| object.clone()).collect()
+    }
+
+    /// One object.
+    pub fn get(&self, kind: &str, name: &str) -> Option<Arc<Value>> {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.get(&(kind.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// Wakes at each change from now on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+}
+
+/// Starts the watches; they run in `tasks` and are live when this returns.
+pub async fn start(client: &Client, ns: &str, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Namespace {
+    let (sender, receiver) = watch::channel(0);
+    let changed = Arc::new(sender);
+    let namespace = Namespace { objects: Arc::default(), changes: receiver };
+    let key = crate::random::bytes();
+    let mut live = Vec::new();
+    for (group, version, kind, plural) in KINDS {
+        let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+        let (listed, is_listed) = watch::channel(false);
+        live.push(is_listed);
+        let watch = Watch {
+            api: Api::namespaced_with(client.clone(), ns, &resource),
+            resource,
+            timeline: timeline.clone(),
+            namespace: namespace.clone(),
+            changed: changed.clone(),
+            listed,
+            key,
+        };
+        tasks.spawn(watch.run());
+    }
+    for mut listed in live {
+        // The sender only goes away with the task, and then the missing list shows as a void check.
+        drop(listed.wait_for(|listed| *listed).await);
+    }
+    timeline.append(Moment::Watching);
+    namespace
+}
+
+struct Watch {
+    api: Api<DynamicObject>,
+    resource: ApiResource,
+    timeline: Timeline,
+    namespace: Namespace,
+    changed: Arc<watch::Sender<u64>>,
+    listed: watch::Sender<bool>,
+    key: [u8; 32],
+}
+
+impl Watch {
+    async fn run(self) {
+        let mut events = watcher::watcher(self.api.clone(), watcher::Config::default()).default_backoff().boxed();
+        let mut relisted: Option<HashSet<String>> = None;
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => {
+                    if *self.listed.borrow() {
+                        let why = "the watch was re-listed: what happened in between was not seen".to_owned();
+                        self.timeline.append(Moment::Gap { of: self.resource.kind.clone(), why });
+                    }
+                    relisted = Some(HashSet::new());
+                }
+                Ok(Event::InitApply(object)) => {
+                    if let (Some(names), Some(name)) = (&mut relisted, &object.metadata.name) {
+                        names.insert(name.clone());
+                    }
+                    self.see(Change::Listed, object);
+                }
+                Ok(Event::InitDone) => {
+                    self.forget_all_but(&relisted.take().unwrap_or_default());
+                    self.listed.send_replace(true);
+                }
+                Ok(Event::Apply(object)) => self.see(Change::Applied, object),
+                Ok(Event::Delete(object)) => self.see(Change::Deleted, object),
+                // The watcher resumes from where it was; if it cannot, `Init` says so.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn see(&self, change: Change, object: DynamicObject) {
+        let Some(name) = object.metadata.name.clone() else { return };
+        let Ok(mut object) = serde_json::to_value(object) else { return };
+        if !self.prepare(&mut object) {
+            return;
+        }
+        self.timeline.object(change, &object);
+        let key = (self.resource.kind.clone(), name);
+        let mut objects = self.namespace.objects.write().unwrap_or_else(PoisonError::into_inner);
+        if change == Change::Deleted {
+            objects.remove(&key);
+        } else {
+            objects.insert(key, Arc::new(object));
+        }
+        drop(objects);
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    fn forget_all_but(&self, names: &HashSet<String>) {
+        let mut objects = self.namespace.objects.write().unwrap_or_else(PoisonError::into_inner);
+        objects.retain(|(kind, name), _| *kind != self.resource.kind || names.contains(name));
+        drop(objects);
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    /// Makes an object fit to be stored; false: it must not be stored at all.
+    fn prepare(&self, object: &mut Value) -> bool {
+        object["apiVersion"] = json!(self.resource.api_version);
+        object["kind"] = json!(self.resource.kind);
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        if self.resource.kind != "Secret" {
+            return true;
+        }
+        // A release's data is compressed: no redaction finds a secret in it.
+        if object["type"].as_str().is_some_and(|kind| kind.starts_with("helm.sh/release")) {
+            return false;
+        }
+        if let Some(data) = object["data"].as_object_mut() {
+            for value in data.values_mut() {
+                let secret = value.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+                if let Ok(text) = std::str::from_utf8(&secret) {
+                    self.timeline.redactor().add(text);
+                }
+                *value = json!(keyed_hash(&self.key, &secret));
+            }
+        }
+        true
+    }
+}
+
+/// Tells whether two values are equal without telling what they are.
+fn keyed_hash(key: &[u8; 32], secret: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(key).map(|mac| mac.chain_update(secret).finalize().into_bytes());
+    let hex = mac.map(|bytes| bytes.iter().take(12).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")));
+    format!("hmac:{}", hex.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a regenerated Secret looks unchanged, or an unchanged one regenerated.
+    #[test]
+    fn a_keyed_hash_tells_values_apart_and_hides_them() {
+        let key = [7; 32];
+        assert_eq!(keyed_hash(&key, b"a"), keyed_hash(&key, b"a"));
+        assert_ne!(keyed_hash(&key, b"a"), keyed_hash(&key, b"b"));
+        assert_ne!(keyed_hash(&key, b"a"), keyed_hash(&[8; 32], b"a"));
+    }
+}

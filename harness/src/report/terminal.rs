@@ -1,0 +1,82 @@
+//! The summary on the terminal: a line a check, failures last, each with its evidence and the command that repeats it.
+
+use std::fmt::Write;
+
+use super::{Report, ScenarioReport};
+use crate::judge::{Finding, Verdict};
+
+/// Evidence of a failure beyond this many moments stands in the recording.
+const MOMENTS: usize = 12;
+
+/// The summary as text.
+pub fn print(report: &Report) -> String {
+    let mut out = String::new();
+    match render(report, &mut out) {
+        Ok(()) => out,
+        Err(error) => format!("{out}\nthe summary broke off: {error}\n"),
+    }
+}
+
+fn render(report: &Report, out: &mut String) -> std::fmt::Result {
+    for scenario in &report.scenarios {
+        writeln!(out, "\n{}  {}  {:.1} s", scenario.name, scenario.chart, scenario.seconds)?;
+        for finding in &scenario.checks {
+            writeln!(out, "  {:<14} {:<20} {}", word(finding.verdict), finding.check, first_line(&finding.message))?;
+        }
+    }
+    for scenario in &report.scenarios {
+        let unproven: Vec<_> = of(scenario, Verdict::Void).collect();
+        if of(scenario, Verdict::Fail).next().is_none() {
+            unproven.iter().try_for_each(|finding| explain(scenario, finding, out))?;
+        } else if !unproven.is_empty() {
+            let names: Vec<_> = unproven.iter().map(|finding| finding.check.as_str()).collect();
+            writeln!(out, "\nnot proven in {} because of the failures below: {}", scenario.name, names.join(", "))?;
+        }
+        of(scenario, Verdict::Fail).try_for_each(|finding| explain(scenario, finding, out))?;
+    }
+    let count = |verdict| report.scenarios.iter().filter(|scenario| scenario.verdict == verdict).count();
+    let (passed, failed, void) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Void));
+    writeln!(out, "\n{}: {passed} passed, {failed} failed, {void} void", word(report.verdict))?;
+    if report.scenarios.is_empty() {
+        writeln!(out, "no scenario ran, so nothing was proven")?;
+    }
+    Ok(())
+}
+
+fn of(scenario: &ScenarioReport, verdict: Verdict) -> impl Iterator<Item = &Finding> {
+    scenario.checks.iter().filter(move |finding| finding.verdict == verdict)
+}
+
+fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n{} {} in {}", word(finding.verdict), finding.check, scenario.name)?;
+    for line in finding.message.lines() {
+        writeln!(out, "  {line}")?;
+    }
+    for evidence in finding.evidence.iter().take(MOMENTS) {
+        let at = evidence.at.map_or(String::new(), |at| format!("+{}.{:03}s", at / 1000, at % 1000));
+        let mut lines = evidence.text.lines();
+        writeln!(out, "  {at:>10}  {}", lines.next().unwrap_or_default())?;
+        for line in lines {
+            writeln!(out, "  {:>10}  {line}", "")?;
+        }
+    }
+    if finding.evidence.len() > MOMENTS {
+        writeln!(out, "  {:>10}  … and {} more in the recording", "", finding.evidence.len() - MOMENTS)?;
+    }
+    writeln!(out, "  evidence: {}", scenario.evidence.display())?;
+    writeln!(out, "  judge again: chartgate judge {}", scenario.evidence.display())
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "FAIL",
+        Verdict::Void => "VOID",
+        Verdict::Advice => "advice",
+        Verdict::NotApplicable => "not-applicable",
+    }
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,280 @@
+//! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
+
+mod hook;
+mod neighbour;
+mod sample;
+mod stage;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::cluster::{Lease, Request, Sharing};
+use crate::helm::Helm;
+use crate::home::{self, Environment};
+use crate::judge::ready;
+use crate::plan::{Action, Expect, Plan, Step};
+use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
+use crate::redact::Redactor;
+use crate::report::Progress;
+use crate::scenario::{fill, merge};
+use crate::{random, yaml};
+use stage::Stage;
+
+/// Helm has already waited; what it did not wait for may take this much longer.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The prober's image, among those that `make setup` made.
+const PROBER: &str = "PROBER";
+
+/// What a run is given besides its plan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Kubernetes minor version, for example `1.34`.
+    pub kubernetes: String,
+    /// Helm major version, `3` or `4`.
+    pub helm: String,
+    /// Leave the cluster and the namespace as they are at the end.
+    pub keep: bool,
+}
+
+/// Runs a plan and records it in `folder`.
+///
+/// # Errors
+/// If the environment or the harness failed. A chart at fault is no error: the recording shows it.
+pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress) -> Result<()> {
+    let redactor = Redactor::default();
+    let ns = namespace_name(plan);
+    let version = home::version(&format!("HELM_{}", options.helm))?;
+    let program = home::tool("helm", version)?;
+
+    // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
+    let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
+    let mut images = vec![home::image(PROBER)?];
+    let dry = render_all(plan, &helm, &stage::placeholders(plan, &ns)).await?;
+    images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
+    images.sort();
+    images.dedup();
+    if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+        let timeline = Timeline::create(folder, plan, redactor)?;
+        timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
+        record_renders(plan, &timeline, &dry);
+        timeline.append(Moment::Ended);
+        return timeline.check();
+    }
+
+    progress.say("waiting for a cluster");
+    let request = Request {
+        run: plan.name.clone(),
+        kubernetes: options.kubernetes.clone(),
+        sharing: Sharing::Shared,
+        images,
+        postgres: !plan.backing.is_empty(),
+        keep: options.keep,
+    };
+    let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
+    // The recording begins here: waiting for a cluster is no part of the scenario.
+    let timeline = Timeline::create(folder, plan, redactor)?;
+    progress.say("setting up databases, watches and the prober");
+    let helm = helm.on_cluster(&lease.cluster.kubeconfig);
+    tokio::select! {
+        ended = perform(plan, &helm, &lease, &ns, version, &timeline, progress) => ended?,
+        () = lease.lost() => {
+            let hint = "hint: was it killed? its log is in the state folder";
+            return Err(Environment::new(format!("the broker ended, and with it the cluster\n{hint}")).into());
+        }
+    }
+    if options.keep {
+        progress.say(&lease.how_to_look(&ns));
+    }
+    timeline.check()
+}
+
+/// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
+async fn perform(
+    plan: &Plan,
+    helm: &Helm,
+    lease: &Lease,
+    ns: &str,
+    version: &str,
+    timeline: &Timeline,
+    progress: &Progress,
+) -> Result<()> {
+    let stage = Stage::set(plan, lease, ns, version, timeline).await?;
+    let renders = render_all(plan, helm, stage.templates()).await?;
+    record_renders(plan, timeline, &renders);
+    let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
+    for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
+        progress.say(&describe(step));
+        timeline.append(Moment::StepStarted { step: index });
+        let outcome = match (&step.action, render) {
+            (Action::RunHook { hook }, Some(Ok(rendered))) => {
+                let limit = Duration::from_secs(step.timeout_seconds);
+                hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
+            }
+            (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
+        };
+        let as_expected = is_expected(step, &outcome);
+        timeline.append(Moment::StepEnded { step: index, outcome });
+        timeline.check()?;
+        if !as_expected {
+            break;
+        }
+    }
+    if let Some(neighbour) = neighbour {
+        neighbour.look_again(&stage, timeline).await;
+    }
+    stage.strike().await?;
+    timeline.append(Moment::Ended);
+    Ok(())
+}
+
+/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.
+type Render = Option<Result<Vec<Value>, String>>;
+
+async fn render_all(plan: &Plan, helm: &Helm, templates: &stage::Templates) -> Result<Vec<Render>> {
+    let renders = plan.steps.iter().map(async |step| match step.action {
+        Action::Install | Action::Upgrade | Action::RunHook { .. } => {
+            helm.template(plan, step, &step_values(plan, step, templates)?).await.map(Some)
+        }
+        Action::Rollback { .. } | Action::Uninstall => Ok(None),
+    });
+    futures::future::try_join_all(renders).await
+}
+
+/// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
+fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
+    for (step, render) in renders.iter().enumerate() {
+        let (error, objects) = match render {
+            Some(Ok(objects)) => (None, objects.iter().map(|object| timeline.store(object)).collect()),
+            Some(Err(error)) => (Some(error.clone()), Vec::new()),
+            None => continue,
+        };
+        if !matches!(plan.steps[step].action, Action::RunHook { .. }) {
+            timeline.append(Moment::Rendered { step, error, objects });
+        }
+    }
+}
+
+/// The plan's values and the step's, templates filled in.
+fn step_values(plan: &Plan, step: &Step, templates: &stage::Templates) -> Result<Value> {
+    let mut values = plan.values.clone();
+    merge(&mut values, step.values.clone());
+    fill(&values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)).into())
+}
+
+/// Every container image that an object's pod template names.
+fn images_of(object: &Value) -> Vec<String> {
+    let mut images = Vec::new();
+    collect_images(object, &mut images);
+    images
+}
+
+fn collect_images(value: &Value, images: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, item) in map {
+                let containers = ["containers", "initContainers"].contains(&key.as_str());
+                if let (true, Some(items)) = (containers, item.as_array()) {
+                    images.extend(items.iter().filter_map(|container| container["image"].as_str().map(str::to_owned)));
+                }
+                collect_images(item, images);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_images(item, images)),
+        _ => {}
+    }
+}
+
+async fn carry_out(
+    plan: &Plan,
+    index: usize,
+    step: &Step,
+    helm: &Helm,
+    stage: &Stage,
+    timeline: &Timeline,
+) -> Result<StepOutcome> {
+    let values = step_values(plan, step, stage.templates())?;
+    let args = Helm::args(plan, step);
+    let output = helm.act(step, args.clone(), &values).await?;
+    timeline.append(Moment::Helm(HelmCall {
+        step: index,
+        args,
+        status: output.status.and_then(|status| status.code()),
+        took_ms: u64::try_from(output.took.as_millis()).unwrap_or(u64::MAX),
+        stderr: tail(&output.stderr),
+    }));
+    let status = helm.status(&plan.release).await?;
+    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    if let Some(status) = status {
+        let hooks = status.hooks.iter().map(|hook| {
+            let object = yaml::objects(&hook.manifest)?.pop().unwrap_or_default();
+            Ok(HookRun { object: timeline.store(&object), events: hook.events.clone(), weight: hook.weight })
+        });
+        timeline.append(Moment::Release(Release {
+            step: index,
+            revision: status.version,
+            status: status.info.status,
+            objects: objects.iter().map(|object| timeline.store(object)).collect(),
+            hooks: hooks.collect::<Result<_>>()?,
+        }));
+    }
+    if !output.is_success() {
+        let why = [tail(&output.stderr), stage.troubles()].join("\n");
+        return Ok(StepOutcome::HelmFailed { why: why.trim().to_owned() });
+    }
+    if step.action == Action::Uninstall {
+        return Ok(StepOutcome::Succeeded);
+    }
+    if let Err(why) = stage.settle(&objects, SETTLE_LIMIT).await {
+        return Ok(StepOutcome::NotReady { why });
+    }
+    sample::take(plan, index, stage, timeline).await.context("sample the release")?;
+    Ok(StepOutcome::Succeeded)
+}
+
+fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
+    match (&step.expect, outcome) {
+        (Expect::Succeeds, StepOutcome::Succeeded) => true,
+        (Expect::Fails(text), StepOutcome::HelmFailed { why }) => why.contains(text.as_str()),
+        _ => false,
+    }
+}
+
+fn started<const N: usize>(ns: &str, timeline: &Timeline, single_etcd: bool, versions: [(&str, String); N]) -> Moment {
+    let mut versions: std::collections::BTreeMap<_, _> =
+        versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+    versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    Moment::Started {
+        format: crate::record::recording::FORMAT,
+        unix_ms: timeline.unix_ms(),
+        namespace: ns.to_owned(),
+        single_etcd,
+        versions,
+    }
+}
+
+/// A name of our own for each run: two runs of a scenario never meet.
+fn namespace_name(plan: &Plan) -> String {
+    let stem = plan.name.rsplit('/').next().unwrap_or_default();
+    let safe: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+    format!("cg-{}-{}", safe.to_lowercase().trim_matches('-'), random::text(5))
+}
+
+fn describe(step: &Step) -> String {
+    match &step.action {
+        Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
+        _ => format!("helm {}", step.verb()),
+    }
+}
+
+/// Enough of a long error to understand it.
+fn tail(text: &str) -> String {
+    const LIMIT: usize = 4000;
+    let start = text.len().saturating_sub(LIMIT);
+    let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
+    text[start..].trim().to_owned()
+}

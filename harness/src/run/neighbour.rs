@@ -1,0 +1,54 @@
+//! A second release of the chart in the same namespace: two users' installs must not meet.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::stage::Stage;
+use super::{SETTLE_LIMIT, step_values, tail};
+use crate::helm::Helm;
+use crate::plan::{Action, Expect, Plan, Step};
+use crate::record::{Moment, Timeline};
+use crate::scenario::merge;
+use crate::yaml;
+
+/// A neighbour that is installed.
+pub struct Neighbour {
+    release: String,
+    manifest: Vec<Value>,
+}
+
+/// Installs the plan's neighbour, if it has one.
+pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timeline) -> Result<Option<Neighbour>> {
+    let Some(neighbour) = &plan.neighbour else { return Ok(None) };
+    let mut own = plan.clone();
+    own.release.clone_from(&neighbour.release);
+    merge(&mut own.values, neighbour.values.clone());
+    let timeout_seconds = plan.steps.first().map_or(super::SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
+    let step =
+        Step { action: Action::Install, values: serde_json::json!({}), expect: Expect::Succeeds, timeout_seconds };
+    let mut templates = stage.templates().clone();
+    templates.insert("release".to_owned(), own.release.clone());
+    let output = helm.act(&step, Helm::args(&own, &step), &step_values(&own, &step, &templates)?).await?;
+    let status = helm.status(&own.release).await?;
+    let manifest = status.map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    let installed = Neighbour { release: own.release, manifest };
+    if output.is_success() {
+        installed.look_again(stage, timeline).await;
+    } else {
+        installed.note(timeline, Some([tail(&output.stderr), stage.troubles()].join("\n").trim().to_owned()));
+    }
+    Ok(Some(installed))
+}
+
+impl Neighbour {
+    /// Notes whether its workloads are ready.
+    pub async fn look_again(&self, stage: &Stage, timeline: &Timeline) {
+        let trouble = stage.settle(&self.manifest, SETTLE_LIMIT).await.err();
+        self.note(timeline, trouble);
+    }
+
+    fn note(&self, timeline: &Timeline, trouble: Option<String>) {
+        let objects = self.manifest.iter().map(|object| timeline.store(object)).collect();
+        timeline.append(Moment::Neighbour { release: self.release.clone(), objects, trouble });
+    }
+}

@@ -1,0 +1,244 @@
+//! What stands around a release: its namespace, Secrets and databases, the recorder and the prober.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::ready;
+use crate::backing::{Database, Seen, Witness};
+use crate::cluster;
+use crate::cluster::{Lease, Owned};
+use crate::home;
+use crate::plan::Plan;
+use crate::random;
+use crate::record::prober::Prober;
+use crate::record::watch::Namespace;
+use crate::record::{Moment, Timeline, logs, watch};
+use crate::scenario::fill;
+
+/// Names that may stand in `{{…}}`, and what they stand for.
+pub type Templates = BTreeMap<String, String>;
+
+/// Label that marks what the harness made.
+const LABEL: &str = "chartgate.dev/scenario";
+
+/// A database of the scenario's own, and the witness of its schema.
+struct Watched {
+    /// Name in the plan's `backing`.
+    name: String,
+    database: Database,
+    witness: Witness,
+    seen: Arc<Mutex<UnboundedReceiver<Seen>>>,
+}
+
+/// Everything that a step needs besides helm.
+pub struct Stage {
+    templates: Templates,
+    databases: Vec<Watched>,
+    /// The namespace as it is now.
+    pub namespace: Namespace,
+    /// Asks the release's pods.
+    pub prober: Prober,
+    timeline: Timeline,
+    tasks: [JoinSet<()>; 3],
+    /// The cluster.
+    pub client: Client,
+    /// The release's namespace.
+    pub ns: String,
+}
+
+impl Stage {
+    /// Sets everything up; when this returns, the recorder watches and the first step may run.
+    pub async fn set(plan: &Plan, lease: &Lease, ns: &str, helm: &str, timeline: &Timeline) -> Result<Self> {
+        let client = cluster::client(&lease.cluster.kubeconfig).await?;
+        let version = client.apiserver_version().await.context("ask the API server for its version")?;
+        timeline.append(super::started(
+            ns,
+            timeline,
+            true,
+            [("kubernetes", version.git_version), ("helm", helm.to_owned())],
+        ));
+        let beside = format!("{ns}-prober");
+        for name in [ns, &beside] {
+            lease.owns(Owned::Namespace(name.to_owned())).await?;
+            create_namespace(&client, name, plan).await?;
+        }
+        let mut tasks = JoinSet::new();
+        let mut prober_tasks = JoinSet::new();
+        let image = home::image(super::PROBER)?;
+        let mut database_tasks = JoinSet::new();
+        let (databases, namespace, prober) = tokio::join!(
+            databases(plan, lease, timeline, &mut database_tasks),
+            watch::start(&client, ns, timeline, &mut tasks),
+            Prober::start(&client, &beside, &image, &mut prober_tasks),
+        );
+        let (databases, prober) = (databases?, prober?);
+        let mut templates =
+            Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
+        for Watched { name, database, .. } in &databases {
+            timeline.redactor().add(database.password());
+            let variables = database.variables().into_iter();
+            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
+        }
+        create_secrets(&client, ns, plan, &templates, timeline).await?;
+        tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
+        let tasks = [tasks, prober_tasks, database_tasks];
+        Ok(Self {
+            templates,
+            databases,
+            namespace,
+            prober,
+            timeline: timeline.clone(),
+            tasks,
+            client,
+            ns: ns.to_owned(),
+        })
+    }
+
+    /// What `{{…}}` stands for.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
+    /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.
+    pub async fn settle(&self, manifest: &[Value], limit: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + limit;
+        let mut changes = self.namespace.changes();
+        loop {
+            changes.mark_unchanged();
+            let Some(why) = self.not_ready(manifest) else { return Ok(()) };
+            match timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(format!("{why} (and the watches ended)")),
+                Err(_) => return Err(why),
+            }
+        }
+    }
+
+    fn not_ready(&self, manifest: &[Value]) -> Option<String> {
+        let pods = self.namespace.of_kind("Pod");
+        let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
+        manifest.iter().filter(|object| ready::is_workload(object)).find_map(|object| {
+            let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
+            match self.namespace.get(kind, name) {
+                None => Some(format!("{kind} `{name}` does not exist")),
+                Some(live) => ready::not_ready(&live, &pods),
+            }
+        })
+    }
+
+    /// What is wrong with the namespace's pods, a line each.
+    pub fn troubles(&self) -> String {
+        let pods = self.namespace.of_kind("Pod");
+        let lines = pods
+            .iter()
+            .filter_map(|pod| Some(format!("pod `{}`: {}", pod["metadata"]["name"].as_str()?, ready::trouble(pod)?)));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Ends the recording: what was seen until now is on the timeline when this returns.
+    pub async fn strike(mut self) -> Result<()> {
+        for watched in &self.databases {
+            watched.witness.settle(&watched.database).await?;
+        }
+        for tasks in &mut self.tasks {
+            tasks.shutdown().await;
+        }
+        for watched in &self.databases {
+            // All that was seen before the last probe is in the channel, and nobody else reads it now.
+            let mut seen = watched.seen.lock().await;
+            while let Ok(seen) = seen.try_recv() {
+                note(&self.timeline, &watched.name, seen);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Stand-ins for what is only known once servers run, so that a chart can be rendered before.
+pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
+    let mut templates =
+        Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
+    for name in plan.backing.keys() {
+        let known = [
+            ("url", "postgres://user:password@server.invalid:5432/database"),
+            ("host", "server.invalid"),
+            ("port", "5432"),
+            ("user", "user"),
+            ("password", "password"),
+            ("database", "database"),
+        ];
+        templates.extend(known.map(|(field, value)| (format!("{name}.{field}"), value.to_owned())));
+    }
+    templates
+}
+
+async fn create_namespace(client: &Client, name: &str, plan: &Plan) -> Result<()> {
+    let namespace = json!({"metadata": {"name": name, "labels": {LABEL: plan.name.replace('/', ".")}}});
+    let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
+    let all: Api<KubernetesNamespace> = Api::all(client.clone());
+    all.create(&PostParams::default(), &namespace).await.with_context(|| format!("create the namespace `{name}`"))?;
+    Ok(())
+}
+
+async fn create_secrets(
+    client: &Client,
+    ns: &str,
+    plan: &Plan,
+    templates: &Templates,
+    timeline: &Timeline,
+) -> Result<()> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
+    for (name, data) in &plan.secrets {
+        let data = fill(&json!(data), templates).with_context(|| format!("fill in the Secret `{name}`"))?;
+        for value in data.as_object().into_iter().flat_map(|data| data.values()) {
+            timeline.redactor().add(value.as_str().unwrap_or_default());
+        }
+        let secret = json!({"metadata": {"name": name}, "stringData": data});
+        let secret: Secret = serde_json::from_value(secret).context("describe a Secret")?;
+        secrets.create(&PostParams::default(), &secret).await.with_context(|| format!("create the Secret `{name}`"))?;
+    }
+    Ok(())
+}
+
+async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Vec<Watched>> {
+    let Some(server) = &lease.postgres else { return Ok(Vec::new()) };
+    let mut databases = Vec::new();
+    for name in plan.backing.keys() {
+        let own_name = format!("cg_{}", random::text(8));
+        lease.owns(Owned::Database(own_name.clone())).await?;
+        let database = Database::create(server, &own_name).await?;
+        let (witness, seen) = database.witness().await?;
+        let seen = Arc::new(Mutex::new(seen));
+        timeline.append(Moment::DdlWitness { database: name.clone() });
+        let (own_timeline, own_name, receiver) = (timeline.clone(), name.clone(), seen.clone());
+        tasks.spawn(async move {
+            let mut receiver = receiver.lock().await;
+            while let Some(seen) = receiver.recv().await {
+                note(&own_timeline, &own_name, seen);
+            }
+        });
+        databases.push(Watched { name: name.clone(), database, witness, seen });
+    }
+    Ok(databases)
+}
+
+fn note(timeline: &Timeline, database: &str, seen: Seen) {
+    let database = database.to_owned();
+    timeline.append(match seen {
+        Seen::Ddl(ddl) => {
+            Moment::Ddl { database, unix_ms: ddl.unix_ms, tag: ddl.tag, object: ddl.object, user: ddl.user }
+        }
+        Seen::Gap(why) => Moment::Gap { of: format!("ddl {database}"), why },
+    });
+}

@@ -1,0 +1,248 @@
+//! The contract file, as it is written: what the chart promises.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::unknown;
+use crate::plan::{HealthPath, Hook, Image, Role, Serves};
+use crate::yaml::Source;
+
+/// The kinds of servers that can be started by name alone.
+const BACKING_KINDS: [&str; 1] = ["postgres"];
+
+/// What a chart promises, independent of scenarios.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractFile {
+    /// The chart, relative to the file.
+    pub chart: Option<PathBuf>,
+    /// Servers that the chart's pods need.
+    #[serde(default)]
+    pub backing: BTreeMap<String, BackingFile>,
+    /// Secrets that a user of the chart makes: name to key to value or template.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, BTreeMap<String, String>>,
+    /// The chart's roles.
+    #[serde(default)]
+    pub roles: BTreeMap<String, RoleFile>,
+    /// The chart's hooks.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, HookFile>,
+    /// The images that scenarios vary.
+    #[serde(default)]
+    pub images: BTreeMap<String, ImageFile>,
+}
+
+/// A server; `postgres: {}` is all that PostgreSQL needs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackingFile {
+    /// What it is, where its name does not say so.
+    pub kind: Option<String>,
+}
+
+/// A role's promises.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleFile {
+    /// Label selector of its pods.
+    pub select: String,
+    /// Environment variables that it has; `null`: that it must not have.
+    #[serde(default)]
+    pub env: BTreeMap<String, Option<String>>,
+    /// What it serves; without it, it must refuse connections.
+    pub serves: Option<ServesFile>,
+    /// At most one pod of it may run at any time.
+    #[serde(default)]
+    pub singleton: bool,
+}
+
+/// What a role serves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServesFile {
+    /// Container port, by name or number.
+    pub port: PortFile,
+    /// Readiness path: answers 200 when the pod is ready.
+    pub ready: String,
+    /// Further paths and what they answer.
+    #[serde(default)]
+    pub answers: Vec<AnswerFile>,
+}
+
+/// A port's name or number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum PortFile {
+    /// By number.
+    Number(u16),
+    /// By name.
+    Name(String),
+}
+
+/// A promised answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerFile {
+    /// Path with its query.
+    pub path: String,
+    /// Exact status code; by default 200.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Text that the body contains.
+    pub body: Option<String>,
+    /// Headers and their exact values.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A hook's promises.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookFile {
+    /// Label selector of its Job.
+    pub select: String,
+    /// Events that it runs at, for example `pre-upgrade`.
+    pub events: Vec<String>,
+    /// Roles whose new pods wait for it.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// The database whose schema it alone changes.
+    pub migrates: Option<String>,
+}
+
+/// An image and the values that set it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageFile {
+    /// Value path of the repository, or of the whole reference where there is no `tag`.
+    pub repository: String,
+    /// Value path of the tag.
+    pub tag: Option<String>,
+    /// Repository to use in place of the chart's default.
+    pub r#use: Option<String>,
+    /// Version name to tag.
+    pub versions: BTreeMap<String, String>,
+    /// Roles and hooks that run it; by default all.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+impl ContractFile {
+    /// Reports what serde cannot see: names that refer to nothing.
+    pub fn check(&self, source: &Source) -> Result<()> {
+        check_backing(&self.backing, source)?;
+        for hook in self.hooks.values() {
+            if let Some(role) = hook.before.iter().find(|role| !self.roles.contains_key(*role)) {
+                return Err(unknown(source, "role", role, self.roles.keys()));
+            }
+            if let Some(database) = hook.migrates.as_ref().filter(|name| !self.backing.contains_key(*name)) {
+                return Err(unknown(source, "backing server", database, self.backing.keys()));
+            }
+            let events: Vec<String> = EVENTS.iter().map(|event| (*event).to_owned()).collect();
+            if let Some(event) = hook.events.iter().find(|event| !events.contains(event)) {
+                return Err(unknown(source, "hook event", event, events.iter()));
+            }
+        }
+        for role in self.images.values().flat_map(|image| &image.roles) {
+            if !self.roles.contains_key(role) && !self.hooks.contains_key(role) {
+                return Err(unknown(source, "role or hook", role, self.roles.keys().chain(self.hooks.keys())));
+            }
+        }
+        for (name, image) in &self.images {
+            if image.versions.is_empty() {
+                return Err(source.error(name, &format!("the image `{name}` has no `versions`")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reports servers of an unknown kind.
+pub fn check_backing(backing: &BTreeMap<String, BackingFile>, source: &Source) -> Result<()> {
+    let kinds = BACKING_KINDS.map(str::to_owned);
+    let named = backing.iter().map(|(name, server)| server.kind.as_ref().unwrap_or(name));
+    match named.into_iter().find(|kind| !kinds.contains(kind)) {
+        Some(kind) => Err(unknown(source, "backing server", kind, kinds.iter())),
+        None => Ok(()),
+    }
+}
+
+/// Helm's hook events (Helm's documentation, "Chart Hooks").
+const EVENTS: [&str; 9] = [
+    "pre-install",
+    "post-install",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "pre-delete",
+    "post-delete",
+    "test",
+];
+
+impl RoleFile {
+    /// As the plan holds it, for a release.
+    pub fn plan(self, release: &str) -> Role {
+        Role {
+            select: for_release(&self.select, release),
+            env: self.env,
+            serves: self.serves.map(ServesFile::plan),
+            singleton: self.singleton,
+        }
+    }
+}
+
+impl ServesFile {
+    fn plan(self) -> Serves {
+        let ready = HealthPath { path: self.ready, status: ok(), ..HealthPath::default() };
+        let others = self.answers.into_iter().map(|answer| HealthPath {
+            path: answer.path,
+            status: answer.status,
+            body: answer.body,
+            headers: answer.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect(),
+        });
+        let port = match self.port {
+            PortFile::Number(number) => number.to_string(),
+            PortFile::Name(name) => name,
+        };
+        Serves { port, paths: std::iter::once(ready).chain(others).collect() }
+    }
+}
+
+impl HookFile {
+    /// As the plan holds it, for a release.
+    pub fn plan(self, release: &str) -> Hook {
+        Hook {
+            select: for_release(&self.select, release),
+            events: self.events,
+            before: self.before,
+            migrates: self.migrates,
+        }
+    }
+}
+
+impl ImageFile {
+    /// As the plan holds it.
+    pub fn plan(&self) -> Image {
+        Image {
+            repository_path: self.repository.clone(),
+            tag_path: self.tag.clone(),
+            repository: self.r#use.clone(),
+            versions: self.versions.clone(),
+            used_by: self.roles.clone(),
+        }
+    }
+}
+
+/// A selector may name the release, the one thing that is known before anything runs.
+fn for_release(select: &str, release: &str) -> String {
+    select.replace("{{release}}", release)
+}
+
+fn ok() -> u16 {
+    200
+}

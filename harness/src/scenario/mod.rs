@@ -1,0 +1,271 @@
+//! Scenario and contract files, and how the two become a [`Plan`].
+
+mod contract;
+mod file;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::plan::{Action, Backing, Chart, Expect, Image, Neighbour, Plan, Step};
+use crate::yaml::{Invalid, Source, nearest};
+use contract::{ContractFile, check_backing};
+use file::{ScenarioFile, StepFile};
+
+pub use values::{fill, merge, set_path};
+
+/// File name of the contract beside the scenarios.
+const CONTRACT: &str = "contract.yaml";
+
+/// Helm's default, five minutes, is what users wait for; a scenario may change it.
+const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
+
+/// Helm's limit for a release's name.
+const RELEASE_NAME_LIMIT: usize = 53;
+
+/// What a user changes from outside: the chart under suspicion, its values.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// A chart that replaces the contract's.
+    pub chart: Option<PathBuf>,
+    /// Values files above all of the scenario's.
+    pub values_files: Vec<PathBuf>,
+    /// `--set` arguments above everything.
+    pub set: Vec<String>,
+}
+
+/// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it.
+///
+/// # Errors
+/// [`Invalid`] if a path does not exist.
+pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.exists() {
+            let hint = "hint: name a scenario file, or a folder that holds some";
+            return Err(Invalid(format!("no scenario at `{}`: no such file or folder\n{hint}", path.display())).into());
+        }
+        collect(path, &mut found)?;
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in path.read_dir().with_context(|| format!("read the folder `{}`", path.display()))? {
+        let entry = entry?.path();
+        let is_scenario = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if entry.is_dir() || (is_scenario && entry.file_name() != Some(CONTRACT.as_ref())) {
+            collect(&entry, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a scenario and its contract, and merges them into a plan.
+///
+/// # Errors
+/// [`Invalid`] for every mistake in the files or the overrides.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
+    let source = Source::read(path)?;
+    let scenario: ScenarioFile = source.parse()?;
+    let contract_path = path.with_file_name(CONTRACT);
+    let contract_source = contract_path.exists().then(|| Source::read(&contract_path)).transpose()?;
+    let contract: ContractFile = contract_source.as_ref().map(Source::parse).transpose()?.unwrap_or_default();
+    if let Some(contract_source) = &contract_source {
+        contract.check(contract_source)?;
+    }
+
+    let chart = chart_of(path, &source, &scenario, &contract, overrides)?;
+    let release = scenario.release.clone().unwrap_or_else(|| chart.name.clone());
+    if release.len() > RELEASE_NAME_LIMIT {
+        let message = format!("the release name `{release}` has {} characters", release.len());
+        let hint = format!("hint: helm allows {RELEASE_NAME_LIMIT}; set a shorter `release:`");
+        return Err(source.error("release", &format!("{message}\n{hint}")));
+    }
+    for name in &scenario.without {
+        if !contract.roles.contains_key(name) && !contract.hooks.contains_key(name) {
+            let known = contract.roles.keys().chain(contract.hooks.keys());
+            return Err(unknown(&source, "role or hook", name, known));
+        }
+    }
+    check_backing(&scenario.backing, &source)?;
+    for hook in scenario.steps.iter().filter_map(|step| step.run_hook.as_ref()).map(|options| &options.hook) {
+        if !contract.hooks.contains_key(hook) {
+            return Err(unknown(&source, "hook", hook, contract.hooks.keys()));
+        }
+    }
+    let images: BTreeMap<String, Image> =
+        contract.images.iter().map(|(name, image)| (name.clone(), image.plan())).collect();
+    let mut values = image_values(&source, &images, &first_versions(&images))?;
+    merge(&mut values, image_values(&source, &images, &scenario.images)?);
+    merge(&mut values, scenario.values.clone());
+    let timeout = scenario.timeout.as_ref().map(|text| seconds(&source, text)).transpose()?;
+    let steps = scenario.steps.iter().map(|step| plan_step(&source, step, &images, timeout)).collect::<Result<_>>()?;
+
+    let backing = contract.backing.into_keys().chain(scenario.backing.into_keys());
+    let mut secrets = contract.secrets;
+    for (name, data) in scenario.secrets {
+        match data {
+            Some(data) => drop(secrets.insert(name, data)),
+            None if secrets.remove(&name).is_some() => {}
+            None => return Err(unknown(&source, "Secret", &name, secrets.keys())),
+        }
+    }
+
+    Ok(Plan {
+        name: name_of(path),
+        description: scenario.description,
+        chart,
+        values,
+        values_files: overrides.values_files.clone(),
+        set: overrides.set.clone(),
+        backing: backing.map(|name| (name, Backing::Postgres)).collect(),
+        neighbour: scenario.neighbour.map(|other| Neighbour { release: other.release, values: other.values }),
+        secrets,
+        roles: contract.roles.into_iter().map(|(name, role)| (name, role.plan(&release))).collect(),
+        hooks: contract.hooks.into_iter().map(|(name, hook)| (name, hook.plan(&release))).collect(),
+        release,
+        images,
+        absent: scenario.without,
+        steps,
+    })
+}
+
+/// `<folder>/<file stem>`.
+pub fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match full.parent().and_then(Path::file_name) {
+        Some(folder) => format!("{}/{stem}", folder.to_string_lossy()),
+        None => stem,
+    }
+}
+
+fn chart_of(
+    path: &Path,
+    source: &Source,
+    scenario: &ScenarioFile,
+    contract: &ContractFile,
+    overrides: &Overrides,
+) -> Result<Chart> {
+    let beside = |relative: &PathBuf| path.parent().unwrap_or(Path::new(".")).join(relative);
+    let chart = overrides.chart.clone();
+    let chart = chart.or_else(|| scenario.chart.as_ref().map(beside)).or_else(|| contract.chart.as_ref().map(beside));
+    let Some(chart) = chart else {
+        let message = "no chart: neither the scenario nor a contract beside it names one\nhint: add `chart: PATH`, or pass `--chart PATH`";
+        return Err(source.error("", message));
+    };
+    let description = chart.join("Chart.yaml");
+    let text = std::fs::read_to_string(&description).map_err(|error| {
+        Invalid(format!("`{}` is no chart: cannot read `{}`: {error}", chart.display(), description.display()))
+    })?;
+    let parsed = crate::yaml::value(&text).map_err(|error| Invalid(format!("{}: {error}", description.display())))?;
+    let field = |name: &str| match &parsed[name] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let path = chart.canonicalize().with_context(|| format!("resolve `{}`", chart.display()))?;
+    Ok(Chart {
+        name: field("name").ok_or_else(|| Invalid(format!("`{}` has no `name`", description.display())))?,
+        version: field("version").unwrap_or_default(),
+        app_version: field("appVersion"),
+        path,
+    })
+}
+
+fn plan_step(source: &Source, step: &StepFile, images: &BTreeMap<String, Image>, timeout: Option<u64>) -> Result<Step> {
+    let verbs = [
+        step.install.clone().map(|install| (Action::Install, install)),
+        step.upgrade.clone().map(|upgrade| (Action::Upgrade, upgrade)),
+        step.rollback.as_ref().map(|rollback| (Action::Rollback { to: rollback.to }, rollback.options())),
+        step.uninstall.as_ref().map(|uninstall| (Action::Uninstall, uninstall.options())),
+        step.run_hook.as_ref().map(|run| (Action::RunHook { hook: run.hook.clone() }, run.options())),
+    ];
+    let mut verbs = verbs.into_iter().flatten();
+    let (Some((action, options)), None) = (verbs.next(), verbs.next()) else {
+        let message = "a step has exactly one of `install`, `upgrade`, `rollback`, `uninstall`, `run-hook`";
+        return Err(source.error("steps", message));
+    };
+    let mut values = image_values(source, images, &options.images)?;
+    merge(&mut values, options.values);
+    let expect = match step.expect.as_ref().and_then(|expect| expect.fails.clone()) {
+        Some(text) => Expect::Fails(text),
+        None => Expect::Succeeds,
+    };
+    let own = options.timeout.as_ref().map(|text| seconds(source, text)).transpose()?;
+    Ok(Step { action, values, expect, timeout_seconds: own.or(timeout).unwrap_or(DEFAULT_TIMEOUT_SECONDS) })
+}
+
+fn first_versions(images: &BTreeMap<String, Image>) -> BTreeMap<String, String> {
+    let first = |image: &Image| image.versions.keys().next().cloned();
+    images.iter().filter_map(|(name, image)| Some((name.clone(), first(image)?))).collect()
+}
+
+/// The values that select a version of each image.
+fn image_values(source: &Source, images: &BTreeMap<String, Image>, chosen: &BTreeMap<String, String>) -> Result<Value> {
+    let mut values = json!({});
+    for (name, version) in chosen {
+        let image = images.get(name).ok_or_else(|| unknown(source, "image", name, images.keys()))?;
+        let tag =
+            image.versions.get(version).ok_or_else(|| unknown(source, "version", version, image.versions.keys()))?;
+        match (&image.tag_path, &image.repository) {
+            (Some(path), _) => set_path(&mut values, path, json!(tag)),
+            (None, Some(repository)) => {
+                set_path(&mut values, &image.repository_path, json!(format!("{repository}:{tag}")));
+            }
+            (None, None) => {
+                let message = format!("the image `{name}` is set by one value, so its `use:` must name the repository");
+                return Err(source.error(name, &message));
+            }
+        }
+        if let (Some(_), Some(repository)) = (&image.tag_path, &image.repository) {
+            set_path(&mut values, &image.repository_path, json!(repository));
+        }
+    }
+    Ok(values)
+}
+
+/// An [`Invalid`] for a name that is not among the known ones.
+pub(crate) fn unknown<'a>(
+    source: &Source,
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a String>,
+) -> anyhow::Error {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let hint = nearest(name, known.into_iter()).map_or(String::new(), |near| format!("\nhint: did you mean `{near}`?"));
+    let possible = if listed.is_empty() { "the contract names none".to_owned() } else { format!("known are {listed}") };
+    source.error(name, &format!("unknown {what} `{name}`; {possible}{hint}"))
+}
+
+/// `90`, `90s`, `5m` or `1h` in seconds.
+fn seconds(source: &Source, text: &str) -> Result<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let parsed = digits.parse::<u64>().ok().zip(factor).map(|(number, factor)| number * factor);
+    parsed.filter(|seconds| *seconds > 0).ok_or_else(|| {
+        source.error(
+            text,
+            &format!("`{text}` is no duration\nhint: write seconds, or a number with s, m or h: `90s`, `5m`"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+
+/// A folder with a chart, a contract and one scenario.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str, contract: &str, scenario: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("chartgate-{name}-{}", crate::random::text(6)));
+        std::fs::create_dir_all(folder.join("chart")).unwrap();
+        std::fs::write(folder.join("chart/Chart.yaml"), "name: pooler\nversion: 1.2.3\nappVersion: 7\n").unwrap();
+        std::fs::write(folder.join(CONTRACT), contract).unwrap();
+        std::fs::write(folder.join("case.yaml"), scenario).unwrap();
+        Self(folder)
+    }
+
+    fn load(&self) -> Result<Plan> {
+        load(&self.0.join("case.yaml"), &Overrides::default())
+    }
+
+    /// The error of loading, without the folder's name.
+    #[track_caller]
+    fn refusal(&self) -> String {
+        let error = self.load().unwrap_err();
+        assert!(error.is::<Invalid>(), "exit code 2 is for mistakes in files: {error:?}");
+        error.to_string().replace(&format!("{}/", self.0.display()), "")
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+const CONTRACT_TEXT: &str = "
+chart: chart
+backing: {postgres: {}}
+images: {app: {repository: image.repository, tag: image.tag, use: example/app, versions: {v1: '1.0', v2: '2.0'}}}
+roles: {web: {select: role=web, env: {MODE: web, OTHER: null}, serves: {port: 4000, ready: /readyz}}}
+hooks: {migrate: {select: role=migrate, events: [pre-upgrade], before: [web], migrates: postgres}}
+";
+
+/// A failure would mean that an upgrade does not change the image that the scenario names.
+#[test]
+fn images_become_values_and_the_scenarios_values_win() {
+    let scenario = "
+description: x
+values: {image: {pullPolicy: Never}}
+steps: [{install: {}}, {upgrade: {images: {app: v2}, values: {replicas: 2}, timeout: 90s}}, {rollback: {to: 1}}]
+";
+    let plan = Files::new("images", CONTRACT_TEXT, scenario).load().unwrap();
+    let image = json!({"repository": "example/app", "tag": "1.0", "pullPolicy": "Never"});
+    assert_eq!(plan.values, json!({"image": image}));
+    assert_eq!(plan.steps[1].values, json!({"image": {"repository": "example/app", "tag": "2.0"}, "replicas": 2}));
+    assert_eq!(plan.steps[1].timeout_seconds, 90);
+    assert_eq!(plan.steps[0].timeout_seconds, 300);
+    assert_eq!(plan.steps[2].action, Action::Rollback { to: Some(1) });
+    assert_eq!((plan.release.as_str(), plan.chart.app_version.as_deref()), ("pooler", Some("7")));
+    assert_eq!(plan.roles["web"].env["OTHER"], None);
+}
+
+/// A failure would mean that a name which refers to nothing is found out on the cluster, or never.
+#[test]
+fn a_name_that_refers_to_nothing_is_refused_with_what_is_known() {
+    let plain = "description: x\nsteps: [{install: {}}]\n";
+    let cases = [
+        (
+            CONTRACT_TEXT.replace("before: [web]", "before: [wbe]"),
+            plain.to_owned(),
+            "contract.yaml:6: unknown role `wbe`",
+        ),
+        (CONTRACT_TEXT.replace("[pre-upgrade]", "[pre-upgarde]"), plain.to_owned(), "did you mean `pre-upgrade`?"),
+        (CONTRACT_TEXT.replace("migrates: postgres", "migrates: mysql"), plain.to_owned(), "known are `postgres`"),
+        (CONTRACT_TEXT.to_owned(), plain.replace("{}", "{images: {app: v3}}"), "case.yaml:2: unknown version `v3`"),
+        (CONTRACT_TEXT.to_owned(), format!("{plain}without: [webb]\n"), "did you mean `web`?"),
+    ];
+    for (contract, scenario, expected) in cases {
+        let refusal = Files::new("names", &contract, &scenario).refusal();
+        assert!(refusal.contains(expected), "`{expected}` is not in: {refusal}");
+    }
+}
+
+/// A failure would mean that a step does something else than its author wrote.
+#[test]
+fn a_step_has_exactly_one_verb() {
+    for steps in ["[{}]", "[{install: {}, upgrade: {}}]"] {
+        let refusal = Files::new("verbs", CONTRACT_TEXT, &format!("description: x\nsteps: {steps}\n")).refusal();
+        assert!(refusal.contains("a step has exactly one of"), "{refusal}");
+    }
+    let refusal = Files::new("verbs", CONTRACT_TEXT, "description: x\nsteps: [{instal: {}}]\n").refusal();
+    assert!(refusal.starts_with("case.yaml:2:") && refusal.contains("did you mean `install`?"), "{refusal}");
+}
+
+/// A failure would mean that a wrong duration is read as another one.
+#[test]
+fn a_duration_names_its_unit() {
+    let with = |timeout: &str| format!("description: x\ntimeout: {timeout}\nsteps: [{{install: {{}}}}]\n");
+    let plan = Files::new("time", CONTRACT_TEXT, &with("2m")).load().unwrap();
+    assert_eq!(plan.steps[0].timeout_seconds, 120);
+    for wrong in ["0s", "5 minutes", "1d"] {
+        let refusal = Files::new("time", CONTRACT_TEXT, &with(wrong)).refusal();
+        assert!(refusal.contains("is no duration"), "{refusal}");
+    }
+}
+
+/// A failure would mean that a release's name is refused by helm after the cluster was made.
+#[test]
+fn a_release_name_that_is_too_long_is_refused() {
+    let scenario = format!("description: x\nrelease: {}\nsteps: [{{install: {{}}}}]\n", "r".repeat(54));
+    assert!(Files::new("release", CONTRACT_TEXT, &scenario).refusal().contains("54 characters"));
+}

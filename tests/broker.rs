@@ -1,0 +1,109 @@
+//! The broker on a real cluster: what a lease has, and that nothing of it is left whatever ends its holder.
+
+#![expect(clippy::unwrap_used, reason = "a test's helper ends the test")]
+
+use std::time::Duration;
+
+use chartgate::backing::{Database, Seen};
+use chartgate::cluster::{Lease, Owned, Request, Sharing};
+use chartgate::home;
+use chartgate::tool::Tool;
+use chartgate::wait::{Check, until};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ObjectMeta, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+
+/// A request of a test; the run's name makes what it owns its own.
+fn request(run: &str) -> Request {
+    home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
+    Request {
+        run: format!("{run}-{}", std::process::id()),
+        kubernetes: home::kubernetes().unwrap(),
+        sharing: Sharing::Shared,
+        images: Vec::new(),
+        postgres: false,
+        keep: false,
+    }
+}
+
+async fn acquire(request: &Request) -> Lease {
+    Lease::acquire(request, |what| println!("{}: {what}", request.run)).await.unwrap()
+}
+
+/// If this fails, an interrupted run leaves helm or kind at work behind a user's back.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_child_ends_with_its_killed_parent() {
+    let script = r#"CHARTGATE_PARENT=$$ "$0" exec -- sleep 600 & echo $!; sleep 0.5; kill -9 $$"#;
+    let parent = Tool::on_path("setsid").args(["sh", "-c", script, env!("CARGO_BIN_EXE_chartgate")]);
+    let child = parent.run_unchecked().await.unwrap().stdout;
+    until("the child to end", Duration::from_secs(10), || async {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+        if stat.is_empty() || stat.contains(") Z ") { Check::Ready(()) } else { Check::NotYet(stat) }
+    })
+    .await
+    .unwrap();
+}
+
+/// If this fails, each test of a user's suite waits for a cluster of its own, or finds another's namespaces.
+#[tokio::test]
+async fn leases_share_a_cluster_and_a_dropped_one_leaves_no_namespace() {
+    let (staying, going) = (acquire(&request("staying")).await, acquire(&request("going")).await);
+    assert_eq!(staying.cluster.name, going.cluster.name);
+
+    let name = format!("going-{}", std::process::id());
+    going.owns(Owned::Namespace(name.clone())).await.unwrap();
+    let config = Kubeconfig::read_from(&staying.cluster.kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(Client::try_from(config).unwrap());
+    let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+    namespaces.create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() }).await.unwrap();
+
+    // A holder that is killed ends its connection just so.
+    drop(going);
+    until("the namespace to be gone", Duration::from_secs(30), || async {
+        match namespaces.get_opt(&name).await.unwrap() {
+            None => Check::Ready(()),
+            Some(namespace) => Check::NotYet(format!("{:?}", namespace.status)),
+        }
+    })
+    .await
+    .unwrap();
+    staying.end().await.unwrap();
+}
+
+/// If this fails, a verdict on a chart's migrations rests on changes that were none, or misses some.
+#[tokio::test]
+async fn the_witness_tells_what_really_changed() {
+    let lease = acquire(&Request { postgres: true, ..request("witness") }).await;
+    let name = format!("witness_{}", std::process::id());
+    lease.owns(Owned::Database(name.clone())).await.unwrap();
+    let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();
+    let (witness, mut seen) = database.witness().await.unwrap();
+
+    for sql in [
+        "CREATE TABLE jobs (id int)",
+        "CREATE TABLE IF NOT EXISTS jobs (id int)",
+        "CREATE TEMPORARY TABLE scratch (id int)",
+        "BEGIN; CREATE TABLE undone (id int); ROLLBACK",
+        "ALTER TABLE jobs ADD COLUMN IF NOT EXISTS name text",
+        "ALTER TABLE jobs ADD COLUMN IF NOT EXISTS name text",
+        "INSERT INTO jobs VALUES (1, 'a')",
+        "CREATE INDEX CONCURRENTLY jobs_name ON jobs (name)",
+        "DROP TABLE IF EXISTS nothing",
+        "DROP TABLE jobs",
+    ] {
+        database.superuser().batch_execute(sql).await.unwrap();
+    }
+    witness.settle(&database).await.unwrap();
+
+    let mut told = Vec::new();
+    while let Ok(Seen::Ddl(ddl)) = seen.try_recv() {
+        told.push(format!("{} {}", ddl.tag, ddl.object));
+    }
+    let changes = ["CREATE TABLE public.jobs", "CREATE TABLE public.undone", "ALTER TABLE public.jobs"];
+    assert_eq!(told, [&changes[..], &["CREATE INDEX public.jobs_name", "DROP TABLE public.jobs"]].concat());
+    database.delete().await.unwrap();
+    lease.end().await.unwrap();
+}

@@ -1,0 +1,33 @@
+//! One test per scenario file: the chart holds what its contract promises, on a real cluster.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
+mod support;
+
+use std::path::PathBuf;
+
+use chartgate::judge::Verdict;
+use chartgate::scenario::{self, Overrides};
+use rstest::rstest;
+
+/// A failure means that a user of the chart who does what the scenario says is let down.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn holds(
+    #[files("scenarios/*/*.yaml")]
+    #[exclude("/contract\\.yaml$")]
+    path: PathBuf,
+) {
+    let plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    support::check(&plan, Verdict::Pass, &[]).await;
+}
+
+/// A failure would mean that a scenario file exists and no test runs it.
+#[test]
+fn every_scenario_file_has_a_test() {
+    let files = scenario::discover(&[support::repository().join("scenarios")]).expect("the folder can be read");
+    let tests = support::tests_of_this_binary();
+    let cases = tests.iter().filter(|name| name.starts_with("holds::")).count();
+    assert!(cases > 0, "no test runs a scenario");
+    assert_eq!(cases, files.len(), "hint: run `touch harness/build.rs` and build the tests again");
+}

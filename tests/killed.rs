@@ -1,0 +1,142 @@
+//! A killed run leaves nothing: no cluster, no container, no process.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use chartgate::home;
+use chartgate::judge::Verdict;
+use chartgate::scenario::{self, Overrides};
+use chartgate::wait::{Check, until};
+
+/// The promise: fifteen seconds after the kill nothing of ours is left.
+const PROMISE: Duration = Duration::from_secs(15);
+
+const SCENARIO: &str = "scenarios/codex-pooler/single-replica.yaml";
+
+/// A failure would mean that each aborted gate leaves a cluster that somebody must find and remove.
+#[tokio::test]
+async fn a_killed_gate_leaves_nothing() {
+    let home = Home::new();
+    let mut command = home.command(Path::new(env!("CARGO_BIN_EXE_chartgate")));
+    command.args(["run", SCENARIO, "--out"]).arg(home.0.join("out"));
+    home.kill_during_helm(command).await;
+}
+
+/// A failure would mean that each aborted test run leaves a cluster that somebody must find and remove.
+#[tokio::test]
+async fn a_killed_test_leaves_nothing() {
+    let home = Home::new();
+    let mut command = home.command(&std::env::current_exe().expect("a test knows its binary"));
+    command.args(["--exact", "to_be_killed", "--ignored", "--nocapture"]);
+    home.kill_during_helm(command).await;
+}
+
+/// Killed by `a_killed_test_leaves_nothing`, in a process of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "another test runs it, to kill it"]
+async fn to_be_killed() {
+    let path = support::repository().join(SCENARIO);
+    let plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    support::check(&plan, Verdict::Pass, &[]).await;
+}
+
+/// A state folder of its own, with the tools of the user's: its broker is nobody else's.
+struct Home(PathBuf);
+
+impl Home {
+    fn new() -> Self {
+        // A Unix socket's path is short.
+        let own = std::env::temp_dir().join(format!("cg-{}", chartgate::random::text(6)));
+        let users = home::folder().expect("there is a state folder");
+        std::fs::create_dir_all(&own).expect("a folder can be made");
+        for shared in ["bin", "images.env"] {
+            std::os::unix::fs::symlink(users.join(shared), own.join(shared)).expect("a link can be made");
+        }
+        Self(own)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "what is killed must not die by `tool`'s own means")]
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env("CHARTGATE_HOME", &self.0).current_dir(support::repository());
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a run, kills it while helm works, and waits until nothing of it is left.
+    async fn kill_during_helm(&self, mut command: Command) {
+        let mut child = command.spawn().expect("it starts");
+        read_until(&mut child, "helm install");
+        until("helm to be at work", PROMISE, async || {
+            let running = self.processes();
+            let is_at_work = running.iter().any(|line| line.contains("helm-") && line.contains(" install "));
+            if is_at_work { Check::Ready(()) } else { Check::NotYet(running.join(", ")) }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+        let clusters = self.clusters();
+        assert!(!containers_of(&clusters).is_empty(), "a cluster must be there: {clusters:?}");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        until("everything to be gone", PROMISE, async || {
+            let left = [containers_of(&clusters), self.processes()].concat();
+            if left.is_empty() { Check::Ready(()) } else { Check::NotYet(left.join(", ")) }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    /// Names of the clusters that the broker of this state folder has registered.
+    fn clusters(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.join("brokers")).expect("the broker has a folder").flatten();
+        let folders = entries.filter(|entry| entry.path().is_dir());
+        folders.map(|entry| format!("chartgate-{}", entry.file_name().to_string_lossy())).collect()
+    }
+
+    /// Command lines of the running processes that were started with this state folder in their environment.
+    fn processes(&self) -> Vec<String> {
+        let own = format!("CHARTGATE_HOME={}", self.0.display());
+        let entries = std::fs::read_dir("/proc").expect("there is /proc").flatten();
+        let read = |path: PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        let ours = entries.filter(|entry| read(entry.path().join("environ")).split('\0').any(|pair| pair == own));
+        ours.map(|entry| read(entry.path().join("cmdline")).replace('\0', " ")).collect()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Reads a child's standard error until a line holds `text`; the rest is read and dropped.
+fn read_until(child: &mut Child, text: &str) {
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let mut seen = Vec::new();
+    loop {
+        let line = lines.next().unwrap_or_else(|| panic!("it ended without `{text}`:\n{}", seen.join("\n")));
+        let line = line.expect("it writes UTF-8");
+        eprintln!("{line}");
+        if line.contains(text) {
+            break;
+        }
+        seen.push(line);
+    }
+    std::thread::spawn(move || lines.map_while(Result::ok).count());
+}
+
+/// Names of the containers, running or not, that belong to one of the clusters.
+#[expect(clippy::disallowed_methods, reason = "a plain look from outside, as a person would")]
+fn containers_of(clusters: &[String]) -> Vec<String> {
+    let listed = Command::new("docker").args(["ps", "--all", "--format", "{{.Names}}"]).output().expect("docker runs");
+    assert!(listed.status.success(), "docker ps: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let is_ours = |name: &&str| clusters.iter().any(|cluster| name.starts_with(cluster.as_str()));
+    names.lines().filter(is_ours).map(str::to_owned).collect()
+}

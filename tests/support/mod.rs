@@ -1,0 +1,107 @@
+//! What the cluster tests share.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use chartgate::gate;
+use chartgate::home;
+use chartgate::judge::Verdict;
+use chartgate::plan::Plan;
+use chartgate::report::{self, Report, ScenarioReport};
+use chartgate::run::Options;
+
+/// The root of the checkout.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What the environment asks for, as the command reads it.
+pub fn options() -> Options {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let version = |key: &str| home::version(key).expect("versions.env names it").to_owned();
+    Options {
+        kubernetes: set("KUBERNETES").unwrap_or_else(|| version("KUBERNETES")),
+        helm: set("HELM").unwrap_or_else(|| version("HELM")),
+        keep: set("KEEP").is_some(),
+    }
+}
+
+/// Runs a plan on the shared cluster.
+pub async fn run(plan: &Plan) -> ScenarioReport {
+    home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
+    let folder = repository().join("target/chartgate").join(&plan.name);
+    gate::run_one(plan, &options(), folder, Instant::now()).await.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// Runs a plan, and checks its verdict and that exactly these checks (if any are named) are among the failed ones.
+#[track_caller]
+pub fn check(plan: &Plan, expected: Verdict, failed: &[&str]) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let scenario = run(plan).await;
+        let shown = report::print(&Report::new(vec![scenario.clone()]));
+        eprintln!("{shown}");
+        assert_eq!(scenario.verdict, expected, "verdict of `{}`, asked at {caller}:\n{shown}", plan.name);
+        for name in failed {
+            let finding = scenario.checks.iter().find(|finding| finding.check == *name);
+            let verdict = finding.map(|finding| finding.verdict);
+            assert_eq!(verdict, Some(Verdict::Fail), "`{name}` must fail, asked at {caller}:\n{shown}");
+        }
+    }
+}
+
+/// The tests that the running binary holds.
+#[expect(clippy::disallowed_methods, reason = "the test binary asks itself; no tool is run")]
+pub fn tests_of_this_binary() -> Vec<String> {
+    let this = std::env::current_exe().expect("a test knows its binary");
+    let listed = Command::new(this).args(["--list", "--format=terse"]).output().expect("a test binary can be listed");
+    let text = String::from_utf8(listed.stdout).expect("test names are UTF-8");
+    text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
+}
+
+/// A copy of a chart with one text replaced in one of its files: a fault, planted at run time.
+pub struct PatchedChart(PathBuf);
+
+impl PatchedChart {
+    /// Copies `charts/NAME` and plants a fault in it.
+    ///
+    /// # Panics
+    /// If the text does not stand in the file: the fault would not be there, and the test would prove nothing.
+    pub fn new(chart: &str, file: &str, text: &str, fault: &str) -> Self {
+        let copy =
+            repository().join("target/chartgate/patched").join(format!("{chart}-{}", chartgate::random::text(6)));
+        copy_folder(&repository().join("charts").join(chart), &copy);
+        let path = copy.join(file);
+        let before = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
+        assert!(before.contains(text), "`{text}` is not in {}:\n{before}", path.display());
+        std::fs::write(&path, before.replace(text, fault)).expect("the copy can be written");
+        Self(copy)
+    }
+
+    /// Where the copy is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for PatchedChart {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("the chart can be read") {
+        let entry = entry.expect("the chart can be read").path();
+        let target = to.join(entry.file_name().expect("an entry has a name"));
+        if entry.is_dir() {
+            copy_folder(&entry, &target);
+        } else {
+            std::fs::copy(&entry, &target).expect("a file can be copied");
+        }
+    }
+}
