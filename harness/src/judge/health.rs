@@ -1,5 +1,9 @@
 //! Health: workloads become ready, answer as promised, and stay up.
 
+mod probes;
+
+pub(super) use probes::PROBE_INDEPENDENCE;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -69,8 +73,8 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
     }
     let pods: Vec<&Value> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
     for workload in workloads {
-        let live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
-        let live: Option<(&Track, &Value)> = live.filter_map(|track| Some((track, track.at(end)?))).next();
+        let mut live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
+        let live: Option<(&Track, &Value)> = live.find_map(|track| Some((track, track.at(end)?)));
         let Some((track, state)) = live else {
             // Helm may have failed before it created it.
             if run.is_succeeded() {

@@ -7,9 +7,11 @@ pub mod ready;
 mod render;
 mod roles;
 mod rollback;
+mod security;
 mod tally;
 #[cfg(test)]
 mod testing;
+mod track;
 mod upgrade;
 mod view;
 
@@ -74,18 +76,31 @@ pub fn all() -> &'static [Check] {
     const ALL: &[Check] = &[
         render::RENDERS,
         render::RELEASE_OUTCOME,
+        render::NAMES_UNIQUE,
+        render::IMAGE_PINNED,
         hooks::HOOK_ORDER,
         hooks::HOOK_ONCE,
+        hooks::HOOK_CLEANUP,
+        hooks::HOOK_INPUTS,
         roles::ROLE_ENV,
         roles::ROLE_SERVES,
+        roles::ROLE_SINGLETON,
         roles::ROLE_MIGRATES,
         roles::SAME_IMAGE,
         health::READY,
         health::HEALTH_PATH,
         health::NO_RESTARTS,
+        health::PROBE_INDEPENDENCE,
         upgrade::UPGRADE_HAPPENED,
+        upgrade::CONFIG_ROLLS_PODS,
+        upgrade::SECRETS_STABLE,
+        upgrade::SELECTOR_STABLE,
         rollback::ROLLBACK_RESTORED,
         rollback::ROLLBACK_SERVES,
+        rollback::UPGRADE_AFTER_ROLLBACK,
+        security::PODS_RESTRICTED,
+        security::SERVICE_ACCOUNT_MINIMAL,
+        security::NO_SECRET_IN_PLAIN_SIGHT,
     ];
     ALL
 }

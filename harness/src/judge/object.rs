@@ -30,7 +30,7 @@ pub(super) fn title(object: &Value) -> String {
 /// Whether labels (or annotations) have every pair of a `key=value,…` selector. An empty selector selects nothing.
 pub(super) fn selects(selector: &str, labels: &Value) -> bool {
     let has = |pair: &str| pair.split_once('=').is_some_and(|(key, value)| labels[key.trim()] == value.trim());
-    !selector.trim().is_empty() && selector.split(',').all(|pair| has(pair))
+    !selector.trim().is_empty() && selector.split(',').all(has)
 }
 
 /// Whether an object's own labels fit a selector.
@@ -147,4 +147,58 @@ pub fn trouble(pod: &Value) -> Option<String> {
         .chain(items(&pod["status"]["containerStatuses"]).filter_map(of_container))
         .next();
     of_containers.or_else(|| Some(format!("is {}", text(&pod["status"]["phase"]).to_lowercase())))
+}
+
+/// The weight of a hook.
+pub(super) fn weight(hook: &Value) -> i64 {
+    text(&hook["metadata"]["annotations"]["helm.sh/hook-weight"]).parse().unwrap_or_default()
+}
+
+/// A pod's use of a ConfigMap or Secret.
+pub(super) struct Reference<'v> {
+    /// `ConfigMap` or `Secret`.
+    pub(super) kind: &'static str,
+    pub(super) name: &'v Value,
+    pub(super) is_optional: bool,
+    /// A volume follows changes by itself; the environment and a `subPath` do not.
+    pub(super) is_followed: bool,
+}
+
+/// Every ConfigMap and Secret that a pod (or pod template) uses.
+pub(super) fn references(pod: &Value) -> Vec<Reference<'_>> {
+    let mut sources = Vec::new();
+    for container in containers(pod) {
+        for variable in items(&container["env"]) {
+            sources.push(("ConfigMap", &variable["valueFrom"]["configMapKeyRef"], "name", false));
+            sources.push(("Secret", &variable["valueFrom"]["secretKeyRef"], "name", false));
+        }
+        for source in items(&container["envFrom"]) {
+            sources.push(("ConfigMap", &source["configMapRef"], "name", false));
+            sources.push(("Secret", &source["secretRef"], "name", false));
+        }
+    }
+    for volume in items(&pod["spec"]["volumes"]) {
+        let is_mounted_as_file = |mount: &Value| mount["name"] == volume["name"] && mount["subPath"].is_string();
+        let is_followed = !containers(pod).any(|container| items(&container["volumeMounts"]).any(is_mounted_as_file));
+        sources.push(("ConfigMap", &volume["configMap"], "name", is_followed));
+        sources.push(("Secret", &volume["secret"], "secretName", is_followed));
+        for source in items(&volume["projected"]["sources"]) {
+            sources.push(("ConfigMap", &source["configMap"], "name", is_followed));
+            sources.push(("Secret", &source["secret"], "name", is_followed));
+        }
+    }
+    let found = sources.into_iter().filter(|(_, source, field, _)| source[*field].is_string());
+    found
+        .map(|(kind, source, field, is_followed)| Reference {
+            kind,
+            name: &source[field],
+            is_optional: source["optional"] == true,
+            is_followed,
+        })
+        .collect()
+}
+
+/// Whether a container of a pod runs. A pod on its way out still does.
+pub(super) fn is_running(pod: &Value) -> bool {
+    items(&pod["status"]["containerStatuses"]).any(|status| status["state"]["running"].is_object())
 }

@@ -1,5 +1,9 @@
 //! What the chart renders to, and whether each step ended as the scenario says.
 
+mod names;
+
+pub(super) use names::{IMAGE_PINNED, NAMES_UNIQUE};
+
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding};

@@ -1,5 +1,9 @@
 //! Rollbacks: back to what was, and it works.
 
+mod again;
+
+pub(super) use again::UPGRADE_AFTER_ROLLBACK;
+
 use serde_json::Value;
 
 use super::health::{asked_whom, difference};
@@ -39,11 +43,11 @@ struct Rollback<'v, 'a> {
 fn rollbacks<'v, 'a>(view: &'v View<'a>) -> Vec<Rollback<'v, 'a>> {
     let of_run = |run: &'v StepRun<'a>| {
         let Action::Rollback { to } = run.step.action else { return None };
-        let before = view.steps.iter().take(run.index).filter_map(|step| Some((step, step.release?)));
+        let mut before = view.steps.iter().take(run.index).filter_map(|step| Some((step, step.release?)));
         let last = before.clone().map(|(_, release)| release.revision).max().unwrap_or_default();
         // Without a number, helm takes the revision before the last one, whatever became of it.
         let to = to.unwrap_or(last.saturating_sub(1));
-        let target = before.filter(|(_, release)| release.revision == to).next_back();
+        let target = before.rfind(|(_, release)| release.revision == to);
         Some(Rollback { run, to, target })
     };
     view.steps.iter().filter_map(of_run).collect()
@@ -231,7 +235,7 @@ fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: 
             let seen = |what: String| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: what };
             match difference(path, &probe.answer) {
                 None => {
-                    tally.proved(seen(format!("{whom} of role `{role}` answered {} on the newer schema", path.path)))
+                    tally.proved(seen(format!("{whom} of role `{role}` answered {} on the newer schema", path.path)));
                 }
                 Some(what) => {
                     let message = format!(

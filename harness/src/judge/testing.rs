@@ -362,6 +362,10 @@ impl Tape {
         deployment["metadata"]["uid"] = json!(format!("deployment-{role}"));
         deployment["metadata"]["generation"] = json!(generation);
         self.see(Change::Applied, &deployment);
+        // The scheduler is recreated: its old pod is gone before the new one starts.
+        if role == "scheduler" {
+            self.retire(role, step);
+        }
         let mut new = pod(role, step, tag);
         self.see(Change::Applied, &new);
         new["status"] = running(role, step, tag);
@@ -369,17 +373,24 @@ impl Tape {
         if role == "app" {
             self.see(Change::Applied, &slice(step));
         }
-        if let Some(before) = step.checked_sub(1) {
-            let mut old = pod(role, before, if before == 1 { "v2" } else { "v1" });
-            old["status"] = running(role, before, if before == 1 { "v2" } else { "v1" });
-            old["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-            self.see(Change::Applied, &old);
-            self.see(Change::Deleted, &old);
+        if role != "scheduler" {
+            self.retire(role, step);
         }
         deployment["status"] = json!({
             "observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
         });
         self.see(Change::Applied, &deployment);
+    }
+
+    /// The pod of the step before ends.
+    fn retire(&mut self, role: &str, step: usize) {
+        let Some(before) = step.checked_sub(1) else { return };
+        let tag = if before == 1 { "v2" } else { "v1" };
+        let mut old = pod(role, before, tag);
+        old["status"] = running(role, before, tag);
+        old["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        self.see(Change::Applied, &old);
+        self.see(Change::Deleted, &old);
     }
 
     fn sample(&mut self, step: usize) {

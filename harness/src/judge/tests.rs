@@ -7,8 +7,10 @@ use super::*;
 #[test]
 fn a_good_run_passes_every_check() {
     let story = Story::good();
+    let beside = ["secrets-stable", "config-rolls-pods", "upgrade-after-rollback"];
     for of in all() {
-        check(of, &story, Verdict::Pass, "");
+        let expected = if beside.contains(&of.name) { Verdict::NotApplicable } else { Verdict::Pass };
+        check(of, &story, expected, "");
     }
     assert_eq!(verdict_of(&judge(&story.0)), Verdict::Pass);
 }

@@ -1,5 +1,13 @@
 //! Upgrades: something was upgraded, and what must stay stayed.
 
+mod config;
+mod secrets;
+mod selectors;
+
+pub(super) use config::CONFIG_ROLLS_PODS;
+pub(super) use secrets::SECRETS_STABLE;
+pub(super) use selectors::SELECTOR_STABLE;
+
 use std::collections::BTreeSet;
 
 use super::object::{containers, is_terminating, template_of, text};
@@ -38,7 +46,9 @@ fn upgrade_happened(recording: &Recording) -> Finding {
         let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
         let change = changes.iter().find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
         if let Some(images) = new.first() {
-            tally.proved(seen(format!("{label} made new pods, with {images}")));
+            tally.proved(seen(format!(
+                "{label} changed what runs: there are pods of {images} that were not there before"
+            )));
         } else if let Some(change) = change {
             tally.proved(change.evidence(&view));
         } else {

@@ -1,13 +1,14 @@
 //! Reading a recording: its steps, its objects over time, the pods of a role and the runs of a hook.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Evidence;
-use super::object::{has_condition, is_hook, is_owned_by, is_selected, is_terminating, kind, name, text, trouble};
+use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, name, trouble};
+pub(super) use super::track::{Sighting, Track, warning};
+use super::{Evidence, track};
 use crate::plan::{Action, Expect, Hook, Plan, Step};
-use crate::record::{Change, Entry, HelmCall, Moment, Probe, Recording, Release, StepOutcome};
+use crate::record::{Entry, HelmCall, Moment, Probe, Recording, Release, StepOutcome};
 
 /// A recording, sorted by what checks ask for.
 pub(super) struct View<'a> {
@@ -41,83 +42,7 @@ pub(super) struct Rendered<'a> {
     pub(super) objects: Vec<&'a Value>,
 }
 
-/// An object at a moment.
-#[derive(Clone, Copy)]
-pub(super) struct Sighting<'a> {
-    pub(super) seq: u64,
-    pub(super) at: u64,
-    pub(super) change: Change,
-    pub(super) object: &'a Value,
-}
-
-/// One object, by its uid, from its first sighting to its last.
-pub(super) struct Track<'a> {
-    pub(super) sightings: Vec<Sighting<'a>>,
-    /// It was not listed again after this moment, so it is gone since then at the latest.
-    lost: Option<u64>,
-}
-
-impl<'a> Sighting<'a> {
-    /// The API server's own order of changes.
-    pub(super) fn version(&self) -> Option<u64> {
-        text(&self.object["metadata"]["resourceVersion"]).parse().ok()
-    }
-
-    /// This moment as evidence: the object, what happened to it, and its resource version.
-    pub(super) fn evidence(&self, what: &str) -> Evidence {
-        let version = self.version().map_or(String::new(), |version| format!(" (resource version {version})"));
-        let text = format!("{} `{}` {what}{version}", kind(self.object).to_lowercase(), name(self.object));
-        Evidence { seq: Some(self.seq), at: Some(self.at), text }
-    }
-}
-
-impl<'a> Track<'a> {
-    /// The first sighting; a track has at least one.
-    pub(super) fn first(&self) -> Sighting<'a> {
-        self.sightings[0]
-    }
-
-    /// The last state that was seen.
-    pub(super) fn last(&self) -> &'a Value {
-        self.sightings[self.sightings.len() - 1].object
-    }
-
-    pub(super) fn name(&self) -> &'a str {
-        name(self.last())
-    }
-
-    pub(super) fn uid(&self) -> &'a str {
-        text(&self.last()["metadata"]["uid"])
-    }
-
-    /// The object's state at a moment; `None`: it did not exist then.
-    pub(super) fn at(&self, seq: u64) -> Option<&'a Value> {
-        let last = self.sightings.iter().rev().find(|sighting| sighting.seq <= seq)?;
-        let is_lost = self.lost.is_some_and(|lost| lost <= seq);
-        (last.change != Change::Deleted && !is_lost).then_some(last.object)
-    }
-
-    /// The first sighting of a state.
-    pub(super) fn first_where(&self, is_it: impl Fn(&Value) -> bool) -> Option<Sighting<'a>> {
-        self.sightings.iter().find(|sighting| is_it(sighting.object)).copied()
-    }
-
-    /// For a Job: when it was first seen to have ended, well or badly, or to be gone.
-    pub(super) fn ended(&self) -> Option<Sighting<'a>> {
-        let is_end = |sighting: &&Sighting| {
-            let object = sighting.object;
-            sighting.change == Change::Deleted || has_condition(object, "Complete") || has_condition(object, "Failed")
-        };
-        self.sightings.iter().find(is_end).copied()
-    }
-
-    /// For a Job: when it was first seen `Complete`.
-    pub(super) fn completed(&self) -> Option<Sighting<'a>> {
-        self.first_where(|job| has_condition(job, "Complete"))
-    }
-}
-
-impl<'a> StepRun<'a> {
+impl StepRun<'_> {
     /// Number and verb, as messages show them; people count from 1.
     pub(super) fn label(&self) -> String {
         format!("step {} ({})", self.index + 1, self.step.verb())
@@ -192,7 +117,7 @@ impl<'a> View<'a> {
             single_etcd: false,
             is_whole: false,
             steps: plan.steps.iter().enumerate().map(step).collect(),
-            tracks: tracks(recording),
+            tracks: track::tracks(recording),
         };
         for entry in &recording.entries {
             view.take(entry);
@@ -309,9 +234,15 @@ impl<'a> View<'a> {
         release.objects.iter().map(|hash| self.recording.object(hash)).collect()
     }
 
-    /// Everything that was rendered for any step, without hooks' and objects' repetitions removed.
+    /// Everything that was rendered for any step, repetitions and hooks included.
     pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Value> {
         self.steps.iter().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
+    }
+
+    /// Every rendered object once, by kind and name, as it was rendered first.
+    pub(super) fn rendered_once(&self) -> Vec<&'a Value> {
+        let mut known = BTreeSet::new();
+        self.rendered().filter(|object| known.insert((kind(object), name(object)))).collect()
     }
 
     /// Whether any step was rendered without an error.
@@ -362,44 +293,4 @@ impl<'a> View<'a> {
     pub(super) fn wall_clock(&self, at: u64) -> u64 {
         self.unix_ms + at
     }
-}
-
-/// A warning Event as evidence.
-pub(super) fn warning(sighting: &Sighting) -> Evidence {
-    let event = sighting.object;
-    let about = &event["involvedObject"];
-    let (kind, name) = (text(&about["kind"]).to_lowercase(), text(&about["name"]));
-    let text = format!("event of {kind} `{name}`: {}: {}", text(&event["reason"]), text(&event["message"]));
-    Evidence { seq: Some(sighting.seq), at: Some(sighting.at), text }
-}
-
-fn tracks(recording: &Recording) -> Vec<Track<'_>> {
-    let mut tracks: Vec<Track> = Vec::new();
-    let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut gaps: Vec<(&str, u64)> = Vec::new();
-    for entry in &recording.entries {
-        match &entry.moment {
-            Moment::Gap { of, .. } => gaps.push((of, entry.seq)),
-            Moment::Object { change, hash } => {
-                let object = recording.object(hash);
-                if object.is_null() {
-                    continue;
-                }
-                let identity = object["metadata"]["uid"].as_str().unwrap_or_else(|| name(object));
-                let sighting = Sighting { seq: entry.seq, at: entry.at, change: *change, object };
-                let index = *known.entry((kind(object), identity)).or_insert_with(|| {
-                    tracks.push(Track { sightings: Vec::new(), lost: None });
-                    tracks.len() - 1
-                });
-                tracks[index].sightings.push(sighting);
-            }
-            _ => {}
-        }
-    }
-    for track in &mut tracks {
-        let last = track.sightings[track.sightings.len() - 1];
-        let missed = gaps.iter().find(|(of, seq)| *of == kind(last.object) && *seq > last.seq);
-        track.lost = missed.map(|(_, seq)| *seq);
-    }
-    tracks
 }

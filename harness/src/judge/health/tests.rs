@@ -47,11 +47,10 @@ fn a_failed_step_names_what_was_not_ready() {
 /// A failure would mean that helm's word is worth more than the workload's own status.
 #[test]
 fn a_workload_that_only_helm_takes_for_ready_fails() {
-    let story = Story::good().moments(|moment| match moment {
-        Moment::StepEnded { step: 0, outcome } => {
+    let story = Story::good().moments(|moment| {
+        if let Moment::StepEnded { step: 0, outcome } = moment {
             *outcome = StepOutcome::NotReady { why: "Job `x` is not complete".to_owned() }
         }
-        _ => {}
     });
     check(&READY, &story, Verdict::Fail, "helm took step 1 (install) for done, but the harness does not: Job `x`");
 }

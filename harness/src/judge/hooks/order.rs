@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::judge::object::{hook_events, is_hook, kind, name, template_of, text};
+use crate::judge::object::{hook_events, is_hook, kind, name, template_of, weight};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Sighting, StepRun, Track, View};
 use crate::judge::{Check, Finding};
@@ -71,7 +71,7 @@ fn first_new_pod<'a>(view: &View<'a>, run: &StepRun, role: &str) -> Option<Sight
     let first = pods.iter().map(|pod| pod.first());
     first
         .filter(|pod| run.contains(pod.seq) && pod.change == Change::Applied && !old.contains(&template_of(pod.object)))
-        .min_by_key(|pod| pod.version())
+        .min_by_key(Sighting::version)
 }
 
 fn judge_pair(
@@ -143,10 +143,6 @@ fn has_weights(run: &StepRun) -> bool {
         let mut weights = jobs.iter().filter(|job| hook_events(job).contains(event)).map(|job| weight(job));
         weights.next().is_some_and(|first| weights.any(|other| other != first))
     })
-}
-
-fn weight(hook: &Value) -> i64 {
-    text(&hook["metadata"]["annotations"]["helm.sh/hook-weight"]).parse().unwrap_or_default()
 }
 
 fn judge_weights(view: &View, run: &StepRun, tally: &mut Tally) {

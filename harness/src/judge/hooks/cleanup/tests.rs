@@ -1,0 +1,42 @@
+use serde_json::json;
+
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, named};
+use crate::record::Moment;
+
+fn with_policy(policy: Option<&'static str>) -> Story {
+    Story::good().edit(named("Job", "cg-migrations"), move |job| job["metadata"]["annotations"][POLICY] = json!(policy))
+}
+
+/// A failure would mean that a hook which blocks every upgrade after it failed once is accepted.
+#[test]
+fn a_hook_that_stays_behind_when_it_fails_is_caught() {
+    let says = "Job `cg-migrations` stays behind when the hook fails";
+    check(&HOOK_CLEANUP, &with_policy(Some("hook-succeeded")), Verdict::Fail, says);
+}
+
+/// A failure would mean that a hook which cleans up is refused.
+#[test]
+fn a_hook_that_is_removed_in_time_passes() {
+    check(&HOOK_CLEANUP, &with_policy(None), Verdict::Pass, "");
+    check(&HOOK_CLEANUP, &with_policy(Some("before-hook-creation, hook-succeeded")), Verdict::Pass, "");
+    check(&HOOK_CLEANUP, &with_policy(Some("hook-succeeded,hook-failed")), Verdict::Pass, "");
+}
+
+/// A failure would mean that a collision which happened is not named.
+#[test]
+fn a_collision_is_caught() {
+    let said = "Error: UPGRADE FAILED: pre-upgrade hooks failed: jobs.batch \"cg-migrations\" already exists";
+    let story = Story::good().moments(|moment| match moment {
+        Moment::Helm(call) if call.step == 1 => (call.status, call.stderr) = (Some(1), said.to_owned()),
+        _ => {}
+    });
+    check(&HOOK_CLEANUP, &story, Verdict::Fail, "step 2 (upgrade) met an object that an earlier hook left behind");
+}
+
+/// A failure would mean that a chart without hooks is red.
+#[test]
+fn without_hooks_it_does_not_apply() {
+    check(&HOOK_CLEANUP, &Story::good().unrendered(is_hook), Verdict::NotApplicable, "no hook");
+}

@@ -1,0 +1,62 @@
+use serde_json::json;
+
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, named};
+
+/// A failure would mean that nobody is told of a name which two releases would share.
+#[test]
+fn a_name_without_the_releases_is_advised_against() {
+    let story = Story::good().edit(named("Service", "cg"), |service| service["metadata"]["name"] = json!("pooler"));
+    check(&NAMES_UNIQUE, &story, Verdict::Advice, "the name of Service `pooler` does not derive");
+}
+
+/// A failure would mean that a chart which cuts a long release name off is blamed for it.
+#[test]
+fn a_long_release_name_may_be_cut_off() {
+    let story = Story::good().plan(|plan| plan.release = "a-release-with-a-long-name-indeed".to_owned());
+    let story = story.edit(
+        |object| object["metadata"]["name"].is_string(),
+        |object| {
+            let name =
+                format!("a-release-with-a-long-name-{}", object["metadata"]["name"].as_str().expect("it has one"));
+            object["metadata"]["name"] = json!(name);
+        },
+    );
+    check(&NAMES_UNIQUE, &story, Verdict::Pass, "");
+}
+
+/// A failure would mean that nobody is told of an image that may change by itself.
+#[test]
+fn an_image_without_a_fixed_tag_is_advised_against() {
+    for image in ["app", "app:latest", "localhost:5000/app", "reg.example/app:"] {
+        let story = Story::good().edit(named("Deployment", "cg-worker"), move |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        });
+        check(
+            &IMAGE_PINNED,
+            &story,
+            Verdict::Advice,
+            &format!("container `worker` of Deployment `cg-worker` runs `{image}`"),
+        );
+    }
+}
+
+/// A failure would mean that a digest, or a registry's port, is misread.
+#[test]
+fn a_tag_or_a_digest_pins() {
+    for image in ["localhost:5000/app:1.2", "app@sha256:0123"] {
+        let story = Story::good().edit(named("Deployment", "cg-worker"), move |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        });
+        check(&IMAGE_PINNED, &story, Verdict::Pass, "");
+    }
+}
+
+/// A failure would mean that advice is given about nothing.
+#[test]
+fn without_a_render_there_is_no_advice() {
+    let story = Story::good().unrendered(|_| true);
+    check(&NAMES_UNIQUE, &story, Verdict::NotApplicable, "nothing was rendered");
+    check(&IMAGE_PINNED, &story, Verdict::NotApplicable, "nothing that has pods");
+}

@@ -1,0 +1,34 @@
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::record::Moment;
+
+use super::*;
+
+/// A failure would mean that a rollout which runs two schedulers for a moment is accepted.
+#[test]
+fn two_pods_at_once_fail_even_while_one_ends() {
+    let story = Story::good().plan(|plan| plan.roles.get_mut("worker").expect("it is there").singleton = true);
+    let says = "two pods of singleton role `worker` ran at once in step 2 (upgrade): `cg-worker-1` started before `cg-worker-0` ended";
+    check(&ROLE_SINGLETON, &story, Verdict::Fail, says);
+}
+
+/// A failure would mean that a pod which nobody saw counts as none.
+#[test]
+fn unseen_pods_are_void() {
+    check(&ROLE_SINGLETON, &Story::good().before(end_of(1), gap("Pod")), Verdict::Void, "gap of Pod");
+    let unseen = Story::good().unseen(named("Pod", "cg-scheduler"));
+    check(&ROLE_SINGLETON, &unseen, Verdict::Void, "no pod of singleton role `scheduler`");
+    check(
+        &ROLE_SINGLETON,
+        &Story::good().without(|moment| matches!(moment, Moment::Ended)),
+        Verdict::Void,
+        "not whole",
+    );
+}
+
+/// A failure would mean that a chart without a singleton is red.
+#[test]
+fn without_a_singleton_it_does_not_apply() {
+    let story = Story::good().plan(|plan| plan.absent = vec!["scheduler".to_owned()]);
+    check(&ROLE_SINGLETON, &story, Verdict::NotApplicable, "no singleton role");
+}

@@ -1,0 +1,113 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, named};
+
+fn worker(change: impl Fn(&mut Value)) -> Story {
+    Story::good()
+        .edit(named("Deployment", "cg-worker"), move |deployment| change(&mut deployment["spec"]["template"]["spec"]))
+}
+
+/// A failure would mean that a chart seems fit for a restricted namespace and is refused there.
+#[test]
+fn each_rule_of_the_restricted_standard_is_checked() {
+    let pod = |field: &str, value: Value| (format!("/{field}"), value);
+    let container = |field: &str, value: Value| (format!("/containers/0/{field}"), value);
+    let cases = [
+        (pod("hostNetwork", json!(true)), "hostNetwork"),
+        (pod("volumes", json!([{"name": "v", "hostPath": {"path": "/"}}])), "hostPath"),
+        (pod("securityContext", json!({"runAsNonRoot": true})), "has no `seccompProfile`"),
+        (pod("securityContext", json!({"seccompProfile": {"type": "RuntimeDefault"}})), "runAsNonRoot"),
+        (pod("securityContext/runAsUser", json!(0)), "runs as root"),
+        (pod("securityContext/sysctls", json!([{"name": "kernel.msgmax", "value": "1"}])), "kernel.msgmax"),
+        (pod("securityContext/seLinuxOptions", json!({"type": "spc_t"})), "SELinux"),
+        (container("securityContext", Value::Null), "allowPrivilegeEscalation"),
+        (container("securityContext/privileged", json!(true)), "is privileged"),
+        (container("securityContext/capabilities", json!({"drop": ["NET_RAW"]})), "does not drop all"),
+        (container("securityContext/capabilities/add", json!(["NET_ADMIN"])), "adds capabilities"),
+        (container("securityContext/runAsNonRoot", json!(false)), "runAsNonRoot"),
+        (container("securityContext/procMount", json!("Unmasked")), "unmasks"),
+        (container("securityContext/seccompProfile", json!({"type": "Unconfined"})), "switches seccomp off"),
+        (container("securityContext/appArmorProfile", json!({"type": "Unconfined"})), "switches AppArmor off"),
+        (container("ports", json!([{"containerPort": 1, "hostPort": 1}])), "port of its node"),
+        (container("livenessProbe", json!({"httpGet": {"host": "10.0.0.1", "port": 1}})), "another host"),
+    ];
+    for ((path, value), says) in cases {
+        let story = worker(|spec| {
+            let (parent, field) = path.rsplit_once('/').expect("it has a parent");
+            spec.pointer_mut(parent).expect("the parent exists")[field] = value.clone();
+        });
+        check(&PODS_RESTRICTED, &story, Verdict::Advice, says);
+    }
+}
+
+/// A failure would mean that what the standard allows is advised against.
+#[test]
+fn what_the_restricted_standard_allows_passes() {
+    let story = worker(|spec| {
+        spec["containers"][0]["securityContext"]["capabilities"]["add"] = json!(["NET_BIND_SERVICE"]);
+        spec["volumes"] = json!([{"name": "tmp", "emptyDir": {}}]);
+        spec["securityContext"]["sysctls"] = json!([{"name": "net.ipv4.tcp_syncookies", "value": "1"}]);
+    });
+    check(&PODS_RESTRICTED, &story, Verdict::Pass, "");
+}
+
+/// A failure would mean that nobody is told of a token that nothing needs.
+#[test]
+fn a_token_without_use_is_advised_against() {
+    let mounting = || worker(|spec| spec["automountServiceAccountToken"] = Value::Null);
+    let says = "pods of Deployment `cg-worker` get a token of ServiceAccount `default`";
+    check(&SERVICE_ACCOUNT_MINIMAL, &mounting(), Verdict::Advice, says);
+    let subject = json!({"kind": "ServiceAccount", "name": "default"});
+    let binding = json!({"kind": "RoleBinding", "metadata": {"name": "cg"}, "subjects": [subject]});
+    check(&SERVICE_ACCOUNT_MINIMAL, &mounting().rendering(&binding), Verdict::Pass, "");
+}
+
+/// A failure would mean that nobody is told of a role that may do anything.
+#[test]
+fn a_role_that_grants_everything_is_advised_against() {
+    let role = json!({"kind": "Role", "metadata": {"name": "cg"}, "rules": [{"verbs": ["*"], "resources": ["pods"]}]});
+    check(&SERVICE_ACCOUNT_MINIMAL, &Story::good().rendering(&role), Verdict::Advice, "Role `cg` grants `*`");
+    let admin = json!({"kind": "ClusterRoleBinding", "metadata": {"name": "cg"}, "roleRef": {"name": "cluster-admin"}});
+    check(&SERVICE_ACCOUNT_MINIMAL, &Story::good().rendering(&admin), Verdict::Advice, "the cluster's administrator");
+}
+
+/// A failure would mean that nobody is told of a password that everyone can read.
+#[test]
+fn a_secret_in_plain_sight_is_advised_against() {
+    let variable = |name: &'static str, value: &'static str| {
+        worker(move |spec| spec["containers"][0]["env"] = json!([{"name": name, "value": value}]))
+    };
+    check(
+        &NO_SECRET_IN_PLAIN_SIGHT,
+        &variable("DB_PASSWORD", "hunter2"),
+        Verdict::Advice,
+        "variable DB_PASSWORD of container `worker`",
+    );
+    check(&NO_SECRET_IN_PLAIN_SIGHT, &variable("DATABASE_URL", "postgres://u:p@db/x"), Verdict::Advice, "DATABASE_URL");
+    check(&NO_SECRET_IN_PLAIN_SIGHT, &variable("GREETING", "[redacted]"), Verdict::Advice, "GREETING");
+    for (name, value) in
+        [("DB_PASSWORD_FILE", "/run/p"), ("TOKEN", ""), ("DB_PASSWORD", "$(OTHER)"), ("URL", "http://a/b@c:d")]
+    {
+        check(&NO_SECRET_IN_PLAIN_SIGHT, &variable(name, value), Verdict::Pass, "");
+    }
+    let argument = worker(|spec| spec["containers"][0]["args"] = json!(["--api-token=abc"]));
+    check(&NO_SECRET_IN_PLAIN_SIGHT, &argument, Verdict::Advice, "an argument of container `worker`");
+    let map = json!({"kind": "ConfigMap", "metadata": {"name": "cg-x"}, "data": {"smtp-password": "p"}});
+    check(
+        &NO_SECRET_IN_PLAIN_SIGHT,
+        &Story::good().rendering(&map),
+        Verdict::Advice,
+        "ConfigMap `cg-x` shows a secret in key `smtp-password`",
+    );
+}
+
+/// A failure would mean that advice is given about nothing.
+#[test]
+fn without_pods_there_is_no_advice() {
+    let story = Story::good().unrendered(|object| object["kind"] != "Service");
+    for of in [PODS_RESTRICTED, SERVICE_ACCOUNT_MINIMAL, NO_SECRET_IN_PLAIN_SIGHT] {
+        check(&of, &story, Verdict::NotApplicable, "the chart renders");
+    }
+}

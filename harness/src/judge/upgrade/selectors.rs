@@ -1,0 +1,83 @@
+//! `selector-stable`: an upgrade changes nothing that Kubernetes refuses to change.
+
+use serde_json::Value;
+
+use crate::judge::object::{is_hook, kind, name, title};
+use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Evidence, Finding};
+use crate::record::Recording;
+
+pub(in crate::judge) const SELECTOR_STABLE: Check = Check {
+    name: "selector-stable",
+    proves: "selectors and other immutable fields are the same for every version and all values",
+    means: "the upgrade is refused with `field is immutable`, and users must delete the workload by hand",
+    judge: selector_stable,
+};
+
+/// Labels that change with each version of the chart or the application.
+const VERSIONED: [&str; 5] = ["helm.sh/chart", "app.kubernetes.io/version", "chart", "version", "appVersion"];
+
+fn selector_stable(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let workloads: Vec<&Value> =
+        view.rendered().filter(|object| !is_hook(object) && !fixed(object).is_empty()).collect();
+    if workloads.is_empty() {
+        return not_applicable(SELECTOR_STABLE.name, "the chart renders no object with a field that cannot be changed");
+    }
+    let mut tally = Tally::new(SELECTOR_STABLE.name);
+    for (index, workload) in workloads.iter().enumerate() {
+        let same = |other: &&&Value| kind(other) == kind(workload) && name(other) == name(workload);
+        let Some(first) = workloads[..index].iter().find(same) else {
+            judge_labels(workload, &mut tally);
+            continue;
+        };
+        for (field, value) in fixed(workload) {
+            let before = fixed(first).into_iter().find(|(other, _)| *other == field).map(|(_, value)| value);
+            if before != Some(value) {
+                let message =
+                    format!("{} of {} differs between two steps, and it cannot be changed", field, title(workload));
+                tally.fail(message).hint("keep versions and values out of it");
+            }
+        }
+    }
+    for run in &view.steps {
+        let Some((entry, call)) = run.helm.filter(|(_, call)| call.status != Some(0)) else { continue };
+        if let Some(line) = call.stderr.lines().find(|line| line.contains("field is immutable")) {
+            let message = format!("{} was refused: {}", run.label(), line.trim());
+            tally.fail(message).with([Evidence {
+                seq: Some(entry.seq),
+                at: Some(entry.at),
+                text: call.stderr.clone(),
+            }]);
+        }
+    }
+    tally.finish("selectors and other immutable fields are the same in every step")
+}
+
+fn judge_labels(workload: &Value, tally: &mut Tally) {
+    let labels = workload["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
+    let mut versioned = labels.map(|(key, _)| key.as_str()).filter(|key| VERSIONED.contains(key));
+    match versioned.next() {
+        Some(label) => {
+            let message = format!("the selector of {} has `{label}`, which changes with each version", title(workload));
+            tally.fail(message).hint("select by name, instance and component alone");
+        }
+        None => tally.proved(note(format!("{} selects by labels that stay", title(workload)))),
+    }
+}
+
+/// The fields of a workload that Kubernetes refuses to change.
+fn fixed(workload: &Value) -> Vec<(&'static str, &Value)> {
+    let spec = &workload["spec"];
+    let fields: &[&'static str] = match kind(workload) {
+        "Deployment" | "DaemonSet" | "ReplicaSet" => &["selector"],
+        "StatefulSet" => &["selector", "serviceName", "volumeClaimTemplates", "podManagementPolicy"],
+        "Job" => &["template", "selector", "completionMode"],
+        _ => &[],
+    };
+    fields.iter().map(|field| (*field, &spec[*field])).collect()
+}
+
+#[cfg(test)]
+mod tests;
