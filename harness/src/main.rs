@@ -40,6 +40,9 @@ enum Command {
         /// Value above everything, as helm's `--set` (repeatable)
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// Let no waiver of a contract count, as before a release
+        #[arg(long)]
+        no_waivers: bool,
         /// Folder for verdict.json and the evidence
         #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
         out: PathBuf,
@@ -99,8 +102,8 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<u8> {
     let working = async {
         match command {
-            Command::Run { paths, chart, values, set, out, helm, kubernetes, keep } => {
-                let overrides = Overrides { chart, values_files: values, set };
+            Command::Run { paths, chart, values, set, no_waivers, out, helm, kubernetes, keep } => {
+                let overrides = Overrides { chart, values_files: values, set, no_waivers };
                 let files = scenario::discover(&paths)?;
                 let plans = files.iter().map(|file| scenario::load(file, &overrides)).collect::<Result<_>>()?;
                 let report = gate::run(plans, &Options { kubernetes, helm, keep }, &out).await?;
@@ -129,7 +132,7 @@ fn conclude(report: &Report) -> u8 {
     match report.verdict {
         Verdict::Fail => 1,
         Verdict::Void => 3,
-        Verdict::Pass | Verdict::Advice | Verdict::NotApplicable => 0,
+        Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
     }
 }
 

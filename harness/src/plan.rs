@@ -41,8 +41,25 @@ pub struct Plan {
     pub images: BTreeMap<String, Image>,
     /// Names of roles and hooks of the contract that this scenario switches off: they must not appear.
     pub absent: Vec<String>,
+    /// Advice fails.
+    pub strict: bool,
+    /// Checks whose advice fails.
+    pub binding: Vec<String>,
+    /// Checks that may fail or be void here, and why.
+    pub waivers: Vec<Waiver>,
     /// What is done, in order.
     pub steps: Vec<Step>,
+}
+
+/// A check that may fail or be void until a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiver {
+    /// The check's name.
+    pub check: String,
+    /// Why that is acceptable for now.
+    pub reason: String,
+    /// The last day on which it counts, as `YYYY-MM-DD` in UTC.
+    pub until: String,
 }
 
 impl Plan {

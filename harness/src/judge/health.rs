@@ -43,7 +43,7 @@ fn ready(recording: &Recording) -> Finding {
         return not_applicable(READY.name, "the chart renders no workload");
     }
     let mut tally = Tally::of_whole(READY.name, &view);
-    for run in view.steps.iter().filter(|run| !run.is_uninstall() && run.is_to_succeed()) {
+    for run in view.steps.iter().filter(|run| run.leaves_release() && run.is_to_succeed()) {
         judge_ready(&view, run, &mut tally);
     }
     tally.finish("every workload was ready at the end of each step")
@@ -195,7 +195,7 @@ pub(super) fn difference(promised: &HealthPath, answer: &Answer) -> Option<Strin
         Answer::Refused => Some("refused the connection".to_owned()),
         Answer::TimedOut => Some("did not answer in time".to_owned()),
         Answer::Failed(why) => Some(format!("did not answer ({why})")),
-        Answer::Connected => Some("was not asked over HTTP".to_owned()),
+        Answer::Connected | Answer::Replied(_) | Answer::Closed { .. } => Some("was not asked over HTTP".to_owned()),
         Answer::Http { status, headers, body } => {
             if *status != promised.status {
                 return Some(format!("answered with status {status}, not {}", promised.status));

@@ -17,6 +17,7 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Waiver;
 use crate::record::Recording;
 
 /// How a check, a scenario or a run ended, from the best to the worst.
@@ -25,6 +26,8 @@ use crate::record::Recording;
 pub enum Verdict {
     /// The check's subject does not exist here; decided from the plan and the render, never from what happened.
     NotApplicable,
+    /// It failed or was void, and the contract accepts that for a while.
+    Waived,
     /// The promise held, and the evidence says so.
     Pass,
     /// A good habit that the chart does not promise is missing.
@@ -84,6 +87,7 @@ pub fn all() -> &'static [Check] {
         hooks::HOOK_INPUTS,
         roles::ROLE_ENV,
         roles::ROLE_SERVES,
+        roles::SESSION_SHARED,
         roles::ROLE_SINGLETON,
         roles::ROLE_MIGRATES,
         roles::SAME_IMAGE,
@@ -107,7 +111,27 @@ pub fn all() -> &'static [Check] {
 
 /// Judges a recording: one finding for each check, the worst over all steps.
 pub fn judge(recording: &Recording) -> Vec<Finding> {
-    all().iter().map(|check| (check.judge)(recording)).collect()
+    let plan = &recording.plan;
+    let day = recording.day();
+    let bound = |mut finding: Finding| {
+        let is_binding = plan.strict || plan.binding.contains(&finding.check);
+        if finding.verdict == Verdict::Advice && is_binding {
+            finding.verdict = Verdict::Fail;
+        }
+        waive(finding, &plan.waivers, &day)
+    };
+    all().iter().map(|check| bound((check.judge)(recording))).collect()
+}
+
+/// Applies a waiver to a finding; an expired one is named and changes nothing.
+fn waive(finding: Finding, waivers: &[Waiver], day: &str) -> Finding {
+    let waiver = waivers.iter().find(|waiver| waiver.check == finding.check && finding.verdict >= Verdict::Void);
+    let Some(Waiver { reason, until, .. }) = waiver else { return finding };
+    if day > until.as_str() {
+        return Finding { message: format!("{}\na waiver of it ended on {until}", finding.message), ..finding };
+    }
+    let message = format!("waived until {until} ({reason}): {}", finding.message);
+    Finding { verdict: Verdict::Waived, message, ..finding }
 }
 
 /// The verdict of a scenario: fail over void over pass; void where no check applied.

@@ -170,6 +170,12 @@ impl Story {
         })
     }
 
+    /// Objects that no sighting or manifest brought in.
+    pub(super) fn knowing(mut self, object: &Value) -> Self {
+        self.0.objects.insert(hash_of(object), Arc::new(object.clone()));
+        self
+    }
+
     /// Cuts the recording off before a moment.
     pub(super) fn cut(mut self, pick: impl Fn(&Moment) -> bool) -> Self {
         let index = self.0.entries.iter().position(|entry| pick(&entry.moment)).expect("the moment is there");
@@ -216,7 +222,7 @@ pub(super) fn plan() -> Plan {
         serves,
         singleton: name == "scheduler",
     };
-    let serves = Serves { port: "http".to_owned(), paths: vec![path("/readyz"), path("/healthz")] };
+    let serves = Serves { port: "http".to_owned(), paths: vec![path("/readyz"), path("/healthz")], sessions: None };
     let roles = [
         ("app", role("app", map(&[("OBAN_MODE", Some("web")), ("PHX_SERVER", Some("true"))]), Some(serves))),
         ("worker", role("worker", map(&[("OBAN_MODE", Some("worker")), ("PHX_SERVER", None)]), None)),
@@ -255,6 +261,9 @@ pub(super) fn plan() -> Plan {
         hooks: [("migrations".to_owned(), migrations)].into(),
         images: [("app".to_owned(), image)].into(),
         absent: Vec::new(),
+        strict: false,
+        binding: Vec::new(),
+        waivers: Vec::new(),
         steps: actions
             .map(|action| Step { action, values: json!({}), expect: Expect::Succeeds, timeout_seconds: 60 })
             .into(),

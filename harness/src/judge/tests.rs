@@ -1,13 +1,16 @@
 use std::collections::BTreeSet;
 
-use super::testing::{Story, check, end_of};
+use serde_json::{Value, json};
+
+use super::testing::{Story, check, end_of, named};
 use super::*;
+use crate::record::Answer;
 
 /// A failure would mean that a chart whose promises all hold is refused.
 #[test]
 fn a_good_run_passes_every_check() {
     let story = Story::good();
-    let beside = ["secrets-stable", "config-rolls-pods", "upgrade-after-rollback"];
+    let beside = ["session-shared", "secrets-stable", "config-rolls-pods", "upgrade-after-rollback"];
     for of in all() {
         let expected = if beside.contains(&of.name) { Verdict::NotApplicable } else { Verdict::Pass };
         check(of, &story, expected, "");
@@ -56,4 +59,34 @@ fn nothing_applicable_is_void() {
     assert_eq!(verdict_of(&[finding(Verdict::Pass), finding(Verdict::Advice)]), Verdict::Pass);
     assert_eq!(verdict_of(&[finding(Verdict::Fail), finding(Verdict::Void), finding(Verdict::Pass)]), Verdict::Fail);
     assert_eq!(verdict_of(&[finding(Verdict::Void), finding(Verdict::Pass)]), Verdict::Void);
+}
+
+fn waived_until(day: &str) -> Story {
+    let waiver = Waiver { check: "role-serves".to_owned(), reason: "known".to_owned(), until: day.to_owned() };
+    let story = Story::good().plan(|plan| plan.waivers = vec![waiver]);
+    story.probes(|probe| probe.role == "worker", |probe| probe.answer = Answer::Connected)
+}
+
+/// A failure would mean that an accepted failure stops a release, or that an expired waiver hides one.
+#[test]
+fn a_waiver_counts_until_its_day() {
+    let of = |story: &Story| judge(&story.0).into_iter().find(|finding| finding.check == "role-serves").unwrap();
+    let accepted = of(&waived_until("9999-12-31"));
+    assert_eq!(accepted.verdict, Verdict::Waived);
+    assert!(accepted.message.starts_with("waived until 9999-12-31 (known): "), "{}", accepted.message);
+    let expired = of(&waived_until("1969-12-31"));
+    assert_eq!(expired.verdict, Verdict::Fail);
+    assert!(expired.message.ends_with("a waiver of it ended on 1969-12-31"), "{}", expired.message);
+}
+
+/// A failure would mean that a promise which a contract makes binding is only advice.
+#[test]
+fn advice_is_binding_where_the_contract_names_it() {
+    let image =
+        |deployment: &mut Value| deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("app");
+    let story = || Story::good().edit(named("Deployment", "cg-worker"), image);
+    let verdict = |story: Story| judge(&story.0).into_iter().find(|f| f.check == "image-pinned").unwrap().verdict;
+    assert_eq!(verdict(story()), Verdict::Advice);
+    assert_eq!(verdict(story().plan(|plan| plan.binding = vec!["image-pinned".to_owned()])), Verdict::Fail);
+    assert_eq!(verdict(story().plan(|plan| plan.strict = true)), Verdict::Fail);
 }

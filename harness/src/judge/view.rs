@@ -56,8 +56,14 @@ impl StepRun<'_> {
         self.step.expect == Expect::Succeeds
     }
 
-    pub(super) fn is_uninstall(&self) -> bool {
-        self.step.action == Action::Uninstall
+    /// Whether a release is there after the step: it was not removed, nor was the step outside helm.
+    pub(super) fn leaves_release(&self) -> bool {
+        matches!(self.step.action, Action::Install | Action::Upgrade | Action::Rollback { .. })
+    }
+
+    /// Whether the step is the run of this hook outside helm.
+    pub(super) fn is_run_of(&self, name: &str) -> bool {
+        matches!(&self.step.action, Action::RunHook { hook } if hook == name)
     }
 
     /// The first and the last moment of the step; a step that did not end goes on to the recording's end.
@@ -162,7 +168,7 @@ impl<'a> View<'a> {
 
     /// The steps that were to leave a running release, and did.
     pub(super) fn settled(&self) -> impl Iterator<Item = &StepRun<'a>> {
-        self.steps.iter().filter(|run| run.is_succeeded() && !run.is_uninstall())
+        self.steps.iter().filter(|run| run.is_succeeded() && run.leaves_release())
     }
 
     /// The step during (or after) which a moment lies.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 pub use chartgate_prober::Answer;
@@ -289,6 +290,16 @@ impl Recording {
             }
         }
         Ok(())
+    }
+
+    /// The day on which the recording began, as `YYYY-MM-DD` in UTC; a verdict that depends on the day can be repeated.
+    pub fn day(&self) -> String {
+        let unix_ms = match self.entries.first() {
+            Some(Entry { moment: Moment::Started { unix_ms, .. }, .. }) => *unix_ms,
+            _ => 0,
+        };
+        let began = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms);
+        jiff::Timestamp::try_from(began).map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
     }
 
     /// The object that was stored under a hash; JSON `null` if the recording was cut before it was written.

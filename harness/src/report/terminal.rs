@@ -73,6 +73,7 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Fail => "FAIL",
         Verdict::Void => "VOID",
         Verdict::Advice => "advice",
+        Verdict::Waived => "waived",
         Verdict::NotApplicable => "not-applicable",
     }
 }

@@ -8,6 +8,7 @@ use chartgate_prober::Session;
 use serde::Deserialize;
 
 use super::unknown;
+use crate::judge;
 use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions};
 use crate::yaml::Source;
 
@@ -32,9 +33,32 @@ pub struct ContractFile {
     /// The chart's hooks.
     #[serde(default)]
     pub hooks: BTreeMap<String, HookFile>,
+    /// Advice fails.
+    #[serde(default)]
+    pub strict: bool,
+    /// Checks whose advice fails: what the chart promises beyond what all charts must hold.
+    #[serde(default)]
+    pub checks: Vec<String>,
+    /// Checks that may fail or be void for a while.
+    #[serde(default)]
+    pub waivers: Vec<WaiverFile>,
     /// The images that scenarios vary.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFile>,
+}
+
+/// A check that may fail or be void until a day.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaiverFile {
+    /// The check's name.
+    pub check: String,
+    /// The scenario, by its file's stem.
+    pub scenario: String,
+    /// Why that is acceptable for now.
+    pub reason: String,
+    /// The last day on which it counts, as `YYYY-MM-DD` in UTC.
+    pub until: String,
 }
 
 /// A server; `postgres: {}` is all that PostgreSQL needs.
@@ -155,6 +179,14 @@ impl ContractFile {
     /// Reports what serde cannot see: names that refer to nothing.
     pub fn check(&self, source: &Source) -> Result<()> {
         check_backing(&self.backing, source)?;
+        let known: Vec<String> = judge::all().iter().map(|check| check.name.to_owned()).collect();
+        let named = self.checks.iter().chain(self.waivers.iter().map(|waiver| &waiver.check));
+        if let Some(name) = named.into_iter().find(|name| !known.contains(name)) {
+            return Err(unknown(source, "check", name, known.iter()));
+        }
+        if let Some(waiver) = self.waivers.iter().find(|waiver| !is_day(&waiver.until)) {
+            return Err(source.error(&waiver.until, &format!("`{}` is no day\nhint: write `YYYY-MM-DD`", waiver.until)));
+        }
         for hook in self.hooks.values() {
             if let Some(role) = hook.before.iter().find(|role| !self.roles.contains_key(*role)) {
                 return Err(unknown(source, "role", role, self.roles.keys()));
@@ -179,6 +211,14 @@ impl ContractFile {
         }
         Ok(())
     }
+}
+
+/// Whether a text has the form of a day, so that days can be compared as texts.
+fn is_day(text: &str) -> bool {
+    let is_part =
+        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == 3 && parts.into_iter().zip([4, 2, 2]).all(is_part)
 }
 
 /// Reports servers of an unknown kind.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::plan::{Action, Backing, Chart, Expect, Image, Neighbour, Plan, Step};
+use crate::plan::{Action, Backing, Chart, Expect, Image, Neighbour, Plan, Step, Waiver};
 use crate::yaml::{Invalid, Source, nearest};
 use contract::{ContractFile, check_backing};
 use file::{ScenarioFile, StepFile};
@@ -35,6 +35,8 @@ pub struct Overrides {
     pub values_files: Vec<PathBuf>,
     /// `--set` arguments above everything.
     pub set: Vec<String>,
+    /// Waivers do not count.
+    pub no_waivers: bool,
 }
 
 /// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it.
@@ -111,6 +113,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let timeout = scenario.timeout.as_ref().map(|text| seconds(&source, text)).transpose()?;
     let steps = scenario.steps.iter().map(|step| plan_step(&source, step, &images, timeout)).collect::<Result<_>>()?;
 
+    let stem = path.file_stem().unwrap_or_default();
+    let waivers = contract.waivers.into_iter().filter(|waiver| *stem == *waiver.scenario);
+    let waivers = waivers.filter(|_| !overrides.no_waivers);
+    let waivers = waivers.map(|waiver| Waiver { check: waiver.check, reason: waiver.reason, until: waiver.until });
+    let waivers = waivers.collect();
     let backing = contract.backing.into_keys().chain(scenario.backing.into_keys());
     let mut secrets = contract.secrets;
     for (name, data) in scenario.secrets {
@@ -136,6 +143,9 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         release,
         images,
         absent: scenario.without,
+        strict: contract.strict,
+        binding: contract.checks,
+        waivers,
         steps,
     })
 }

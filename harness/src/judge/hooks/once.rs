@@ -44,6 +44,8 @@ fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         .runs_of_hook(hook)
         .into_iter()
         .chain(view.tracks("Pod").filter(|pod| is_selected(&hook.select, pod.last())));
+    let is_by_hand = |track: &&Track| view.step_at(track.first().seq).is_some_and(|run| run.is_run_of(name));
+    let seen = seen.filter(|track| !is_by_hand(track));
     let seen: Vec<Evidence> = seen.map(|track| track.first().evidence("was created")).collect();
     if let Some(first) = seen.first() {
         let message = format!("hook `{name}` is switched off, but it ran: {}", first.text);

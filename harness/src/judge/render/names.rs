@@ -1,10 +1,14 @@
 //! `names-unique` and `image-pinned`: what the rendered objects and images are called.
 
-use crate::judge::object::{containers, name, template, text, title};
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::judge::object::{containers, kind, name, template, text, title};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
-use crate::judge::{Check, Finding};
-use crate::record::Recording;
+use crate::judge::{Check, Evidence, Finding};
+use crate::record::{Moment, Recording};
 
 pub(in crate::judge) const NAMES_UNIQUE: Check = Check {
     name: "names-unique",
@@ -40,7 +44,41 @@ fn names_unique(recording: &Recording) -> Finding {
             tally.advise(message).hint("begin the name with `.Release.Name`");
         }
     }
+    judge_neighbour(&view, &mut tally);
     tally.finish("every object's name derives from the release's")
+}
+
+/// A second release in the namespace was installed, shares no object, and was well before and after.
+fn judge_neighbour(view: &View, tally: &mut Tally) {
+    let Some(neighbour) = &view.plan.neighbour else { return };
+    let looks = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
+        Moment::Neighbour { objects, trouble, .. } => Some((entry, objects, trouble)),
+        _ => None,
+    });
+    let looks: Vec<_> = looks.collect();
+    let named = format!("the second release `{}`", neighbour.release);
+    if looks.len() < 2 {
+        tally.void(format!("{named} was not looked at before and after the steps"));
+    }
+    let identity = |object: &Value| (kind(object).to_owned(), name(object).to_owned());
+    let own: BTreeSet<_> =
+        view.steps.iter().filter_map(|run| run.release).flat_map(|it| view.manifest(it)).map(identity).collect();
+    for (when, (entry, objects, trouble)) in ["before", "after"].into_iter().zip(&looks) {
+        let seen = |text: String| Evidence { seq: Some(entry.seq), at: Some(entry.at), text };
+        if let Some(trouble) = trouble {
+            let what = format!("{named} was not well {when} the steps: {trouble}");
+            tally.fail(what.clone()).with([seen(what)]);
+            continue;
+        }
+        let shared =
+            objects.iter().map(|hash| identity(view.recording.object(hash))).find(|object| own.contains(object));
+        match shared {
+            Some((kind, name)) => {
+                tally.fail(format!("both releases own {kind} `{name}`")).hint("begin the name with `.Release.Name`");
+            }
+            None => tally.proved(seen(format!("{named} was well {when} the steps, with objects of its own"))),
+        }
+    }
 }
 
 fn image_pinned(recording: &Recording) -> Finding {

@@ -80,6 +80,9 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
             (Answer::TimedOut, _) => {
                 tally.void(format!("a connection to {shown} timed out after {label}")).with([seen("did not answer")]);
             }
+            (Answer::Replied(_) | Answer::Closed { .. }, _) => {
+                tally.void(format!("{shown} answered a question that was not asked after {label}"));
+            }
             (Answer::Failed(why), _) => {
                 tally
                     .void(format!("a connection to {shown} failed after {label}: {why}"))

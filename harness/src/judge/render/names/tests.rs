@@ -2,7 +2,10 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
+use crate::judge::testing::start_of;
 use crate::judge::testing::{Story, check, named};
+use crate::plan::Neighbour;
+use crate::record::recording::hash_of;
 
 /// A failure would mean that nobody is told of a name which two releases would share.
 #[test]
@@ -59,4 +62,36 @@ fn without_a_render_there_is_no_advice() {
     let story = Story::good().unrendered(|_| true);
     check(&NAMES_UNIQUE, &story, Verdict::NotApplicable, "nothing was rendered");
     check(&IMAGE_PINNED, &story, Verdict::NotApplicable, "nothing that has pods");
+}
+
+fn neighbour(objects: &[&Value], trouble: Option<&str>) -> Story {
+    let story = Story::good().plan(|plan| {
+        plan.neighbour = Some(Neighbour { release: "other".to_owned(), values: json!({}) });
+    });
+    let hashes: Vec<String> = objects.iter().map(|object| hash_of(object)).collect();
+    let look = |trouble: Option<&str>| Moment::Neighbour {
+        release: "other".to_owned(),
+        objects: hashes.clone(),
+        trouble: trouble.map(str::to_owned),
+    };
+    let story = objects.iter().fold(story, |story, object| story.knowing(object));
+    story.before(start_of(0), look(None)).before(|moment| matches!(moment, Moment::Ended), look(trouble))
+}
+
+/// A failure would mean that two users of one namespace take each other's objects, or break each other's pods.
+#[test]
+fn a_neighbour_keeps_its_objects_and_its_health() {
+    let own = json!({"kind": "Service", "metadata": {"name": "other"}});
+    check(&NAMES_UNIQUE, &neighbour(&[&own], None), Verdict::Pass, "");
+    let trouble = neighbour(&[&own], Some("Deployment `other` has 0 of 1 pods available"));
+    check(&NAMES_UNIQUE, &trouble, Verdict::Fail, "`other` was not well after the steps");
+    let shared = json!({"kind": "Deployment", "metadata": {"name": "cg-app"}});
+    check(&NAMES_UNIQUE, &neighbour(&[&shared], None), Verdict::Fail, "both releases own Deployment `cg-app`");
+}
+
+/// A failure would mean that a neighbour nobody looked at counts as undisturbed.
+#[test]
+fn a_neighbour_that_was_not_looked_at_is_void() {
+    let story = neighbour(&[], None).without(|moment| matches!(moment, Moment::Neighbour { .. }));
+    check(&NAMES_UNIQUE, &story, Verdict::Void, "was not looked at");
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::judge::Verdict;
 use crate::judge::testing::{Story, check, end_of, gap, named, start_of};
+use crate::plan::Action;
 
 fn ddl_at(story: &Story, at: u64) -> Moment {
     Moment::Ddl {
@@ -78,4 +79,18 @@ fn a_change_without_any_run_of_the_hook_fails() {
 fn without_a_migrating_hook_it_does_not_apply() {
     let story = Story::good().plan(|plan| plan.hooks.get_mut("migrations").expect("it is there").migrates = None);
     check(&ROLE_MIGRATES, &story, Verdict::NotApplicable, "no hook that migrates");
+}
+
+/// A failure would mean that a platform which migrates by itself cannot use the gate, or that its window excuses the pods.
+#[test]
+fn a_hook_that_is_run_by_hand_may_change_the_schema_and_nothing_else_may() {
+    let by_hand = |step: usize| {
+        Story::good().plan(move |plan| {
+            plan.absent = vec!["migrations".to_owned()];
+            plan.steps[step].action = Action::RunHook { hook: "migrations".to_owned() };
+        })
+    };
+    let in_second = by_hand(0).plan(|plan| plan.steps[1].action = Action::RunHook { hook: "migrations".to_owned() });
+    check(&ROLE_MIGRATES, &in_second, Verdict::Pass, "");
+    check(&ROLE_MIGRATES, &by_hand(0), Verdict::Fail, "while hook `migrations` did not run");
 }
