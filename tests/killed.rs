@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use chartgate::home;
 use chartgate::judge::Verdict;
 use chartgate::scenario::{self, Overrides};
 use chartgate::wait::{Check, until};
+use support::Home;
 
 /// The promise: fifteen seconds after the kill nothing of ours is left.
 const PROMISE: Duration = Duration::from_secs(15);
@@ -22,19 +22,19 @@ const SCENARIO: &str = "scenarios/codex-pooler/single-replica.yaml";
 /// A failure would mean that each aborted gate leaves a cluster that somebody must find and remove.
 #[tokio::test]
 async fn a_killed_gate_leaves_nothing() {
-    let home = Home::new();
-    let mut command = home.command(Path::new(env!("CARGO_BIN_EXE_chartgate")));
-    command.args(["run", SCENARIO, "--out"]).arg(home.0.join("out"));
-    home.kill_during_helm(command).await;
+    let victim = Victim::new();
+    let mut command = victim.command(Path::new(env!("CARGO_BIN_EXE_chartgate")));
+    command.args(["run", SCENARIO, "--out"]).arg(victim.home.path().join("out"));
+    victim.kill_during_helm(command).await;
 }
 
 /// A failure would mean that each aborted test run leaves a cluster that somebody must find and remove.
 #[tokio::test]
 async fn a_killed_test_leaves_nothing() {
-    let home = Home::new();
-    let mut command = home.command(&std::env::current_exe().expect("a test knows its binary"));
+    let victim = Victim::new();
+    let mut command = victim.command(&std::env::current_exe().expect("a test knows its binary"));
     command.args(["--exact", "to_be_killed", "--ignored", "--nocapture"]);
-    home.kill_during_helm(command).await;
+    victim.kill_during_helm(command).await;
 }
 
 /// Killed by `a_killed_test_leaves_nothing`, in a process of its own.
@@ -46,25 +46,20 @@ async fn to_be_killed() {
     support::check(&plan, Verdict::Pass, &[]).await;
 }
 
-/// A state folder of its own, with the tools of the user's: its broker is nobody else's.
-struct Home(PathBuf);
+/// A run in a state folder of its own.
+struct Victim {
+    home: Home,
+}
 
-impl Home {
+impl Victim {
     fn new() -> Self {
-        // A Unix socket's path is short.
-        let own = std::env::temp_dir().join(format!("cg-{}", chartgate::random::text(6)));
-        let users = home::folder().expect("there is a state folder");
-        std::fs::create_dir_all(&own).expect("a folder can be made");
-        for shared in ["bin", "images.env"] {
-            std::os::unix::fs::symlink(users.join(shared), own.join(shared)).expect("a link can be made");
-        }
-        Self(own)
+        Self { home: Home::new() }
     }
 
     #[expect(clippy::disallowed_methods, reason = "what is killed must not die by `tool`'s own means")]
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env("CHARTGATE_HOME", &self.0).current_dir(support::repository());
+        command.env("CHARTGATE_HOME", self.home.path()).current_dir(support::repository());
         command.stdout(Stdio::null()).stderr(Stdio::piped()).stdin(Stdio::null());
         command
     }
@@ -94,24 +89,18 @@ impl Home {
 
     /// Names of the clusters that the broker of this state folder has registered.
     fn clusters(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.join("brokers")).expect("the broker has a folder").flatten();
+        let entries = std::fs::read_dir(self.home.path().join("brokers")).expect("the broker has a folder").flatten();
         let folders = entries.filter(|entry| entry.path().is_dir());
         folders.map(|entry| format!("chartgate-{}", entry.file_name().to_string_lossy())).collect()
     }
 
     /// Command lines of the running processes that were started with this state folder in their environment.
     fn processes(&self) -> Vec<String> {
-        let own = format!("CHARTGATE_HOME={}", self.0.display());
+        let own = format!("CHARTGATE_HOME={}", self.home.path().display());
         let entries = std::fs::read_dir("/proc").expect("there is /proc").flatten();
         let read = |path: PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
         let ours = entries.filter(|entry| read(entry.path().join("environ")).split('\0').any(|pair| pair == own));
         ours.map(|entry| read(entry.path().join("cmdline")).replace('\0', " ")).collect()
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 

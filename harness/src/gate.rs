@@ -1,17 +1,20 @@
 //! The gate: plans in, a report out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
-use crate::home::is_environment;
+use crate::helm;
+use crate::home::{self, Environment, is_environment};
 use crate::judge::{self, Finding, Verdict};
 use crate::plan::Plan;
 use crate::record::Recording;
 use crate::report::{Progress, Report, ScenarioReport};
 use crate::run::{self, Options};
+use crate::yaml::Invalid;
 
 /// Runs the plans, as many at the same time as the broker allows, judges the recordings and writes the reports.
 ///
@@ -19,6 +22,11 @@ use crate::run::{self, Options};
 /// [`Environment`] if a scenario could not run for want of something on the machine.
 pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Report> {
     let started = Instant::now();
+    std::fs::create_dir_all(out).map_err(|error| {
+        let hint = "hint: choose another folder with `--out`";
+        Environment::new(format!("cannot make the folder `{}`: {error}\n{hint}", out.display()))
+    })?;
+    build_dependencies(&plans, options).await?;
     let mut running = JoinSet::new();
     for plan in plans {
         let (options, folder) = (options.clone(), out.join(&plan.name));
@@ -38,6 +46,21 @@ pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Repo
         Some(error) if report.verdict != Verdict::Fail => Err(error),
         _ => Ok(report),
     }
+}
+
+/// Puts the charts that other charts depend on in their place, once for each chart.
+async fn build_dependencies(plans: &[Plan], options: &Options) -> Result<()> {
+    let charts: BTreeSet<&Path> = plans
+        .iter()
+        .map(|plan| &plan.chart)
+        .filter(|chart| chart.has_dependencies)
+        .map(|it| it.path.as_path())
+        .collect();
+    for chart in charts {
+        helm::build_dependencies(&home::tool("helm", home::version(&format!("HELM_{}", options.helm))?)?, chart)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Runs one plan and judges it.
@@ -78,7 +101,14 @@ pub fn judge_folder(folder: &Path) -> Result<ScenarioReport> {
 }
 
 /// Judges every recording below a folder again, and writes its `verdict.json`.
+///
+/// # Errors
+/// [`Invalid`] if there is no such folder.
 pub fn judge_all(folder: &Path) -> Result<Report> {
+    if !folder.is_dir() {
+        let hint = "hint: name the folder that a run wrote: its `--out`, or one scenario's below it";
+        return Err(Invalid(format!("no recording at `{}`: no such folder\n{hint}", folder.display())).into());
+    }
     let mut scenarios = Vec::new();
     collect(folder, &mut scenarios)?;
     let report = Report::new(scenarios);

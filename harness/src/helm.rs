@@ -15,6 +15,9 @@ use crate::yaml;
 /// Rendering takes well under a second; a chart that takes this long hangs.
 const RENDER_LIMIT: Duration = Duration::from_secs(60);
 
+/// Charts are small, but they may come from far away.
+const DEPENDENCIES_LIMIT: Duration = Duration::from_secs(300);
+
 /// Helm ends by itself at its `--timeout`; this much later it hangs.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -134,6 +137,14 @@ impl Helm {
             .deadline(limit)
             .redact(&self.redactor)
     }
+}
+
+/// Puts the charts that a chart depends on into its `charts/`, as its lock file says, or as its `Chart.yaml` does without one.
+pub async fn build_dependencies(program: &Path, chart: &Path) -> Result<()> {
+    let verb = if chart.join("Chart.lock").exists() { "build" } else { "update" };
+    let call = Tool::new("helm", program).args(["dependency", verb]).args([chart]).deadline(DEPENDENCIES_LIMIT);
+    let name = chart.display();
+    call.run().await.with_context(|| format!("get the charts that `{name}` depends on")).map(drop)
 }
 
 fn chart_args(plan: &Plan) -> Vec<String> {

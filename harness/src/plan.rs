@@ -94,6 +94,8 @@ pub struct Chart {
     pub version: String,
     /// `appVersion` of `Chart.yaml`.
     pub app_version: Option<String>,
+    /// It names other charts that must be there before it renders.
+    pub has_dependencies: bool,
 }
 
 /// A real server that the chart's pods use, started outside the cluster on its network.

@@ -57,7 +57,8 @@ impl Source {
     fn refuse_ambiguous(&self) -> Result<()> {
         for event in Parser::new_from_str(&self.text) {
             // What does not parse is reported by the real reader, which knows what was expected.
-            let Ok((Event::Scalar(text, ScalarStyle::Plain, _, None), span)) = event else { continue };
+            let Ok((event, span)) = event else { return Ok(()) };
+            let Event::Scalar(text, ScalarStyle::Plain, _, None) = event else { continue };
             if let Some(helms) = helms_reading(&text) {
                 let (path, line, column) = (self.path.display(), span.start.line(), span.start.col() + 1);
                 let message = format!("{path}:{line}:{column}: `{text}` is a text here and {helms} to helm");

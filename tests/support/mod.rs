@@ -105,3 +105,30 @@ fn copy_folder(from: &Path, to: &Path) {
         }
     }
 }
+
+/// A state folder of its own, with the user's tools and images: its broker is nobody else's.
+pub struct Home(PathBuf);
+
+impl Home {
+    /// Makes it, with a short name: a Unix socket's path is short.
+    pub fn new() -> Self {
+        let own = std::env::temp_dir().join(format!("cg-{}", chartgate::random::text(6)));
+        let users = home::folder().expect("there is a state folder");
+        std::fs::create_dir_all(&own).expect("a folder can be made");
+        for shared in ["bin", "images.env"] {
+            std::os::unix::fs::symlink(users.join(shared), own.join(shared)).expect("a link can be made");
+        }
+        Self(own)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}

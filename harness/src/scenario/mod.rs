@@ -349,6 +349,7 @@ fn describe_chart(chart: &Path) -> Result<Chart> {
         name: field("name").ok_or_else(|| Invalid(format!("`{}` has no `name`", description.display())))?,
         version: field("version").unwrap_or_default(),
         app_version: field("appVersion"),
+        has_dependencies: parsed["dependencies"].as_array().is_some_and(|all| !all.is_empty()),
         path,
     })
 }

@@ -1,0 +1,120 @@
+//! Bad input: one clear message, the right exit code, and nothing started for it. No test here needs a cluster.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
+mod support;
+
+use std::path::PathBuf;
+
+use chartgate::tool::{Output, Tool};
+use support::PatchedChart;
+
+const CONTRACT: &str = "chart: ../../../charts/codex-pooler\n";
+
+/// A scenario of its own in a folder of its own.
+struct Scenario(PathBuf);
+
+impl Scenario {
+    fn new(text: &str) -> Self {
+        let folder = support::repository().join("target/refusals").join(chartgate::random::text(8));
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        std::fs::write(folder.join("contract.yaml"), CONTRACT).expect("it can be written");
+        std::fs::write(folder.join("case.yaml"), text).expect("it can be written");
+        Self(folder)
+    }
+
+    async fn run(&self, more: &[&str]) -> Output {
+        let out = self.0.join("out");
+        let args = ["run".into(), self.0.join("case.yaml").into_os_string(), "--out".into(), out.into_os_string()];
+        let args = args.into_iter().chain(more.iter().map(Into::into));
+        chartgate(args.collect()).await
+    }
+}
+
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn command(args: Vec<std::ffi::OsString>) -> Tool {
+    Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(args)
+}
+
+async fn chartgate(args: Vec<std::ffi::OsString>) -> Output {
+    command(args).run_unchecked().await.expect("the command starts")
+}
+
+#[track_caller]
+fn check(output: &Output, code: i32, parts: &[&str]) {
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!(output.status.and_then(|status| status.code()), Some(code), "exit code of:\n{said}");
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is not in:\n{said}");
+    }
+}
+
+/// A failure would mean that a mistake in a file is found on the cluster, or never.
+#[tokio::test]
+async fn a_mistake_in_a_scenario_is_shown_where_it_stands() {
+    let cases = [
+        ("description: x\nsteps: [{install: {}}]\nvlaues: {}\n", "case.yaml:3:1: unknown field `vlaues`"),
+        ("description: x\nsteps: [{install: {}}]\nvlaues: {}\n", "hint: did you mean `values`?"),
+        ("description: x\nsteps: 3\n", "case.yaml:2:8: steps: invalid type: integer `3`, expected a sequence"),
+        ("description: x\nvalues: {a: yes}\nsteps: []\n", "case.yaml:2:13: `yes` is a text here and a boolean to helm"),
+        ("description: [\n", "case.yaml:2:1: "),
+        ("description: x\nsteps: [{upgrade: {images: {app: v2}}}]\n", "unknown image `app`; the contract names none"),
+    ];
+    for (text, expected) in cases {
+        check(&Scenario::new(text).run(&[]).await, 2, &[expected]);
+    }
+    let long = format!("description: x\nrelease: {}\nsteps: [{{install: {{}}}}]\n", "r".repeat(54));
+    check(&Scenario::new(&long).run(&[]).await, 2, &["case.yaml:2: ", "54 characters", "hint: helm allows 53"]);
+}
+
+/// A failure would mean that a mis-typed path tests nothing and is green.
+#[tokio::test]
+async fn a_path_or_chart_that_is_not_there_is_named() {
+    let plain = "description: x\nsteps: [{install: {}}]\n";
+    check(&chartgate(vec!["run".into(), "no/such.yaml".into()]).await, 2, &["no scenario at `no/such.yaml`"]);
+    check(&Scenario::new(plain).run(&["--chart", "no/chart"]).await, 2, &["`no/chart` is no chart"]);
+    check(&chartgate(vec!["judge".into(), "no/recording".into()]).await, 2, &["`no/recording`"]);
+    check(&Scenario::new(plain).run(&["--image", "app"]).await, 2, &["expected NAME=REPOSITORY:TAG"]);
+}
+
+/// A failure would mean that "nothing ran" counts as success.
+#[tokio::test]
+async fn no_scenario_at_all_is_void() {
+    let empty = support::repository().join("target/refusals").join(chartgate::random::text(8));
+    std::fs::create_dir_all(&empty).expect("a folder can be made");
+    let args = vec!["run".into(), empty.clone().into_os_string(), "--out".into(), empty.join("out").into_os_string()];
+    check(&chartgate(args).await, 3, &["no scenario ran, so nothing was proven"]);
+    drop(std::fs::remove_dir_all(&empty));
+}
+
+/// A failure would mean that a chart's broken template starts a cluster first, or is not laid to the chart.
+#[tokio::test]
+async fn a_chart_that_does_not_render_fails_without_a_cluster() {
+    let chart =
+        PatchedChart::new("codex-pooler", "templates/service.yaml", "kind: Service", "kind: {{ .Values.no.such }}");
+    let path = chart.path().display().to_string();
+    let output = Scenario::new("description: x\nsteps: [{install: {}}]\n").run(&["--chart", &path]).await;
+    check(&output, 1, &["FAIL renders", "service.yaml", "hint:"]);
+    assert!(!output.stderr.contains("waiting for a cluster"), "{}", output.stderr);
+}
+
+/// A failure would mean that a user is sent to look for a fault of the chart's when the machine lacks something.
+#[tokio::test]
+async fn what_the_machine_lacks_is_named_with_a_hint() {
+    let scenario = Scenario::new("description: x\nsteps: [{install: {}}]\n");
+    let case = || vec!["run".into(), scenario.0.join("case.yaml").into_os_string(), "--out".into()];
+    let full = command([case(), vec!["/dev/full/out".into()]].concat());
+    check(&full.run_unchecked().await.expect("it starts"), 4, &["/dev/full/out"]);
+    let out = || vec![scenario.0.join("out").into_os_string()];
+    let bare = command([case(), out()].concat()).env("CHARTGATE_HOME", scenario.0.join("home"));
+    check(&bare.run_unchecked().await.expect("it starts"), 4, &["hint: run `make setup`"]);
+    let engineless = command([case(), out()].concat()).env("DOCKER_HOST", "unix:///no/engine.sock");
+    let home = support::Home::new();
+    let engineless = engineless.env("CHARTGATE_HOME", home.path());
+    check(&engineless.run_unchecked().await.expect("it starts"), 4, &["hint:"]);
+}
