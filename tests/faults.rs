@@ -1,4 +1,6 @@
 //! Faults planted in a chart of ours at run time: the gate is red, and names the check that the fault breaks.
+//!
+//! Each is one edit of the chart; the same scenario on the chart without it passes in `e2e`.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
@@ -7,41 +9,166 @@ mod support;
 use chartgate::judge::Verdict;
 use chartgate::plan::Plan;
 use chartgate::scenario::{self, Overrides};
+use rstest::{Context, rstest};
 use support::PatchedChart;
 
-/// A fault that keeps pods from becoming ready is only known when helm gives up; these pods are ready within seconds.
-const TIMEOUT_SECONDS: u64 = 25;
+/// A fault that keeps pods from becoming ready is only known when helm gives up; sound pods are ready well before.
+const TIMEOUT_SECONDS: u64 = 30;
 
-/// The first step of a scenario, on another chart.
-fn install_of(name: &str, chart: &PatchedChart) -> Plan {
-    let path = support::repository().join("scenarios/codex-pooler/single-replica.yaml");
+/// The first steps of a scenario, on another chart.
+fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {
+    let path = support::repository().join(format!("scenarios/codex-pooler/{of}.yaml"));
     let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
     let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
     plan.name = format!("faults/{name}");
-    plan.steps.truncate(1);
-    plan.steps[0].timeout_seconds = TIMEOUT_SECONDS;
+    plan.steps.truncate(count);
+    for step in &mut plan.steps {
+        step.timeout_seconds = TIMEOUT_SECONDS;
+    }
     plan
 }
 
-/// A failure would mean that a worker which takes web's work is accepted.
+/// A failure would mean that a chart with this fault is released. The fault is `text` replaced by `fault` in `file`.
+#[rstest]
+#[case::worker_as_web("oban-worker.yaml", "value: worker", "value: web", 1, "role-env")]
+#[case::post_install_migration(
+    "migrations.yaml",
+    "pre-install,pre-upgrade",
+    "post-install,post-upgrade",
+    1,
+    "hook-order"
+)]
+#[case::wrong_readiness_path("app.yaml", "{path: /readyz,", "{path: /ready,", 1, "ready")]
+#[case::listening_worker(
+    "oban-worker.yaml",
+    "- {name: OBAN_MODE, value: worker}",
+    "- {name: OBAN_MODE, value: worker}\n            - {name: PHX_SERVER, value: \"true\"}",
+    1,
+    "role-serves"
+)]
+#[case::another_image(
+    "oban-worker.yaml",
+    "{{- include \"codex-pooler.container\" $scope | nindent 10 }}",
+    "{{- include \"codex-pooler.container\" $scope | replace \":v1\" \":v2\" | nindent 10 }}",
+    1,
+    "same-image"
+)]
+#[case::image_that_does_not_exist(
+    "app.yaml",
+    "{{- include \"codex-pooler.container\" $scope | nindent 10 }}",
+    "{{- include \"codex-pooler.container\" $scope | replace \":v1\" \":v0\" | nindent 10 }}",
+    1,
+    "ready"
+)]
+#[case::two_schedulers("oban-scheduler.yaml", "replicas: {{ $role.replicaCount }}", "replicas: 2", 1, "role-singleton")]
+#[case::hook_in_a_rollback(
+    "migrations.yaml",
+    "pre-install,pre-upgrade",
+    "pre-install,pre-upgrade,pre-rollback",
+    3,
+    "hook-once"
+)]
+#[case::hook_needs_the_charts_account(
+    "migrations.yaml",
+    "(include \"codex-pooler.migrationsServiceAccountName\" .)",
+    "(include \"codex-pooler.serviceAccountName\" .)",
+    1,
+    "hook-inputs"
+)]
+#[case::version_in_the_selector(
+    "_helpers.tpl",
+    "app.kubernetes.io/component: {{ .component }}\n{{- end -}}",
+    "app.kubernetes.io/component: {{ .component }}\napp.kubernetes.io/version: {{ .root.Values.image.tag }}\n{{- end -}}",
+    2,
+    "selector-stable"
+)]
+#[case::restart(
+    "oban-worker.yaml",
+    "command: [\"/app/bin/codex_pooler\", \"start\"]",
+    "command: [\"/bin/sh\", \"-c\", \"test -e /tmp/seen || { touch /tmp/seen; exit 1; }; exec /app/bin/codex_pooler start\"]",
+    1,
+    "no-restarts"
+)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_is_started_as_web_is_caught() {
-    let chart = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", "value: worker", "value: web");
-    support::check(&install_of("worker-as-web", &chart), Verdict::Fail, &["role-env"]).await;
+async fn caught(
+    #[context] context: Context,
+    #[case] file: &str,
+    #[case] text: &str,
+    #[case] fault: &str,
+    #[case] steps: usize,
+    #[case] check: &str,
+) {
+    let name = context.description.expect("each case has a name").replace('_', "-");
+    let chart = PatchedChart::new("codex-pooler", &format!("templates/{file}"), text, fault);
+    support::check(&first_steps(steps, "single-replica", &name, &chart), Verdict::Fail, &[check]).await;
 }
 
-/// A failure would mean that pods which wait for a migration that comes after them are accepted.
+/// A failure would mean that pods which migrate by themselves are released as pods that do not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_after_the_pods_is_caught() {
-    let hook = "helm.sh/hook: pre-install,pre-upgrade";
-    let late = "helm.sh/hook: post-install,post-upgrade";
-    let chart = PatchedChart::new("codex-pooler", "templates/migrations.yaml", hook, late);
-    support::check(&install_of("post-install-migration", &chart), Verdict::Fail, &["hook-order", "ready"]).await;
+async fn a_pod_that_migrates_where_migrations_are_off_is_caught() {
+    let start = "command: [\"/app/bin/codex_pooler\", \"start\"]";
+    let both = "command: [\"/bin/sh\", \"-c\", \"/app/bin/codex_pooler eval 'CodexPooler.Release.migrate()'; exec /app/bin/codex_pooler start\"]";
+    let chart = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", start, both);
+    let mut plan = first_steps(2, "migrations-disabled", "role-leak", &chart);
+    plan.steps.remove(0);
+    support::check(&plan, Verdict::Fail, &["role-migrates"]).await;
 }
 
-/// A failure would mean that pods which never get traffic are accepted.
+/// A failure would mean that sessions which cannot be reached through another pod are released as ones that can.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_readiness_path_is_caught() {
-    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", "{path: /readyz,", "{path: /ready,");
-    support::check(&install_of("wrong-readiness-path", &chart), Verdict::Fail, &["ready"]).await;
+async fn a_topology_without_forwarding_is_caught() {
+    let chart = PatchedChart::new(
+        "codex-pooler",
+        "templates/app.yaml",
+        "{name: CODEX_POOLER_WEBSOCKET_OWNER_FORWARDING, value: \"true\"}",
+        "{name: CODEX_POOLER_WEBSOCKET_OWNER_FORWARDING, value: \"false\"}",
+    );
+    let plan = first_steps(1, "multi-replica-owner-forwarding", "no-forwarding", &chart);
+    support::check(&plan, Verdict::Fail, &["session-shared"]).await;
+}
+
+/// A failure would mean that two releases in a namespace share objects behind a green gate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fixed_name_is_caught() {
+    let derived = "name: {{ include \"codex-pooler.fullname\" . }}-worker";
+    let chart = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", derived, "name: worker");
+    let plan = first_steps(1, "two-releases", "fixed-name", &chart);
+    support::check(&plan, Verdict::Fail, &["release-outcome"]).await;
+}
+
+/// A failure would mean that a Secret which changes with each upgrade, or whose change reaches no pod, is released.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_regenerated_secret_is_caught() {
+    let kept = "  {{ $key }}: {{ . | b64enc }}";
+    let chart = PatchedChart::new(
+        "codex-pooler",
+        "templates/secret.yaml",
+        kept,
+        "  {{ $key }}: {{ (eq $key \"secret-key-base\") | ternary (randAlphaNum 64) . | b64enc }}",
+    );
+    let plan = first_steps(2, "created-secret", "regenerated-secret", &chart);
+    support::check(&plan, Verdict::Fail, &["secrets-stable"]).await;
+}
+
+/// A failure would mean that an upgrade which changes nothing counts as an upgrade that works.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_that_changes_nothing_is_void() {
+    let path = support::repository().join("scenarios/codex-pooler/single-replica.yaml");
+    let mut plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    plan.name = "faults/nothing-changed".to_owned();
+    plan.steps.truncate(2);
+    plan.steps[1].values = serde_json::json!({});
+    support::check(&plan, Verdict::Void, &[]).await;
+}
+
+/// A failure would mean that a promised path which answers something else is released.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_does_not_answer_as_promised_is_caught() {
+    let path = support::repository().join("scenarios/codex-pooler/single-replica.yaml");
+    let mut plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    plan.name = "faults/broken-promise".to_owned();
+    plan.steps.truncate(1);
+    let serves = plan.roles.get_mut("app").and_then(|role| role.serves.as_mut()).expect("the role serves");
+    serves.paths[1].body = Some("something else".to_owned());
+    support::check(&plan, Verdict::Fail, &["health-path"]).await;
 }

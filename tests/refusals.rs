@@ -62,7 +62,7 @@ async fn a_mistake_in_a_scenario_is_shown_where_it_stands() {
         ("description: x\nsteps: [{install: {}}]\nvlaues: {}\n", "hint: did you mean `values`?"),
         ("description: x\nsteps: 3\n", "case.yaml:2:8: steps: invalid type: integer `3`, expected a sequence"),
         ("description: x\nvalues: {a: yes}\nsteps: []\n", "case.yaml:2:13: `yes` is a text here and a boolean to helm"),
-        ("description: [\n", "case.yaml:2:1: "),
+        ("description: [\n", "case.yaml:1:14: "),
         ("description: x\nsteps: [{upgrade: {images: {app: v2}}}]\n", "unknown image `app`; the contract names none"),
     ];
     for (text, expected) in cases {
