@@ -8,7 +8,7 @@ use chartgate::home::is_environment;
 use chartgate::judge::Verdict;
 use chartgate::report::Report;
 use chartgate::run::Options;
-use chartgate::scenario::{self, Overrides};
+use chartgate::scenario::{self, ImageOverride, Overrides};
 use chartgate::yaml::Invalid;
 use chartgate::{cluster, gate, report, tool};
 use clap::{Parser, Subcommand};
@@ -28,12 +28,15 @@ const EXIT_CODES: &str = "Exit codes: 0 pass; 1 fail; 2 a scenario, contract or 
 enum Command {
     /// Run scenarios on a kind cluster and judge them
     Run {
-        /// Scenario files, or folders of them
-        #[arg(value_name = "PATH", default_value = "scenarios")]
+        /// Scenario files, folders of them, or charts (whose own scenarios or ci/*-values.yaml are run); by default scenarios/
+        #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// Chart to put in the contract's chart's place
         #[arg(long, value_name = "PATH")]
         chart: Option<PathBuf>,
+        /// Image in place of one of the contract's, for every version or for one (repeatable)
+        #[arg(long = "image", value_name = "NAME[@VERSION]=REPO[:TAG]")]
+        images: Vec<ImageOverride>,
         /// Values file above the scenario's values (repeatable)
         #[arg(long, value_name = "FILE")]
         values: Vec<PathBuf>,
@@ -102,10 +105,9 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<u8> {
     let working = async {
         match command {
-            Command::Run { paths, chart, values, set, no_waivers, out, helm, kubernetes, keep } => {
-                let overrides = Overrides { chart, values_files: values, set, no_waivers };
-                let files = scenario::discover(&paths)?;
-                let plans = files.iter().map(|file| scenario::load(file, &overrides)).collect::<Result<_>>()?;
+            Command::Run { paths, chart, images, values, set, no_waivers, out, helm, kubernetes, keep } => {
+                let overrides = Overrides { chart, values_files: values, set, images, no_waivers };
+                let plans = scenario::plans(&paths, &overrides)?;
                 let report = gate::run(plans, &Options { kubernetes, helm, keep }, &out).await?;
                 Ok(conclude(&report))
             }

@@ -190,6 +190,8 @@ pub struct Step {
     pub expect: Expect,
     /// Helm's `--timeout` in seconds.
     pub timeout_seconds: u64,
+    /// An upgrade to what is there already, as a controller does it every few minutes: nothing is to change.
+    pub is_again: bool,
 }
 
 impl Step {

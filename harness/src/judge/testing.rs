@@ -282,7 +282,13 @@ pub(super) fn plan() -> Plan {
         binding: Vec::new(),
         waivers: Vec::new(),
         steps: actions
-            .map(|action| Step { action, values: json!({}), expect: Expect::Succeeds, timeout_seconds: 60 })
+            .map(|action| Step {
+                action,
+                values: json!({}),
+                expect: Expect::Succeeds,
+                timeout_seconds: 60,
+                is_again: false,
+            })
             .into(),
     }
 }

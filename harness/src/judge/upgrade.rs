@@ -27,7 +27,7 @@ pub(super) const UPGRADE_HAPPENED: Check = Check {
 
 fn upgrade_happened(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && run.is_to_succeed();
+    let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && !run.step.is_again && run.is_to_succeed();
     if !view.steps.iter().any(|run| is_upgrade(&run)) {
         return not_applicable(UPGRADE_HAPPENED.name, "the plan has no upgrade that is to succeed");
     }

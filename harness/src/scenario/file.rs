@@ -83,6 +83,9 @@ pub struct Options {
     pub images: BTreeMap<String, String>,
     /// Helm's `--timeout` for this step.
     pub timeout: Option<String>,
+    /// The same once more, as a controller does it every few minutes: nothing is to change.
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// Options of a rollback.
@@ -122,21 +125,26 @@ pub struct UninstallOptions {
 impl RollbackOptions {
     /// What it shares with the steps that render.
     pub fn options(&self) -> Options {
-        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone() }
+        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone(), again: false }
     }
 }
 
 impl RunHookOptions {
     /// What it shares with the other steps that render.
     pub fn options(&self) -> Options {
-        Options { values: self.values.clone(), images: self.images.clone(), timeout: self.timeout.clone() }
+        Options {
+            values: self.values.clone(),
+            images: self.images.clone(),
+            timeout: self.timeout.clone(),
+            again: false,
+        }
     }
 }
 
 impl UninstallOptions {
     /// What it shares with the steps that render.
     pub fn options(&self) -> Options {
-        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone() }
+        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone(), again: false }
     }
 }
 

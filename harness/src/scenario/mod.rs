@@ -20,11 +20,70 @@ pub use values::{fill, merge, set_path};
 /// File name of the contract beside the scenarios.
 const CONTRACT: &str = "contract.yaml";
 
+/// Where a chart may carry scenarios and a contract of its own.
+const CHART_SCENARIOS: &str = "ci/chartgate";
+
 /// Helm's default, five minutes, is what users wait for; a scenario may change it.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
 
 /// Helm's limit for a release's name.
 const RELEASE_NAME_LIMIT: usize = 53;
+
+/// An image of the user's in place of one that the contract names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageOverride {
+    /// The contract's name of the image.
+    pub name: String,
+    /// The contract's name of the version; `None`: every version.
+    pub version: Option<String>,
+    /// Repository.
+    pub repository: String,
+    /// Tag; `None`: the versions keep the contract's.
+    pub tag: Option<String>,
+}
+
+impl std::str::FromStr for ImageOverride {
+    type Err = String;
+
+    /// `NAME[@VERSION]=REPOSITORY[:TAG]`
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').filter(|(name, image)| !name.is_empty() && !image.is_empty());
+        let (name, image) = parts.ok_or("expected NAME=REPOSITORY:TAG or NAME@VERSION=REPOSITORY:TAG")?;
+        let (name, version) = name.split_once('@').map_or((name, None), |(name, version)| (name, Some(version)));
+        // A colon before the last slash belongs to the registry's port.
+        let start = image.rfind('/').map_or(0, |slash| slash + 1);
+        let (repository, tag) = match image[start..].split_once(':') {
+            Some((last, tag)) => (format!("{}{last}", &image[..start]), Some(tag.to_owned())),
+            None => (image.to_owned(), None),
+        };
+        Ok(Self { name: name.to_owned(), version: version.map(str::to_owned), repository, tag })
+    }
+}
+
+impl ImageOverride {
+    fn apply(&self, images: &mut BTreeMap<String, Image>) -> Result<()> {
+        let known = images.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let Some(image) = images.get_mut(&self.name) else {
+            return Err(Invalid(format!(
+                "`--image {}=…` names no image of the contract; known are {known}",
+                self.name
+            ))
+            .into());
+        };
+        image.repository = Some(self.repository.clone());
+        for (version, tag) in &mut image.versions {
+            if let Some(own) =
+                self.tag.as_ref().filter(|_| self.version.as_ref().is_none_or(|chosen| chosen == version))
+            {
+                tag.clone_from(own);
+            }
+        }
+        match self.version.as_ref().filter(|chosen| !image.versions.contains_key(*chosen)) {
+            Some(chosen) => Err(Invalid(format!("the image `{}` has no version `{chosen}`", self.name)).into()),
+            None => Ok(()),
+        }
+    }
+}
 
 /// What a user changes from outside: the chart under suspicion, its values.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +94,99 @@ pub struct Overrides {
     pub values_files: Vec<PathBuf>,
     /// `--set` arguments above everything.
     pub set: Vec<String>,
+    /// Images in place of the contract's.
+    pub images: Vec<ImageOverride>,
     /// Waivers do not count.
     pub no_waivers: bool,
+}
+
+/// The plans of a whole run: the scenarios under the paths; without a path, the chart's own if one is given, else those below
+/// `scenarios/`. A path that is a chart stands for the chart's own.
+///
+/// # Errors
+/// [`Invalid`] for every mistake in the files or the overrides.
+pub fn plans(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
+    let mut plans = Vec::new();
+    match (&overrides.chart, paths) {
+        (Some(chart), []) => plans.extend(chart_plans(chart, overrides)?),
+        (None, []) => plans.extend(plans_of_files(&[PathBuf::from("scenarios")], overrides)?),
+        _ => {
+            for path in paths {
+                if path.join("Chart.yaml").exists() {
+                    let own = Overrides { chart: Some(path.clone()), ..overrides.clone() };
+                    plans.extend(chart_plans(path, &own)?);
+                } else {
+                    plans.extend(plans_of_files(std::slice::from_ref(path), overrides)?);
+                }
+            }
+        }
+    }
+    Ok(plans)
+}
+
+fn plans_of_files(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
+    discover(paths)?.iter().map(|file| load(file, overrides)).collect()
+}
+
+/// A chart's own scenarios; without any, one for each `ci/*-values.yaml` (chart-testing's convention), else for its defaults.
+fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
+    let scenarios = chart.join(CHART_SCENARIOS);
+    if scenarios.is_dir() {
+        let plans = plans_of_files(&[scenarios], overrides)?;
+        if !plans.is_empty() {
+            return Ok(plans);
+        }
+    }
+    let mut files: Vec<PathBuf> =
+        chart.join("ci").read_dir().into_iter().flatten().flatten().map(|file| file.path()).collect();
+    files.retain(|file| file.file_name().is_some_and(|name| name.to_string_lossy().ends_with("-values.yaml")));
+    files.sort();
+    let described = describe_chart(chart)?;
+    if files.is_empty() {
+        return Ok(vec![plain(&described, "defaults", None, overrides)]);
+    }
+    let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().replace("-values.yaml", "");
+    files
+        .into_iter()
+        .map(|file| {
+            let absolute = file.canonicalize().with_context(|| format!("resolve `{}`", file.display()))?;
+            Ok(plain(&described, &name(&file), Some(absolute), overrides))
+        })
+        .collect()
+}
+
+/// What can be proven of a chart that promises nothing: it installs, and the same again changes nothing and breaks nothing.
+fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Plan {
+    let step = |action, is_again| Step {
+        action,
+        values: json!({}),
+        expect: Expect::Succeeds,
+        timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+        is_again,
+    };
+    Plan {
+        name: format!("{}/{name}", chart.name),
+        description: format!(
+            "{} installs with its {name} values, and the same upgrade again changes nothing.",
+            chart.name
+        ),
+        release: chart.name.clone(),
+        chart: chart.clone(),
+        values: json!({}),
+        values_files: values.into_iter().chain(overrides.values_files.iter().cloned()).collect(),
+        set: overrides.set.clone(),
+        backing: BTreeMap::new(),
+        neighbour: None,
+        secrets: BTreeMap::new(),
+        roles: BTreeMap::new(),
+        hooks: BTreeMap::new(),
+        images: BTreeMap::new(),
+        absent: Vec::new(),
+        strict: false,
+        binding: Vec::new(),
+        waivers: Vec::new(),
+        steps: vec![step(Action::Install, false), step(Action::Upgrade, true)],
+    }
 }
 
 /// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it.
@@ -79,8 +229,10 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let source = Source::read(path)?;
     let scenario: ScenarioFile = source.parse()?;
-    let contract_path = path.with_file_name(CONTRACT);
-    let contract_source = contract_path.exists().then(|| Source::read(&contract_path)).transpose()?;
+    let in_chart = overrides.chart.as_ref().map(|chart| chart.join(CHART_SCENARIOS).join(CONTRACT));
+    let mut contracts = [Some(path.with_file_name(CONTRACT)), in_chart].into_iter().flatten();
+    let contract_path = contracts.find(|path| path.exists());
+    let contract_source = contract_path.map(|path| Source::read(&path)).transpose()?;
     let contract: ContractFile = contract_source.as_ref().map(Source::parse).transpose()?.unwrap_or_default();
     if let Some(contract_source) = &contract_source {
         contract.check(contract_source)?;
@@ -105,8 +257,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
             return Err(unknown(&source, "hook", hook, contract.hooks.keys()));
         }
     }
-    let images: BTreeMap<String, Image> =
+    let mut images: BTreeMap<String, Image> =
         contract.images.iter().map(|(name, image)| (name.clone(), image.plan())).collect();
+    for image in &overrides.images {
+        image.apply(&mut images)?;
+    }
     let mut values = image_values(&source, &images, &first_versions(&images))?;
     merge(&mut values, image_values(&source, &images, &scenario.images)?);
     merge(&mut values, scenario.values.clone());
@@ -174,6 +329,11 @@ fn chart_of(
         let message = "no chart: neither the scenario nor a contract beside it names one\nhint: add `chart: PATH`, or pass `--chart PATH`";
         return Err(source.error("", message));
     };
+    describe_chart(&chart)
+}
+
+/// What a chart's `Chart.yaml` says of it.
+fn describe_chart(chart: &Path) -> Result<Chart> {
     let description = chart.join("Chart.yaml");
     let text = std::fs::read_to_string(&description).map_err(|error| {
         Invalid(format!("`{}` is no chart: cannot read `{}`: {error}", chart.display(), description.display()))
@@ -213,7 +373,8 @@ fn plan_step(source: &Source, step: &StepFile, images: &BTreeMap<String, Image>,
         None => Expect::Succeeds,
     };
     let own = options.timeout.as_ref().map(|text| seconds(source, text)).transpose()?;
-    Ok(Step { action, values, expect, timeout_seconds: own.or(timeout).unwrap_or(DEFAULT_TIMEOUT_SECONDS) })
+    let timeout_seconds = own.or(timeout).unwrap_or(DEFAULT_TIMEOUT_SECONDS);
+    Ok(Step { action, values, expect, timeout_seconds, is_again: options.again })
 }
 
 fn first_versions(images: &BTreeMap<String, Image>) -> BTreeMap<String, String> {

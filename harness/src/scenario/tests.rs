@@ -113,3 +113,41 @@ fn a_release_name_that_is_too_long_is_refused() {
     let scenario = format!("description: x\nrelease: {}\nsteps: [{{install: {{}}}}]\n", "r".repeat(54));
     assert!(Files::new("release", CONTRACT_TEXT, &scenario).refusal().contains("54 characters"));
 }
+
+/// A failure would mean that a user's own image is not what runs.
+#[test]
+fn an_image_of_the_users_replaces_the_contracts() {
+    let files = Files::new(
+        "own-image",
+        CONTRACT_TEXT,
+        "description: x\nsteps: [{install: {}}, {upgrade: {images: {app: v2}}}]\n",
+    );
+    let load = |images: &[&str]| {
+        let images = images.iter().map(|text| text.parse().unwrap()).collect();
+        load(&files.0.join("case.yaml"), &Overrides { images, ..Overrides::default() })
+    };
+    let plan = load(&["app=registry.example:5000/own/app", "app@v2=registry.example:5000/own/app:next"]).unwrap();
+    assert_eq!(plan.values["image"], json!({"repository": "registry.example:5000/own/app", "tag": "1.0"}));
+    assert_eq!(plan.steps[1].values["image"]["tag"], "next");
+    for wrong in ["apq=own/app:1", "app@v9=own/app:1"] {
+        assert!(load(&[wrong]).unwrap_err().is::<Invalid>(), "{wrong}");
+    }
+    assert!("app".parse::<ImageOverride>().is_err());
+}
+
+/// A failure would mean that a chart with chart-testing's values files needs files of ours before it can be tried.
+#[test]
+fn a_chart_without_scenarios_runs_with_its_ci_values() {
+    let files = Files::new("ci", CONTRACT_TEXT, "");
+    let chart = files.0.join("chart");
+    let names = || {
+        let plans = plans(&[], &Overrides { chart: Some(chart.clone()), ..Overrides::default() }).unwrap();
+        plans.into_iter().map(|plan| (plan.name, plan.values_files.len(), plan.steps.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(names(), [("pooler/defaults".to_owned(), 0, 2)]);
+    std::fs::create_dir_all(chart.join("ci")).unwrap();
+    for name in ["b-values.yaml", "a-values.yaml", "notes.txt"] {
+        std::fs::write(chart.join("ci").join(name), "").unwrap();
+    }
+    assert_eq!(names(), [("pooler/a".to_owned(), 1, 2), ("pooler/b".to_owned(), 1, 2)]);
+}
