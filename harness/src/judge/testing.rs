@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Check, Finding, Verdict};
-use crate::plan::{Action, Backing, Chart, Expect, HealthPath, Hook, Image, Plan, Role, Serves, Step};
+use crate::plan::{Action, Backing, Chart, Expect, HealthPath, Hook, Image, Neighbour, Plan, Role, Serves, Step};
 use crate::record::recording::hash_of;
 use crate::record::{Answer, Change, Entry, HelmCall, HookRun, Moment, Probe, Recording, Release, StepOutcome};
 
@@ -174,6 +174,23 @@ impl Story {
     pub(super) fn knowing(mut self, object: &Value) -> Self {
         self.0.objects.insert(hash_of(object), Arc::new(object.clone()));
         self
+    }
+
+    /// A second release stands in the namespace since before the first step, with the same labels.
+    pub(super) fn with_neighbour(self) -> Self {
+        let mut deployment = deployment("scheduler", "v1");
+        deployment["metadata"]["name"] = json!("other-scheduler");
+        deployment["metadata"]["uid"] = json!("other-deployment");
+        let mut pod = pod("scheduler", 0, "v1");
+        pod["metadata"]["name"] = json!("other-scheduler-0");
+        pod["metadata"]["uid"] = json!("other-pod");
+        pod["metadata"]["ownerReferences"] = json!([{"kind": "Deployment", "uid": "other-deployment"}]);
+        pod["status"] = running("scheduler", 0, "v1");
+        let neighbour = Neighbour { release: "other".to_owned(), values: json!({}) };
+        let story = self.plan(|plan| plan.neighbour = Some(neighbour));
+        // Its pod is replaced during the steps: what it goes back to was there before.
+        let story = story.sighting(start_of(0), Change::Applied, &deployment);
+        story.sighting(end_of(0), Change::Applied, &pod)
     }
 
     /// Cuts the recording off before a moment.

@@ -186,12 +186,30 @@ impl<'a> View<'a> {
         self.tracks(of_kind).filter(|track| track.name() == with_name).find_map(|track| track.at(seq))
     }
 
-    /// The pods of a role. A hook's pods are none of it, whatever their labels.
+    /// Whether an object belongs to the neighbour: what it goes back to was there before the first step.
+    pub(super) fn is_neighbours(&self, track: &Track) -> bool {
+        // A pod goes back to its workload over one object at most; few operators put more than two on top.
+        const OWNERS: usize = 5;
+        if self.plan.neighbour.is_none() {
+            return false;
+        }
+        let first = self.steps.iter().find_map(|run| run.started).map_or(u64::MAX, |entry| entry.seq);
+        let mut root = track;
+        for _ in 0..OWNERS {
+            let owner = self.tracks.iter().find(|owner| is_owned_by(root.last(), owner.uid()));
+            let Some(owner) = owner else { break };
+            root = owner;
+        }
+        root.first().seq < first
+    }
+
+    /// The pods of a role. A hook's pods are none of it, whatever their labels, nor are a neighbour's.
     pub(super) fn pods_of_role(&self, role: &str) -> Vec<&Track<'a>> {
         let Some(role) = self.plan.roles.get(role) else { return Vec::new() };
         let hooks = self.hook_jobs();
         let is_of_hook = |pod: &Value| hooks.iter().any(|job| is_owned_by(pod, job.uid()));
-        self.tracks("Pod").filter(|pod| is_selected(&role.select, pod.last()) && !is_of_hook(pod.last())).collect()
+        let pods = self.tracks("Pod").filter(|pod| is_selected(&role.select, pod.last()) && !is_of_hook(pod.last()));
+        pods.filter(|pod| !self.is_neighbours(pod)).collect()
     }
 
     /// The Jobs that Helm runs as hooks, or that the contract names as such.
@@ -202,7 +220,7 @@ impl<'a> View<'a> {
 
     /// The Jobs of one hook of the contract: each is one run of it.
     pub(super) fn runs_of_hook(&self, hook: &Hook) -> Vec<&Track<'a>> {
-        self.tracks("Job").filter(|job| is_selected(&hook.select, job.last())).collect()
+        self.tracks("Job").filter(|job| is_selected(&hook.select, job.last()) && !self.is_neighbours(job)).collect()
     }
 
     /// The pods of a Job.

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::judge::object::{hook_events, is_hook, kind, name, template_of, weight};
-use crate::judge::tally::{Tally, not_applicable};
+use crate::judge::object::{hook_events, is_hook, is_selected, kind, name, template_of, title, weight};
+use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Sighting, StepRun, Track, View};
 use crate::judge::{Check, Finding};
 use crate::plan::Hook;
@@ -53,7 +53,10 @@ fn judge_hook(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
             }
             let Some(pod) = first_new_pod(view, run, role) else { continue };
             let job = jobs.iter().find(|job| run.contains(job.first().seq));
-            judge_pair(view, run, (name, job.copied()), (role, pod), tally);
+            match job {
+                Some(job) => judge_pair(view, run, (name, job), (role, pod), tally),
+                None => judge_missing(run, (name, hook), (role, pod), tally),
+            }
             is_judged = true;
         }
         if !is_judged {
@@ -74,28 +77,38 @@ fn first_new_pod<'a>(view: &View<'a>, run: &StepRun, role: &str) -> Option<Sight
         .min_by_key(Sighting::version)
 }
 
+const HINT: &str = "make the hook run before the release's objects: `helm.sh/hook: pre-install,pre-upgrade`";
+
+/// A pod was created, and no Job of the hook was: the chart may render it for another event.
+fn judge_missing(run: &StepRun, (of, hook): (&str, &Hook), (role, pod): (&str, Sighting), tally: &mut Tally) {
+    let label = run.label();
+    let message = format!(
+        "hook `{of}` did not run before pod `{}` of role `{role}` was created in {label}: no Job of it was seen",
+        name(pod.object)
+    );
+    let claim = tally.fail(message).with([pod.evidence("of the new template was created")]).hint(HINT);
+    let objects = run.rendered.iter().flat_map(|rendered| rendered.objects.iter());
+    for job in objects.filter(|object| kind(object) == "Job" && is_selected(&hook.select, object)) {
+        let events = hook_events(job).join(", ");
+        let events = if events.is_empty() { "no hook".to_owned() } else { format!("a hook of {events}") };
+        claim.with([note(format!("the chart renders {} as {events}", title(job)))]);
+    }
+}
+
 fn judge_pair(
     view: &View,
     run: &StepRun,
-    (hook, job): (&str, Option<&Track>),
+    (hook, job): (&str, &Track),
     (role, pod): (&str, Sighting),
     tally: &mut Tally,
 ) {
     let label = run.label();
     let pod_name = name(pod.object);
     let created = pod.evidence("of the new template was created");
-    let hint = "make the hook run before the release's objects: `helm.sh/hook: pre-install,pre-upgrade`";
-    let Some(job) = job else {
-        let message = format!(
-            "hook `{hook}` did not run before pod `{pod_name}` of role `{role}` was created in {label}: no Job of it was seen"
-        );
-        tally.fail(message).with([created]).hint(hint);
-        return;
-    };
     let Some(done) = job.completed() else {
         let message =
             format!("hook `{hook}` never completed in {label}, but pod `{pod_name}` of role `{role}` was created");
-        let claim = tally.fail(message).hint(hint);
+        let claim = tally.fail(message).hint(HINT);
         claim
             .with([job.first().evidence("was created")])
             .with(job.ended().map(|end| end.evidence("ended")))
@@ -110,7 +123,7 @@ fn judge_pair(
                 "pod `{pod_name}` of role `{role}` was created in {label} before hook `{hook}` (Job `{}`) was complete",
                 job.name()
             );
-            tally.fail(message).with(both).hint(hint);
+            tally.fail(message).with(both).hint(HINT);
         }
         Err(why) => {
             let message = format!(

@@ -131,7 +131,26 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
     strangers.extend(jobs.flat_map(|job| {
         view.pods_of_job(job).into_iter().map(|pod| (pod.uid(), format!("hook Job `{}`", job.name())))
     }));
+    let own: BTreeSet<&str> = view.tracks("Pod").filter(|pod| !view.is_neighbours(pod)).map(Track::uid).collect();
+    let neighbours: BTreeSet<&str> = view.tracks("Pod").filter(|pod| view.is_neighbours(pod)).map(Track::uid).collect();
     let mut told = BTreeSet::new();
+    for slice in view.tracks("EndpointSlice") {
+        let (others, of) = if view.is_neighbours(slice) {
+            (&own, "the release under test, but it stood behind the second release's")
+        } else {
+            (&neighbours, "the second release, but it stood behind")
+        };
+        for sighting in &slice.sightings {
+            for (uid, pod) in targets(sighting.object).filter(|(uid, _)| others.contains(uid)) {
+                if told.insert(uid) {
+                    let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
+                    let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
+                    let claim = tally.fail(format!("pod `{pod}` belongs to {of} Service `{service}`")).with([seen]);
+                    claim.hint("select by `app.kubernetes.io/instance: {{ .Release.Name }}` too");
+                }
+            }
+        }
+    }
     for slice in view.tracks("EndpointSlice") {
         for sighting in &slice.sightings {
             for (uid, pod) in targets(sighting.object) {

@@ -46,7 +46,13 @@ fn equal_resource_versions_are_void() {
 #[test]
 fn a_hook_that_never_ran_before_the_pods_fails() {
     let story = Story::good().failing_install("timed out").unseen(named("Job", "cg-migrations"));
-    check(&HOOK_ORDER, &story, Verdict::Fail, "hook `migrations` did not run before pod `cg-app-0`");
+    let story = story.edit(
+        |object| object["kind"] == "Job",
+        |job| job["metadata"]["annotations"]["helm.sh/hook"] = json!("post-install,post-upgrade"),
+    );
+    let finding = check(&HOOK_ORDER, &story, Verdict::Fail, "hook `migrations` did not run before pod `cg-app-0`");
+    let says = "the chart renders Job `cg-migrations` as a hook of post-install, post-upgrade";
+    assert!(finding.evidence.iter().any(|evidence| evidence.text == says), "{finding:#?}");
 }
 
 /// A failure would mean that pods which roll although the migration failed are accepted.

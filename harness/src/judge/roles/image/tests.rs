@@ -59,3 +59,9 @@ fn images_that_were_not_seen_are_void() {
 fn without_images_it_does_not_apply() {
     check(&SAME_IMAGE, &Story::good().plan(|plan| plan.images.clear()), Verdict::NotApplicable, "no image");
 }
+
+/// A failure would mean that a neighbour must be upgraded together with the release.
+#[test]
+fn a_neighbour_may_stay_on_another_version() {
+    check(&SAME_IMAGE, &Story::good().with_neighbour(), Verdict::Pass, "");
+}

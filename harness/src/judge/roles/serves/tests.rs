@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::judge::testing::{Story, check, end_of, gap, named, start_of};
 use crate::record::Moment;
 
 fn worker(change: impl Fn(&mut Probe)) -> Story {
@@ -90,4 +90,17 @@ fn unwatched_endpoints_are_void() {
 fn without_a_serving_role_it_does_not_apply() {
     let story = Story::good().plan(|plan| plan.absent = vec!["app".to_owned()]);
     check(&ROLE_SERVES, &story, Verdict::NotApplicable, "no role that serves");
+}
+
+/// A failure would mean that one user's requests are answered by another user's release.
+#[test]
+fn a_neighbours_pod_behind_the_service_fails() {
+    let with_neighbour = |story: Story| story.with_neighbour();
+    let says = "pod `cg-other-pod` belongs to the second release, but it stood behind Service `cg`";
+    check(&ROLE_SERVES, &with_neighbour(behind("other-pod")), Verdict::Fail, says);
+    check(&ROLE_SERVES, &with_neighbour(behind("redis-0")), Verdict::Pass, "");
+    let mut slice = json!({"kind": "EndpointSlice", "metadata": {"name": "other-x1", "uid": "other-slice"}});
+    slice["endpoints"] = json!([{"targetRef": {"kind": "Pod", "name": "cg-app-1", "uid": "app-1"}}]);
+    let story = with_neighbour(Story::good()).sighting(start_of(0), crate::record::Change::Applied, &slice);
+    check(&ROLE_SERVES, &story, Verdict::Fail, "it stood behind the second release's Service");
 }

@@ -32,3 +32,11 @@ fn without_a_singleton_it_does_not_apply() {
     let story = Story::good().plan(|plan| plan.absent = vec!["scheduler".to_owned()]);
     check(&ROLE_SINGLETON, &story, Verdict::NotApplicable, "no singleton role");
 }
+
+/// A failure would mean that two users of one namespace cannot each have a scheduler.
+#[test]
+fn a_neighbours_pod_is_none_of_the_role() {
+    check(&ROLE_SINGLETON, &Story::good().with_neighbour(), Verdict::Pass, "");
+    let own = Story::good().with_neighbour().plan(|plan| plan.neighbour = None);
+    check(&ROLE_SINGLETON, &own, Verdict::Fail, "`other-scheduler-0` started before");
+}

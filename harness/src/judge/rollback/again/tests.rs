@@ -20,16 +20,16 @@ fn an_upgrade_after_a_rollback_passes() {
 /// A failure would mean that users who are stuck after a rollback are not seen.
 #[test]
 fn an_upgrade_that_fails_after_a_rollback_fails() {
-    let story = after_rollback().moments(|moment| match moment {
-        Moment::StepEnded { step: 1, outcome } => {
-            *outcome = StepOutcome::HelmFailed { why: "already exists".to_owned() }
+    let story = after_rollback().moments(|moment| {
+        if let Moment::StepEnded { step: 1, outcome } = moment {
+            *outcome = StepOutcome::HelmFailed { why: "already exists".to_owned() };
         }
-        _ => {}
     });
     check(&UPGRADE_AFTER_ROLLBACK, &story, Verdict::Fail, "did not succeed: step 2 (upgrade) failed: already exists");
-    let stuck = after_rollback().moments(|moment| match moment {
-        Moment::Release(release) => "pending-upgrade".clone_into(&mut release.status),
-        _ => {}
+    let stuck = after_rollback().moments(|moment| {
+        if let Moment::Release(release) = moment {
+            "pending-upgrade".clone_into(&mut release.status);
+        }
     });
     check(&UPGRADE_AFTER_ROLLBACK, &stuck, Verdict::Fail, "left the release `pending-upgrade`");
 }
