@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use chartgate::home::is_environment;
-use chartgate::judge::Verdict;
+use chartgate::judge::{self, Verdict};
 use chartgate::report::Report;
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
-use chartgate::yaml::Invalid;
+use chartgate::yaml::{Invalid, nearest};
 use chartgate::{cluster, gate, report, tool};
 use clap::{Parser, Subcommand};
 
@@ -66,6 +66,11 @@ enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Say what a check proves, and what its failure means for a user; without a name, list all checks
+    Explain {
+        /// Name of the check, as in reports
+        check: Option<String>,
+    },
     /// Remove every cluster and container that chartgate left, kept ones too
     Clean,
     #[command(hide = true)]
@@ -112,6 +117,17 @@ async fn run(command: Command) -> Result<u8> {
                 Ok(conclude(&report))
             }
             Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?)),
+            Command::Explain { check: None } => {
+                for check in judge::all() {
+                    println!("{:<24} {}", check.name, check.proves);
+                }
+                Ok(0)
+            }
+            Command::Explain { check: Some(name) } => {
+                let check = judge::all().iter().find(|check| check.name == name).ok_or_else(|| unknown_check(&name))?;
+                println!("{}\n  proves:   {}\n  a failure means: {}", check.name, check.proves, check.means);
+                Ok(0)
+            }
             Command::Clean => {
                 for removed in cluster::clean().await? {
                     println!("removed {removed}");
@@ -127,6 +143,12 @@ async fn run(command: Command) -> Result<u8> {
         // The evidence is on disk already, and the broker cleans up when our connection ends.
         _ = tokio::signal::ctrl_c() => Ok(130),
     }
+}
+
+fn unknown_check(name: &str) -> Invalid {
+    let near = nearest(name, judge::all().iter().map(|check| check.name));
+    let hint = near.map_or("`chartgate explain` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+    Invalid(format!("there is no check `{name}`\nhint: {hint}"))
 }
 
 fn conclude(report: &Report) -> u8 {
