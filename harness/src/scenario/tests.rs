@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::*;
+use crate::yaml::Invalid;
 
 /// A folder with a chart, a contract and one scenario.
 struct Files(PathBuf);

@@ -1,0 +1,104 @@
+//! Images: which version a step runs, and a user's own in place of the contract's.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{set_path, unknown};
+use crate::plan::Image;
+use crate::yaml::{Invalid, Source};
+
+/// An image of the user's in place of one that the contract names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageOverride {
+    /// The contract's name of the image.
+    pub name: String,
+    /// The contract's name of the version; `None`: every version.
+    pub version: Option<String>,
+    /// Repository.
+    pub repository: String,
+    /// Tag; `None`: the versions keep the contract's.
+    pub tag: Option<String>,
+}
+
+impl std::str::FromStr for ImageOverride {
+    type Err = String;
+
+    /// `NAME[@VERSION]=REPOSITORY[:TAG]`
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').filter(|(name, image)| !name.is_empty() && !image.is_empty());
+        let (name, image) = parts.ok_or("expected NAME=REPOSITORY:TAG or NAME@VERSION=REPOSITORY:TAG")?;
+        let (name, version) = name.split_once('@').map_or((name, None), |(name, version)| (name, Some(version)));
+        // A colon before the last slash belongs to the registry's port.
+        let start = image.rfind('/').map_or(0, |slash| slash + 1);
+        let (repository, tag) = match image[start..].split_once(':') {
+            Some((last, tag)) => (format!("{}{last}", &image[..start]), Some(tag.to_owned())),
+            None => (image.to_owned(), None),
+        };
+        Ok(Self { name: name.to_owned(), version: version.map(str::to_owned), repository, tag })
+    }
+}
+
+impl ImageOverride {
+    /// Puts the image in its place.
+    ///
+    /// # Errors
+    /// [`Invalid`] if the contract has no such image or version.
+    pub(super) fn apply(&self, images: &mut BTreeMap<String, Image>) -> Result<()> {
+        let known = images.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let Some(image) = images.get_mut(&self.name) else {
+            return Err(Invalid(format!(
+                "`--image {}=…` names no image of the contract; known are {known}",
+                self.name
+            ))
+            .into());
+        };
+        image.repository = Some(self.repository.clone());
+        for (version, tag) in &mut image.versions {
+            if let Some(own) =
+                self.tag.as_ref().filter(|_| self.version.as_ref().is_none_or(|chosen| chosen == version))
+            {
+                tag.clone_from(own);
+            }
+        }
+        match self.version.as_ref().filter(|chosen| !image.versions.contains_key(*chosen)) {
+            Some(chosen) => Err(Invalid(format!("the image `{}` has no version `{chosen}`", self.name)).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The version of each image that a scenario begins with.
+pub(super) fn first_versions(images: &BTreeMap<String, Image>) -> BTreeMap<String, String> {
+    let first = |image: &Image| image.versions.keys().next().cloned();
+    images.iter().filter_map(|(name, image)| Some((name.clone(), first(image)?))).collect()
+}
+
+/// The values that select a version of each image.
+pub(super) fn image_values(
+    source: &Source,
+    images: &BTreeMap<String, Image>,
+    chosen: &BTreeMap<String, String>,
+) -> Result<Value> {
+    let mut values = json!({});
+    for (name, version) in chosen {
+        let image = images.get(name).ok_or_else(|| unknown(source, "image", name, images.keys()))?;
+        let tag =
+            image.versions.get(version).ok_or_else(|| unknown(source, "version", version, image.versions.keys()))?;
+        match (&image.tag_path, &image.repository) {
+            (Some(path), _) => set_path(&mut values, path, json!(tag)),
+            (None, Some(repository)) => {
+                set_path(&mut values, &image.repository_path, json!(format!("{repository}:{tag}")));
+            }
+            (None, None) => {
+                let message = format!("the image `{name}` is set by one value, so its `use:` must name the repository");
+                return Err(source.error(name, &message));
+            }
+        }
+        if let (Some(_), Some(repository)) = (&image.tag_path, &image.repository) {
+            set_path(&mut values, &image.repository_path, json!(repository));
+        }
+    }
+    Ok(values)
+}
