@@ -71,9 +71,13 @@ impl PatchedChart {
     /// # Panics
     /// If the text does not stand in the file: the fault would not be there, and the test would prove nothing.
     pub fn new(chart: &str, file: &str, text: &str, fault: &str) -> Self {
-        let copy =
-            repository().join("target/chartgate/patched").join(format!("{chart}-{}", chartgate::random::text(6)));
-        copy_folder(&repository().join("charts").join(chart), &copy);
+        Self::of(&repository().join("charts").join(chart), file, text, fault)
+    }
+
+    /// The same with a chart that lies elsewhere.
+    pub fn of(chart: &Path, file: &str, text: &str, fault: &str) -> Self {
+        let copy = repository().join("target/chartgate/patched").join(chartgate::random::text(8));
+        copy_folder(chart, &copy);
         let path = copy.join(file);
         let before = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
         assert!(before.contains(text), "`{text}` is not in {}:\n{before}", path.display());
