@@ -281,6 +281,7 @@ fn namespace_name(plan: &Plan) -> String {
 fn describe(step: &Step) -> String {
     match &step.action {
         Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
+        Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
         _ => format!("helm {}", step.verb()),
     }
 }

@@ -17,7 +17,7 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Waiver;
+use crate::plan::{Expect, Plan, Waiver};
 use crate::record::Recording;
 
 /// How a check, a scenario or a run ended, from the best to the worst.
@@ -79,6 +79,7 @@ pub fn all() -> &'static [Check] {
     const ALL: &[Check] = &[
         render::RENDERS,
         render::RELEASE_OUTCOME,
+        render::SCHEMA_REJECTS,
         render::NAMES_UNIQUE,
         render::IMAGE_PINNED,
         hooks::HOOK_ORDER,
@@ -118,9 +119,22 @@ pub fn judge(recording: &Recording) -> Vec<Finding> {
         if finding.verdict == Verdict::Advice && is_binding {
             finding.verdict = Verdict::Fail;
         }
-        waive(finding, &plan.waivers, &day)
+        waive(suspend(finding, plan), &plan.waivers, &day)
     };
     all().iter().map(|check| bound((check.judge)(recording))).collect()
+}
+
+/// The checks that apply although no step is to succeed: they judge the refusal itself.
+const OF_REFUSALS: [&str; 3] = ["renders", "release-outcome", "schema-rejects"];
+
+/// Where no step of the plan is to succeed, nothing needs to be proven of a running release; what is broken still fails.
+fn suspend(finding: Finding, plan: &Plan) -> Finding {
+    let is_to_run = plan.steps.iter().any(|step| step.expect == Expect::Succeeds);
+    if is_to_run || finding.verdict != Verdict::Void || OF_REFUSALS.contains(&finding.check.as_str()) {
+        return finding;
+    }
+    let message = "no step of the plan is to succeed".to_owned();
+    Finding { verdict: Verdict::NotApplicable, message, evidence: Vec::new(), ..finding }
 }
 
 /// Applies a waiver to a finding; an expired one is named and changes nothing.

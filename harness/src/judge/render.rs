@@ -1,8 +1,10 @@
 //! What the chart renders to, and whether each step ended as the scenario says.
 
 mod names;
+mod refusal;
 
 pub(super) use names::{IMAGE_PINNED, NAMES_UNIQUE};
+pub(super) use refusal::SCHEMA_REJECTS;
 
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
