@@ -1,6 +1,7 @@
 //! The samples after a step: which pods accept connections, and what they answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use chartgate_prober::{Question, Session};
@@ -13,6 +14,9 @@ use crate::plan::{Plan, Role, Serves};
 use crate::random;
 use crate::record::{Answer, Moment, Probe, Timeline};
 
+/// A pod leaves within its grace period, which is seldom longer; after this the Service is asked all the same.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
 /// A question, before it is asked.
 struct Ask<'a> {
     role: &'a str,
@@ -24,57 +28,78 @@ struct Ask<'a> {
     session: Option<(String, &'a Session)>,
 }
 
-/// Asks every ready pod of every role, and each Service in front of a serving role, all at the same time.
+/// Asks every ready pod of every role at the same time, and then each Service in front of a serving role.
 pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) -> Result<()> {
     let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect();
-    let of_role = |role: &Role| pods.iter().filter(|pod| is_selected(&role.select, pod)).cloned().collect::<Vec<_>>();
-    let serving: Vec<(&Role, &Serves)> =
-        plan.present_roles().filter_map(|(_, role)| Some((role, role.serves.as_ref()?))).collect();
-    let control = serving.iter().find_map(|(role, serves)| {
-        of_role(role).iter().find_map(|pod| Some(address(pod, port_of(pod, &serves.port)?)))
-    });
-    let served_ports = serving.iter().flat_map(|(role, serves)| {
-        of_role(role).iter().filter_map(|pod| port_of(pod, &serves.port)).collect::<Vec<_>>()
-    });
-    let served_ports: Vec<u16> = served_ports.collect();
+    ask_all(pod_asks(plan, &pods), step, stage, timeline).await?;
+    // A pod that drains says so, and a Service sends to it until every node has heard that it is leaving.
+    let serving = plan.present_roles().filter(|(_, role)| role.serves.is_some());
+    let selectors: Vec<&str> = serving.map(|(_, role)| role.select.as_str()).collect();
+    stage.until_drained(&selectors, DRAIN_LIMIT).await;
+    ask_all(service_asks(plan, &pods, stage), step, stage, timeline).await
+}
 
+fn of_role<'a>(pods: &'a [Arc<Value>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Value>> {
+    pods.iter().filter(|pod| is_selected(&role.select, pod))
+}
+
+/// A connection to each port that a role could serve, a request for each path that it promises, a session for each pair.
+fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
+    let serving = plan.present_roles().filter_map(|(_, role)| Some((role, role.serves.as_ref()?)));
+    let served = serving.flat_map(|(role, serves)| {
+        of_role(pods, role).filter_map(|pod| Some((address_of(pod), port_of(pod, &serves.port)?)))
+    });
+    let served: Vec<(String, u16)> = served.collect();
+    let control = served.first().map(|(host, port)| host_and_port(host, *port));
     let mut asks = Vec::new();
     for (name, role) in plan.present_roles() {
-        for pod in of_role(role) {
-            let own_name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        for pod in of_role(pods, role) {
             let ask = |port: u16, path| Ask {
                 role: name,
-                pod: Some(own_name.clone()),
-                address: address(&pod, port),
+                pod: Some(name_of(pod)),
+                address: host_and_port(&address_of(pod), port),
                 path,
                 control: control.clone(),
                 session: None,
             };
             if let Some(serves) = &role.serves {
-                let Some(port) = port_of(&pod, &serves.port) else { continue };
+                let Some(port) = port_of(pod, &serves.port) else { continue };
                 asks.push(ask(port, None));
                 asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.clone()))));
             } else {
-                let mut ports = [served_ports.clone(), own_ports(&pod)].concat();
+                let mut ports: Vec<u16> = served.iter().map(|(_, port)| *port).chain(own_ports(pod)).collect();
                 ports.sort_unstable();
                 ports.dedup();
                 asks.extend(ports.into_iter().map(|port| ask(port, None)));
             }
         }
         if let Some(serves) = &role.serves {
-            asks.extend(sessions(name, serves, &of_role(role)));
-            for address in service_addresses(stage, &of_role(role), &serves.port) {
-                asks.extend(serves.paths.iter().map(|path| Ask {
-                    role: name,
-                    pod: None,
-                    address: address.clone(),
-                    path: Some(path.path.clone()),
-                    control: None,
-                    session: None,
-                }));
-            }
+            asks.extend(sessions(name, serves, &of_role(pods, role).cloned().collect::<Vec<_>>()));
         }
     }
+    asks
+}
+
+/// A request for each path that a role promises, through each Service in front of it.
+fn service_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>], stage: &Stage) -> Vec<Ask<'a>> {
+    let serving = plan.present_roles().filter_map(|(name, role)| Some((name, role, role.serves.as_ref()?)));
+    let asks = serving.flat_map(|(name, role, serves)| {
+        let addresses = of_role(pods, role).next().map(|pod| service_addresses(stage, pod, &serves.port));
+        addresses.into_iter().flatten().flat_map(move |address| {
+            serves.paths.iter().map(move |path| Ask {
+                role: name,
+                pod: None,
+                address: address.clone(),
+                path: Some(path.path.clone()),
+                control: None,
+                session: None,
+            })
+        })
+    });
+    asks.collect()
+}
+
+async fn ask_all(asks: Vec<Ask<'_>>, step: usize, stage: &Stage, timeline: &Timeline) -> Result<()> {
     let probes = asks.into_iter().map(async |ask| {
         let before = state_of(stage, ask.pod.as_ref());
         let question = Question {
@@ -118,16 +143,15 @@ pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) 
 /// A session opened through each pod and reached through the next one.
 fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
     let Some(sessions) = serves.sessions.as_ref().filter(|_| pods.len() > 1) else { return Vec::new() };
-    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let pairs = pods.iter().zip(pods.iter().cycle().skip(1));
     let asks = pairs.filter_map(|(first, second)| {
         Some(Ask {
             role,
-            pod: Some(name(second)),
-            address: address(second, port_of(second, &serves.port)?),
+            pod: Some(name_of(second)),
+            address: host_and_port(&address_of(second), port_of(second, &serves.port)?),
             path: Some(sessions.path.replace("{{session}}", &random::text(12))),
-            control: Some(address(first, port_of(first, &serves.port)?)),
-            session: Some((name(first), &sessions.talk)),
+            control: Some(host_and_port(&address_of(first), port_of(first, &serves.port)?)),
+            session: Some((name_of(first), &sessions.talk)),
         })
     });
     asks.collect()
@@ -142,8 +166,12 @@ fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, u64)> {
     Some((pod["metadata"]["uid"].as_str()?.to_owned(), restarts))
 }
 
-fn address(pod: &Value, port: u16) -> String {
-    host_and_port(pod["status"]["podIP"].as_str().unwrap_or_default(), port)
+fn name_of(pod: &Value) -> String {
+    pod["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+fn address_of(pod: &Value) -> String {
+    pod["status"]["podIP"].as_str().unwrap_or_default().to_owned()
 }
 
 fn host_and_port(host: &str, port: u16) -> String {
@@ -164,9 +192,8 @@ fn port_of(pod: &Value, port: &str) -> Option<u16> {
     port.parse().ok().or_else(|| named()?.try_into().ok())
 }
 
-/// Cluster addresses of the Services that send to the given pods' serving port.
-fn service_addresses(stage: &Stage, pods: &[Arc<Value>], port: &str) -> Vec<String> {
-    let Some(pod) = pods.first() else { return Vec::new() };
+/// Cluster addresses of the Services that send to a pod's serving port.
+fn service_addresses(stage: &Stage, pod: &Value, port: &str) -> Vec<String> {
     let number = port_of(pod, port);
     let mut addresses = Vec::new();
     for service in stage.namespace.of_kind("Service") {

@@ -137,6 +137,23 @@ impl Stage {
         })
     }
 
+    /// Waits until the pods of these selectors that are on their way out are gone, for `limit` at most.
+    pub async fn until_drained(&self, selectors: &[&str], limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let mut changes = self.namespace.changes();
+        loop {
+            changes.mark_unchanged();
+            let is_leaving = |pod: &Value| {
+                let is_ours = selectors.iter().any(|selector| ready::is_selected(selector, pod));
+                is_ours && !pod["metadata"]["deletionTimestamp"].is_null()
+            };
+            let is_drained = !self.namespace.of_kind("Pod").iter().any(|pod| is_leaving(pod));
+            if is_drained || !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+
     /// What is wrong with the namespace's pods, a line each.
     pub fn troubles(&self) -> String {
         let pods = self.namespace.of_kind("Pod");
