@@ -21,8 +21,8 @@ scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
 
-setup: engine ## all that a run needs: engine, tools, images (again: under two seconds)
-	@$(MAKE) -j tools images
+setup: engine ## all that runs and tests need: engine, tools, images (again: under two seconds)
+	@$(MAKE) -j tools kubeconform images
 
 engine: ## a Docker engine: the one that answers, or one of our own
 	@$(setup)/engine
@@ -33,8 +33,9 @@ engine-stop: ## end the engine that `make engine` started
 tools: ## kind, helm 3 and helm 4 in the state folder
 	@$(setup)/tools
 
-kubeconform: ## the linter of rendered manifests, in the state folder
+kubeconform: ## the linter of rendered manifests and Kubernetes' schemas, in the state folder
 	@$(setup)/tools kubeconform
+	@$(setup)/schemas $(KUBERNETES)
 
 images: node-image backing app-images ## the images that a run starts; each is a target of its own
 
