@@ -103,6 +103,87 @@ async fn caught(
     support::check(&first_steps(steps, "single-replica", &name, &chart), Verdict::Fail, &[check]).await;
 }
 
+/// A failure would mean that a chart which promises a good habit, and has lost it, is released.
+#[rstest]
+#[case::latest("_helpers.tpl", "printf \"%s:%s\" .repository .tag", "printf \"%s:latest\" .repository", "image-pinned")]
+#[case::fixed_name(
+    "oban-worker.yaml",
+    "name: {{ include \"codex-pooler.fullname\" . }}-worker",
+    "name: worker",
+    "names-unique"
+)]
+#[case::writable_root(
+    "_helpers.tpl",
+    "{{- toYaml .root.Values.securityContext | nindent 2 }}",
+    "{readOnlyRootFilesystem: false}",
+    "pods-restricted"
+)]
+#[case::token(
+    "_helpers.tpl",
+    "automountServiceAccountToken: false",
+    "automountServiceAccountToken: true",
+    "service-account-minimal"
+)]
+#[case::password(
+    "_helpers.tpl",
+    "- {name: HOME, value: /tmp}",
+    "- {name: HOME, value: /tmp}\n- {name: ADMIN_PASSWORD, value: correct-horse-battery}",
+    "no-secret-in-plain-sight"
+)]
+#[case::liveness_asks_the_database(
+    "app.yaml",
+    "livenessProbe:\n            httpGet: {path: /healthz,",
+    "livenessProbe:\n            httpGet: {path: /readyz,",
+    "probe-independence"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caught_where_the_contract_asks(
+    #[context] context: Context,
+    #[case] file: &str,
+    #[case] text: &str,
+    #[case] fault: &str,
+    #[case] check: &str,
+) {
+    let name = context.description.expect("each case has a name").replace('_', "-");
+    let chart = PatchedChart::new("codex-pooler", &format!("templates/{file}"), text, fault);
+    let mut plan = first_steps(1, "single-replica", &name, &chart);
+    plan.binding = vec![check.to_owned()];
+    support::check(&plan, Verdict::Fail, &[check]).await;
+}
+
+/// A failure would mean that a changed Secret reaches no pod until somebody restarts it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_rolls_no_pod_is_caught() {
+    let checksum = "set $annotations \"checksum/secret\" (.root.Values.secrets.data | toJson | sha256sum)";
+    let chart =
+        PatchedChart::new("codex-pooler", "templates/_helpers.tpl", checksum, "set $annotations \"note\" \"none\"");
+    let mut plan = first_steps(2, "created-secret", "no-checksum", &chart);
+    plan.steps[1].values = serde_json::json!({"secrets": {"data": {"totp-key-version": "2"}}});
+    support::check(&plan, Verdict::Fail, &["config-rolls-pods"]).await;
+}
+
+/// A failure would mean that a mis-spelled value is ignored, and nobody told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_lets_unknown_values_pass_is_caught() {
+    let chart = PatchedChart::new(
+        "codex-pooler",
+        "values.schema.json",
+        "\"additionalProperties\": false",
+        "\"additionalProperties\": true",
+    );
+    let plan = first_steps(1, "unknown-value-refused", "open-schema", &chart);
+    support::check(&plan, Verdict::Fail, &["release-outcome"]).await;
+}
+
+/// A failure would mean that a refusal which does not name the mistake counts as one that helps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_without_its_reason_is_caught() {
+    let says = "app.replicaCount is %d, but a websocket session lives in one pod: set %s, or keep app.replicaCount=1\" (int $app.replicaCount) (join \" and \" $missing)";
+    let chart = PatchedChart::new("codex-pooler", "templates/_helpers.tpl", says, "no\"");
+    let plan = first_steps(1, "unsafe-multi-replica-refused", "no-reason", &chart);
+    support::check(&plan, Verdict::Fail, &["schema-rejects"]).await;
+}
+
 /// A failure would mean that pods which migrate by themselves are released as pods that do not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pod_that_migrates_where_migrations_are_off_is_caught() {
