@@ -53,7 +53,7 @@ gate: setup ## the verdict on CHART=codex-pooler, or on every chart
 	@target/release/chartgate run scenarios/$(CHART)
 
 test: setup ## every test: units, documents, and the scenarios on real clusters
-	@cargo test --workspace
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace # tests mostly wait for a cluster, which bounds how many run
 
 lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
 	@cargo fmt --all --check
