@@ -66,10 +66,16 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     }
 
     progress.say("waiting for a cluster");
+    // `helm template` leaves out what `crds/` holds.
+    let sharing = if plan.chart.path.join("crds").is_dir() {
+        Sharing::Own { nodes: 1 }
+    } else {
+        sharing_of(dry.iter().flatten().flat_map(|render| render.iter().flatten()))
+    };
     let request = Request {
         run: plan.name.clone(),
         kubernetes: options.kubernetes.clone(),
-        sharing: Sharing::Shared,
+        sharing,
         images,
         postgres: !plan.backing.is_empty(),
         keep: options.keep,
@@ -178,6 +184,31 @@ fn step_values(plan: &Plan, step: &Step) -> Value {
     let mut values = plan.values.clone();
     merge(&mut values, step.values.clone());
     values
+}
+
+/// Kinds that belong to no namespace, and that a chart may render (Kubernetes 1.36, `kubectl api-resources --namespaced=false`).
+const CLUSTER_SCOPED: [&str; 15] = [
+    "APIService",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CSIDriver",
+    "CustomResourceDefinition",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "PersistentVolume",
+    "PriorityClass",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+];
+
+/// A chart with objects outside its namespace gets a cluster of its own: they would meet those of other scenarios.
+fn sharing_of<'a>(mut rendered: impl Iterator<Item = &'a Value>) -> Sharing {
+    let is_outside = |object: &Value| object["kind"].as_str().is_some_and(|kind| CLUSTER_SCOPED.contains(&kind));
+    if rendered.any(is_outside) { Sharing::Own { nodes: 1 } } else { Sharing::Shared }
 }
 
 /// Every container image that an object's pod template names.
@@ -292,4 +323,41 @@ fn tail(text: &str) -> String {
     let start = text.len().saturating_sub(LIMIT);
     let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
     text[start..].trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A failure would mean that two charts' cluster roles meet, or that each scenario waits for a cluster of its own.
+    #[test]
+    fn only_objects_outside_the_namespace_ask_for_a_cluster_of_their_own() {
+        let (role, job) = (json!({"kind": "ClusterRole"}), json!({"kind": "Job"}));
+        assert_eq!(sharing_of([&job].into_iter()), Sharing::Shared);
+        assert_eq!(sharing_of([&job, &role].into_iter()), Sharing::Own { nodes: 1 });
+    }
+
+    /// A failure would mean that an image which only an init container runs is not on the node.
+    #[test]
+    fn every_image_of_a_pod_template_is_found() {
+        let spec = json!({"initContainers": [{"image": "a:1"}], "containers": [{"image": "b:1"}, {"name": "c"}]});
+        assert_eq!(images_of(&json!({"spec": {"template": {"spec": spec}}})), ["b:1", "a:1"]);
+    }
+
+    /// A failure would mean that a namespace is refused for its name, or that two runs meet in one.
+    #[test]
+    fn a_namespace_has_a_valid_name_of_its_own() {
+        let named = |name: &str| {
+            let mut plan: Plan =
+                serde_json::from_str(include_str!("../../tests/recordings/1/codex-pooler-single-replica/plan.json"))
+                    .unwrap();
+            plan.name = name.to_owned();
+            namespace_name(&plan)
+        };
+        assert_ne!(named("a/b"), named("a/b"));
+        assert!(named("chart/Two_Releases!").starts_with("cg-tworeleases-"));
+        assert!(named(&"x".repeat(200)).len() <= 63 - "-prober".len());
+    }
 }

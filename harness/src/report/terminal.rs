@@ -20,8 +20,12 @@ pub fn print(report: &Report) -> String {
 fn render(report: &Report, out: &mut String) -> std::fmt::Result {
     for scenario in &report.scenarios {
         writeln!(out, "\n{}  {}  {:.1} s", scenario.name, scenario.chart, scenario.seconds)?;
-        for finding in &scenario.checks {
-            writeln!(out, "  {:<14} {:<20} {}", word(finding.verdict), finding.check, first_line(&finding.message))?;
+        for finding in scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable) {
+            writeln!(out, "  {:<7} {:<24} {}", word(finding.verdict), finding.check, first_line(&finding.message))?;
+        }
+        let beside: Vec<_> = of(scenario, Verdict::NotApplicable).map(|finding| finding.check.as_str()).collect();
+        if !beside.is_empty() {
+            writeln!(out, "  not applicable: {}", beside.join(", "))?;
         }
     }
     for scenario in &report.scenarios {
@@ -80,4 +84,50 @@ fn word(verdict: Verdict) -> &'static str {
 
 fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Evidence;
+
+    fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
+        let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod `x` created".to_owned() };
+        Finding { check: check.to_owned(), verdict, message: message.to_owned(), evidence: vec![seen] }
+    }
+
+    fn report(checks: Vec<Finding>) -> Report {
+        let verdict = crate::judge::verdict_of(&checks);
+        let (name, chart) = ("chart/case".to_owned(), "chart 1.0.0".to_owned());
+        Report::new(vec![ScenarioReport { name, chart, verdict, seconds: 2.0, checks, evidence: "out".into() }])
+    }
+
+    /// A failure would mean that a person searches the cause among its consequences.
+    #[test]
+    fn a_failure_stands_last_with_its_moments_and_what_to_do() {
+        let shown = print(&report(vec![
+            finding("ready", Verdict::Fail, "Deployment `x` has 0 of 1 pods available\nhint: see its log"),
+            finding("role-serves", Verdict::Void, "step 1 failed"),
+            finding("hook-once", Verdict::NotApplicable, "no hook"),
+            finding("renders", Verdict::Pass, "it renders"),
+        ]));
+        assert!(
+            shown.contains("\n  pass    renders                  it renders\n  not applicable: hook-once\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("not proven in chart/case because of the failures below: role-serves"), "{shown}");
+        let end = shown.split("FAIL ready in chart/case").nth(1).unwrap_or_default();
+        for part in ["hint: see its log", "+1.234s  pod `x` created", "chartgate judge out", "FAIL: 0 passed, 1 failed"]
+        {
+            assert!(end.contains(part), "`{part}` is not at the end of:\n{shown}");
+        }
+    }
+
+    /// A failure would mean that "nothing was proven" looks like success.
+    #[test]
+    fn a_void_is_explained_and_an_empty_run_is_void() {
+        let shown = print(&report(vec![finding("hook-order", Verdict::Void, "the watch had a gap")]));
+        assert!(shown.contains("VOID hook-order in chart/case\n  the watch had a gap"), "{shown}");
+        assert!(print(&Report::new(Vec::new())).contains("no scenario ran, so nothing was proven"));
+    }
 }
