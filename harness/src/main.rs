@@ -141,7 +141,10 @@ async fn run(command: Command) -> Result<u8> {
     tokio::select! {
         ended = working => ended,
         // The evidence is on disk already, and the broker cleans up when our connection ends.
-        _ = tokio::signal::ctrl_c() => Ok(130),
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("interrupted: what was seen is kept, and what was started is being removed");
+            Ok(130)
+        }
     }
 }
 

@@ -61,8 +61,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
         record_renders(plan, &timeline, &dry);
-        timeline.append(Moment::Ended);
-        return timeline.check();
+        return timeline.end(plan);
     }
 
     progress.say("waiting for a cluster");
@@ -95,7 +94,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     if options.keep {
         progress.say(&lease.how_to_look(&ns));
     }
-    timeline.check()
+    timeline.end(plan)
 }
 
 /// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
@@ -134,9 +133,7 @@ async fn perform(
     if let Some(neighbour) = neighbour {
         neighbour.look_again(&stage, timeline).await;
     }
-    stage.strike().await?;
-    timeline.append(Moment::Ended);
-    Ok(())
+    stage.strike().await
 }
 
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.
@@ -154,6 +151,7 @@ async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
 
 /// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
 fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
+    renders.iter().flatten().flatten().flatten().for_each(|object| timeline.learn(object));
     for (step, render) in renders.iter().enumerate() {
         let (error, objects) = match render {
             Some(Ok(objects)) => (None, objects.iter().map(|object| timeline.store(object)).collect()),

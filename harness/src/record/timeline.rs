@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,7 @@ pub struct Timeline {
 }
 
 struct Shared {
+    folder: PathBuf,
     started: Instant,
     unix_ms: u64,
     redactor: Redactor,
@@ -49,7 +50,7 @@ impl Timeline {
         };
         std::fs::create_dir_all(folder)
             .map_err(|error| Environment::new(format!("cannot make the folder `{}`: {error}", folder.display())))?;
-        serde_json::to_writer_pretty(create("plan.json")?, plan).context("write `plan.json`")?;
+        write_plan(&folder.join("plan.json"), plan, &redactor)?;
         let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let files = Files {
             next: 0,
@@ -59,6 +60,7 @@ impl Timeline {
             failure: None,
         };
         let shared = Shared {
+            folder: folder.to_owned(),
             started: Instant::now(),
             unix_ms: u64::try_from(unix_ms).unwrap_or_default(),
             concealer: Concealer::new(redactor.clone()),
@@ -106,6 +108,18 @@ impl Timeline {
         self.append(Moment::Object { change, hash });
     }
 
+    /// Learns a Secret's values before anything that may repeat them is stored.
+    pub fn learn(&self, object: &Value) {
+        drop(self.shared.concealer.conceal(object));
+    }
+
+    /// Appends the last moment, and writes the plan once more: it may hold secrets that were only learned since.
+    pub fn end(&self, plan: &Plan) -> Result<()> {
+        self.append(Moment::Ended);
+        write_plan(&self.shared.folder.join("plan.json"), plan, &self.shared.redactor)?;
+        self.check()
+    }
+
     /// # Errors
     /// [`Environment`] if something could not be written: the recording proves nothing.
     pub fn check(&self) -> Result<()> {
@@ -128,6 +142,12 @@ impl Timeline {
     fn files(&self) -> MutexGuard<'_, Files> {
         self.shared.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn write_plan(path: &Path, plan: &Plan, redactor: &Redactor) -> Result<()> {
+    let text = serde_json::to_string_pretty(plan).context("encode the plan")?;
+    std::fs::write(path, redactor.redact(&text) + "\n")
+        .map_err(|error| Environment::new(format!("cannot write `{}`: {error}", path.display())).into())
 }
 
 impl Files {
