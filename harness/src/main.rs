@@ -77,7 +77,7 @@ enum Command {
         /// Name of the check, as in reports
         check: Option<String>,
     },
-    /// Remove every cluster and container that chartgate left, kept ones too
+    /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     #[command(hide = true)]
     Broker {

@@ -88,7 +88,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         ended = perform(plan, &helm, &lease, &ns, version, &timeline, progress) => ended?,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
-            return Err(Environment::new(format!("the broker ended, and with it the cluster\n{hint}")).into());
+            let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
+            return Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into());
         }
     }
     if options.keep {

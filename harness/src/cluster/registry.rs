@@ -428,6 +428,41 @@ mod tests {
     }
 
     #[test]
+    fn what_was_kept_of_a_context_is_adopted_for_the_same_cluster_only() {
+        let brokers = Brokers::new();
+        let about = |key| About::of_context("v1.34.1", "mine", key);
+        let entry = Entry::create_in(&brokers.0, &about("one")).unwrap();
+        entry.keep().unwrap();
+        drop(entry);
+        assert!(Entry::adopt_in(&brokers.0, &about("two")).unwrap().is_none());
+        assert!(Entry::adopt_in(&brokers.0, &About::new("v1.34.1", "")).unwrap().is_none());
+        assert!(Entry::adopt_in(&brokers.0, &about("one")).unwrap().is_some());
+    }
+
+    /// Else a user's cluster keeps what a killed broker made in it.
+    #[test]
+    fn namespaces_are_noted_until_they_are_gone() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::of_context("v1.34.1", "mine", "key")).unwrap();
+        entry.add_namespace("a").unwrap();
+        entry.add_namespace("b").unwrap();
+        entry.forget_namespace("a").unwrap();
+        assert_eq!(entry.namespaces(), BTreeSet::from(["b".to_owned()]));
+    }
+
+    /// Else what is left in it is forgotten because the network was down for a moment.
+    #[tokio::test]
+    async fn an_entry_whose_cluster_does_not_answer_stays() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::of_context("v1.34.1", "mine", "key")).unwrap();
+        entry.add_namespace("a").unwrap();
+        let folder = entry.folder.clone();
+        let error = entry.remove().await.unwrap_err();
+        assert!(home::is_environment(&error) && error.to_string().contains("remove a from the cluster"), "{error}");
+        assert!(folder.exists());
+    }
+
+    #[test]
     fn what_was_noted_is_read_again_and_can_be_erased() {
         let brokers = Brokers::new();
         let entry = Entry::create_in(&brokers.0, &About::new("1.34", "node:1")).unwrap();
