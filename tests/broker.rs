@@ -20,6 +20,7 @@ fn request(run: &str) -> Request {
     Request {
         run: format!("{run}-{}", std::process::id()),
         kubernetes: home::kubernetes().unwrap(),
+        context: None,
         sharing: Sharing::Shared,
         images: Vec::new(),
         postgres: false,

@@ -122,6 +122,19 @@ pub fn image(key: &str) -> Result<String> {
     })
 }
 
+/// The reference of the prober's image that the user named with `CHARTGATE_PROBER_IMAGE`, for a cluster that has to pull it.
+pub fn named_prober() -> Option<String> {
+    std::env::var("CHARTGATE_PROBER_IMAGE").ok().filter(|reference| !reference.is_empty())
+}
+
+/// The reference of the prober's image: the one that the user named, else the one that `make setup` made.
+///
+/// # Errors
+/// [`Environment`] if there is none.
+pub fn prober() -> Result<String> {
+    named_prober().map_or_else(|| image("PROBER"), Ok)
+}
+
 /// The reference of the node image for a minor version of Kubernetes, for example `1.34`.
 ///
 /// # Errors

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use chartgate::home::is_environment;
+use chartgate::cluster::KubeContext;
+use chartgate::home::{self, is_environment};
 use chartgate::judge::{self, Verdict};
 use chartgate::report::Report;
 use chartgate::run::Options;
@@ -26,7 +27,7 @@ const EXIT_CODES: &str = "Exit codes: 0 pass; 1 fail; 2 a scenario, contract or 
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run scenarios on a kind cluster and judge them
+    /// Run scenarios on a kind cluster, or one of yours, and judge them
     Run {
         /// Scenario files, folders of them, or charts (whose own scenarios or ci/*-values.yaml are run); by default scenarios/
         #[arg(value_name = "PATH")]
@@ -49,12 +50,17 @@ enum Command {
         /// Folder for verdict.json and the evidence
         #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
         out: PathBuf,
-        /// Helm major version
-        #[arg(long, env = "HELM", default_value = "3", value_parser = ["3", "4"])]
-        helm: String,
-        /// Kubernetes minor version
-        #[arg(long, env = "KUBERNETES", default_value = "1.34")]
-        kubernetes: String,
+        /// Helm major version; by default the one that harness/versions.env names
+        #[arg(long, env = "HELM", value_parser = ["3", "4"])]
+        helm: Option<String>,
+        /// Kubernetes minor version; by default the one that harness/versions.env names [env: KUBERNETES]
+        // Read from the environment later: clap would take the variable for an option that conflicts.
+        #[arg(long, value_name = "KUBERNETES")]
+        kubernetes: Option<String>,
+        /// Context of your kubeconfig whose cluster to use, in namespaces of our own. A cluster that is not kind's on this machine
+        /// pulls all images itself: `CHARTGATE_PROBER_IMAGE` then names one of harness/prober
+        #[arg(long, value_name = "NAME", conflicts_with = "kubernetes")]
+        context: Option<String>,
         /// Leave the cluster and the namespaces for a look
         #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
         #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
@@ -71,7 +77,7 @@ enum Command {
         /// Name of the check, as in reports
         check: Option<String>,
     },
-    /// Remove every cluster and container that chartgate left, kept ones too
+    /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     #[command(hide = true)]
     Broker {
@@ -79,6 +85,8 @@ enum Command {
         key: String,
         #[arg(long)]
         kubernetes: String,
+        #[arg(long)]
+        context: Option<String>,
     },
     #[command(hide = true)]
     Exec {
@@ -110,10 +118,17 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<u8> {
     let working = async {
         match command {
-            Command::Run { paths, chart, images, values, set, no_waivers, out, helm, kubernetes, keep } => {
+            Command::Run { paths, chart, images, values, set, no_waivers, out, helm, kubernetes, context, keep } => {
                 let overrides = Overrides { chart, values_files: values, set, images, no_waivers };
                 let plans = scenario::plans(&paths, &overrides)?;
-                let report = gate::run(plans, &Options { kubernetes, helm, keep }, &out).await?;
+                let context = context.map(|name| KubeContext::read(&name)).transpose()?;
+                let kubernetes = match (&context, kubernetes) {
+                    (Some(context), _) => context.version().await?,
+                    (None, Some(minor)) => minor,
+                    (None, None) => home::kubernetes()?,
+                };
+                let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
+                let report = gate::run(plans, &Options { kubernetes, context, helm, keep }, &out).await?;
                 Ok(conclude(&report))
             }
             Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?)),
@@ -134,7 +149,9 @@ async fn run(command: Command) -> Result<u8> {
                 }
                 Ok(0)
             }
-            Command::Broker { key, kubernetes } => cluster::broker::serve(&key, &kubernetes).await.map(|()| 0),
+            Command::Broker { key, kubernetes, context } => {
+                cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
+            }
             Command::Exec { .. } => Ok(0),
         }
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cluster::{Lease, Request, Sharing};
+use crate::cluster::{KubeContext, Lease, Request, Sharing};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
 use crate::judge::ready;
@@ -26,17 +26,16 @@ use stage::Stage;
 /// Helm has already waited; what it did not wait for may take this much longer.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// The prober's image, among those that `make setup` made.
-const PROBER: &str = "PROBER";
-
 /// What a run is given besides its plan.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Kubernetes minor version, for example `1.34`.
+    /// Kubernetes minor version, for example `1.34`; the whole version of a user's cluster.
     pub kubernetes: String,
+    /// The user's cluster to run on; `None`: one of our own.
+    pub context: Option<KubeContext>,
     /// Helm major version, `3` or `4`.
     pub helm: String,
-    /// Leave the cluster and the namespace as they are at the end.
+    /// Leave the cluster and the namespaces as they are at the end.
     pub keep: bool,
 }
 
@@ -52,7 +51,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
     let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
-    let mut images = vec![home::image(PROBER)?];
+    let mut images = vec![home::prober()?];
     let dry = render_all(&filled(plan, &stage::placeholders(plan, &ns))?, &helm).await?;
     images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
     images.sort();
@@ -65,8 +64,10 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     }
 
     progress.say("waiting for a cluster");
-    // `helm template` leaves out what `crds/` holds.
-    let sharing = if plan.chart.path.join("crds").is_dir() {
+    let sharing = if options.context.is_some() {
+        Sharing::Shared
+    } else if plan.chart.path.join("crds").is_dir() {
+        // `helm template` leaves out what this folder holds.
         Sharing::Own { nodes: 1 }
     } else {
         sharing_of(dry.iter().flatten().flat_map(|render| render.iter().flatten()))
@@ -74,12 +75,18 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let request = Request {
         run: plan.name.clone(),
         kubernetes: options.kubernetes.clone(),
+        context: options.context.clone(),
         sharing,
         images,
         postgres: !plan.backing.is_empty(),
         keep: options.keep,
     };
     let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
+    if !lease.cluster.is_kind() && home::named_prober().is_none() {
+        let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
+        let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
+        return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());
+    }
     // The recording begins here: waiting for a cluster is no part of the scenario.
     let timeline = Timeline::create(folder, plan, redactor)?;
     progress.say("setting up databases, watches and the prober");
@@ -88,7 +95,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         ended = perform(plan, &helm, &lease, &ns, version, &timeline, progress) => ended?,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
-            return Err(Environment::new(format!("the broker ended, and with it the cluster\n{hint}")).into());
+            let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
+            return Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into());
         }
     }
     if options.keep {

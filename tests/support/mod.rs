@@ -26,6 +26,7 @@ pub fn options() -> Options {
     let version = |key: &str| home::version(key).expect("versions.env names it").to_owned();
     Options {
         kubernetes: set("KUBERNETES").unwrap_or_else(|| version("KUBERNETES")),
+        context: None,
         helm: set("HELM").unwrap_or_else(|| version("HELM")),
         keep: set("KEEP").is_some(),
     }

@@ -15,6 +15,7 @@ use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::provider::{Failure, Progress, Provider};
 use super::registry::{About, Entry, sweep, try_lock};
 use super::{Owned, Postgres, Request, Sharing, namespace, postgres};
+use crate::home::Environment;
 use crate::wait::{Check, pause, until};
 use crate::{backing, home};
 
@@ -34,7 +35,7 @@ const BASE_MEMORY: u64 = 2 << 20;
 /// Serves leases until a few seconds after the last one ended, or until `SIGTERM`: `chartgate broker`.
 ///
 /// It returns at once if another broker of this key lives. Messages go to standard error, which is the key's log.
-pub async fn serve(key: &str, kubernetes: &str) -> Result<()> {
+pub async fn serve(key: &str, kubernetes: &str, context: Option<&str>) -> Result<()> {
     // It fails for the leader of a group, as when a person starts it in a shell: then it stays in their session.
     rustix::process::setsid().ok();
     let key = Key::from_word(key)?;
@@ -46,9 +47,10 @@ pub async fn serve(key: &str, kubernetes: &str) -> Result<()> {
     std::fs::remove_file(&key.socket).ok();
     let listener =
         UnixListener::bind(&key.socket).with_context(|| format!("failed to listen at `{}`", key.socket.display()))?;
-    let broker = Arc::new(Broker::start(kubernetes)?);
+    let broker = Arc::new(Broker::start(&key, kubernetes, context)?);
     broker.log(&format!(
-        "serves Kubernetes {kubernetes} as process {}, {} at once",
+        "serves {} with Kubernetes {kubernetes} as process {}, {} at once",
+        context.map_or("clusters of its own".to_owned(), |context| format!("the cluster of context `{context}`")),
         std::process::id(),
         broker.capacity
     ));
@@ -106,6 +108,8 @@ struct Broker {
     /// Leases of clusters of their own, for their names.
     own: std::sync::atomic::AtomicUsize,
     attending: Mutex<JoinSet<()>>,
+    /// Held while the note of a user's cluster's namespaces is written.
+    noting: Mutex<()>,
 }
 
 /// What a lease has, until it ends.
@@ -119,9 +123,11 @@ struct Granted {
 }
 
 impl Broker {
-    fn start(kubernetes: &str) -> Result<Self> {
-        let node_image = home::node_image(kubernetes)?;
-        let about = About::new(kubernetes, &node_image);
+    fn start(key: &Key, kubernetes: &str, context: Option<&str>) -> Result<Self> {
+        let about = match context {
+            Some(context) => About::of_context(kubernetes, context, &key.word),
+            None => About::new(kubernetes, &home::node_image(kubernetes)?),
+        };
         let entry = match Entry::adopt(&about)? {
             Some(kept) => kept,
             None => Entry::create(&about)?,
@@ -130,7 +136,7 @@ impl Broker {
         Ok(Self {
             started: Instant::now(),
             kubernetes: kubernetes.to_owned(),
-            node_image,
+            node_image: about.node_image,
             entry: Arc::new(entry),
             capacity,
             slots: Arc::new(Semaphore::new(capacity)),
@@ -139,6 +145,7 @@ impl Broker {
             postgres: Provider::new(),
             own: 0.into(),
             attending: Mutex::default(),
+            noting: Mutex::default(),
         })
     }
 
@@ -194,11 +201,40 @@ impl Broker {
         self.log(&format!("{}: has its lease", granted.request.run));
         loop {
             match reader.next().await {
-                Ok(Some(Ask::Owns(what))) => granted.owned.push(what),
-                Ok(Some(Ask::Release(what))) => granted.owned.retain(|owned| *owned != what),
+                Ok(Some(Ask::Owns(what))) => {
+                    // It is not noted, so it must not be made.
+                    if let Err(error) = self.note(&granted.request, &what) {
+                        self.log(&format!("{}: failed to note {what}: {error:#}", granted.request.run));
+                        return granted;
+                    }
+                    granted.owned.push(what);
+                }
+                Ok(Some(Ask::Release(what))) => {
+                    self.forget(&granted.request, &what);
+                    granted.owned.retain(|owned| *owned != what);
+                }
                 Ok(Some(Ask::End | Ask::Lease(_)) | None) | Err(_) => return granted,
             }
             drop(tell.send(Tell::Noted));
+        }
+    }
+
+    /// Notes what is about to be made in a user's cluster: it does not go with the cluster.
+    fn note(&self, request: &Request, what: &Owned) -> Result<()> {
+        match what {
+            Owned::Namespace(name) if request.context.is_some() => {
+                let _noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+                self.entry.add_namespace(name)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets what is no longer in a user's cluster.
+    fn forget(&self, request: &Request, what: &Owned) {
+        if let (Owned::Namespace(name), Some(_)) = (what, &request.context) {
+            let _noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.say_failure(&request.run, self.entry.forget_namespace(name));
         }
     }
 
@@ -217,15 +253,30 @@ impl Broker {
         }
         let cluster = async {
             let cluster = match granted.request.sharing {
-                Sharing::Shared => self.shared_cluster(&progress).await?,
+                Sharing::Shared => self.shared_cluster(&granted.request, &progress).await?,
+                Sharing::Own { .. } if granted.request.context.is_some() => {
+                    bail!("a user's cluster is no one's own");
+                }
                 Sharing::Own { nodes } => self.own_cluster(nodes, &mut granted.own, &progress).await?,
             };
             let (missing, ()) =
                 tokio::try_join!(cluster.load(&granted.request.images, &progress), cluster.dns(&progress))?;
             Ok((cluster, missing))
         };
-        let postgres =
-            async { if granted.request.postgres { self.postgres(&progress).await.map(Some) } else { Ok(None) } };
+        let request = granted.request.clone();
+        let postgres = async {
+            if !request.postgres {
+                return Ok(None);
+            }
+            if let Some(context) = &request.context
+                && !self.shared_cluster(&request, &progress).await?.is_kind()
+            {
+                let (name, hint) = (context.name(), "leave out `--context`, or make a kind cluster");
+                let what = format!("context `{name}` is no kind cluster of this machine, which servers need for now");
+                return Err(Environment::new(format!("{what}\nhint: {hint}")).into());
+            }
+            self.postgres(&progress).await.map(Some)
+        };
         // Both at once; the server's making waits for the network that the cluster's brings.
         let ((cluster, missing), postgres) = tokio::try_join!(cluster, postgres)?;
         let ready = Tell::Ready { cluster: cluster.access(missing), postgres: postgres.map(Box::new) };
@@ -233,11 +284,17 @@ impl Broker {
         Ok(ready)
     }
 
-    async fn shared_cluster(&self, progress: &Progress) -> Result<Arc<Cluster>> {
+    async fn shared_cluster(&self, request: &Request, progress: &Progress) -> Result<Arc<Cluster>> {
+        let context = request.context.clone();
         self.shared.start(|progress| {
             let (entry, node_image, kubernetes) =
                 (Arc::clone(&self.entry), self.node_image.clone(), self.kubernetes.clone());
-            async move { Cluster::shared(entry, &node_image, &kubernetes, &progress).await }
+            async move {
+                match context {
+                    Some(context) => Cluster::existing(&entry, &context, &progress).await,
+                    None => Cluster::shared(entry, &node_image, &kubernetes, &progress).await,
+                }
+            }
         });
         self.shared.get(progress).await
     }
@@ -307,7 +364,11 @@ impl Broker {
         // Nothing of it runs any more, so the next may start while the cluster clears away the rest.
         drop(granted.slot.take());
         for (client, name) in namespaces {
-            self.say_failure(&run, namespace::gone(client, &name).await);
+            let gone = namespace::gone(client, &name).await;
+            if gone.is_ok() {
+                self.forget(&granted.request, &Owned::Namespace(name));
+            }
+            self.say_failure(&run, gone);
         }
         self.log(&format!("{run}: nothing of it is left"));
     }

@@ -1,4 +1,4 @@
-//! One kind cluster: made, found again, given images.
+//! One cluster: made by kind, found again, or a user's own; given images.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::provider::Progress;
 use super::registry::{Entry, remove_containers};
-use super::{Access, NETWORK, namespace};
+use super::{Access, KubeContext, NETWORK, namespace};
 use crate::home::{self, Environment};
 use crate::tool::Tool;
 
@@ -40,7 +40,8 @@ pub struct Cluster {
     kubeconfig: PathBuf,
     nodes: Vec<String>,
     client: kube::Client,
-    /// Notes which images it has; `None`: the cluster is one lease's own, and no one will ask again.
+    /// Notes which images it has; `None`: the cluster is one lease's own, and no one will ask again, or the user's, who may
+    /// change it meanwhile.
     entry: Option<std::sync::Arc<Entry>>,
     /// `ID REFERENCE` of the images that all nodes have.
     loaded: Mutex<BTreeSet<String>>,
@@ -127,8 +128,31 @@ impl Cluster {
         })
     }
 
+    /// The user's cluster. If it is one of kind's on the local engine, it is used as our own are.
+    pub async fn existing(entry: &Entry, context: &KubeContext, progress: &Progress) -> Result<Self> {
+        progress.say(format!("asking for the cluster of context {}", context.name()));
+        let kubeconfig = entry.file("kubeconfig");
+        context.write(&kubeconfig)?;
+        context.version().await?;
+        let (client, nodes) = (namespace::client(&kubeconfig).await?, context.nodes().await?);
+        if !nodes.is_empty() {
+            entry.has_containers()?;
+        }
+        let name = context.name().to_owned();
+        Ok(Self { name, kubeconfig, nodes, client, entry: None, loaded: Mutex::default(), dns: OnceCell::new() })
+    }
+
+    /// Whether it is a kind cluster of the local engine.
+    pub fn is_kind(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
     /// Waits until names are resolved in it. Pods that start earlier cannot find each other.
     pub async fn dns(&self, progress: &Progress) -> Result<()> {
+        // Elsewhere it may be called otherwise.
+        if !self.is_kind() {
+            return Ok(());
+        }
         let wait = async {
             progress.say(format!("waiting for the DNS of cluster {}", self.name));
             let deployments: Api<Deployment> = Api::namespaced(self.client(), "kube-system");
@@ -162,6 +186,9 @@ impl Cluster {
 
     /// Puts images on all nodes, each once. Gives those that the engine does not have: the kubelet pulls them.
     pub async fn load(&self, references: &[String], progress: &Progress) -> Result<Vec<String>> {
+        if !self.is_kind() {
+            return Ok(references.to_vec());
+        }
         // Held while loading: who wants the same image waits for it instead of loading it again.
         let mut loaded = self.loaded.lock().await;
         let (mut missing, mut wanted, mut keys) = (Vec::new(), Vec::new(), Vec::new());

@@ -29,6 +29,8 @@ pub struct Lease {
     pub cluster: Access,
     /// The server, if one was asked for.
     pub postgres: Option<Postgres>,
+    /// Name of the user's context whose cluster it is.
+    context: Option<String>,
     connection: Mutex<Connection>,
     ended: watch::Receiver<()>,
 }
@@ -51,8 +53,8 @@ impl Lease {
     /// # Errors
     /// [`Environment`] if no cluster can be had here.
     pub async fn acquire(request: &Request, mut progress: impl FnMut(&str)) -> Result<Self> {
-        let key = Key::of(&request.kubernetes)?;
-        let mut connection = Connection::open(&key, &request.kubernetes).await?;
+        let key = Key::of(&request.kubernetes, request.context.as_ref())?;
+        let mut connection = Connection::open(&key, request).await?;
         send(&mut connection.write, &Ask::Lease(request.clone())).await?;
         let mut said = String::new();
         loop {
@@ -64,7 +66,8 @@ impl Lease {
                 }
                 Some(Tell::Ready { cluster, postgres }) => {
                     let (postgres, ended) = (postgres.map(|server| *server), connection.ended.clone());
-                    return Ok(Self { cluster, postgres, connection: Mutex::new(connection), ended });
+                    let context = request.context.as_ref().map(|context| context.name().to_owned());
+                    return Ok(Self { cluster, postgres, context, connection: Mutex::new(connection), ended });
                 }
                 Some(Tell::Error { error, environment: true }) => return Err(Environment::new(error).into()),
                 Some(Tell::Error { error, environment: false }) => bail!(error),
@@ -106,18 +109,27 @@ impl Lease {
     pub fn how_to_look(&self, ns: &str) -> String {
         let (kubeconfig, node) =
             (self.cluster.kubeconfig.display(), self.cluster.nodes.first().map_or("NODE", String::as_str));
-        let mut lines = vec![
-            format!("kept cluster `{}`, namespace `{ns}`", self.cluster.name),
-            format!("  export KUBECONFIG={kubeconfig}"),
-            format!("  kubectl -n {ns} get pods,jobs,events"),
-            format!(
-                "  docker exec {node} kubectl --kubeconfig /etc/kubernetes/admin.conf -n {ns} get pods   # without kubectl"
-            ),
-        ];
+        let mut lines = match &self.context {
+            Some(context) => vec![
+                format!("kept namespace `{ns}` on the cluster of context `{context}`"),
+                format!("  kubectl --context {context} -n {ns} get pods,jobs,events"),
+            ],
+            None => vec![
+                format!("kept cluster `{}`, namespace `{ns}`", self.cluster.name),
+                format!("  export KUBECONFIG={kubeconfig}"),
+                format!("  kubectl -n {ns} get pods,jobs,events"),
+                format!(
+                    "  docker exec {node} kubectl --kubeconfig /etc/kubernetes/admin.conf -n {ns} get pods   # without kubectl"
+                ),
+            ],
+        };
         if let Some(server) = &self.postgres {
             lines.push(format!("  docker logs {}", server.container));
         }
-        lines.push("  chartgate clean   # removes it".to_owned());
+        lines.push(match &self.context {
+            Some(_) => "  chartgate clean   # removes the namespaces that were kept, and leaves the cluster".to_owned(),
+            None => "  chartgate clean   # removes it".to_owned(),
+        });
         lines.join("\n")
     }
 
@@ -140,7 +152,7 @@ impl Lease {
 
 impl Connection {
     /// Connects to the broker of this key, and starts one if none lives.
-    async fn open(key: &Key, kubernetes: &str) -> Result<Self> {
+    async fn open(key: &Key, request: &Request) -> Result<Self> {
         let opened = async {
             if let Ok(connection) = Self::connect(key).await {
                 return Ok(connection);
@@ -157,7 +169,7 @@ impl Connection {
             if let Ok(connection) = Self::connect(key).await {
                 return Ok(connection);
             }
-            start(key, kubernetes)?;
+            start(key, request)?;
             until("the broker to listen", START, || async { Check::retry(Self::connect(key).await) }).await
         };
         opened.await.map_err(|error| {
@@ -193,10 +205,11 @@ impl Connection {
 }
 
 /// Starts the broker of this key. A second one would end at once.
-fn start(key: &Key, kubernetes: &str) -> Result<()> {
+fn start(key: &Key, request: &Request) -> Result<()> {
     let exe = home::exe().context("failed to find the `chartgate` command")?;
     Tool::new("the broker", exe)
-        .args(["broker", "--key", &key.word, "--kubernetes", kubernetes])
+        .args(["broker", "--key", &key.word, "--kubernetes", &request.kubernetes])
+        .args(request.context.as_ref().map(|context| format!("--context={}", context.name())))
         // Ours may be relative, and the broker's working directory is the root.
         .env("CHARTGATE_HOME", home::folder()?)
         .detach(&key.log)

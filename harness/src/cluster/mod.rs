@@ -1,4 +1,4 @@
-//! Clusters: kind's, leased from a broker that outlives whoever asked for them.
+//! Clusters: kind's or a user's own, leased from a broker that outlives whoever asked for them.
 //!
 //! A test process has no moment at which a shared cluster could be removed, so no test owns one. A [`broker`] process in a
 //! session of its own does. A [`Lease`] is a connection to it: the end of the connection ends the lease, whatever ended the
@@ -6,6 +6,7 @@
 //! Everything is registered in the state folder before it is made, so that the next broker finds what a killed one left.
 
 pub mod broker;
+mod context;
 mod kind;
 mod lease;
 mod namespace;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use context::KubeContext;
 pub use lease::Lease;
 pub use namespace::client;
 pub use registry::clean;
@@ -33,6 +35,8 @@ pub struct Request {
     pub run: String,
     /// Minor version of Kubernetes, for example `1.34`.
     pub kubernetes: String,
+    /// The user's cluster to use; `None`: one that the broker makes.
+    pub context: Option<KubeContext>,
     /// Whether others may use the cluster at the same time.
     pub sharing: Sharing,
     /// References of images that the nodes are to have. What the local engine does not have is left to the kubelet.
@@ -59,16 +63,24 @@ pub enum Sharing {
 /// How to reach a leased cluster.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Access {
-    /// The name that kind gave it.
+    /// The name that kind gave it, or the user its context.
     pub name: String,
     /// A kubeconfig that holds this cluster alone.
     pub kubeconfig: PathBuf,
     /// Docker's network of its nodes.
     pub network: String,
-    /// Names of the nodes, which are those of their containers too; the control plane first.
+    /// Names of the nodes, which are those of their containers too; the control plane first. None: it is no kind cluster of
+    /// this machine, so images are left to it and it reaches no server of ours.
     pub nodes: Vec<String>,
     /// References that were asked for and that the local engine does not have.
     pub missing_images: Vec<String>,
+}
+
+impl Access {
+    /// Whether it is a kind cluster of this machine, of whoever made it.
+    pub fn is_kind(&self) -> bool {
+        !self.nodes.is_empty()
+    }
 }
 
 /// A `PostgreSQL` server on the cluster's network, with its superuser.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{Access, Owned, Postgres, Request, registry};
+use super::{Access, KubeContext, Owned, Postgres, Request, registry};
 use crate::home;
 
 /// From the holder.
@@ -66,14 +66,14 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of the broker that serves this build.
-    pub fn of(kubernetes: &str) -> Result<Self> {
+    /// The key of the broker that serves this build, and the user's cluster if one is named.
+    pub fn of(kubernetes: &str, context: Option<&KubeContext>) -> Result<Self> {
         let exe =
             home::exe().context("failed to find the `chartgate` command\nhint: set `CHARTGATE_EXE` to its path")?;
         let file = exe.metadata().with_context(|| format!("failed to read `{}`", exe.display()))?;
         let server = home::image("POSTGRES").unwrap_or_default();
-        let build =
-            format!("{} {:?} {kubernetes} {} {server}", file.len(), file.modified()?, home::node_image(kubernetes)?);
+        let node = context.map_or_else(|| home::node_image(kubernetes), |context| Ok(context.fingerprint()))?;
+        let build = format!("{} {:?} {kubernetes} {node} {server}", file.len(), file.modified()?);
         let hash = Sha256::digest(build);
         Self::from_word(&format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]))
     }

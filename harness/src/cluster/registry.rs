@@ -3,6 +3,7 @@
 //! An entry's lock is held by its broker for as long as that lives. Who can take it has found a dead broker's entry, and
 //! removes all that it names, unless it was kept.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -14,7 +15,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::home;
+use super::namespace;
+use crate::home::{self, Environment};
 use crate::random;
 use crate::tool::Tool;
 use crate::wait::{Check, until};
@@ -23,6 +25,8 @@ use crate::wait::{Check, until};
 const FORMAT: u32 = 1;
 /// A broker's log may be looked at the day after.
 const LOGS: Duration = Duration::from_secs(48 * 3600);
+/// Note of the namespaces in a user's cluster.
+const NAMESPACES: &str = "namespaces";
 /// A broker that is told to end removes its clusters, which takes about two seconds each.
 const END: Duration = Duration::from_secs(60);
 
@@ -56,8 +60,14 @@ pub struct About {
     pid: u32,
     /// Minor version of Kubernetes.
     pub kubernetes: String,
-    /// Reference of the node's image.
+    /// Reference of the node's image; empty for a user's cluster.
     pub node_image: String,
+    /// The user's cluster: its context's name.
+    #[serde(default)]
+    pub context: Option<String>,
+    /// Its broker's key: a context may come to mean another cluster.
+    #[serde(default)]
+    context_key: Option<String>,
 }
 
 impl About {
@@ -68,12 +78,21 @@ impl About {
             pid: std::process::id(),
             kubernetes: kubernetes.to_owned(),
             node_image: node_image.to_owned(),
+            context: None,
+            context_key: None,
         }
+    }
+
+    /// Of an entry of this process for a user's cluster, by its context's name and the broker's key.
+    pub fn of_context(kubernetes: &str, context: &str, key: &str) -> Self {
+        Self { context: Some(context.to_owned()), context_key: Some(key.to_owned()), ..Self::new(kubernetes, "") }
     }
 
     /// Whether a cluster of the one does for the other.
     fn is_like(&self, other: &Self) -> bool {
-        (self.format, &self.kubernetes, &self.node_image) == (other.format, &other.kubernetes, &other.node_image)
+        let Self { format, pid: _, kubernetes, node_image, context, context_key } = self;
+        (*format, kubernetes, node_image, context, context_key)
+            == (other.format, &other.kubernetes, &other.node_image, &other.context, &other.context_key)
     }
 }
 
@@ -180,11 +199,65 @@ impl Entry {
         self.file("keep").exists()
     }
 
-    /// Removes all containers that belong to it, with their volumes, and the entry. Gives the containers' names.
+    /// Says that there may be containers of it even though the cluster is the user's.
+    pub fn has_containers(&self) -> Result<()> {
+        fs::write(self.file("containers"), "").context("failed to note that there are containers")
+    }
+
+    /// Notes a namespace that is about to be made in a user's cluster, which does not go when the broker does.
+    pub fn add_namespace(&self, name: &str) -> Result<()> {
+        let mut names = self.namespaces();
+        names.insert(name.to_owned());
+        self.write(NAMESPACES, &names)
+    }
+
+    /// Forgets a namespace that is gone.
+    pub fn forget_namespace(&self, name: &str) -> Result<()> {
+        let mut names = self.namespaces();
+        if names.remove(name) { self.write(NAMESPACES, &names) } else { Ok(()) }
+    }
+
+    fn namespaces(&self) -> BTreeSet<String> {
+        self.read(NAMESPACES).unwrap_or_default()
+    }
+
+    /// Removes all that belongs to it, containers with their volumes and a user's cluster's namespaces, and the entry. Says what.
+    ///
+    /// # Errors
+    /// [`Environment`] if a user's cluster does not answer, in which namespaces are left: the entry stays.
     pub async fn remove(self) -> Result<Vec<String>> {
-        let removed = remove_containers(&self.name()).await?;
+        let mut removed = Vec::new();
+        let context = self.read::<About>("broker").and_then(|about| about.context);
+        // A cluster elsewhere is used without an engine.
+        if context.is_none() || self.file("containers").exists() {
+            let containers = remove_containers(&self.name()).await?;
+            removed.extend(containers.into_iter().map(|name| format!("container {name}")));
+        }
+        if let Some(context) = context {
+            let namespaces = self.remove_namespaces().await.map_err(|error| {
+                let names: Vec<_> = self.namespaces().into_iter().collect();
+                let what = format!("failed to remove {} from the cluster of context `{context}`", names.join(", "));
+                let hint = format!("if that cluster is gone, remove `{}`", self.folder.display());
+                Environment::because(&what, &error, &hint)
+            })?;
+            removed.extend(namespaces);
+        }
         fs::remove_dir_all(&self.folder).with_context(|| format!("failed to remove `{}`", self.folder.display()))?;
         Ok(removed)
+    }
+
+    async fn remove_namespaces(&self) -> Result<Vec<String>> {
+        let names = self.namespaces();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let client = namespace::client(&self.file("kubeconfig")).await?;
+        let remove = async |name: String| {
+            namespace::delete(client.clone(), &name).await?;
+            namespace::gone(client.clone(), &name).await?;
+            anyhow::Ok(format!("namespace {name}"))
+        };
+        futures::future::try_join_all(names.into_iter().map(remove)).await
     }
 }
 
@@ -250,18 +323,23 @@ fn forget_keys(unused_for: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Removes what dead brokers left and no one kept. Gives the names of the containers.
+/// Removes what dead brokers left and no one kept. Says what.
 pub async fn sweep() -> Result<Vec<String>> {
     forget_keys(LOGS)?;
     let mut removed = Vec::new();
+    let mut failed = None;
     for folder in entries(&folder()?)? {
         if let Some(entry) = Entry::of_the_dead(&folder)?
             && !entry.is_kept()
         {
-            removed.extend(entry.remove().await?);
+            // A user's cluster that does not answer keeps no one from what else is left.
+            match entry.remove().await {
+                Ok(all) => removed.extend(all),
+                Err(error) => failed = Some(error),
+            }
         }
     }
-    Ok(removed)
+    failed.map_or(Ok(removed), Err)
 }
 
 /// Removes everything that brokers of this state folder made, kept clusters too; brokers that live are told to end first.
@@ -269,18 +347,22 @@ pub async fn sweep() -> Result<Vec<String>> {
 /// Gives a line for each thing that was removed.
 pub async fn clean() -> Result<Vec<String>> {
     let mut removed = Vec::new();
+    let mut failed = None;
     for folder in entries(&folder()?)? {
         let entry = match Entry::of_the_dead(&folder)? {
             Some(entry) => Some(entry),
             None => end_broker(&folder).await?,
         };
         match entry {
-            Some(entry) => removed.extend(entry.remove().await?.into_iter().map(|name| format!("container {name}"))),
+            Some(entry) => match entry.remove().await {
+                Ok(all) => removed.extend(all),
+                Err(error) => failed = Some(error),
+            },
             None => removed.push(format!("the broker of `{}`, with all that it made", folder.display())),
         }
     }
     forget_keys(Duration::ZERO)?;
-    Ok(removed)
+    failed.map_or(Ok(removed), Err)
 }
 
 /// Ends a broker that lives; its entry, if it left one.
@@ -343,6 +425,41 @@ mod tests {
         drop(entry);
         assert!(Entry::adopt_in(&brokers.0, &About::new("1.34", "node:2")).unwrap().is_none());
         assert_eq!(Entry::adopt_in(&brokers.0, &about).unwrap().unwrap().name(), name);
+    }
+
+    #[test]
+    fn what_was_kept_of_a_context_is_adopted_for_the_same_cluster_only() {
+        let brokers = Brokers::new();
+        let about = |key| About::of_context("v1.34.1", "mine", key);
+        let entry = Entry::create_in(&brokers.0, &about("one")).unwrap();
+        entry.keep().unwrap();
+        drop(entry);
+        assert!(Entry::adopt_in(&brokers.0, &about("two")).unwrap().is_none());
+        assert!(Entry::adopt_in(&brokers.0, &About::new("v1.34.1", "")).unwrap().is_none());
+        assert!(Entry::adopt_in(&brokers.0, &about("one")).unwrap().is_some());
+    }
+
+    /// Else a user's cluster keeps what a killed broker made in it.
+    #[test]
+    fn namespaces_are_noted_until_they_are_gone() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::of_context("v1.34.1", "mine", "key")).unwrap();
+        entry.add_namespace("a").unwrap();
+        entry.add_namespace("b").unwrap();
+        entry.forget_namespace("a").unwrap();
+        assert_eq!(entry.namespaces(), BTreeSet::from(["b".to_owned()]));
+    }
+
+    /// Else what is left in it is forgotten because the network was down for a moment.
+    #[tokio::test]
+    async fn an_entry_whose_cluster_does_not_answer_stays() {
+        let brokers = Brokers::new();
+        let entry = Entry::create_in(&brokers.0, &About::of_context("v1.34.1", "mine", "key")).unwrap();
+        entry.add_namespace("a").unwrap();
+        let folder = entry.folder.clone();
+        let error = entry.remove().await.unwrap_err();
+        assert!(home::is_environment(&error) && error.to_string().contains("remove a from the cluster"), "{error}");
+        assert!(folder.exists());
     }
 
     #[test]

@@ -65,7 +65,8 @@ impl Stage {
         timeline.append(super::started(
             ns,
             timeline,
-            true,
+            // Another cluster may keep some kinds elsewhere; kind has one etcd.
+            lease.cluster.is_kind(),
             [("kubernetes", version.git_version), ("helm", helm.to_owned())],
         ));
         let beside = format!("{ns}-prober");
@@ -75,7 +76,7 @@ impl Stage {
         }
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
-        let image = home::image(super::PROBER)?;
+        let image = home::prober()?;
         let mut database_tasks = JoinSet::new();
         let (databases, namespace, prober) = tokio::join!(
             databases(plan, lease, timeline, &mut database_tasks),
