@@ -162,6 +162,46 @@ async fn a_change_that_rolls_no_pod_is_caught() {
     support::check(&plan, Verdict::Fail, &["config-rolls-pods"]).await;
 }
 
+/// A failure would mean that users find out in an incident that there is no way back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_refuses_what_the_newer_one_left_is_caught() {
+    // What v2 leaves behind is a ConfigMap that outlives it; v1 reads it and never becomes ready again.
+    let port = "- {name: PORT, value: \"4000\"}";
+    let newer = "- {name: PORT, value: \"4000\"}\n            {{- if eq .Values.image.tag \"v2\" }}\n            - {name: STANDIN_VERSION, value: v2}\n            {{- end }}";
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", port, newer);
+    let left = "{{- if eq .Values.image.tag \"v2\" }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-left\n  annotations: {helm.sh/resource-policy: keep}\ndata: {STANDIN_VERSION: broken-unready}\n{{- end }}\n";
+    chart.append("templates/app.yaml", left);
+    let mut plan = first_steps(3, "single-replica", "no-way-back", &chart);
+    plan.values["extraEnvFrom"] =
+        serde_json::json!([{"configMapRef": {"name": "codex-pooler-left", "optional": true}}]);
+    support::check(&plan, Verdict::Fail, &["rollback-serves"]).await;
+}
+
+/// A failure would mean that pods of the newer version live on after a rollback that helm calls a success.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_leaves_pods_behind_is_caught() {
+    let file = "templates/oban-worker.yaml";
+    let chart = PatchedChart::new("codex-pooler", file, "kind: Deployment", "kind: StatefulSet");
+    let strategy = "  strategy:\n    type: RollingUpdate\n    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}";
+    let stays = "  serviceName: none\n  updateStrategy: {type: {{ eq .Values.image.tag \"v2\" | ternary \"RollingUpdate\" \"OnDelete\" }}}";
+    chart.replace(file, strategy, stays);
+    let plan = first_steps(3, "single-replica", "pods-left-behind", &chart);
+    support::check(&plan, Verdict::Fail, &["rollback-restored"]).await;
+}
+
+/// A failure would mean that users who rolled back once can never upgrade again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_that_fails_after_a_rollback_is_caught() {
+    let mark = "{{- if eq .Values.image.tag \"v2\" }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-mark\n  annotations: {helm.sh/resource-policy: keep}\n{{- end }}\n";
+    let port = "- {name: PORT, value: \"4000\"}";
+    let again = "- {name: PORT, value: \"4000\"}\n            {{- if lookup \"v1\" \"ConfigMap\" .Release.Namespace (printf \"%s-mark\" .Release.Name) }}\n            - {name: STANDIN_VERSION, value: broken-unready}\n            {{- end }}";
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", port, again);
+    chart.append("templates/app.yaml", mark);
+    let mut plan = first_steps(3, "single-replica", "no-way-forward", &chart);
+    plan.steps.push(plan.steps[1].clone());
+    support::check(&plan, Verdict::Fail, &["upgrade-after-rollback"]).await;
+}
+
 /// A failure would mean that a mis-spelled value is ignored, and nobody told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_that_lets_unknown_values_pass_is_caught() {

@@ -81,11 +81,27 @@ impl PatchedChart {
     pub fn of(chart: &Path, file: &str, text: &str, fault: &str) -> Self {
         let copy = repository().join("target/chartgate/patched").join(chartgate::random::text(8));
         copy_folder(chart, &copy);
-        let path = copy.join(file);
+        let chart = Self(copy);
+        chart.replace(file, text, fault);
+        chart
+    }
+
+    /// Replaces another text.
+    ///
+    /// # Panics
+    /// If it does not stand in the file.
+    pub fn replace(&self, file: &str, text: &str, fault: &str) {
+        let path = self.0.join(file);
         let before = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
         assert!(before.contains(text), "`{text}` is not in {}:\n{before}", path.display());
         std::fs::write(&path, before.replace(text, fault)).expect("the copy can be written");
-        Self(copy)
+    }
+
+    /// Adds text to the end of one of its files.
+    pub fn append(&self, file: &str, text: &str) {
+        let path = self.0.join(file);
+        let before = std::fs::read_to_string(&path).expect("the copy can be read");
+        std::fs::write(&path, before + text).expect("the copy can be written");
     }
 
     /// Where the copy is.

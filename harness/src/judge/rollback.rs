@@ -196,10 +196,37 @@ fn rollback_serves(recording: &Recording) -> Finding {
         );
     }
     let mut tally = Tally::of_whole(ROLLBACK_SERVES.name, &view);
-    for rollback in rollbacks.iter().filter(|rollback| rollback.run.is_succeeded()) {
-        judge_serves(&view, rollback, &databases, &mut tally);
+    for rollback in &rollbacks {
+        if rollback.run.is_succeeded() {
+            judge_serves(&view, rollback, &databases, &mut tally);
+        } else if rollback.run.ended.is_some() && rollback.run.is_to_succeed() {
+            judge_refusal(&view, rollback, &databases, &mut tally);
+        }
     }
     tally.finish("the older version served on the newer schema")
+}
+
+/// A rollback failed, and on the newer schema no pod of a serving role became ready: that is what it failed of.
+fn judge_refusal(view: &View, rollback: &Rollback, databases: &[&String], tally: &mut Tally) {
+    let (run, to) = (rollback.run, rollback.to);
+    let (Some((installed, _)), Some((_, end))) = (rollback.target, run.window()) else { return };
+    let since = installed.ended.map_or(0, |(entry, _)| view.wall_clock(entry.at));
+    let changes = databases.iter().flat_map(|database| changes_of(view, database));
+    let mut newer = changes.filter(|change| change.unix_ms > since);
+    let Some(newest) = newer.next_back() else { return };
+    for (role, _) in view.plan.present_roles().filter(|(_, role)| role.serves.is_some()) {
+        let new: Vec<&Track> =
+            view.pods_of_role(role).into_iter().filter(|pod| run.contains(pod.first().seq)).collect();
+        if new.is_empty() || new.iter().any(|pod| pod.at(end).is_some_and(is_ready_pod)) {
+            continue;
+        }
+        let message = format!(
+            "no new pod of role `{role}` became ready in {}, on a schema newer than revision {to}",
+            run.label()
+        );
+        let claim = tally.fail(message).with([newest.evidence(view)]).with(view.troubles(run));
+        claim.hint("let the older version start on what the newer one left, or say how far back a rollback may go");
+    }
 }
 
 fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: &mut Tally) {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::judge::Verdict;
 use crate::judge::testing::{Story, check, end_of, gap, hook, named};
-use crate::record::{Answer, Change, Moment};
+use crate::record::{Answer, Change, Moment, StepOutcome};
 
 /// A failure would mean that a rollback which leaves an object of the newer version is accepted.
 #[test]
@@ -124,4 +124,22 @@ fn without_a_rollback_it_does_not_apply() {
     let story = Story::good().plan(|plan| plan.steps.truncate(2));
     check(&ROLLBACK_RESTORED, &story, Verdict::NotApplicable, "no rollback");
     check(&ROLLBACK_SERVES, &story, Verdict::NotApplicable, "no rollback");
+}
+
+/// A failure would mean that a version which refuses to start after a rollback is only told as a timeout.
+#[test]
+fn a_rollback_whose_pods_never_get_ready_on_the_newer_schema_fails() {
+    let failed = || {
+        Story::good().moments(|moment| {
+            if let Moment::StepEnded { step: 2, outcome } = moment {
+                *outcome = StepOutcome::HelmFailed { why: "context deadline exceeded".to_owned() };
+            }
+        })
+    };
+    let refused = failed().edit(
+        |object| object["metadata"]["uid"] == "app-2",
+        |pod| pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]),
+    );
+    check(&ROLLBACK_SERVES, &refused, Verdict::Fail, "no new pod of role `app` became ready in step 3 (rollback)");
+    check(&ROLLBACK_SERVES, &failed(), Verdict::Void, "");
 }
