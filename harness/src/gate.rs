@@ -41,10 +41,11 @@ pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Repo
         }
     }
     let report = Report::new(scenarios);
-    report.write(out)?;
+    let written = report.write(out);
     match missing {
+        // What is missing says more than that the report could not be written for the same reason.
         Some(error) if report.verdict != Verdict::Fail => Err(error),
-        _ => Ok(report),
+        _ => written.map(|()| report),
     }
 }
 

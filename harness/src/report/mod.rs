@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::home::Environment;
 use crate::judge::{Finding, Verdict};
 use crate::plan::Plan;
 
@@ -52,8 +53,10 @@ impl Report {
     pub fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join("verdict.json");
         let text = serde_json::to_string_pretty(self).context("encode the verdict")?;
-        std::fs::create_dir_all(folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
-        std::fs::write(&path, text + "\n").with_context(|| format!("write `{}`", path.display()))
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text + "\n")).map_err(|error| {
+            let hint = "hint: free some space, or choose another folder with `--out`";
+            Environment::new(format!("cannot write `{}`: {error}\n{hint}", path.display())).into()
+        })
     }
 }
 

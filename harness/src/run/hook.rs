@@ -27,14 +27,15 @@ pub async fn run(name: &str, hook: &Hook, rendered: &[Value], stage: &Stage, lim
     for object in hooks.iter().filter(|object| object["kind"] != "Job" && object["kind"] != "Pod") {
         create(object, stage).await?;
     }
-    create(job, stage).await?;
+    let uid = create(job, stage).await?;
 
     let job = job["metadata"]["name"].as_str().unwrap_or_default();
     let deadline = Instant::now() + limit;
     let mut changes = stage.namespace.changes();
     loop {
         changes.mark_unchanged();
-        let live = stage.namespace.get("Job", job);
+        // The watch may still hold the last run's Job of this name.
+        let live = stage.namespace.get("Job", job).filter(|live| live["metadata"]["uid"] == *uid);
         let has = |condition: &str| live.as_deref().is_some_and(|job| ready::has_condition(job, condition));
         if has("Complete") {
             return Ok(StepOutcome::Succeeded);
@@ -53,8 +54,8 @@ fn is_hook(object: &Value) -> bool {
     object["metadata"]["annotations"]["helm.sh/hook"].is_string()
 }
 
-/// Creates an object in place of one of the same name: what helm's `before-hook-creation` does.
-async fn create(object: &Value, stage: &Stage) -> Result<()> {
+/// Creates an object in place of one of the same name, as helm's `before-hook-creation` does, and tells its UID.
+async fn create(object: &Value, stage: &Stage) -> Result<String> {
     let mut object = object.clone();
     if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
         annotations.retain(|key, _| !key.starts_with(HELM_PREFIX));
@@ -70,8 +71,9 @@ async fn create(object: &Value, stage: &Stage) -> Result<()> {
         Err(kube::runtime::wait::delete::Error::Delete(kube::Error::Api(status))) if status.code == 404 => {}
         Err(error) => return Err(error).with_context(|| format!("replace {} `{name}`", resource.kind)),
     }
-    api.create(&PostParams::default(), &object).await.with_context(|| format!("create {} `{name}`", resource.kind))?;
-    Ok(())
+    let created = api.create(&PostParams::default(), &object).await;
+    let created = created.with_context(|| format!("create {} `{name}`", resource.kind))?;
+    created.metadata.uid.with_context(|| format!("{} `{name}` has no UID", resource.kind))
 }
 
 async fn resource_of(object: &DynamicObject, stage: &Stage) -> Result<ApiResource> {
