@@ -192,7 +192,7 @@ pub struct Step {
     pub expect: Expect,
     /// Helm's `--timeout` in seconds.
     pub timeout_seconds: u64,
-    /// An upgrade to what is there already, as a controller does it every few minutes: nothing is to change.
+    /// An upgrade to what is there already, as a controller does it every few minutes: it need not change anything.
     pub is_again: bool,
 }
 

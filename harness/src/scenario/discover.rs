@@ -66,7 +66,7 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
         .collect()
 }
 
-/// What can be proven of a chart that promises nothing: it installs, and the same again changes nothing and breaks nothing.
+/// What can be proven of a chart that promises nothing: it installs, and takes the same again without breaking.
 fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Plan {
     let step = |action, is_again| Step {
         action,
@@ -78,7 +78,7 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
     Plan {
         name: format!("{}/{name}", chart.name),
         description: format!(
-            "{} installs with its {name} values, and the same upgrade again changes nothing.",
+            "{} installs with its {name} values, and takes the same again as an upgrade.",
             chart.name
         ),
         release: chart.name.clone(),

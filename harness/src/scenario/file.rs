@@ -83,7 +83,7 @@ pub struct Options {
     pub images: BTreeMap<String, String>,
     /// Helm's `--timeout` for this step.
     pub timeout: Option<String>,
-    /// The same once more, as a controller does it every few minutes: nothing is to change.
+    /// The same once more, as a controller does it every few minutes: it need not change anything.
     #[serde(default)]
     pub again: bool,
 }
