@@ -77,10 +77,7 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
     };
     Plan {
         name: format!("{}/{name}", chart.name),
-        description: format!(
-            "{} installs with its {name} values, and takes the same again as an upgrade.",
-            chart.name
-        ),
+        description: format!("{} installs with its {name} values, and takes the same again as an upgrade.", chart.name),
         release: chart.name.clone(),
         chart: chart.clone(),
         values: json!({}),
