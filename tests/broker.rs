@@ -36,11 +36,16 @@ async fn acquire(request: &Request) -> Lease {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_child_ends_with_its_killed_parent() {
-    let script = r#"CHARTGATE_PARENT=$$ "$0" exec -- sleep 600 & echo $!; sleep 0.5; kill -9 $$"#;
-    let parent = Tool::on_path("setsid").args(["sh", "-c", script, env!("CARGO_BIN_EXE_chartgate")]);
-    let child = parent.run_unchecked().await.unwrap().stdout;
-    until("the child to end", Duration::from_secs(10), || async {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+    // The parent is killed when the child is what it is to become: a busy machine takes its time to get there.
+    let script = r#"
+        CHARTGATE_PARENT=$$ "$0" exec -- sleep 600 & echo $!
+        until [ "$(cat /proc/$!/comm)" = sleep ]; do sleep 0.1; done
+        kill -9 $$"#;
+    let parent = Tool::on_path("setsid").args(["--wait", "sh", "-c", script, env!("CARGO_BIN_EXE_chartgate")]);
+    let stdout = parent.deadline(Duration::from_secs(300)).run_unchecked().await.unwrap().stdout;
+    let child: u32 = stdout.trim().parse().unwrap();
+    until("the child to end", Duration::from_secs(60), || async {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         if stat.is_empty() || stat.contains(") Z ") { Check::Ready(()) } else { Check::NotYet(stat) }
     })
     .await
