@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::core::{Selector, SelectorExt};
 use kube::ResourceExt;
+use kube::core::{Selector, SelectorExt};
 
 use crate::Cluster;
 
@@ -67,7 +67,8 @@ impl Member<'_> {
     /// The number of the port that a container, or a sidecar among the init containers, names.
     pub fn port(&self, name: &str, protocol: &str) -> Option<i32> {
         let spec = self.pod.spec.as_ref()?;
-        let sidecars = spec.init_containers.iter().flatten().filter(|it| it.restart_policy.as_deref() == Some("Always"));
+        let sidecars =
+            spec.init_containers.iter().flatten().filter(|it| it.restart_policy.as_deref() == Some("Always"));
         let mut ports = spec.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
         let is_it = |protocol_of: Option<&str>| protocol_of.unwrap_or("TCP") == protocol;
         let port = ports.find(|port| port.name.as_deref() == Some(name) && is_it(port.protocol.as_deref()))?;
