@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::iter;
 use std::net::IpAddr;
 
 use k8s_openapi::api::networking::v1::{IPBlock, NetworkPolicyPeer};
@@ -54,11 +55,9 @@ impl<'a> Peer<'a> {
                 address_statements(side, &pods.iter().flat_map(|pod| pod.addresses.iter().copied()).collect())
             }
             Self::Block(block, except) => {
-                let mut statement = format!("{} {side} {block} ", family(block.address));
-                for block in except {
-                    statement += &format!("{} {side} != {block} ", family(block.address));
-                }
-                vec![statement]
+                let match_of = |is: &str, block: &Block| format!("{} {side} {is}{block} ", family(block.address));
+                let except = except.iter().map(|block| match_of("!= ", block));
+                vec![iter::once(match_of("", block)).chain(except).collect()]
             }
         }
     }
