@@ -106,9 +106,10 @@ fn is_in(address: IpAddr, block: &str) -> bool {
         IpAddr::V4(address) => format!("{:032b}", u32::from(address)),
         IpAddr::V6(address) => format!("{:0128b}", u128::from(address)),
     };
-    let (start, length) = block.split_once('/').unwrap_or((block, "128"));
-    let start = start.parse::<IpAddr>().unwrap();
-    assert_eq!(start.is_ipv4(), address.is_ipv4(), "{block} is of the other family");
-    let length = bits(start).len().min(length.parse().unwrap());
-    bits(address)[..length] == bits(start)[..length]
+    let (start, length) = block.split_once('/').map_or((block, None), |(start, length)| (start, Some(length)));
+    let start = bits(start.parse().unwrap());
+    assert_eq!(start.len(), bits(address).len(), "{block} is of the other family");
+    let length = length.map_or(start.len(), |length| length.parse().unwrap());
+    assert!(length <= start.len(), "{block} is longer than an address");
+    bits(address)[..length] == start[..length]
 }

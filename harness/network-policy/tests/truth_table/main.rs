@@ -92,11 +92,12 @@ fn pods_in_the_nodes_network_are_exempt() {
     check(&[policy], "shop/db > shop/agent:8080 passes\n shop/agent > shop/db:5432 passes");
 }
 
-/// Fails if a pod that ended still counts for the address that another pod has now, as isolated or as a peer.
+/// Fails if a pod that ended, or is about to, still counts for the address that another pod has now, as isolated or as a peer.
 #[test]
 fn an_address_is_the_running_pods() {
     let policy = |app: &str| ("shop", json!({"podSelector": {"matchLabels": {"app": app}}}));
-    check(&[policy("done")], "shop/db > shop/web:8080 passes");
+    check(&[policy("done"), policy("leaving")], "shop/db > shop/web:8080 passes\n shop/db > shop/cache:6379 passes");
+    check(&[policy("cache")], "shop/db > shop/cache:6379 drops");
     let from_done = to_app("db", json!({"from": [{"podSelector": {"matchLabels": {"app": "done"}}}]}));
     check(&[("shop", from_done)], "shop/web > shop/db:5432 drops");
 }

@@ -10,7 +10,8 @@ use crate::kernel::{Packet, forwards};
 
 const NODES: [(&str, &str); 2] = [("node-1", "172.18.0.2"), ("node-2", "172.18.0.3")];
 
-/// Name, node, labels, addresses, ports. `agent` is in the node's network, and `done` has ended: `shop/web` has its address now.
+/// Name, node, labels, addresses, ports. `agent` is in the node's network. `done` has ended and `leaving` is
+/// about to: other pods have their addresses now.
 fn pods() -> Vec<Value> {
     let http = |number: u16| json!([{"name": "http", "containerPort": number}]);
     let web = json!([
@@ -24,6 +25,7 @@ fn pods() -> Vec<Value> {
         pod("bank/db", "node-1", "db", &["10.244.0.6"], &json!([])),
         pod("shop/agent", "node-1", "agent", &["172.18.0.2"], &http(8080)),
         pod("shop/done", "node-1", "done", &["10.244.0.2"], &http(8081)),
+        pod("shop/leaving", "node-1", "leaving", &["10.244.0.4"], &json!([])),
         pod("shop/starting", "node-1", "db", &[], &json!([])),
     ];
     pods[1]["spec"]["initContainers"] = json!([
@@ -32,6 +34,7 @@ fn pods() -> Vec<Value> {
     ]);
     pods[5]["spec"]["hostNetwork"] = json!(true);
     pods[6]["status"]["phase"] = json!("Succeeded");
+    pods[7]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     pods
 }
 
