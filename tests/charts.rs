@@ -104,13 +104,13 @@ fn cases(chart: &Path) -> Vec<Case> {
 fn cases_of(plan: &Plan) -> Vec<Case> {
     let mut cases = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        if matches!(step.action, Action::Rollback { .. } | Action::Uninstall) {
+        if !matches!(step.action, Action::Install | Action::Upgrade | Action::RunHook { .. }) {
             continue;
         }
         let mut values = plan.values.clone();
         scenario::merge(&mut values, step.values.clone());
         let refusal = match &step.expect {
-            Expect::Succeeds => None,
+            Expect::Succeeds | Expect::Interrupted => None,
             Expect::Fails(part) => Some(part.clone()),
         };
         let stem = plan.name.replace('/', "-");
