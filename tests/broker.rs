@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helper ends the test")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chartgate::backing::{Database, Seen};
@@ -23,6 +24,7 @@ fn request(run: &str) -> Request {
         context: None,
         sharing: Sharing::Shared,
         images: Vec::new(),
+        servers: BTreeMap::new(),
         postgres: false,
         keep: false,
     }

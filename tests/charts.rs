@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chartgate::home;
 use chartgate::plan::{Action, Expect, Plan};
+use chartgate::run;
 use chartgate::scenario::{self, Overrides};
 use chartgate::tool::{Output, Tool};
 use serde_json::{Value, json};
@@ -135,11 +136,7 @@ fn cases_of(plan: &Plan) -> Vec<Case> {
 
 /// The values with placeholders in their templates' place: no server runs here.
 fn filled(plan: &Plan, values: &Value) -> Value {
-    let fields = ["url", "host", "port", "user", "password", "database"];
-    let servers = plan.backing.keys().flat_map(|name| fields.map(|field| format!("{name}.{field}")));
-    let names = servers.chain(["release".to_owned(), "namespace".to_owned()]);
-    let known = names.map(|name| (name, "placeholder".to_owned())).collect();
-    scenario::fill(values, &known).unwrap_or_else(|error| panic!("{error:#}"))
+    scenario::fill(values, &run::placeholders(plan, "placeholder")).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 async fn render(program: &Path, case: &Case) -> Output {
