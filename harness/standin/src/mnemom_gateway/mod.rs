@@ -3,9 +3,10 @@
 //! The image's entrypoint is a tiny init, `tini --`, which runs what follows it:
 //!
 //! - `node server.js`, the image's command, runs the role that `SMOLTBOT_ROLE` names.
+//! - `node -e SCRIPT` asks what the script fetches ([`script`]); it needs no environment.
 //! - `migrate` brings the schema up to this version.
 //!
-//! Environment that both need:
+//! Environment that `node server.js` and `migrate` need:
 //!
 //! | variable | |
 //! | --- | --- |
@@ -27,6 +28,7 @@ mod node;
 mod metrics;
 mod gateway;
 mod observer;
+mod script;
 
 use anyhow::{Result, bail};
 
@@ -47,6 +49,7 @@ pub async fn run(arguments: &[String]) -> Result<()> {
     let mut env = Environment::of_process();
     match command {
         ["node", "server.js"] => node::start(Config::read(&mut env)?).await,
+        ["node", "-e", script] => script::run(script).await,
         ["migrate"] => {
             let config = Config::read(&mut env)?;
             let lifecycle = Lifecycle::until_sigterm()?;
@@ -56,7 +59,7 @@ pub async fn run(arguments: &[String]) -> Result<()> {
                 () = lifecycle.reached(Phase::Stopping) => bail!("SIGTERM came before the migrations ended"),
             }
         }
-        _ => bail!("exec {} failed: expected `node server.js` or `migrate`", command.join(" ")),
+        _ => bail!("exec {} failed: expected `node server.js`, `node -e SCRIPT` or `migrate`", command.join(" ")),
     }
 }
 
