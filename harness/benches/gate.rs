@@ -93,6 +93,7 @@ async fn main() {
         sharing: Sharing::Own { nodes: 1 },
         images: Vec::new(),
         postgres: true,
+        servers: std::collections::BTreeMap::new(),
         keep: false,
     };
     let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster");

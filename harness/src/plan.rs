@@ -120,6 +120,11 @@ impl Plan {
         self.roles.iter().filter(|(name, _)| !self.absent.contains(name))
     }
 
+    /// Names of the databases in `backing`.
+    pub fn databases(&self) -> impl Iterator<Item = &String> {
+        self.backing.iter().filter(|(_, backing)| **backing == Backing::Postgres).map(|(name, _)| name)
+    }
+
     /// The hooks that this scenario expects to run: the contract's, less those it switches off.
     pub fn present_hooks(&self) -> impl Iterator<Item = (&String, &Hook)> {
         self.hooks.iter().filter(|(name, _)| !self.absent.contains(name))
@@ -151,12 +156,29 @@ pub struct Chart {
 }
 
 /// A real server that the chart's pods use, started outside the cluster on its network.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backing {
     /// A PostgreSQL database of the scenario's own; it fills `{{NAME.url}}`, `{{NAME.host}}`, `{{NAME.port}}`,
     /// `{{NAME.user}}`, `{{NAME.password}}` and `{{NAME.database}}`.
     Postgres,
+    /// A Redis server of the scenario's own; it fills `{{NAME.url}}`, `{{NAME.host}}` and `{{NAME.port}}`.
+    Redis,
+    /// Any other server of the scenario's own; it fills `{{NAME.host}}` and `{{NAME.port}}`.
+    Server(Server),
+}
+
+/// What a server's container is started from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Reference of its image, with a tag or a digest.
+    pub image: String,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// The port that pods reach.
+    pub port: u16,
+    /// What it writes to its log once it is ready.
+    pub ready: String,
 }
 
 /// A part of the application with pods of its own.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::backing::servers;
 use crate::cluster::{KubeContext, Lease, Request, Sharing};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
@@ -23,6 +24,7 @@ use crate::report::Progress;
 use crate::scenario::{fill, merge};
 use crate::{random, yaml};
 use stage::Stage;
+pub use stage::placeholders;
 
 /// Helm has already waited; what it did not wait for may take this much longer.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -81,7 +83,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         context: options.context.clone(),
         sharing,
         images,
-        postgres: !plan.backing.is_empty(),
+        postgres: plan.databases().next().is_some(),
+        servers: servers(plan)?,
         keep: options.keep,
     };
     let lease = Lease::acquire(&request, |line| progress.say(line)).await?;

@@ -42,7 +42,7 @@ fn upgrade_happened(recording: &Recording) -> Finding {
         }
         let seen = |text: String| Evidence { seq: Some(ended.seq), at: Some(ended.at), text };
         let new: Vec<&str> = after.difference(&before).map(|(_, images, _)| images.as_str()).collect();
-        let changes: Vec<_> = view.plan.backing.keys().flat_map(|database| changes_of(&view, database)).collect();
+        let changes: Vec<_> = view.plan.databases().flat_map(|database| changes_of(&view, database)).collect();
         let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
         let change = changes.iter().find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
         if let Some(images) = new.first() {

@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ready;
-use crate::backing::{Database, Seen, Witness};
+use crate::backing::{self, Database, Seen, Witness};
 use crate::cluster;
 use crate::cluster::{Lease, Owned};
 use crate::home;
-use crate::plan::Plan;
+use crate::plan::{Backing, Plan};
 use crate::random;
 use crate::record::prober::Prober;
 use crate::record::watch::Namespace;
@@ -88,11 +88,14 @@ impl Stage {
             Prober::start(&client, &beside, &image, &mut prober_tasks),
         );
         let (databases, prober) = (databases?, prober?);
-        let mut templates =
-            Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
+        let mut templates = known_templates(plan, ns);
         for Watched { name, database, .. } in &databases {
             timeline.redactor().add(database.password());
             let variables = database.variables().into_iter();
+            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
+        }
+        for (name, server) in &lease.servers {
+            let variables = backing::variables(&plan.backing[name], &server.host, server.port).into_iter();
             templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
         }
         create_secrets(&client, ns, plan, &templates, timeline).await?;
@@ -187,11 +190,21 @@ impl Stage {
     }
 }
 
+/// What is known before any server runs.
+fn known_templates(plan: &Plan, ns: &str) -> Templates {
+    let named = [("release", plan.release.clone()), ("namespace", ns.to_owned())];
+    named.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(backing::images()).collect()
+}
+
 /// Stand-ins for what is only known once servers run, so that a chart can be rendered before.
 pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
-    let mut templates =
-        Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
-    for name in plan.backing.keys() {
+    let mut templates = known_templates(plan, ns);
+    for (name, backing) in &plan.backing {
+        if *backing != Backing::Postgres {
+            let variables = backing::variables(backing, "server.invalid", 1).into_iter();
+            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
+            continue;
+        }
         let known = [
             ("url", "postgres://user:password@server.invalid:5432/database"),
             ("host", "server.invalid"),
@@ -241,7 +254,7 @@ async fn create_secrets(
 async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Vec<Watched>> {
     let Some(server) = &lease.postgres else { return Ok(Vec::new()) };
     let mut databases = Vec::new();
-    for name in plan.backing.keys() {
+    for name in plan.databases() {
         let own_name = format!("cg_{}", random::text(8));
         lease.owns(Owned::Database(own_name.clone())).await?;
         let database = Database::create(server, &own_name).await?;

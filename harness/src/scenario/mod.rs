@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::plan::{
-    Action, Backing, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Neighbour, Origin, Plan, Step, Waiver,
-};
+use crate::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Neighbour, Origin, Plan, Step, Waiver};
 use crate::yaml::{Source, nearest};
 use chart::chart_of;
 use contract::{ContractFile, check_backing};
@@ -109,7 +107,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let waivers = waivers.filter(|_| !overrides.no_waivers);
     let waivers = waivers.map(|waiver| Waiver { check: waiver.check, reason: waiver.reason, until: waiver.until });
     let waivers = waivers.collect();
-    let backing = contract.backing.into_keys().chain(scenario.backing.into_keys());
+    let backing = contract.backing.into_iter().chain(scenario.backing);
     let mut secrets = contract.secrets;
     for (name, data) in scenario.secrets {
         match data {
@@ -126,7 +124,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         values,
         values_files: overrides.values_files.clone(),
         set: overrides.set.clone(),
-        backing: backing.map(|name| (name, Backing::Postgres)).collect(),
+        backing: backing.map(|(name, server)| (name.clone(), server.plan(&name))).collect(),
         requires,
         neighbour: scenario.neighbour.map(|other| Neighbour { release: other.release, values: other.values }),
         secrets,

@@ -1,7 +1,7 @@
 //! The stand-in: one binary that plays the applications of the seed charts, each under its own name (`argv[0]`).
 //!
 //! It is strict where the originals are strict: a missing or wrong variable is one line on stderr and a non-zero exit. Its state is real and lives in
-//! the backing database. An image holds the binary once and a link for each application:
+//! the backing database. An image holds the binary once and a link for each program:
 //!
 //! ```text
 //! /app/bin/codex_pooler start
@@ -18,13 +18,15 @@ mod lifecycle;
 mod database;
 mod migration;
 mod ledger;
+mod clock;
 mod codex_pooler;
+mod mnemom_gateway;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 /// The applications' names, as they are linked in an image.
-const APPLICATIONS: &str = "codex_pooler";
+const APPLICATIONS: [&str; 2] = ["codex_pooler", "tini"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -46,12 +48,13 @@ async fn main() -> ExitCode {
 }
 
 fn is_application(name: &str) -> bool {
-    name == APPLICATIONS
+    APPLICATIONS.contains(&name)
 }
 
 async fn application(name: &str, arguments: Vec<String>) -> anyhow::Result<()> {
     match name {
         "codex_pooler" => codex_pooler::run(&arguments).await,
-        other => anyhow::bail!("no application `{other}`; there is: {APPLICATIONS}"),
+        "tini" => mnemom_gateway::run(&arguments).await,
+        other => anyhow::bail!("no application `{other}`; there is: {}", APPLICATIONS.join(", ")),
     }
 }
