@@ -15,7 +15,7 @@ use crate::cluster::{KubeContext, Lease, Request, Sharing};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
 use crate::judge::ready;
-use crate::plan::{Action, Expect, Plan, Step};
+use crate::plan::{Action, Expect, Fault, Plan, Step};
 use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
 use crate::redact::Redactor;
 use crate::report::Progress;
@@ -129,6 +129,7 @@ async fn perform(
                 hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
             }
             (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            (Action::Disrupt | Action::Scale { .. }, _) => anyhow::bail!("`{}` is not built yet", step.verb()),
             _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
         };
         let as_expected = is_expected(step, &outcome);
@@ -152,7 +153,7 @@ async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
             helm.template(plan, step, &step_values(plan, step)).await.map(Some)
         }
-        Action::Rollback { .. } | Action::Uninstall => Ok(None),
+        Action::Rollback { .. } | Action::Uninstall | Action::Disrupt | Action::Scale { .. } | Action::Test => Ok(None),
     });
     futures::future::try_join_all(renders).await
 }
@@ -289,8 +290,8 @@ async fn carry_out(
 
 fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
     match (&step.expect, outcome) {
-        (Expect::Succeeds, StepOutcome::Succeeded) => true,
         (Expect::Fails(text), StepOutcome::HelmFailed { why }) => why.contains(text.as_str()),
+        (Expect::Succeeds, StepOutcome::Succeeded) | (Expect::Interrupted, StepOutcome::Interrupted) => true,
         _ => false,
     }
 }
@@ -319,6 +320,8 @@ fn describe(step: &Step) -> String {
     match &step.action {
         Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
         Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
+        Action::Disrupt => format!("fault {}", step.fault.as_ref().map_or("", Fault::name)),
+        Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
         _ => format!("helm {}", step.verb()),
     }
 }

@@ -1,4 +1,4 @@
-//! Sends the harness's probes from inside the cluster: questions come in on standard input, replies go out on standard
+//! Sends the harness's probes from inside the cluster: orders come in on standard input, what is told goes out on standard
 //! output, one JSON document a line. It ends when its input does.
 
 mod session;
@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use chartgate_prober::{Answer, Question, Reply};
+use chartgate_prober::{Answer, Order, Question, Reply, Told};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -18,27 +18,30 @@ const BODY_LIMIT: usize = 4096;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
+    let (told, mut outgoing) = mpsc::unbounded_channel::<Told>();
     let writer = tokio::spawn(async move {
         let mut out = tokio::io::stdout();
-        while let Some(reply) = outgoing.recv().await {
-            let mut line = serde_json::to_vec(&reply).context("encode a reply")?;
+        while let Some(told) = outgoing.recv().await {
+            let mut line = serde_json::to_vec(&told).context("encode what is told")?;
             line.push(b'\n');
-            out.write_all(&line).await.context("write a reply")?;
-            out.flush().await.context("write a reply")?;
+            out.write_all(&line).await.context("write what is told")?;
+            out.flush().await.context("write what is told")?;
         }
         anyhow::Ok(())
     });
-    let mut questions = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = questions.next_line().await.context("read a question")? {
-        let question: Question = serde_json::from_str(&line).with_context(|| format!("parse the question `{line}`"))?;
-        let replies = replies.clone();
-        tokio::spawn(async move {
-            // The receiver only goes away when the output is closed, and then nobody waits for the reply.
-            drop(replies.send(ask(question).await));
-        });
+    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = orders.next_line().await.context("read an order")? {
+        let order: Order = serde_json::from_str(&line).with_context(|| format!("parse the order `{line}`"))?;
+        let told = told.clone();
+        match order {
+            Order::Ask(question) => drop(tokio::spawn(async move {
+                // The receiver only goes away when the output is closed, and then nobody waits for the reply.
+                drop(told.send(Told::Reply(ask(question).await)));
+            })),
+            Order::Send(_) | Order::Keep(_) | Order::Stop(_) => anyhow::bail!("not built yet"),
+        }
     }
-    drop(replies);
+    drop(told);
     writer.await.context("join the writer")?
 }
 

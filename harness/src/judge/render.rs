@@ -95,6 +95,15 @@ fn release_outcome(recording: &Recording) -> Finding {
             (Expect::Fails(text), StepOutcome::Succeeded) => {
                 tally.fail(format!("{label} was to fail with `{text}`, but it succeeded")).with(helm_said(run));
             }
+            (Expect::Interrupted, StepOutcome::Interrupted) => {
+                tally.proved(seen(ended, format!("helm was killed in {label}, as it was to be")));
+            }
+            (Expect::Interrupted, _) => {
+                tally.void(format!("helm was to be killed in {label}, but it had ended before")).with(helm_said(run));
+            }
+            (_, StepOutcome::Interrupted) => {
+                tally.void(format!("helm was killed in {label}, so how it would have ended is unknown"));
+            }
         }
     }
     if !view.is_whole {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Check, Finding, Verdict};
-use crate::plan::{Action, Backing, Chart, Expect, HealthPath, Hook, Image, Neighbour, Plan, Role, Serves, Step};
+use crate::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Neighbour, Plan, Role, Serves, Step};
 use crate::record::recording::hash_of;
 use crate::record::{Answer, Change, Entry, HelmCall, HookRun, Moment, Probe, Recording, Release, StepOutcome};
 
@@ -239,7 +239,8 @@ pub(super) fn plan() -> Plan {
         serves,
         singleton: name == "scheduler",
     };
-    let serves = Serves { port: "http".to_owned(), paths: vec![path("/readyz"), path("/healthz")], sessions: None };
+    let serves =
+        Serves { port: "http".to_owned(), paths: vec![path("/readyz"), path("/healthz")], ..Serves::default() };
     let roles = [
         ("app", role("app", map(&[("OBAN_MODE", Some("web")), ("PHX_SERVER", Some("true"))]), Some(serves))),
         ("worker", role("worker", map(&[("OBAN_MODE", Some("worker")), ("PHX_SERVER", None)]), None)),
@@ -256,7 +257,7 @@ pub(super) fn plan() -> Plan {
         tag_path: Some("image.tag".to_owned()),
         repository: Some("reg.example/codex-pooler".to_owned()),
         versions: [("v1", "v1"), ("v2", "v2")].map(|(name, tag)| (name.to_owned(), tag.to_owned())).into(),
-        used_by: Vec::new(),
+        ..Image::default()
     };
     let actions = [Action::Install, Action::Upgrade, Action::Rollback { to: None }];
     Plan {
@@ -281,15 +282,8 @@ pub(super) fn plan() -> Plan {
         strict: false,
         binding: Vec::new(),
         waivers: Vec::new(),
-        steps: actions
-            .map(|action| Step {
-                action,
-                values: json!({}),
-                expect: Expect::Succeeds,
-                timeout_seconds: 60,
-                is_again: false,
-            })
-            .into(),
+        steps: actions.map(|action| Step { timeout_seconds: 60, ..Step::new(action) }).into(),
+        ..Plan::default()
     }
 }
 

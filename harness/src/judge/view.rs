@@ -82,7 +82,8 @@ impl StepRun<'_> {
             Action::Install => ["pre-install", "post-install"],
             Action::Upgrade => ["pre-upgrade", "post-upgrade"],
             Action::Rollback { .. } => ["pre-rollback", "post-rollback"],
-            Action::RunHook { .. } => ["", ""],
+            Action::Test => ["test", ""],
+            Action::RunHook { .. } | Action::Disrupt | Action::Scale { .. } => ["", ""],
             Action::Uninstall => ["pre-delete", "post-delete"],
         }
     }
@@ -100,6 +101,7 @@ impl StepRun<'_> {
             Some((_, StepOutcome::Succeeded)) => None,
             Some((_, StepOutcome::HelmFailed { why })) => Some(format!("{} failed: {why}", self.label())),
             Some((_, StepOutcome::NotReady { why })) => Some(format!("{} did not become ready: {why}", self.label())),
+            Some((_, StepOutcome::Interrupted)) => Some(format!("helm was killed in {}", self.label())),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use chartgate_prober::{Question, Reply};
+use chartgate_prober::{Order, Question, Reply, Told};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{AttachParams, PostParams};
 use kube::runtime::conditions::is_pod_running;
@@ -55,7 +55,7 @@ impl Prober {
             let _attached = attached;
             let mut lines = BufReader::new(output).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                let Ok(reply) = serde_json::from_str::<Reply>(&line) else { continue };
+                let Ok(Told::Reply(reply)) = serde_json::from_str::<Told>(&line) else { continue };
                 let asker = answered.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
                 if let Some(asker) = asker {
                     // An asker that gave up needs no answer.
@@ -70,7 +70,7 @@ impl Prober {
                 question.id = next;
                 next += 1;
                 waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(question.id, asker);
-                let mut line = serde_json::to_vec(&question).unwrap_or_default();
+                let mut line = serde_json::to_vec(&Order::Ask(question)).unwrap_or_default();
                 line.push(b'\n');
                 if input.write_all(&line).await.is_err() || input.flush().await.is_err() {
                     waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret, ServiceAccount};
 use kube::api::PostParams;
+use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ready;
 use crate::backing::{Database, Seen, Witness};
@@ -31,6 +32,9 @@ pub type Templates = BTreeMap<String, String>;
 
 /// Label that marks what the harness made.
 const LABEL: &str = "chartgate.dev/scenario";
+
+/// A controller makes the account in milliseconds, and half a minute after the API server's start.
+const ACCOUNT_LIMIT: Duration = Duration::from_secs(90);
 
 /// A database of the scenario's own, and the witness of its schema.
 struct Watched {
@@ -206,6 +210,11 @@ async fn create_namespace(client: &Client, name: &str, plan: &Plan) -> Result<()
     let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
     let all: Api<KubernetesNamespace> = Api::all(client.clone());
     all.create(&PostParams::default(), &namespace).await.with_context(|| format!("create the namespace `{name}`"))?;
+    // Without the account that a controller makes in it, every pod is refused.
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
+    let made = await_condition(accounts, "default", |account: Option<&ServiceAccount>| account.is_some());
+    let waited = || format!("waited {} s for the default ServiceAccount of `{name}`", ACCOUNT_LIMIT.as_secs());
+    timeout(ACCOUNT_LIMIT, made).await.with_context(waited)?.with_context(waited)?;
     Ok(())
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use chartgate_prober::Session;
+use chartgate_prober::{Continuity, Session};
 use serde::Deserialize;
 
 use super::unknown;
 use crate::judge;
-use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions};
+use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
 use crate::yaml::Source;
 
 /// The kinds of servers that can be started by name alone.
@@ -45,6 +45,9 @@ pub struct ContractFile {
     /// The images that scenarios vary.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFile>,
+    /// No version of the chart comes before this one; it ends with the chart's first tag in git.
+    #[serde(default, rename = "first-release")]
+    pub first_release: bool,
 }
 
 /// A check that may fail or be void until a day.
@@ -98,6 +101,26 @@ pub struct ServesFile {
     /// Further paths and what they answer.
     #[serde(default)]
     pub answers: Vec<AnswerFile>,
+    /// What its users ask for under traffic; by default the readiness path.
+    pub traffic: Option<TrafficFile>,
+}
+
+/// A request of a user, and the answer that is right.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrafficFile {
+    /// Path with its query.
+    pub path: String,
+    /// Headers that it carries.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Exact status code of the answer; by default 200.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Text that the answer's body contains.
+    pub body: Option<String>,
+    /// Header of the answer that holds the name of the pod which gave it.
+    pub pod: Option<String>,
 }
 
 /// How a websocket session is spoken to.
@@ -115,6 +138,20 @@ pub struct SessionsFile {
     pub second: String,
     /// Text that an answer to each contains.
     pub reply: String,
+    /// How a session goes on when its pod ends.
+    pub continuity: Option<ContinuityFile>,
+}
+
+/// How a session goes on. In each text `{{n}}` stands for a message's number, from 1.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContinuityFile {
+    /// What the client sends.
+    pub message: String,
+    /// What the server's acknowledgement of a message contains.
+    pub acknowledged: String,
+    /// What the server's first message on a connection contains: the number of the last one that it acknowledged.
+    pub resumed: String,
 }
 
 /// A port's name or number.
@@ -170,6 +207,11 @@ pub struct ImageFile {
     pub r#use: Option<String>,
     /// Version name to tag.
     pub versions: BTreeMap<String, String>,
+    /// Tag of a version that migrates well and whose server ends at once, for the fault `image-crashes`.
+    pub crashes: Option<String>,
+    /// Tag of a version that migrates well and whose server never becomes ready, for the fault `image-never-ready`.
+    #[serde(rename = "never-ready")]
+    pub never_ready: Option<String>,
     /// Roles and hooks that run it; by default all.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -272,8 +314,20 @@ impl ServesFile {
         let sessions = self.sessions.map(|file| Sessions {
             path: file.path,
             talk: Session { headers: file.headers, first: file.first, second: file.second, reply: file.reply },
+            continuity: file.continuity.map(|said| Continuity {
+                message: said.message,
+                acknowledged: said.acknowledged,
+                resumed: said.resumed,
+            }),
         });
-        Serves { port, paths: std::iter::once(ready).chain(others).collect(), sessions }
+        let traffic = self.traffic.map(|file| UserRequest {
+            path: file.path,
+            headers: file.headers,
+            status: file.status,
+            body: file.body,
+            pod: file.pod.map(|name| name.to_lowercase()),
+        });
+        Serves { port, paths: std::iter::once(ready).chain(others).collect(), sessions, traffic }
     }
 }
 
@@ -297,6 +351,8 @@ impl ImageFile {
             tag_path: self.tag.clone(),
             repository: self.r#use.clone(),
             versions: self.versions.clone(),
+            crashes: self.crashes.clone(),
+            never_ready: self.never_ready.clone(),
             used_by: self.roles.clone(),
         }
     }

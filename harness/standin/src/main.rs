@@ -1,7 +1,7 @@
 //! The stand-in: one binary that plays the applications of the seed charts, each under its own name (`argv[0]`).
 //!
 //! It is strict where the originals are strict: a missing or wrong variable is one line on stderr and a non-zero exit. Its state is real and lives in
-//! the backing database. An image holds the binary once and a link for each application:
+//! the backing database. An image holds the binary once and a link for each program:
 //!
 //! ```text
 //! /app/bin/codex_pooler start
@@ -18,8 +18,11 @@ mod lifecycle;
 mod database;
 mod ledger;
 mod migration;
+mod clock;
+mod redis;
 mod codex_pooler;
 mod dispatch;
+mod mnemom_gateway;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,6 +37,7 @@ type Run = for<'a> fn(&'a str, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
 const APPLICATIONS: &[(&[&str], Run)] = &[
     (&["codex_pooler"], |_, arguments| Box::pin(codex_pooler::run(arguments))),
     (dispatch::PROGRAMS, |program, arguments| Box::pin(dispatch::run(program, arguments))),
+    (&["tini"], |_, arguments| Box::pin(mnemom_gateway::run(arguments))),
 ];
 
 #[tokio::main(flavor = "current_thread")]
