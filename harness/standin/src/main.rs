@@ -20,9 +20,11 @@ mod ledger;
 mod migration;
 mod clock;
 mod redis;
+mod http;
 mod codex_pooler;
 mod dispatch;
 mod mnemom_gateway;
+mod starter;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ type Run = for<'a> fn(&'a str, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
 const APPLICATIONS: &[(&[&str], Run)] = &[
     (&["codex_pooler"], |_, arguments| Box::pin(codex_pooler::run(arguments))),
     (dispatch::PROGRAMS, |program, arguments| Box::pin(dispatch::run(program, arguments))),
+    (starter::PROGRAMS, |program, arguments| Box::pin(starter::run(program, arguments))),
     (&["tini"], |_, arguments| Box::pin(mnemom_gateway::run(arguments))),
 ];
 

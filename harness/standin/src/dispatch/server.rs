@@ -1,24 +1,21 @@
-//! What `node server.js` serves over HTTP. Every answer tells in `x-served-by` which pod it is from.
+//! What `node server.js` serves over HTTP. Every answer tells which pod it is from ([`http`]).
 //!
 //! | path | answers |
 //! | --- | --- |
 //! | `/api/health` | 200 to everyone, or 503 with the reason: no database, no schema or an old one |
 //! | all others | 401, unless `DISPATCH_AUTH_MODE` is `disabled` |
 //! | `/` | `{app, version, pod}` |
-//!
-//! `?hold_ms=` delays any answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -26,12 +23,11 @@ use super::config::{AuthMode, Config};
 use super::schema;
 use crate::build::Build;
 use crate::database::Database;
+use crate::http;
 use crate::ledger::{self, Writer};
-use crate::lifecycle::{Lifecycle, Phase, pause};
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::migration;
 
-/// A request may be held this long; it fits into Kubernetes' default grace period.
-const LONGEST_HOLD_MS: u64 = 20_000;
 /// A database that does not answer is told of within a probe's usual patience.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Soon enough for the ledger to say when a pod could work, seldom enough for a small machine with many pods.
@@ -42,12 +38,6 @@ struct Server {
     database: Database,
     writer: Writer,
     auth: AuthMode,
-}
-
-#[derive(Deserialize)]
-struct Hold {
-    #[serde(default)]
-    hold_ms: u64,
 }
 
 /// Serves until SIGTERM and what has begun by then is answered.
@@ -66,13 +56,9 @@ pub async fn start(config: Config) -> Result<()> {
     let writer = Writer { pod: config.pod, role: "web".into(), build: config.build };
     let database = Database::new(config.database, &format!("dispatch web {}", writer.pod));
     let server = Arc::new(Server { database, writer, auth: config.auth });
-    let stopped = {
-        let lifecycle = lifecycle.clone();
-        async move { lifecycle.reached(Phase::Stopping).await }
-    };
-    let serving = axum::serve(listener, router(&server)).with_graceful_shutdown(stopped).into_future();
+    let serving = http::serve(listener, router(&server), &server.writer.pod, &lifecycle);
     let (ended, ()) = tokio::join!(serving, note_start(&server, &lifecycle));
-    ended.context("serve HTTP")?;
+    ended?;
     ledger::write(&server.database, &server.writer, "stop", "").await;
     println!("stopped");
     Ok(())
@@ -108,25 +94,7 @@ fn router(server: &Arc<Server>) -> Router {
         .route("/", get(index))
         .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({"error": "not found"}))) })
         .layer(middleware::from_fn_with_state(Arc::clone(server), authenticate));
-    Router::new()
-        .route("/api/health", get(health))
-        .merge(others)
-        .layer(middleware::from_fn_with_state(Arc::clone(server), sign))
-        .with_state(Arc::clone(server))
-}
-
-/// Holds the answer if it is asked to, and puts the pod's name on it.
-async fn sign(
-    State(server): State<Arc<Server>>,
-    Query(hold): Query<Hold>,
-    request: Request,
-    next: Next,
-) -> Result<Response, StatusCode> {
-    pause(Duration::from_millis(hold.hold_ms.min(LONGEST_HOLD_MS))).await;
-    let mut response = next.run(request).await;
-    let pod = HeaderValue::from_str(&server.writer.pod).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    response.headers_mut().insert("x-served-by", pod);
-    Ok(response)
+    Router::new().route("/api/health", get(health)).merge(others).with_state(Arc::clone(server))
 }
 
 async fn authenticate(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
