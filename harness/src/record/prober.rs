@@ -240,7 +240,7 @@ fn pod(image: &str) -> Result<Pod> {
                 "command": ["/prober"],
                 "stdin": true,
                 "stdinOnce": true,
-                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+                "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
                 "securityContext": {
                     "allowPrivilegeEscalation": false,
                     "readOnlyRootFilesystem": true,

@@ -137,3 +137,39 @@ fn session_load(serves: &Serves, address: &str, session: &str) -> Option<Session
         limit_ms: LIMIT_MS,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use chartgate_prober::{Continuity, Session};
+
+    use super::*;
+    use crate::plan::{HealthPath, Sessions};
+
+    fn serves() -> Serves {
+        let ready = HealthPath { path: "/readyz".to_owned(), status: 200, ..HealthPath::default() };
+        Serves { port: "http".to_owned(), paths: vec![ready], ..Serves::default() }
+    }
+
+    /// A failure would mean that a chart whose contract is short gets traffic that it never promised to answer.
+    #[test]
+    fn users_ask_for_the_readiness_path_unless_the_contract_says_otherwise() {
+        let traffic = Traffic { rate: 50, slow_ms: 5000, sessions: 0 };
+        let load = requests(&serves(), &traffic, "10.0.0.1:80");
+        assert_eq!((load.path.as_str(), load.status, load.rate), ("/readyz", 200, 50));
+        let asked = UserRequest { path: "/".to_owned(), status: 204, ..UserRequest::default() };
+        let load = requests(&Serves { traffic: Some(asked), ..serves() }, &traffic, "10.0.0.1:80");
+        assert_eq!((load.path.as_str(), load.status), ("/", 204));
+    }
+
+    /// A failure would mean that all sessions are one, or that one is kept of which nobody knows how it goes on.
+    #[test]
+    fn a_session_has_its_name_in_its_path() {
+        let talk = Session { headers: [].into(), first: String::new(), second: String::new(), reply: String::new() };
+        let mut sessions = Sessions { path: "/ws?session={{session}}".to_owned(), talk, continuity: None };
+        let with = |sessions: &Sessions| Serves { sessions: Some(sessions.clone()), ..serves() };
+        assert!(session_load(&with(&sessions), "10.0.0.1:80", "s1").is_none());
+        sessions.continuity = Some(Continuity::default());
+        let load = session_load(&with(&sessions), "10.0.0.1:80", "s1");
+        assert_eq!(load.map(|load| load.path).as_deref(), Some("/ws?session=s1"));
+    }
+}
