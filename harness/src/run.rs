@@ -5,6 +5,7 @@ mod neighbour;
 mod require;
 mod sample;
 mod stage;
+mod traffic;
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::scenario::{fill, merge};
 use crate::{random, yaml};
 use stage::Stage;
 pub use stage::placeholders;
+use traffic::Users;
 
 /// Helm has already waited; what it did not wait for may take this much longer.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -121,7 +123,11 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
     let renders = render_all(plan, helm).await?;
     record_renders(plan, timeline, &renders);
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
+    let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
+        if step.action == Action::Uninstall {
+            users.leave().await;
+        }
         progress.say(&describe(step));
         timeline.append(Moment::StepStarted { step: index });
         let outcome = match (&step.action, render) {
@@ -133,13 +139,20 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
             (Action::Disrupt | Action::Scale { .. }, _) => anyhow::bail!("`{}` is not built yet", step.verb()),
             _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
         };
+        users.drain().await;
         let as_expected = is_expected(step, &outcome);
+        let has_settled = outcome == StepOutcome::Succeeded;
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
+        if has_settled && matches!(step.action, Action::Install | Action::Upgrade) {
+            users.come()?;
+        }
+        users.settle().await;
         if !as_expected {
             break;
         }
     }
+    users.leave().await;
     if let Some(neighbour) = neighbour {
         neighbour.look_again(&stage, timeline).await;
     }

@@ -85,7 +85,7 @@ impl Stage {
         let (databases, namespace, prober) = tokio::join!(
             databases(plan, lease, timeline, &mut database_tasks),
             watch::start(&client, ns, timeline, &mut tasks),
-            Prober::start(&client, &beside, &image, &mut prober_tasks),
+            Prober::start(&client, &beside, &image, timeline, &mut prober_tasks),
         );
         let (databases, prober) = (databases?, prober?);
         let mut templates = known_templates(plan, ns);
