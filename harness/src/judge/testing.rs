@@ -84,7 +84,7 @@ impl Story {
     }
 
     /// A step ends in another way, and helm says why.
-    pub(super) fn ending(self, of: usize, as_it: StepOutcome, says: &str) -> Self {
+    pub(super) fn ending(self, of: usize, as_it: &StepOutcome, says: &str) -> Self {
         self.moments(|moment| match moment {
             Moment::StepEnded { step, outcome } if *step == of => *outcome = as_it.clone(),
             Moment::Helm(call) if call.step == of => (call.status, call.stderr) = (Some(1), says.to_owned()),
@@ -95,7 +95,7 @@ impl Story {
     /// A step that fails as it is to.
     pub(super) fn failing(self, of: usize, why: &str) -> Self {
         let outcome = StepOutcome::HelmFailed { why: why.to_owned() };
-        let story = self.ending(of, outcome, why).status(of, "failed");
+        let story = self.ending(of, &outcome, why).status(of, "failed");
         story.plan(|plan| plan.steps[of].expect = Expect::Fails(why.to_owned()))
     }
 

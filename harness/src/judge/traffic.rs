@@ -41,7 +41,9 @@ const SHOWN: usize = 5;
 
 fn upgrade_available(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    let first = view.steps.iter().position(StepRun::leaves_release).unwrap_or_default();
+    // Users come when the first step has left a release that runs.
+    let is_first = |run: &StepRun| run.leaves_release() && run.is_to_succeed();
+    let first = view.steps.iter().position(is_first).unwrap_or_default();
     let is_change = |run: &&StepRun| {
         let changes = matches!(run.step.action, Action::Upgrade | Action::Rollback { .. } | Action::Scale { .. });
         changes && run.index > first
@@ -169,10 +171,18 @@ impl<'v, 'a> Around<'v, 'a> {
         served.map(|(_, served)| u64::from(served.count)).sum()
     }
 
+    /// How many requests are known to have ended, well or not, in the phases that are picked.
+    fn answered(&self, pick: impl Fn(&Span) -> bool) -> u64 {
+        let is_in = |at: u64| self.spans.iter().any(|span| pick(span) && span.contains(at));
+        let failed = self.load.failed.iter().filter(|(_, one)| is_in(one.sent)).count();
+        self.served(pick) + failed as u64
+    }
+
     /// Enough was asked to prove something.
     fn judge_sample(&self, tally: &mut Tally) {
         let (role, label) = (self.load.role, self.run.label());
-        for (when, count) in [("before", self.answers_before()), ("after", self.answers_after())] {
+        for phase in [Phase::Before, Phase::Settled] {
+            let (count, when) = (self.answered(|span| span.phase == phase), phase.words());
             if count < SAMPLE {
                 let message =
                     format!("only {count} requests of role `{role}` were answered {when} {label}, not {SAMPLE}");
@@ -180,31 +190,11 @@ impl<'v, 'a> Around<'v, 'a> {
             }
         }
         for span in self.spans.iter().filter(|span| span.to - span.from > LONG_MS) {
-            let is_silent = self.served(|other| other == span) == 0
-                && !self.load.failed.iter().any(|(_, one)| span.contains(one.sent));
-            if is_silent {
+            if self.answered(|other| other == span) == 0 {
                 let words = span.phase.words();
                 tally.void(format!("no request of role `{role}` was answered around {label}: {words}"));
             }
         }
-    }
-
-    /// What was answered since the step before ended: the run waits for it.
-    fn answers_before(&self) -> u64 {
-        let before = self.view.steps.iter().take(self.run.index).filter_map(|run| run.ended);
-        let since = before.map(|(entry, _)| entry.seq).max().unwrap_or_default();
-        self.answers(since, self.run.started.map_or(0, |entry| entry.seq))
-    }
-
-    /// What was answered from the step's end to the next one's begin.
-    fn answers_after(&self) -> u64 {
-        let Some((ended, _)) = self.run.ended else { return 0 };
-        self.answers(ended.seq, self.view.aftermath(self.run))
-    }
-
-    fn answers(&self, from: u64, to: u64) -> u64 {
-        let told = self.load.served.iter().filter(|(entry, _)| (from..to).contains(&entry.seq));
-        told.map(|(_, served)| u64::from(served.count)).sum()
     }
 
     /// After a step only the role's own pods answer, and they are what the step made.

@@ -76,7 +76,7 @@ fn judge_old_pods(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let label = run.label();
     let pods = view.pods_of_role(role);
     let old: Vec<_> = pods.into_iter().filter(|pod| pod.at(start).is_some_and(is_ready_pod)).collect();
-    let is_upgrade = view.steps.iter().take(run.index).any(|before| before.leaves_release());
+    let is_upgrade = view.steps.iter().take(run.index).any(StepRun::leaves_release);
     if old.is_empty() && is_upgrade {
         tally.void(format!("no pod of role `{role}` was ready before {label}"));
     }

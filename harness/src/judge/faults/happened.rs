@@ -28,12 +28,11 @@ fn fault_happened(recording: &Recording) -> Finding {
     }
     let mut tally = Tally::new(FAULT_HAPPENED.name);
     for (run, fault) in faulty {
-        match effect(&view, run, fault) {
-            Some(seen) => tally.proved(seen),
-            None => {
-                let why = if run.started.is_none() { ", which never ran" } else { "" };
-                tally.void(format!("the fault `{}` did not happen in {}{why}", fault.name(), run.label()));
-            }
+        if let Some(seen) = effect(&view, run, fault) {
+            tally.proved(seen);
+        } else {
+            let why = if run.started.is_none() { ", which never ran" } else { "" };
+            tally.void(format!("the fault `{}` did not happen in {}{why}", fault.name(), run.label()));
         }
     }
     tally.finish("each fault took effect")

@@ -178,7 +178,7 @@ fn a_disruption_is_judged_as_an_upgrade() {
     check(&READY, &disrupted(), Verdict::Pass, "");
     check(&HEALTH_PATH, &disrupted(), Verdict::Pass, "");
     let why = "Deployment `cg-app` has 0 of 1 pods available".to_owned();
-    let story = disrupted().ending(2, StepOutcome::NotReady { why }, "");
+    let story = disrupted().ending(2, &StepOutcome::NotReady { why }, "");
     check(&READY, &story, Verdict::Fail, "the release was not ready again after step 3 (fault): Deployment `cg-app`");
     let wrong = |probe: &mut Probe| probe.answer = Answer::Refused;
     let story = disrupted().probes(|probe| probe.step == 2 && probe.path.is_some(), wrong);

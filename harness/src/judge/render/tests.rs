@@ -119,7 +119,7 @@ fn reusing() -> Story {
 fn what_an_upgrade_with_the_releases_values_renders_is_seen_in_the_release() {
     check(&RENDERS, &reusing(), Verdict::Pass, "");
     let why = "Error: UPGRADE FAILED: template: app/templates/x.yaml:3:7: nil pointer evaluating interface {}.seconds";
-    let story = reusing().ending(1, StepOutcome::HelmFailed { why: why.to_owned() }, why);
+    let story = reusing().ending(1, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
     let story = story.without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
     let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: Error");
     assert!(finding.message.contains("hint: a value that is new in this version"), "{}", finding.message);

@@ -89,9 +89,10 @@ fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: 
         tally.void(message).hint("let the upgrade before the rollback bring a migration");
         return;
     }
-    let schema = match changes.is_empty() {
-        true => format!("the schema of revision {to}, which no upgrade changed"),
-        false => format!("a schema newer than revision {to}"),
+    let schema = if changes.is_empty() {
+        format!("the schema of revision {to}, which no upgrade changed")
+    } else {
+        format!("a schema newer than revision {to}")
     };
     for (role, serves) in view.plan.present_roles().filter_map(|(name, role)| Some((name, role.serves.as_ref()?))) {
         let mut is_asked = false;

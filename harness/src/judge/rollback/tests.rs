@@ -184,7 +184,7 @@ fn an_upgrade_that_goes_back_by_itself_is_judged_as_a_rollback() {
 fn a_rollback_after_an_upgrade_that_did_not_end_well_passes() {
     let is_newer = |moment: &Moment| matches!(moment, Moment::Ddl { object, .. } if object == "public.v2");
     let failed = || Story::good().failing(1, "hook migrations");
-    let killed = Story::good().ending(1, StepOutcome::Interrupted, "").status(1, "pending-upgrade");
+    let killed = Story::good().ending(1, &StepOutcome::Interrupted, "").status(1, "pending-upgrade");
     let killed = killed.plan(|plan| plan.steps[1].expect = crate::plan::Expect::Interrupted);
     for story in [failed(), failed().without(is_newer), killed.clone(), killed.without(is_newer)] {
         check(&ROLLBACK_RESTORED, &story, Verdict::Pass, "");

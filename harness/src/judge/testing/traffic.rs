@@ -17,7 +17,7 @@ impl Story {
     pub(in crate::judge) fn under_traffic(self) -> Self {
         let mut story = self.spread();
         let traffic = Traffic { rate: 100, slow_ms: 5000, sessions: 0 };
-        story = story.plan(|plan| drop(plan.traffic.insert("app".to_owned(), traffic)));
+        story = story.plan(|plan| plan.traffic = [("app".to_owned(), traffic)].into());
         let (from, to) = (story.end(0), story.0.entries.last().map_or(0, |entry| entry.at));
         let slices: Vec<Served> = {
             let view = View::of(&story.0);

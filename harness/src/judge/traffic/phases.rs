@@ -72,7 +72,9 @@ pub(super) fn spans(view: &View, run: &StepRun, stopped: u64) -> Vec<Span> {
     }
     spans.push(Span { phase: Phase::Rollout, from: since, to: ended });
     spans.push(Span { phase: Phase::Settled, from: ended, to: next });
-    spans.iter_mut().for_each(|span| span.to = span.to.min(stopped));
+    for span in &mut spans {
+        span.to = span.to.min(stopped);
+    }
     spans.retain(|span| span.from < span.to);
     spans
 }

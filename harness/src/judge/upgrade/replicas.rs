@@ -30,10 +30,10 @@ fn replicas_kept(recording: &Recording) -> Finding {
             "nothing is scaled before an upgrade, and no autoscaler is rendered",
         );
     }
-    let mut tally = match upgrades.is_empty() {
-        true => Tally::new(REPLICAS_KEPT.name),
-        false => Tally::of_whole(REPLICAS_KEPT.name, &view),
-    };
+    // What is rendered needs no step.
+    let is_by_render = upgrades.is_empty();
+    let mut tally =
+        if is_by_render { Tally::new(REPLICAS_KEPT.name) } else { Tally::of_whole(REPLICAS_KEPT.name, &view) };
     for (run, role, replicas) in &upgrades {
         judge_upgrade(&view, run, role, *replicas, &mut tally);
     }

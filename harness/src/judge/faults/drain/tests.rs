@@ -37,7 +37,7 @@ fn a_pod_that_may_not_leave_fails_with_the_servers_words() {
 #[test]
 fn a_release_that_does_not_come_back_fails() {
     let why = "Deployment `cg-app` has 0 of 1 pods available".to_owned();
-    let story = drained(&["cg-app-1"], &[]).ending(2, StepOutcome::NotReady { why }, "");
+    let story = drained(&["cg-app-1"], &[]).ending(2, &StepOutcome::NotReady { why }, "");
     check(&DRAIN_COMPLETES, &story, Verdict::Fail, "not ready again after node `worker-1` was drained");
 }
 

@@ -6,7 +6,7 @@ use crate::record::StepOutcome;
 
 /// Helm is killed in the upgrade; a last step upgrades again.
 fn killed() -> Story {
-    let story = Story::good().ending(1, StepOutcome::Interrupted, "").status(1, "pending-upgrade");
+    let story = Story::good().ending(1, &StepOutcome::Interrupted, "").status(1, "pending-upgrade");
     story.plan(|plan| {
         plan.steps[1].fault = Some(Fault::ClientKilled);
         plan.steps[1].expect = Expect::Interrupted;
@@ -24,7 +24,7 @@ fn a_release_that_can_be_upgraded_again_passes() {
 #[test]
 fn a_release_that_refuses_the_next_upgrade_fails_with_helms_words() {
     let why = "another operation (install/upgrade/rollback) is in progress";
-    let story = killed().ending(2, StepOutcome::HelmFailed { why: why.to_owned() }, why);
+    let story = killed().ending(2, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
     check(&RELEASE_NOT_STUCK, &story, Verdict::Fail, why);
     let rolled_back = killed().plan(|plan| plan.steps[2].action = Action::Rollback { to: None });
     check(&RELEASE_NOT_STUCK, &rolled_back, Verdict::Void, "no upgrade that is to succeed after step 2 (upgrade)");

@@ -7,7 +7,7 @@ use crate::record::{Moment, StepOutcome};
 /// The install is that of an earlier version.
 fn from_previous() -> Story {
     let chart = Chart { version: "0.1.0".to_owned(), ..Chart::default() };
-    let origin = Origin { asked: "previous".to_owned(), chart: Some(chart), missing: None };
+    let origin = Origin { asked: "previous".to_owned(), chart: Some(chart), ..Origin::default() };
     Story::good().plan(|plan| {
         plan.from = vec![origin];
         plan.steps[0].from = Some(0);
@@ -25,7 +25,7 @@ fn the_version_is_named() {
 #[test]
 fn an_earlier_version_that_does_not_install_is_void() {
     let failed = StepOutcome::HelmFailed { why: "timed out".to_owned() };
-    let story = from_previous().ending(0, failed, "timed out");
+    let story = from_previous().ending(0, &failed, "timed out");
     let says = "the version to upgrade from does not install: step 1 (install) failed: timed out";
     check(&PREVIOUS_VERSION, &story, Verdict::Void, says);
     let cut = from_previous().failing_install("timed out");
