@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::home;
 use crate::plan::{Action, Plan, Step};
 use crate::redact::Redactor;
 use crate::tool::{Output, Tool};
@@ -30,6 +31,8 @@ pub struct Helm {
     ns: String,
     /// Version that charts are rendered for, for example `1.34`.
     kubernetes: String,
+    /// What this helm calls rolling back by itself.
+    rolls_back: &'static str,
     redactor: Redactor,
 }
 
@@ -69,9 +72,21 @@ pub struct Hook {
 }
 
 impl Helm {
-    /// Helm for a namespace of a cluster; without a kubeconfig it can only render.
-    pub fn new(program: PathBuf, kubernetes: &str, ns: &str, redactor: Redactor) -> Self {
-        Self { program, kubeconfig: None, ns: ns.to_owned(), kubernetes: kubernetes.to_owned(), redactor }
+    /// A version of helm for a namespace of a cluster; without a kubeconfig it can only render.
+    ///
+    /// # Errors
+    /// [`Environment`](home::Environment) if it is not there.
+    pub fn new(version: &str, kubernetes: &str, ns: &str, redactor: Redactor) -> Result<Self> {
+        let rolls_back = if version.starts_with("3.") { "--atomic" } else { "--rollback-on-failure" };
+        let program = home::tool("helm", version)?;
+        Ok(Self {
+            program,
+            kubeconfig: None,
+            ns: ns.to_owned(),
+            kubernetes: kubernetes.to_owned(),
+            rolls_back,
+            redactor,
+        })
     }
 
     /// The same helm, on a cluster.
@@ -88,7 +103,7 @@ impl Helm {
         if step.action == Action::Upgrade {
             args.push("--is-upgrade".to_owned());
         }
-        args.extend(chart_args(plan));
+        args.extend(chart_args(plan, step));
         let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
         if !output.is_success() {
             return Ok(Err(output.stderr.trim().to_owned()));
@@ -97,12 +112,18 @@ impl Helm {
     }
 
     /// The arguments that carry out a step.
-    pub fn args(plan: &Plan, step: &Step) -> Vec<String> {
+    pub fn args(&self, plan: &Plan, step: &Step) -> Vec<String> {
         let mut args = vec![step.verb().to_owned(), plan.release.clone()];
         match &step.action {
-            Action::Install | Action::Upgrade => args.extend(chart_args(plan)),
+            Action::Install | Action::Upgrade => args.extend(chart_args(plan, step)),
             Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
             _ => {}
+        }
+        if step.reuses_values {
+            args.push("--reuse-values".to_owned());
+        }
+        if step.rolls_back {
+            args.push(self.rolls_back.to_owned());
         }
         args.extend(["--wait".to_owned(), "--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
         args
@@ -147,8 +168,9 @@ pub async fn build_dependencies(program: &Path, chart: &Path) -> Result<()> {
     call.run().await.with_context(|| format!("get the charts that `{name}` depends on")).map(drop)
 }
 
-fn chart_args(plan: &Plan) -> Vec<String> {
-    let mut args = vec![plan.chart.path.display().to_string(), "--values".to_owned(), "-".to_owned()];
+fn chart_args(plan: &Plan, step: &Step) -> Vec<String> {
+    let mut args: Vec<String> = plan.chart_of(step).map(|chart| chart.path.display().to_string()).into_iter().collect();
+    args.extend(["--values".to_owned(), "-".to_owned()]);
     for file in &plan.values_files {
         args.extend(["--values".to_owned(), file.display().to_string()]);
     }

@@ -28,7 +28,9 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
 
 fn renders(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
+    // What a step renders on top of the release's own values, only helm on the cluster knows.
+    let is_rendering =
+        |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade) && !run.step.reuses_values;
     let mut tally = Tally::new(RENDERS.name);
     if !view.steps.iter().any(|run| is_rendering(&run)) {
         return not_applicable(RENDERS.name, "no step of the plan renders the chart");
