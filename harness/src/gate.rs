@@ -77,7 +77,9 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
 pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: Instant) -> Result<ScenarioReport> {
     let progress = Progress::new(&plan.name, started);
     Recording::remove(&folder)?;
-    let Err(error) = run::run(plan, options, &folder, &progress).await else { return judge_folder(&folder) };
+    // Boxed: all that a scenario does is in this future.
+    let ended = Box::pin(run::run(plan, options, &folder, &progress)).await;
+    let Err(error) = ended else { return judge_folder(&folder) };
     if is_environment(&error) {
         return Err(error.context(format!("run `{}`", plan.name)));
     }

@@ -111,6 +111,27 @@ impl Helm {
         Ok(yaml::objects(&output.stdout).map_err(|error| format!("{error:#}")))
     }
 
+    /// Renders an upgrade on top of the release's own values, which only the cluster has. The inner error is helm's refusal.
+    pub async fn template_reusing(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        values: &Value,
+    ) -> Result<Result<Vec<Value>, String>> {
+        let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
+        args.extend(chart_args(plan, step));
+        args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));
+        let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
+        if !output.is_success() {
+            return Ok(Err(output.stderr.trim().to_owned()));
+        }
+        let release: Status =
+            serde_json::from_str(&output.stdout).context("parse the output of `helm upgrade --dry-run`")?;
+        let hooks = release.hooks.iter().map(|hook| hook.manifest.as_str());
+        let rendered = hooks.chain([release.manifest.as_str()]).map(yaml::objects).collect::<Result<Vec<_>>>();
+        Ok(rendered.map(|objects| objects.concat()).map_err(|error| format!("{error:#}")))
+    }
+
     /// The arguments that carry out a step.
     pub fn args(&self, plan: &Plan, step: &Step) -> Vec<String> {
         let mut args = vec![step.verb().to_owned(), plan.release.clone()];

@@ -77,8 +77,9 @@ async fn expire_first_release(plan: &mut Plan) {
     };
     let Some(tag) = tag else { return plan.begin_with_itself() };
     plan.is_first_release = false;
-    for why in plan.from.iter_mut().filter(|origin| is_lacking(origin)).filter_map(|origin| origin.missing.as_mut()) {
-        why.push_str(&format!("; the contract's `first-release` ended with the tag `{tag}`"));
+    for origin in plan.from.iter_mut().filter(|origin| is_lacking(origin)) {
+        let why = origin.missing.take().unwrap_or_default();
+        origin.missing = Some(format!("{why}\nthe contract's `first-release` ended with the tag `{tag}`"));
     }
 }
 

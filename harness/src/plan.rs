@@ -128,6 +128,13 @@ pub struct Waiver {
 }
 
 impl Plan {
+    /// The chart under test as reports name it, and what it is upgraded from.
+    pub fn subject(&self) -> String {
+        let from: Vec<String> = self.from.iter().map(Origin::title).collect();
+        let from = if from.is_empty() { String::new() } else { format!(", from {}", from.join(", ")) };
+        format!("{} {}{from}", self.chart.name, self.chart.version)
+    }
+
     /// The chart that a step installs or upgrades to; `None`: that version of it is not there.
     pub fn chart_of(&self, step: &Step) -> Option<&Chart> {
         step.from.map_or(Some(&self.chart), |index| self.from.get(index)?.chart.as_ref())

@@ -129,6 +129,9 @@ async fn perform(
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
         progress.say(&describe(step));
+        if step.reuses_values {
+            record_render(index, &helm.template_reusing(plan, step, &step_values(plan, step)).await?, timeline);
+        }
         timeline.append(Moment::StepStarted { step: index });
         let outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
@@ -152,7 +155,7 @@ async fn perform(
     stage.strike().await
 }
 
-/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that nobody can render without the release.
+/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
 type Render = Option<Result<Vec<Value>, String>>;
 
 async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
@@ -168,17 +171,21 @@ async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
 
 /// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
 fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
+    // All secrets are learned before the first line is written.
     renders.iter().flatten().flatten().flatten().for_each(|object| timeline.learn(object));
-    for (step, render) in renders.iter().enumerate() {
-        let (error, objects) = match render {
-            Some(Ok(objects)) => (None, objects.iter().map(|object| timeline.store(object)).collect()),
-            Some(Err(error)) => (Some(error.clone()), Vec::new()),
-            None => continue,
-        };
-        if !matches!(plan.steps[step].action, Action::RunHook { .. }) {
-            timeline.append(Moment::Rendered { step, error, objects });
+    for (index, (step, render)) in plan.steps.iter().zip(renders).enumerate() {
+        if let Some(render) = render
+            && !matches!(step.action, Action::RunHook { .. })
+        {
+            record_render(index, render, timeline);
         }
     }
+}
+
+fn record_render(step: usize, render: &Result<Vec<Value>, String>, timeline: &Timeline) {
+    let objects = render.iter().flatten().inspect(|object| timeline.learn(object)).map(|object| timeline.store(object));
+    let objects = objects.collect();
+    timeline.append(Moment::Rendered { step, error: render.as_ref().err().cloned(), objects });
 }
 
 /// The plan with the templates in its values filled in: once, so that a random one is the same in each step.

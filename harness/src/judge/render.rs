@@ -28,9 +28,7 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
 
 fn renders(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    // What a step renders on top of the release's own values, only helm on the cluster knows.
-    let is_rendering =
-        |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade) && !run.step.reuses_values;
+    let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
     let mut tally = Tally::new(RENDERS.name);
     if !view.steps.iter().any(|run| is_rendering(&run)) {
         return not_applicable(RENDERS.name, "no step of the plan renders the chart");

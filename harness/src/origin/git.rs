@@ -102,7 +102,12 @@ impl History {
 
     /// `Chart.yaml` at each of the commits; `None`: there was none.
     async fn descriptions(&self) -> Result<Vec<Option<String>>> {
-        let asked: String = self.commits.iter().map(|commit| format!("{commit}:{}Chart.yaml\n", self.prefix)).collect();
+        let asked = self.commits.iter().map(|commit| format!("{commit}:{}Chart.yaml", self.prefix));
+        let asked = asked.collect::<Vec<_>>().join(
+            "
+",
+        ) + "
+";
         let told = call(&self.root, &["cat-file", "--batch"]).stdin(asked).run().await?.stdout;
         let mut rest = told.as_str();
         let mut found = Vec::new();
