@@ -200,3 +200,46 @@ fn chart_args(plan: &Plan, step: &Step) -> Vec<String> {
     }
     args
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::{Chart, Origin};
+
+    fn helm(rolls_back: &'static str) -> Helm {
+        let (program, redactor) = (PathBuf::from("helm"), Redactor::default());
+        let (ns, kubernetes) = ("ns".to_owned(), "1.34".to_owned());
+        Helm { program, kubeconfig: None, ns, kubernetes, rolls_back, redactor }
+    }
+
+    fn chart(path: &str) -> Chart {
+        Chart { path: PathBuf::from(path), ..Chart::default() }
+    }
+
+    /// A failure would mean that an upgrade starts from, or goes to, another chart than the scenario says.
+    #[test]
+    fn each_step_has_the_chart_of_its_version() {
+        let old = Origin { chart: Some(chart("/old")), ..Origin::default() };
+        let steps = vec![Step::new(Action::Install), Step::new(Action::Upgrade)];
+        let plan = Plan { chart: chart("/new"), release: "r".to_owned(), steps, ..Plan::default() }.through(vec![old]);
+        let charts = plan.steps.iter().map(|step| helm("").args(&plan, step)[2].clone());
+        assert_eq!(charts.collect::<Vec<_>>(), ["/old", "/new"]);
+    }
+
+    /// A failure would mean that helm is not asked for what the scenario says, or in words that it does not know.
+    #[test]
+    fn options_of_a_step_are_flags_of_the_helm_at_hand() {
+        let step = Step { rolls_back: true, reuses_values: true, values: json!({}), ..Step::new(Action::Upgrade) };
+        let plan = Plan { chart: chart("/new"), release: "r".to_owned(), ..Plan::default() };
+        for flag in ["--atomic", "--rollback-on-failure"] {
+            let args = helm(flag).args(&plan, &step).join(" ");
+            assert_eq!(args, format!("upgrade r /new --values - --reuse-values {flag} --wait --timeout 300s"));
+        }
+        let plain = helm("--atomic").args(&plan, &Step::new(Action::Upgrade)).join(" ");
+        assert!(!plain.contains("--atomic") && !plain.contains("--reuse-values"), "{plain}");
+    }
+}
