@@ -5,6 +5,7 @@
 
 pub mod scenario;
 pub mod plan;
+pub mod origin;
 pub mod cluster;
 pub mod backing;
 pub mod helm;

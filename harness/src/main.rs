@@ -35,6 +35,10 @@ enum Command {
         /// Chart to put in the contract's chart's place
         #[arg(long, value_name = "PATH")]
         chart: Option<PathBuf>,
+        /// Version to upgrade from, in every scenario that installs and upgrades: a chart's folder or .tgz, oci://…, git:REF, previous, self;
+        /// several are upgraded through, in this order (repeatable)
+        #[arg(long, value_name = "VERSION")]
+        from: Vec<String>,
         /// Image in place of one of the contract's, for every version or for one (repeatable)
         #[arg(long = "image", value_name = "NAME[@VERSION]=REPO[:TAG]")]
         images: Vec<ImageOverride>,
@@ -127,8 +131,21 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<u8> {
     let working = async {
         match command {
-            Command::Run { paths, chart, images, values, set, no_waivers, out, helm, kubernetes, context, keep } => {
-                let overrides = Overrides { chart, values_files: values, set, images, no_waivers };
+            Command::Run {
+                paths,
+                chart,
+                from,
+                images,
+                values,
+                set,
+                no_waivers,
+                out,
+                helm,
+                kubernetes,
+                context,
+                keep,
+            } => {
+                let overrides = Overrides { chart, from, values_files: values, set, images, no_waivers };
                 let plans = scenario::plans(&paths, &overrides)?;
                 let context = context.map(|name| KubeContext::read(&name)).transpose()?;
                 let kubernetes = match (&context, kubernetes) {

@@ -28,7 +28,7 @@ pub struct Report {
 pub struct ScenarioReport {
     /// `<folder>/<file stem>` of the scenario file.
     pub name: String,
-    /// Name and version of the chart.
+    /// Name and version of the chart, and what it is upgraded from.
     pub chart: String,
     /// The worst of its checks'.
     pub verdict: Verdict,
@@ -65,7 +65,7 @@ impl ScenarioReport {
     pub fn empty(plan: &Plan, evidence: &Path) -> Self {
         Self {
             name: plan.name.clone(),
-            chart: format!("{} {}", plan.chart.name, plan.chart.version),
+            chart: plan.subject(),
             verdict: Verdict::Void,
             seconds: 0.0,
             checks: Vec::new(),
