@@ -99,7 +99,7 @@ async fn a_chart_that_does_not_render_fails_without_a_cluster() {
         PatchedChart::new("codex-pooler", "templates/service.yaml", "kind: Service", "kind: {{ .Values.no.such }}");
     let path = chart.path().display().to_string();
     let output = Scenario::new("description: x\nsteps: [{install: {}}]\n").run(&["--chart", &path]).await;
-    check(&output, 1, &["FAIL renders", "service.yaml", "hint:"]);
+    check(&output, 1, &["FAIL renders", "service.yaml", "  try  ", "  repeat    chartgate run "]);
     assert!(!output.stderr.contains("waiting for a cluster"), "{}", output.stderr);
 }
 

@@ -1,6 +1,6 @@
 //! The `chartgate` command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -47,7 +47,7 @@ enum Command {
         /// Let no waiver of a contract count, as before a release
         #[arg(long)]
         no_waivers: bool,
-        /// Folder for verdict.json and the evidence
+        /// Folder for the reports (verdict.json, junit.xml, summary.md) and the evidence
         #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
         out: PathBuf,
         /// Helm major version; by default the one that harness/versions.env names
@@ -72,6 +72,12 @@ enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Write verdict.json, junit.xml and summary.md again from recordings, and print where
+    Report {
+        /// Folder that a run wrote
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Say what a check proves, and what its failure means for a user; without a name, list all checks
     Explain {
         /// Name of the check, as in reports
@@ -79,6 +85,9 @@ enum Command {
     },
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
+    /// Print the JSON schema of verdict.json
+    #[command(hide = true)]
+    Schema,
     #[command(hide = true)]
     Broker {
         #[arg(long)]
@@ -128,10 +137,22 @@ async fn run(command: Command) -> Result<u8> {
                     (None, None) => home::kubernetes()?,
                 };
                 let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
-                let report = gate::run(plans, &Options { kubernetes, context, helm, keep }, &out).await?;
-                Ok(conclude(&report))
+                let options = Options { kubernetes, context, helm, keep };
+                report::note_commands(&plans, &paths, &overrides, &options, &out)?;
+                let report = gate::run(plans, &options, &out).await?;
+                report::append_to_job_summary(&report)?;
+                Ok(conclude(&report, &out))
             }
-            Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?)),
+            Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?, &folder)),
+            Command::Report { folder } => {
+                gate::judge_all(&folder)?;
+                println!("{}", report::place(&folder));
+                Ok(0)
+            }
+            Command::Schema => {
+                println!("{}", serde_json::to_string_pretty(&Report::schema())?);
+                Ok(0)
+            }
             Command::Explain { check: None } => {
                 for check in judge::all() {
                     println!("{:<24} {}", check.name, check.proves);
@@ -171,8 +192,8 @@ fn unknown_check(name: &str) -> Invalid {
     Invalid(format!("there is no check `{name}`\nhint: {hint}"))
 }
 
-fn conclude(report: &Report) -> u8 {
-    print!("{}", report::print(report));
+fn conclude(report: &Report, folder: &Path) -> u8 {
+    println!("{}{}", report::print(report), report::place(folder));
     match report.verdict {
         Verdict::Fail => 1,
         Verdict::Void => 3,

@@ -15,13 +15,14 @@ mod track;
 mod upgrade;
 mod view;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Expect, Plan, Waiver};
 use crate::record::Recording;
 
 /// How a check, a scenario or a run ended, from the best to the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The check's subject does not exist here; decided from the plan and the render, never from what happened.
@@ -39,7 +40,7 @@ pub enum Verdict {
 }
 
 /// What a check found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The check's stable name.
     pub check: String,
@@ -52,7 +53,7 @@ pub struct Finding {
 }
 
 /// A moment of the timeline that a finding cites.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Position on the timeline, where it stands there.
     pub seq: Option<u64>,

@@ -19,7 +19,7 @@ use contract::{ContractFile, check_backing};
 use file::{ScenarioFile, StepFile};
 use image::{first_versions, image_values};
 
-pub use discover::{discover, plans};
+pub use discover::{discover, file_of, plans};
 pub use image::ImageOverride;
 pub use values::{fill, merge, set_path};
 
