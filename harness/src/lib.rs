@@ -14,7 +14,9 @@ pub mod judge;
 pub mod report;
 pub mod gate;
 
+pub mod doctor;
 pub mod home;
+pub mod list;
 pub mod random;
 pub mod redact;
 pub mod tool;

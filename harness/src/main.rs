@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chartgate::cluster::KubeContext;
 use chartgate::home::{self, is_environment};
 use chartgate::judge::{self, Verdict};
+use chartgate::list::List;
 use chartgate::report::Report;
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
 use chartgate::yaml::{Invalid, nearest};
-use chartgate::{cluster, gate, report, tool};
-use clap::{Parser, Subcommand};
+use chartgate::{cluster, doctor, gate, report, tool};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
 #[derive(Parser)]
@@ -83,8 +84,32 @@ enum Command {
         /// Name of the check, as in reports
         check: Option<String>,
     },
+    /// List scenarios, their charts, and all checks
+    List {
+        /// Scenario files, folders of them, or charts, as for `run`; by default scenarios/
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at what a run needs of this machine, and say what mends what is wrong
+    Doctor,
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
+    /// Print the completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man {
+        /// Folder for them
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Print the JSON schema of verdict.json
     #[command(hide = true)]
     Schema,
@@ -147,6 +172,26 @@ async fn run(command: Command) -> Result<u8> {
             Command::Report { folder } => {
                 gate::judge_all(&folder)?;
                 println!("{}", report::place(&folder));
+                Ok(0)
+            }
+            Command::List { paths, json } => {
+                let list = List::new(&scenario::plans(&paths, &Overrides::default())?, &paths);
+                println!("{}", if json { serde_json::to_string_pretty(&list)? } else { list.print() });
+                Ok(0)
+            }
+            Command::Doctor => {
+                let symptoms = doctor::examine().await?;
+                print!("{}", doctor::print(&symptoms));
+                Ok(if doctor::is_well(&symptoms) { 0 } else { 4 })
+            }
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Arguments::command(), "chartgate", &mut std::io::stdout());
+                Ok(0)
+            }
+            Command::Man { folder } => {
+                std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
+                clap_mangen::generate_to(Arguments::command(), &folder)
+                    .with_context(|| format!("write manual pages to `{}`", folder.display()))?;
                 Ok(0)
             }
             Command::Schema => {

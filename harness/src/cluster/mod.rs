@@ -21,9 +21,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use context::KubeContext;
+pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::client;
-pub use registry::clean;
+pub use registry::{Standing, clean, standing};
 
 /// Docker's network of kind's nodes.
 pub const NETWORK: &str = "kind";
