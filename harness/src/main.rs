@@ -48,7 +48,7 @@ enum Command {
         /// Let no waiver of a contract count, as before a release
         #[arg(long)]
         no_waivers: bool,
-        /// Folder for the reports (verdict.json, junit.xml, summary.md) and the evidence
+        /// Folder for the reports (report.html, junit.xml, summary.md, verdict.json) and the evidence
         #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
         out: PathBuf,
         /// Helm major version; by default the one that harness/versions.env names
@@ -73,7 +73,7 @@ enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
-    /// Write verdict.json, junit.xml and summary.md again from recordings, and print where
+    /// Write verdict.json, junit.xml, summary.md and report.html again from recordings, and print where
     Report {
         /// Folder that a run wrote
         #[arg(value_name = "DIR")]

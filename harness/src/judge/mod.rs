@@ -2,7 +2,7 @@
 
 mod health;
 mod hooks;
-mod object;
+pub(crate) mod object;
 pub mod ready;
 mod render;
 mod roles;
@@ -11,7 +11,7 @@ mod security;
 mod tally;
 #[cfg(test)]
 mod testing;
-mod track;
+pub(crate) mod track;
 mod upgrade;
 mod view;
 

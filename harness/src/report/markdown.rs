@@ -50,7 +50,7 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
     }
     red.iter().take(EXPLAINED).try_for_each(|(scenario, finding)| explain(scenario, finding, out))?;
     if red.len() > EXPLAINED {
-        writeln!(out, "\n… and {} more in `verdict.json`.", red.len() - EXPLAINED)?;
+        writeln!(out, "\n… and {} more in `report.html`.", red.len() - EXPLAINED)?;
     }
     Ok(())
 }
@@ -119,6 +119,6 @@ mod tests {
         let one = report(vec![finding("ready", Verdict::Fail, &"broken\n".repeat(500)); 30]);
         let text = summary(&Report::new(vec![one.scenarios[0].clone(); 50]));
         assert!(text.len() < 200_000, "{} bytes", text.len());
-        assert!(text.contains("and 1480 more in `verdict.json`"), "{}", &text[text.len() - 200..]);
+        assert!(text.contains("and 1480 more in `report.html`"), "{}", &text[text.len() - 200..]);
     }
 }

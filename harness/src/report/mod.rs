@@ -3,6 +3,7 @@
 mod explanation;
 mod junit;
 mod markdown;
+mod page;
 mod repeat;
 mod terminal;
 
@@ -28,6 +29,7 @@ pub const FORMAT: u32 = 1;
 const VERDICT: &str = "verdict.json";
 const JUNIT: &str = "junit.xml";
 const SUMMARY: &str = "summary.md";
+const PAGE: &str = "report.html";
 
 /// A whole run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +91,7 @@ impl Report {
         Self { format: FORMAT, verdict: worst.unwrap_or(Verdict::Void), scenarios }
     }
 
-    /// Writes `verdict.json`, `junit.xml` and `summary.md` into a folder.
+    /// Writes `verdict.json`, `junit.xml`, `summary.md` and `report.html` into a folder.
     ///
     /// # Errors
     /// [`Environment`] if there is no room, or the folder may not be written to.
@@ -97,7 +99,8 @@ impl Report {
         let json = serde_json::to_string_pretty(self).context("encode the verdict")?;
         write(folder, VERDICT, &(json + "\n"))?;
         write(folder, JUNIT, &junit::document(self)?)?;
-        write(folder, SUMMARY, &markdown::summary(self))
+        write(folder, SUMMARY, &markdown::summary(self))?;
+        write(folder, PAGE, &page::document(self)?)
     }
 
     /// The JSON schema of `verdict.json`.
@@ -113,7 +116,7 @@ impl Report {
 
 /// One line that says where the reports of a folder are.
 pub fn place(folder: &Path) -> String {
-    format!("reports: {}, beside it {JUNIT} and {SUMMARY}", folder.join(VERDICT).display())
+    format!("report: {}, and beside it {VERDICT}, {JUNIT} and {SUMMARY}", folder.join(PAGE).display())
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
