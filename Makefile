@@ -1,5 +1,5 @@
 # What people and CI run. `make` lists it; every recipe is one line, and the work is in harness/setup and in cargo.
-# From the environment or the command line: CHART (one folder of scenarios/), HELM (3 or 4), KUBERNETES (1.34), KEEP=1.
+# From the environment or the command line: CHART (one folder of scenarios/), HELM (3 or 4), KUBERNETES (1.34), KEEP=1, BROWSER (chromium).
 
 asked_kubernetes := $(KUBERNETES)
 asked_helm := $(HELM)
@@ -16,10 +16,10 @@ helms := $(CHARTGATE_HOME)/bin/helm-$(HELM_3) $(CHARTGATE_HOME)/bin/helm-$(HELM_
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools kubeconform images node-image backing app-images gate test bench lint clean versions
+.PHONY: help setup engine engine-stop tools kubeconform images node-image backing app-images gate test browser-test bench lint clean versions
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
 
 setup: engine ## all that runs and tests need: engine, tools, images (again: under two seconds)
 	@$(MAKE) -j tools kubeconform images
@@ -57,6 +57,9 @@ test: setup ## every test: units, documents, and the scenarios on real clusters
 
 bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
 	@cargo bench --quiet --bench gate
+
+browser-test: ## the report's page in a headless browser (BROWSER=chromium)
+	@cargo test --test browser -- --nocapture
 
 lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
 	@cargo fmt --all --check

@@ -88,7 +88,12 @@ async fn no_scenario_at_all_is_void() {
     let empty = support::repository().join("target/refusals").join(chartgate::random::text(8));
     std::fs::create_dir_all(&empty).expect("a folder can be made");
     let args = vec!["run".into(), empty.clone().into_os_string(), "--out".into(), empty.join("out").into_os_string()];
-    check(&chartgate(args).await, 3, &["no scenario ran, so nothing was proven"]);
+    let summary = empty.join("summary");
+    std::fs::write(&summary, "before\n").expect("it can be written");
+    let output = command(args).env("GITHUB_STEP_SUMMARY", &summary).run_unchecked().await.expect("the command starts");
+    check(&output, 3, &["no scenario ran, so nothing was proven", "out/report.html, and beside it verdict.json"]);
+    let summary = std::fs::read_to_string(summary).expect("it can be read");
+    assert!(summary.starts_with("before\n## chartgate: VOID\n"), "the job's summary: {summary}");
     drop(std::fs::remove_dir_all(&empty));
 }
 
@@ -99,7 +104,7 @@ async fn a_chart_that_does_not_render_fails_without_a_cluster() {
         PatchedChart::new("codex-pooler", "templates/service.yaml", "kind: Service", "kind: {{ .Values.no.such }}");
     let path = chart.path().display().to_string();
     let output = Scenario::new("description: x\nsteps: [{install: {}}]\n").run(&["--chart", &path]).await;
-    check(&output, 1, &["FAIL renders", "service.yaml", "hint:"]);
+    check(&output, 1, &["FAIL renders", "service.yaml", "  try  ", "  repeat    chartgate run ", "--chart "]);
     assert!(!output.stderr.contains("waiting for a cluster"), "{}", output.stderr);
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
 use crate::helm;
 use crate::home::{self, Environment, is_environment};
-use crate::judge::{self, Finding, Verdict};
+use crate::judge::{Finding, Verdict};
 use crate::origin::{self, Origins};
 use crate::plan::Plan;
 use crate::record::Recording;
@@ -98,18 +98,10 @@ pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: I
 
 /// Judges one recording.
 pub fn judge_folder(folder: &Path) -> Result<ScenarioReport> {
-    let recording = Recording::load(folder)?;
-    let checks = judge::judge(&recording);
-    let length = recording.entries.last().map_or(0, |entry| entry.at);
-    Ok(ScenarioReport {
-        verdict: judge::verdict_of(&checks),
-        seconds: Duration::from_millis(length).as_secs_f64(),
-        checks,
-        ..ScenarioReport::empty(&recording.plan, folder)
-    })
+    Ok(ScenarioReport::of(&Recording::load(folder)?, folder))
 }
 
-/// Judges every recording below a folder again, and writes its `verdict.json`.
+/// Judges every recording below a folder again, and writes the reports into it.
 ///
 /// # Errors
 /// [`Invalid`] if there is no such folder.

@@ -16,7 +16,9 @@ pub mod report;
 pub mod gate;
 
 pub mod init;
+pub mod doctor;
 pub mod home;
+pub mod list;
 pub mod random;
 pub mod redact;
 pub mod tool;

@@ -1,18 +1,19 @@
 //! The `chartgate` command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chartgate::cluster::KubeContext;
 use chartgate::home::{self, is_environment};
 use chartgate::judge::{self, Verdict};
+use chartgate::list::List;
 use chartgate::report::Report;
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
 use chartgate::yaml::{Invalid, nearest};
-use chartgate::{cluster, gate, init, report, tool};
-use clap::{Parser, Subcommand};
+use chartgate::{cluster, doctor, gate, init, report, tool};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
 #[derive(Parser)]
@@ -51,7 +52,7 @@ enum Command {
         /// Let no waiver of a contract count, as before a release
         #[arg(long)]
         no_waivers: bool,
-        /// Folder for verdict.json and the evidence
+        /// Folder for the reports (report.html, junit.xml, summary.md, verdict.json) and the evidence
         #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
         out: PathBuf,
         /// Helm major version; by default the one that harness/versions.env names
@@ -76,6 +77,12 @@ enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Write verdict.json, junit.xml, summary.md and report.html again from recordings, and print where
+    Report {
+        /// Folder that a run wrote
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Say what a check proves, and what its failure means for a user; without a name, list all checks
     Explain {
         /// Name of the check, as in reports
@@ -90,8 +97,35 @@ enum Command {
         #[arg(long, env = "HELM", value_parser = ["3", "4"])]
         helm: Option<String>,
     },
+    /// List scenarios, their charts, and all checks
+    List {
+        /// Scenario files, folders of them, or charts, as for `run`; by default scenarios/
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at what a run needs of this machine, and say what mends what is wrong
+    Doctor,
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
+    /// Print the completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man {
+        /// Folder for them
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Print the JSON schema of verdict.json
+    #[command(hide = true)]
+    Schema,
     #[command(hide = true)]
     Broker {
         #[arg(long)]
@@ -154,10 +188,42 @@ async fn run(command: Command) -> Result<u8> {
                     (None, None) => home::kubernetes()?,
                 };
                 let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
-                let report = gate::run(plans, &Options { kubernetes, context, helm, keep }, &out).await?;
-                Ok(conclude(&report))
+                let options = Options { kubernetes, context, helm, keep };
+                report::note_commands(&plans, &paths, &overrides, &options, &out)?;
+                let report = gate::run(plans, &options, &out).await?;
+                report::append_to_job_summary(&report)?;
+                Ok(conclude(&report, &out))
             }
-            Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?)),
+            Command::Judge { folder } => Ok(conclude(&gate::judge_all(&folder)?, &folder)),
+            Command::Report { folder } => {
+                gate::judge_all(&folder)?;
+                println!("{}", report::place(&folder));
+                Ok(0)
+            }
+            Command::List { paths, json } => {
+                let list = List::new(&scenario::plans(&paths, &Overrides::default())?, &paths);
+                println!("{}", if json { serde_json::to_string_pretty(&list)? } else { list.print() });
+                Ok(0)
+            }
+            Command::Doctor => {
+                let symptoms = doctor::examine().await?;
+                print!("{}", doctor::print(&symptoms));
+                Ok(if doctor::is_well(&symptoms) { 0 } else { 4 })
+            }
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Arguments::command(), "chartgate", &mut std::io::stdout());
+                Ok(0)
+            }
+            Command::Man { folder } => {
+                std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
+                clap_mangen::generate_to(Arguments::command(), &folder)
+                    .with_context(|| format!("write manual pages to `{}`", folder.display()))?;
+                Ok(0)
+            }
+            Command::Schema => {
+                println!("{}", serde_json::to_string_pretty(&Report::schema())?);
+                Ok(0)
+            }
             Command::Explain { check: None } => {
                 for check in judge::all() {
                     println!("{:<24} {}", check.name, check.proves);
@@ -205,8 +271,8 @@ fn unknown_check(name: &str) -> Invalid {
     Invalid(format!("there is no check `{name}`\nhint: {hint}"))
 }
 
-fn conclude(report: &Report) -> u8 {
-    print!("{}", report::print(report));
+fn conclude(report: &Report, folder: &Path) -> u8 {
+    println!("{}{}", report::print(report), report::place(folder));
     match report.verdict {
         Verdict::Fail => 1,
         Verdict::Void => 3,

@@ -122,6 +122,11 @@ pub fn value(text: &str) -> Result<Value> {
     Ok(serde_yaml::from_str(text)?)
 }
 
+/// An object as YAML, for people.
+pub fn text(object: &Value) -> String {
+    serde_yaml::to_string(object).unwrap_or_else(|_| object.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

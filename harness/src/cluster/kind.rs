@@ -32,7 +32,7 @@ const LOAD: Duration = Duration::from_secs(300);
 /// An engine that is up answers at once, one behind a dead virtual machine never does.
 const ENGINE: Duration = Duration::from_secs(30);
 /// A cluster's node takes a gigabyte, its images and the kubelet's margin the rest.
-const ROOM: u64 = 3 << 30;
+pub const ROOM: u64 = 3 << 30;
 
 /// A cluster that runs.
 pub struct Cluster {

@@ -23,9 +23,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use context::KubeContext;
+pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::client;
-pub use registry::clean;
+pub use registry::{Standing, clean, standing};
 
 use crate::plan::Server;
 

@@ -342,6 +342,45 @@ pub async fn sweep() -> Result<Vec<String>> {
     failed.map_or(Ok(removed), Err)
 }
 
+/// What there is of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It lives.
+    InUse,
+    /// The user asked for it.
+    Kept,
+    /// Its broker died before it was removed.
+    Left,
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::InUse => "in use",
+            Self::Kept => "kept",
+            Self::Left => "left by a dead run",
+        })
+    }
+}
+
+/// What brokers of this state folder made and is there now: the beginning of its containers' names, and how it stands.
+pub fn standing() -> Result<Vec<(String, Standing)>> {
+    standing_in(&folder()?)
+}
+
+fn standing_in(brokers: &Path) -> Result<Vec<(String, Standing)>> {
+    let stand = |folder: PathBuf| {
+        let name = format!("chartgate-{}", folder.file_name().unwrap_or_default().to_string_lossy());
+        let standing = match Entry::of_the_dead(&folder)? {
+            None => Standing::InUse,
+            Some(entry) if entry.is_kept() => Standing::Kept,
+            Some(_) => Standing::Left,
+        };
+        Ok((name, standing))
+    };
+    entries(brokers)?.into_iter().map(stand).collect()
+}
+
 /// Removes everything that brokers of this state folder made, kept clusters too; brokers that live are told to end first.
 ///
 /// Gives a line for each thing that was removed.
@@ -409,9 +448,10 @@ mod tests {
         let brokers = Brokers::new();
         let entry = Entry::create_in(&brokers.0, &About::new("1.34", "node:1")).unwrap();
         let folder = entries(&brokers.0).unwrap().remove(0);
-        assert!(Entry::of_the_dead(&folder).unwrap().is_none());
+        let standing = || standing_in(&brokers.0).unwrap()[0].1;
+        assert!(Entry::of_the_dead(&folder).unwrap().is_none() && standing() == Standing::InUse);
         drop(entry);
-        assert!(Entry::of_the_dead(&folder).unwrap().is_some());
+        assert!(Entry::of_the_dead(&folder).unwrap().is_some() && standing() == Standing::Left);
     }
 
     #[test]

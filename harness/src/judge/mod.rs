@@ -3,7 +3,7 @@
 mod faults;
 mod health;
 mod hooks;
-mod object;
+pub(crate) mod object;
 pub mod ready;
 mod render;
 mod roles;
@@ -13,18 +13,19 @@ mod step;
 mod tally;
 #[cfg(test)]
 mod testing;
-mod track;
+pub(crate) mod track;
 mod traffic;
 mod upgrade;
 mod view;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Expect, Plan, Waiver};
 use crate::record::Recording;
 
 /// How a check, a scenario or a run ended, from the best to the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The check's subject does not exist here; decided from the plan and the render, never from what happened.
@@ -42,7 +43,7 @@ pub enum Verdict {
 }
 
 /// What a check found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The check's stable name.
     pub check: String,
@@ -55,7 +56,7 @@ pub struct Finding {
 }
 
 /// A moment of the timeline that a finding cites.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Position on the timeline, where it stands there.
     pub seq: Option<u64>,

@@ -3,27 +3,27 @@
 use serde_json::Value;
 
 /// A JSON value as text; empty where it is none.
-pub(super) fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// The items of a JSON list; none where it is no list.
-pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
 /// The object's kind.
-pub(super) fn kind(object: &Value) -> &str {
+pub(crate) fn kind(object: &Value) -> &str {
     text(&object["kind"])
 }
 
 /// The object's name.
-pub(super) fn name(object: &Value) -> &str {
+pub(crate) fn name(object: &Value) -> &str {
     text(&object["metadata"]["name"])
 }
 
 /// Kind and name, as messages show them.
-pub(super) fn title(object: &Value) -> String {
+pub(crate) fn title(object: &Value) -> String {
     format!("{} `{}`", kind(object), name(object))
 }
 
@@ -54,7 +54,7 @@ pub fn is_ready_pod(pod: &Value) -> bool {
 }
 
 /// Whether the object's deletion has begun.
-pub(super) fn is_terminating(object: &Value) -> bool {
+pub(crate) fn is_terminating(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
 }
 
@@ -65,7 +65,7 @@ pub(super) fn hook_events(object: &Value) -> Vec<&str> {
 }
 
 /// Whether Helm runs the object as a hook.
-pub(super) fn is_hook(object: &Value) -> bool {
+pub(crate) fn is_hook(object: &Value) -> bool {
     !hook_events(object).is_empty()
 }
 

@@ -10,28 +10,28 @@ use crate::record::{Change, Moment, Recording};
 
 /// An object at a moment.
 #[derive(Clone, Copy)]
-pub(super) struct Sighting<'a> {
-    pub(super) seq: u64,
-    pub(super) at: u64,
-    pub(super) change: Change,
-    pub(super) object: &'a Value,
+pub(crate) struct Sighting<'a> {
+    pub(crate) seq: u64,
+    pub(crate) at: u64,
+    pub(crate) change: Change,
+    pub(crate) object: &'a Value,
 }
 
 /// One object, by its uid, from its first sighting to its last.
-pub(super) struct Track<'a> {
-    pub(super) sightings: Vec<Sighting<'a>>,
+pub(crate) struct Track<'a> {
+    pub(crate) sightings: Vec<Sighting<'a>>,
     /// It was not listed again after this moment, so it is gone since then at the latest.
     lost: Option<u64>,
 }
 
 impl Sighting<'_> {
     /// The API server's own order of changes.
-    pub(super) fn version(&self) -> Option<u64> {
+    pub(crate) fn version(&self) -> Option<u64> {
         text(&self.object["metadata"]["resourceVersion"]).parse().ok()
     }
 
     /// This moment as evidence: the object, what happened to it, and its resource version.
-    pub(super) fn evidence(&self, what: &str) -> Evidence {
+    pub(crate) fn evidence(&self, what: &str) -> Evidence {
         let version = self.version().map_or(String::new(), |version| format!(" (resource version {version})"));
         let text = format!("{} `{}` {what}{version}", kind(self.object).to_lowercase(), name(self.object));
         Evidence { seq: Some(self.seq), at: Some(self.at), text }
@@ -40,25 +40,25 @@ impl Sighting<'_> {
 
 impl<'a> Track<'a> {
     /// The first sighting; a track has at least one.
-    pub(super) fn first(&self) -> Sighting<'a> {
+    pub(crate) fn first(&self) -> Sighting<'a> {
         self.sightings[0]
     }
 
     /// The last state that was seen.
-    pub(super) fn last(&self) -> &'a Value {
+    pub(crate) fn last(&self) -> &'a Value {
         self.sightings[self.sightings.len() - 1].object
     }
 
-    pub(super) fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         name(self.last())
     }
 
-    pub(super) fn uid(&self) -> &'a str {
+    pub(crate) fn uid(&self) -> &'a str {
         text(&self.last()["metadata"]["uid"])
     }
 
     /// The object's state at a moment; `None`: it did not exist then.
-    pub(super) fn at(&self, seq: u64) -> Option<&'a Value> {
+    pub(crate) fn at(&self, seq: u64) -> Option<&'a Value> {
         let last = self.sightings.iter().rev().find(|sighting| sighting.seq <= seq)?;
         let is_lost = self.lost.is_some_and(|lost| lost <= seq);
         (last.change != Change::Deleted && !is_lost).then_some(last.object)
@@ -71,12 +71,12 @@ impl<'a> Track<'a> {
     }
 
     /// The first sighting of a state.
-    pub(super) fn first_where(&self, is_it: impl Fn(&Value) -> bool) -> Option<Sighting<'a>> {
+    pub(crate) fn first_where(&self, is_it: impl Fn(&Value) -> bool) -> Option<Sighting<'a>> {
         self.sightings.iter().find(|sighting| is_it(sighting.object)).copied()
     }
 
     /// For a Job: when it was first seen to have ended, well or badly, or to be gone.
-    pub(super) fn ended(&self) -> Option<Sighting<'a>> {
+    pub(crate) fn ended(&self) -> Option<Sighting<'a>> {
         let is_end = |sighting: &&Sighting| {
             let object = sighting.object;
             sighting.change == Change::Deleted || has_condition(object, "Complete") || has_condition(object, "Failed")
@@ -85,13 +85,13 @@ impl<'a> Track<'a> {
     }
 
     /// For a Job: when it was first seen `Complete`.
-    pub(super) fn completed(&self) -> Option<Sighting<'a>> {
+    pub(crate) fn completed(&self) -> Option<Sighting<'a>> {
         self.first_where(|job| has_condition(job, "Complete"))
     }
 }
 
 /// A warning Event as evidence.
-pub(super) fn warning(sighting: &Sighting) -> Evidence {
+pub(crate) fn warning(sighting: &Sighting) -> Evidence {
     let event = sighting.object;
     let about = &event["involvedObject"];
     let (kind, name) = (text(&about["kind"]).to_lowercase(), text(&about["name"]));
@@ -100,7 +100,7 @@ pub(super) fn warning(sighting: &Sighting) -> Evidence {
 }
 
 /// Every object of a recording, in the order of first sighting.
-pub(super) fn tracks(recording: &Recording) -> Vec<Track<'_>> {
+pub(crate) fn tracks(recording: &Recording) -> Vec<Track<'_>> {
     let mut tracks: Vec<Track> = Vec::new();
     let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut gaps: Vec<(&str, u64)> = Vec::new();

@@ -1,22 +1,41 @@
-//! Reports, all from the findings: what runs now, the summary on the terminal, `verdict.json`.
+//! Reports, all from the findings: what runs now, the summary on the terminal, and the files that [`Report::write`] makes.
 
+mod explanation;
+mod junit;
+mod markdown;
+mod page;
+mod repeat;
 mod terminal;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::home::Environment;
-use crate::judge::{Finding, Verdict};
+use crate::judge::{self, Finding, Verdict};
 use crate::plan::Plan;
+use crate::record::{Moment, Recording, StepOutcome};
 
+pub use markdown::append_to_job_summary;
+pub use repeat::note as note_commands;
 pub use terminal::print;
 
+/// Version of `verdict.json`; a change that old readers would misread raises it.
+pub const FORMAT: u32 = 1;
+
+const VERDICT: &str = "verdict.json";
+const JUNIT: &str = "junit.xml";
+const SUMMARY: &str = "summary.md";
+const PAGE: &str = "report.html";
+
 /// A whole run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
+    /// Version of this format.
+    pub format: u32,
     /// The worst of the scenarios'; void without any.
     pub verdict: Verdict,
     /// In the order of their names.
@@ -24,21 +43,44 @@ pub struct Report {
 }
 
 /// One scenario.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioReport {
     /// `<folder>/<file stem>` of the scenario file.
     pub name: String,
+    /// What the scenario claims, in its author's words.
+    pub description: String,
     /// Name and version of the chart, and what it is upgraded from.
     pub chart: String,
     /// The worst of its checks'.
     pub verdict: Verdict,
     /// How long the recording is.
     pub seconds: f64,
+    /// The steps that began, in their order.
+    pub steps: Vec<StepReport>,
     /// What each check found.
     pub checks: Vec<Finding>,
+    /// The command that runs this scenario alone once more; `null`: its file is not known any more.
+    pub repeat: Option<String>,
     /// The folder of its evidence.
     #[serde(skip)]
     pub evidence: PathBuf,
+}
+
+/// A step of a scenario.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StepReport {
+    /// From 1.
+    pub number: usize,
+    /// `install`, `upgrade`, `rollback`, …
+    pub verb: String,
+    /// The release's revision after it, from 1; `null`: helm gave none.
+    pub revision: Option<u32>,
+    /// When it began, in milliseconds since the recording began.
+    pub started_ms: u64,
+    /// When it ended, its samples included; `null`: the recording ends in it.
+    pub ended_ms: Option<u64>,
+    /// What went wrong in it; `null`: nothing.
+    pub trouble: Option<String>,
 }
 
 impl Report {
@@ -46,18 +88,43 @@ impl Report {
     pub fn new(mut scenarios: Vec<ScenarioReport>) -> Self {
         scenarios.sort_by(|one, other| one.name.cmp(&other.name));
         let worst = scenarios.iter().map(|scenario| scenario.verdict).max();
-        Self { verdict: worst.unwrap_or(Verdict::Void), scenarios }
+        Self { format: FORMAT, verdict: worst.unwrap_or(Verdict::Void), scenarios }
     }
 
-    /// Writes `verdict.json` into a folder.
+    /// Writes `verdict.json`, `junit.xml`, `summary.md` and `report.html` into a folder.
+    ///
+    /// # Errors
+    /// [`Environment`] if there is no room, or the folder may not be written to.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let path = folder.join("verdict.json");
-        let text = serde_json::to_string_pretty(self).context("encode the verdict")?;
-        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text + "\n")).map_err(|error| {
-            let hint = "hint: free some space, or choose another folder with `--out`";
-            Environment::new(format!("cannot write `{}`: {error}\n{hint}", path.display())).into()
-        })
+        let json = serde_json::to_string_pretty(self).context("encode the verdict")?;
+        write(folder, VERDICT, &(json + "\n"))?;
+        write(folder, JUNIT, &junit::document(self)?)?;
+        write(folder, SUMMARY, &markdown::summary(self))?;
+        write(folder, PAGE, &page::document(self)?)
     }
+
+    /// The JSON schema of `verdict.json`.
+    pub fn schema() -> Schema {
+        schemars::schema_for!(Self)
+    }
+
+    /// How many scenarios ended so.
+    fn count(&self, verdict: Verdict) -> usize {
+        self.scenarios.iter().filter(|scenario| scenario.verdict == verdict).count()
+    }
+}
+
+/// One line that says where the reports of a folder are.
+pub fn place(folder: &Path) -> String {
+    format!("report: {}, and beside it {VERDICT}, {JUNIT} and {SUMMARY}", folder.join(PAGE).display())
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
+        let hint = "hint: free some space, or choose another folder with `--out`";
+        Environment::new(format!("cannot write `{}`: {error}\n{hint}", path.display())).into()
+    })
 }
 
 impl ScenarioReport {
@@ -65,13 +132,75 @@ impl ScenarioReport {
     pub fn empty(plan: &Plan, evidence: &Path) -> Self {
         Self {
             name: plan.name.clone(),
+            description: plan.description.clone(),
             chart: plan.subject(),
             verdict: Verdict::Void,
             seconds: 0.0,
+            steps: Vec::new(),
             checks: Vec::new(),
+            repeat: repeat::command(plan, evidence),
             evidence: evidence.to_owned(),
         }
     }
+
+    /// What a recording shows, and the findings on it.
+    pub fn of(recording: &Recording, evidence: &Path) -> Self {
+        let checks = judge::judge(recording);
+        let length = recording.entries.last().map_or(0, |entry| entry.at);
+        Self {
+            verdict: judge::verdict_of(&checks),
+            seconds: Duration::from_millis(length).as_secs_f64(),
+            steps: steps(recording),
+            checks,
+            ..Self::empty(&recording.plan, evidence)
+        }
+    }
+
+    /// The findings that ended so.
+    fn findings(&self, verdict: Verdict) -> impl Iterator<Item = &Finding> {
+        self.checks.iter().filter(move |finding| finding.verdict == verdict)
+    }
+
+    /// The step that was under way at a moment.
+    fn step_at(&self, at: u64) -> Option<&StepReport> {
+        self.steps.iter().find(|step| step.started_ms <= at && step.ended_ms.is_none_or(|end| at <= end))
+    }
+}
+
+impl StepReport {
+    /// Number and verb, as messages show them.
+    fn label(&self) -> String {
+        format!("step {} ({})", self.number, self.verb)
+    }
+}
+
+fn steps(recording: &Recording) -> Vec<StepReport> {
+    let mut steps: Vec<StepReport> = Vec::new();
+    for entry in &recording.entries {
+        match (&entry.moment, steps.last_mut()) {
+            (Moment::StepStarted { step }, _) => steps.push(StepReport {
+                number: step + 1,
+                verb: recording.plan.steps.get(*step).map_or("step", crate::plan::Step::verb).to_owned(),
+                revision: None,
+                started_ms: entry.at,
+                ended_ms: None,
+                trouble: None,
+            }),
+            (Moment::Release(release), Some(last)) if last.number == release.step + 1 => {
+                last.revision = Some(release.revision);
+            }
+            (Moment::StepEnded { step, outcome }, Some(last)) if last.number == step + 1 => {
+                last.ended_ms = Some(entry.at);
+                last.trouble = match outcome {
+                    StepOutcome::Succeeded => None,
+                    StepOutcome::HelmFailed { why } | StepOutcome::NotReady { why } => Some(why.clone()),
+                    StepOutcome::Interrupted => Some("helm was killed".to_owned()),
+                };
+            }
+            _ => {}
+        }
+    }
+    steps
 }
 
 /// Says what a scenario is doing, on standard error.
@@ -92,3 +221,6 @@ impl Progress {
         eprintln!("{:>7.1}s  {}: {what}", self.started.elapsed().as_secs_f64(), self.scenario);
     }
 }
+
+#[cfg(test)]
+mod testing;

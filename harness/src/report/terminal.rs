@@ -2,11 +2,9 @@
 
 use std::fmt::Write;
 
+use super::explanation::{explanation, headline, word};
 use super::{Report, ScenarioReport};
 use crate::judge::{Finding, Verdict};
-
-/// Evidence of a failure beyond this many moments stands in the recording.
-const MOMENTS: usize = 12;
 
 /// The summary as text.
 pub fn print(report: &Report) -> String {
@@ -18,28 +16,13 @@ pub fn print(report: &Report) -> String {
 }
 
 fn render(report: &Report, out: &mut String) -> std::fmt::Result {
+    report.scenarios.iter().try_for_each(|scenario| list(scenario, out))?;
+    // A person reads from the end: what is broken stands below what could not be proven.
+    report.scenarios.iter().try_for_each(|scenario| explain_unproven(scenario, out))?;
     for scenario in &report.scenarios {
-        writeln!(out, "\n{}  {}  {:.1} s", scenario.name, scenario.chart, scenario.seconds)?;
-        for finding in scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable) {
-            writeln!(out, "  {:<7} {:<24} {}", word(finding.verdict), finding.check, first_line(&finding.message))?;
-        }
-        let beside: Vec<_> = of(scenario, Verdict::NotApplicable).map(|finding| finding.check.as_str()).collect();
-        if !beside.is_empty() {
-            writeln!(out, "  not applicable: {}", beside.join(", "))?;
-        }
+        scenario.findings(Verdict::Fail).try_for_each(|finding| explain(scenario, finding, out))?;
     }
-    for scenario in &report.scenarios {
-        let unproven: Vec<_> = of(scenario, Verdict::Void).collect();
-        if of(scenario, Verdict::Fail).next().is_none() {
-            unproven.iter().try_for_each(|finding| explain(scenario, finding, out))?;
-        } else if !unproven.is_empty() {
-            let names: Vec<_> = unproven.iter().map(|finding| finding.check.as_str()).collect();
-            writeln!(out, "\nnot proven in {} because of the failures below: {}", scenario.name, names.join(", "))?;
-        }
-        of(scenario, Verdict::Fail).try_for_each(|finding| explain(scenario, finding, out))?;
-    }
-    let count = |verdict| report.scenarios.iter().filter(|scenario| scenario.verdict == verdict).count();
-    let (passed, failed, void) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::Void));
+    let [passed, failed, void] = [Verdict::Pass, Verdict::Fail, Verdict::Void].map(|verdict| report.count(verdict));
     writeln!(out, "\n{}: {passed} passed, {failed} failed, {void} void", word(report.verdict))?;
     if report.scenarios.is_empty() {
         writeln!(out, "no scenario ran, so nothing was proven")?;
@@ -47,60 +30,38 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn of(scenario: &ScenarioReport, verdict: Verdict) -> impl Iterator<Item = &Finding> {
-    scenario.checks.iter().filter(move |finding| finding.verdict == verdict)
+fn list(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n{}  {}  {:.1} s", scenario.name, scenario.chart, scenario.seconds)?;
+    for finding in scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable) {
+        writeln!(out, "  {:<7} {:<24} {}", word(finding.verdict), finding.check, headline(finding))?;
+    }
+    let beside: Vec<_> = scenario.findings(Verdict::NotApplicable).map(|finding| finding.check.as_str()).collect();
+    if beside.is_empty() { Ok(()) } else { writeln!(out, "  not applicable: {}", beside.join(", ")) }
+}
+
+/// What could not be proven; only by name where something is broken, which is the likely cause.
+fn explain_unproven(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
+    let unproven: Vec<_> = scenario.findings(Verdict::Void).collect();
+    if scenario.findings(Verdict::Fail).next().is_none() {
+        return unproven.iter().try_for_each(|finding| explain(scenario, finding, out));
+    }
+    if unproven.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = unproven.iter().map(|finding| finding.check.as_str()).collect();
+    writeln!(out, "\nnot proven in {} because of the failures below: {}", scenario.name, names.join(", "))
 }
 
 fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\n{} {} in {}", word(finding.verdict), finding.check, scenario.name)?;
-    for line in finding.message.lines() {
-        writeln!(out, "  {line}")?;
-    }
-    for evidence in finding.evidence.iter().take(MOMENTS) {
-        let at = evidence.at.map_or(String::new(), |at| format!("+{}.{:03}s", at / 1000, at % 1000));
-        let mut lines = evidence.text.lines();
-        writeln!(out, "  {at:>10}  {}", lines.next().unwrap_or_default())?;
-        for line in lines {
-            writeln!(out, "  {:>10}  {line}", "")?;
-        }
-    }
-    if finding.evidence.len() > MOMENTS {
-        writeln!(out, "  {:>10}  … and {} more in the recording", "", finding.evidence.len() - MOMENTS)?;
-    }
-    writeln!(out, "  evidence: {}", scenario.evidence.display())?;
-    writeln!(out, "  judge again: chartgate judge {}", scenario.evidence.display())
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "FAIL",
-        Verdict::Void => "VOID",
-        Verdict::Advice => "advice",
-        Verdict::Waived => "waived",
-        Verdict::NotApplicable => "not-applicable",
-    }
-}
-
-fn first_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default()
+    write!(out, "\n{} {} in {}\n", word(finding.verdict), finding.check, scenario.name)?;
+    out.write_str(&explanation(scenario, finding))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{finding, report};
     use super::*;
     use crate::judge::Evidence;
-
-    fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
-        let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod `x` created".to_owned() };
-        Finding { check: check.to_owned(), verdict, message: message.to_owned(), evidence: vec![seen] }
-    }
-
-    fn report(checks: Vec<Finding>) -> Report {
-        let verdict = crate::judge::verdict_of(&checks);
-        let (name, chart) = ("chart/case".to_owned(), "chart 1.0.0".to_owned());
-        Report::new(vec![ScenarioReport { name, chart, verdict, seconds: 2.0, checks, evidence: "out".into() }])
-    }
 
     /// A failure would mean that a person searches the cause among its consequences.
     #[test]
@@ -116,9 +77,18 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("not proven in chart/case because of the failures below: role-serves"), "{shown}");
-        let end = shown.split("FAIL ready in chart/case").nth(1).unwrap_or_default();
-        for part in ["hint: see its log", "+1.234s  pod `x` created", "chartgate judge out", "FAIL: 0 passed, 1 failed"]
-        {
+        let end = shown.split("FAIL ready in chart/case\n").nth(1).unwrap_or_default();
+        let parts = [
+            "  promise   every workload of the manifest was ready",
+            "  broken    Deployment `x` has 0 of 1 pods available\n",
+            "  shown by  in step 1 (install):\n",
+            "+1.234s  pod `x` created",
+            "  try       see its log\n",
+            "  repeat    chartgate run case.yaml\n",
+            "  evidence  out\n",
+            "FAIL: 0 passed, 1 failed",
+        ];
+        for part in parts {
             assert!(end.contains(part), "`{part}` is not at the end of:\n{shown}");
         }
     }
@@ -127,7 +97,21 @@ mod tests {
     #[test]
     fn a_void_is_explained_and_an_empty_run_is_void() {
         let shown = print(&report(vec![finding("hook-order", Verdict::Void, "the watch had a gap")]));
-        assert!(shown.contains("VOID hook-order in chart/case\n  the watch had a gap"), "{shown}");
+        let end = shown.split("VOID hook-order in chart/case\n").nth(1).unwrap_or_default();
+        assert!(end.contains("  unproven  the watch had a gap\n"), "{shown}");
         assert!(print(&Report::new(Vec::new())).contains("no scenario ran, so nothing was proven"));
+    }
+
+    /// A failure would mean that what matters scrolls away under a wall of logs.
+    #[test]
+    fn evidence_is_bounded() {
+        let log = (0..5000).fold("log ends with:".to_owned(), |log, line| log + &format!("\nline {line} {:0>999}", 0));
+        let moments = vec![Evidence { seq: Some(1), at: Some(1), text: log }; 200];
+        let loud = Finding { evidence: moments, ..finding("ready", Verdict::Fail, &"broken\n".repeat(900)) };
+        let shown = print(&report(vec![loud]));
+        assert!(shown.len() < 50_000, "{} characters", shown.len());
+        for part in ["log ends with:", "lines are left out", "line 4999 ", "and 188 more in the recording"] {
+            assert!(shown.contains(part), "`{part}` is not in:\n{shown}");
+        }
     }
 }

@@ -86,6 +86,16 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
     from::begin_with(plan, Vec::new(), overrides)
 }
 
+/// The file that a plan of [`plans`] was read from; `None`: it comes from a chart that has none.
+pub fn file_of(plan: &Plan, paths: &[PathBuf]) -> Option<PathBuf> {
+    let default = [PathBuf::from("scenarios")];
+    let paths = if paths.is_empty() { &default[..] } else { paths };
+    let of_chart = |chart: &Path| chart.join(CHART_SCENARIOS);
+    let place = |path: &PathBuf| if path.join("Chart.yaml").exists() { of_chart(path) } else { path.clone() };
+    let places = paths.iter().map(place).chain([of_chart(&plan.chart.path)]).filter(|place| place.exists());
+    places.flat_map(|place| discover(&[place]).unwrap_or_default()).find(|file| super::name_of(file) == plan.name)
+}
+
 /// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it.
 ///
 /// # Errors

@@ -40,6 +40,15 @@ impl std::str::FromStr for ImageOverride {
     }
 }
 
+impl std::fmt::Display for ImageOverride {
+    /// As it is written on the command line.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let version = self.version.as_ref().map_or(String::new(), |version| format!("@{version}"));
+        let tag = self.tag.as_ref().map_or(String::new(), |tag| format!(":{tag}"));
+        write!(out, "{}{version}={}{tag}", self.name, self.repository)
+    }
+}
+
 impl ImageOverride {
     /// Puts the image in its place.
     ///

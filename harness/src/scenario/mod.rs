@@ -23,7 +23,7 @@ use file::{Options, ScenarioFile, StepFile};
 use image::{first_versions, image_values};
 
 pub(crate) use chart::{chart_at, describe_chart};
-pub use discover::{discover, plans};
+pub use discover::{discover, file_of, plans};
 pub use image::ImageOverride;
 pub use values::{fill, merge, set_path};
 

@@ -1,0 +1,124 @@
+//! `summary.md`: what a CI job's page shows. GitHub takes a megabyte of it, and a person far less.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
+
+use super::explanation::{explanation, headline, word};
+use super::{Report, ScenarioReport};
+use crate::judge::{Finding, Verdict};
+
+/// Failures that are explained; the page of the report has all.
+const EXPLAINED: usize = 20;
+
+/// Appends the summary to the one of the job, where GitHub Actions runs us.
+///
+/// # Errors
+/// If the file that GitHub names cannot be written to.
+pub fn append_to_job_summary(report: &Report) -> Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let file = File::options().create(true).append(true).open(&path);
+    let written = file.and_then(|mut file| file.write_all(summary(report).as_bytes()));
+    written.with_context(|| format!("append to GITHUB_STEP_SUMMARY, `{}`", path.to_string_lossy()))
+}
+
+/// The summary as Markdown.
+pub(super) fn summary(report: &Report) -> String {
+    let mut out = String::new();
+    match render(report, &mut out) {
+        Ok(()) => out,
+        Err(error) => format!("{out}\n\nThe summary broke off: {error}\n"),
+    }
+}
+
+fn render(report: &Report, out: &mut String) -> std::fmt::Result {
+    let [passed, failed, void] = [Verdict::Pass, Verdict::Fail, Verdict::Void].map(|verdict| report.count(verdict));
+    writeln!(out, "## chartgate: {}\n", word(report.verdict))?;
+    if report.scenarios.is_empty() {
+        return writeln!(out, "No scenario ran, so nothing was proven.");
+    }
+    writeln!(out, "{passed} passed, {failed} failed, {void} void.\n")?;
+    writeln!(out, "| verdict | scenario | chart | checks passed | time |\n| --- | --- | --- | ---: | ---: |")?;
+    report.scenarios.iter().try_for_each(|scenario| row(scenario, out))?;
+    let mut red: Vec<(&ScenarioReport, &Finding)> = Vec::new();
+    for verdict in [Verdict::Fail, Verdict::Void] {
+        let of =
+            |scenario| -> Vec<_> { ScenarioReport::findings(scenario, verdict).map(|it| (scenario, it)).collect() };
+        red.extend(report.scenarios.iter().flat_map(of));
+    }
+    red.iter().take(EXPLAINED).try_for_each(|(scenario, finding)| explain(scenario, finding, out))?;
+    if red.len() > EXPLAINED {
+        writeln!(out, "\n… and {} more in `report.html`.", red.len() - EXPLAINED)?;
+    }
+    Ok(())
+}
+
+fn row(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
+    let applied = scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable).count();
+    let passed = scenario.findings(Verdict::Pass).count();
+    let (name, chart) = (inline(&scenario.name), inline(&scenario.chart));
+    let (verdict, seconds) = (word(scenario.verdict), scenario.seconds);
+    writeln!(out, "| {verdict} | {name} | {chart} | {passed} of {applied} | {seconds:.1} s |")
+}
+
+fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
+    let text = explanation(scenario, finding);
+    let fence = fence(&text);
+    let (check, name) = (inline(&finding.check), inline(&scenario.name));
+    writeln!(out, "\n### {} {check} in {name}\n\n{}\n", word(finding.verdict), inline(headline(finding)))?;
+    writeln!(out, "<details><summary>evidence, and what to try</summary>\n\n{fence}text\n{text}{fence}\n\n</details>")
+}
+
+/// A fence longer than any run of backticks in a text.
+fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
+}
+
+/// A line of foreign text that is neither markup nor the end of a table's cell.
+fn inline(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().fold(String::new(), |mut out, c| {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '*' | '_' | '[' | ']' | '\\' | '#' | '!' | '~' | '$' => out.extend(['\\', c]),
+            // Zero-width: a name is no one's who would be told of it.
+            '@' => out.push_str("@\u{200b}"),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{finding, report};
+    use super::*;
+
+    /// A failure would mean that a job's page does not say what broke, or that a log line turns into markup there.
+    #[test]
+    fn a_summary_says_what_broke_and_keeps_foreign_text_plain() {
+        let message = "role `a|b` <img src=x> has\n```\nhint: see its log";
+        let text = summary(&report(vec![
+            finding("ready", Verdict::Fail, message),
+            finding("renders", Verdict::Pass, "it renders"),
+            finding("hook-once", Verdict::NotApplicable, "no hook"),
+        ]));
+        assert!(text.contains("| FAIL | chart/case | chart 1.0.0 | 1 of 2 | 2.0 s |"), "{text}");
+        assert!(text.contains("\nrole `a\\|b` &lt;img src=x&gt; has\n"), "{text}");
+        assert!(text.contains("\n````text\n") && text.contains("see its log"), "{text}");
+    }
+
+    /// A failure would mean that GitHub refuses the summary of the run that needs it most.
+    #[test]
+    fn a_summary_of_a_run_that_failed_everywhere_is_small() {
+        let one = report(vec![finding("ready", Verdict::Fail, &"broken\n".repeat(500)); 30]);
+        let text = summary(&Report::new(vec![one.scenarios[0].clone(); 50]));
+        assert!(text.len() < 200_000, "{} bytes", text.len());
+        assert!(text.contains("and 1480 more in `report.html`"), "{}", &text[text.len() - 200..]);
+    }
+}
