@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::contract::BackingFile;
+use super::backing::BackingFile;
 
 /// What is done to the chart, and how it is to end.
 #[derive(Clone, Debug, Deserialize)]
