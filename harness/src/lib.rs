@@ -14,6 +14,7 @@ pub mod judge;
 pub mod report;
 pub mod gate;
 
+pub mod init;
 pub mod home;
 pub mod random;
 pub mod redact;

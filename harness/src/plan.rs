@@ -35,6 +35,9 @@ pub struct Plan {
     pub set: Vec<String>,
     /// Servers that must be up before the first step, by name.
     pub backing: BTreeMap<String, Backing>,
+    /// What must be in the cluster before the release.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
     /// A second release of the chart in the same namespace, installed before the first step.
     pub neighbour: Option<Neighbour>,
     /// Secrets made in the namespace before the first step: name to key to template.
@@ -61,6 +64,21 @@ pub struct Plan {
     pub workers: u8,
     /// What is done, in order.
     pub steps: Vec<Step>,
+}
+
+/// Objects that must be in the cluster before the release: definitions, operators, what they need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// A file of manifests, or a folder of such files.
+    Manifest(PathBuf),
+    /// Files of a Go module, at a pinned version.
+    GoModule {
+        /// `PATH@VERSION`
+        module: String,
+        /// Files and folders in it.
+        files: Vec<String>,
+    },
 }
 
 /// A version of the chart that is upgraded from.

@@ -2,6 +2,7 @@
 
 mod hook;
 mod neighbour;
+mod require;
 mod sample;
 mod stage;
 
@@ -55,6 +56,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
     let mut images = vec![home::prober()?];
     let dry = render_all(&filled(plan, &stage::placeholders(plan, &ns))?, &helm).await?;
+    let required = require::read(&plan.requires).await?;
+    images.extend(required.iter().flat_map(images_of));
     images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
     images.sort();
     images.dedup();
@@ -68,8 +71,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     progress.say("waiting for a cluster");
     let sharing = if options.context.is_some() {
         Sharing::Shared
-    } else if plan.chart.path.join("crds").is_dir() {
-        // `helm template` leaves out what this folder holds.
+    } else if plan.chart.path.join("crds").is_dir() || !required.is_empty() {
+        // `helm template` leaves out what this folder holds. What is required may be there once only.
         Sharing::Own { nodes: 1 }
     } else {
         sharing_of(dry.iter().flatten().flat_map(|render| render.iter().flatten()))
@@ -95,7 +98,11 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     progress.say("setting up databases, watches and the prober");
     let helm = helm.on_cluster(&lease.cluster.kubeconfig);
     tokio::select! {
-        ended = perform(plan, &helm, &lease, &ns, version, &timeline, progress) => ended?,
+        ended = async {
+            let stage = Stage::set(plan, &lease, &ns, version, &timeline).await?;
+            require::apply(&stage.client, &required, &ns, stage.templates()).await?;
+            perform(plan, &helm, stage, &timeline, progress).await
+        } => ended?,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
             let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
@@ -109,16 +116,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
 }
 
 /// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
-async fn perform(
-    plan: &Plan,
-    helm: &Helm,
-    lease: &Lease,
-    ns: &str,
-    version: &str,
-    timeline: &Timeline,
-    progress: &Progress,
-) -> Result<()> {
-    let stage = Stage::set(plan, lease, ns, version, timeline).await?;
+async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, progress: &Progress) -> Result<()> {
     let plan = &filled(plan, stage.templates())?;
     let renders = render_all(plan, helm).await?;
     record_renders(plan, timeline, &renders);

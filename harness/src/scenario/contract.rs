@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::backing::{BackingFile, check_backing};
 use super::unknown;
 use crate::judge;
-use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
+use crate::plan::{HealthPath, Hook, Image, Requirement, Role, Serves, Sessions, UserRequest};
 use crate::yaml::Source;
 
 /// What a chart promises, independent of scenarios.
@@ -43,9 +43,43 @@ pub struct ContractFile {
     /// The images that scenarios vary.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFile>,
+    /// What must be in the cluster before the release.
+    #[serde(default)]
+    pub requires: Vec<RequirementFile>,
     /// No version of the chart comes before this one; it ends with the chart's first tag in git.
     #[serde(default, rename = "first-release")]
     pub first_release: bool,
+}
+
+/// Objects from a file, or from files of a Go module.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequirementFile {
+    /// A file of manifests or a folder of such files, relative to the file that says so.
+    pub manifest: Option<PathBuf>,
+    /// `PATH@VERSION` of a Go module.
+    #[serde(rename = "go-module")]
+    pub go_module: Option<String>,
+    /// Files and folders in the module.
+    #[serde(default)]
+    pub files: Vec<String>,
+}
+
+impl RequirementFile {
+    /// As the plan holds it.
+    pub fn plan(self, source: &Source) -> Result<Requirement> {
+        match (self.manifest, self.go_module) {
+            (Some(path), None) if self.files.is_empty() => Ok(Requirement::Manifest(source.path.with_file_name(path))),
+            (None, Some(module)) if !self.files.is_empty() && module.contains('@') => {
+                Ok(Requirement::GoModule { module, files: self.files })
+            }
+            (None, Some(module)) => {
+                let hint = "hint: write `{go-module: PATH@VERSION, files: [FILE]}`";
+                Err(source.error(&module, &format!("`{module}` needs a version, and `files` of it\n{hint}")))
+            }
+            _ => Err(source.error("requires", "a requirement is a `manifest`, or a `go-module` with its `files`")),
+        }
+    }
 }
 
 /// A check that may fail or be void until a day.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::backing::BackingFile;
+use super::contract::RequirementFile;
 
 /// What is done to the chart, and how it is to end.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +33,9 @@ pub struct ScenarioFile {
     /// Secrets besides the contract's, or in place of one; `null`: the contract's is not made.
     #[serde(default)]
     pub secrets: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    /// What must be in the cluster besides the contract's.
+    #[serde(default)]
+    pub requires: Vec<RequirementFile>,
     /// A second release of the chart in the same namespace.
     pub neighbour: Option<NeighbourFile>,
     /// Roles and hooks of the contract that the values switch off.

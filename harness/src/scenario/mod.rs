@@ -101,6 +101,9 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let traffic = traffic::traffic(&source, &scenario, &contract)?;
     let from: Vec<Origin> = scenario.from.into_iter().map(|asked| Origin { asked, ..Origin::default() }).collect();
 
+    let own = scenario.requires.into_iter().map(|requirement| requirement.plan(&source));
+    let contracts = contract_source.as_ref().map(|source| contract.requires.into_iter().map(|it| it.plan(source)));
+    let requires = contracts.into_iter().flatten().chain(own).collect::<Result<_>>()?;
     let stem = path.file_stem().unwrap_or_default();
     let waivers = contract.waivers.into_iter().filter(|waiver| *stem == *waiver.scenario);
     let waivers = waivers.filter(|_| !overrides.no_waivers);
@@ -124,6 +127,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         values_files: overrides.values_files.clone(),
         set: overrides.set.clone(),
         backing: backing.map(|(name, server)| (name.clone(), server.plan(&name))).collect(),
+        requires,
         neighbour: scenario.neighbour.map(|other| Neighbour { release: other.release, values: other.values }),
         secrets,
         roles: contract.roles.into_iter().map(|(name, role)| (name, role.plan(&release))).collect(),

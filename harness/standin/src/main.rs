@@ -10,35 +10,55 @@
 //! ```
 //!
 //! `STANDIN_VERSION`, baked into each image, says which version of the application it plays ([`build`]). To add an application, write one module
-//! with a `run` function and name it in [`application`]; the modules before `codex_pooler` are shared.
+//! with a `run` function and name it in [`APPLICATIONS`]; the modules before `codex_pooler` are shared.
 
 mod environment;
 mod build;
 mod lifecycle;
 mod database;
-mod migration;
 mod ledger;
+mod migration;
 mod clock;
+mod redis;
+mod http;
 mod codex_pooler;
+mod dispatch;
 mod mnemom_gateway;
+mod starter;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The applications' names, as they are linked in an image.
-const APPLICATIONS: [&str; 2] = ["codex_pooler", "tini"];
+use anyhow::Result;
+use futures::future::LocalBoxFuture;
+
+/// Runs a program of an application with its arguments.
+type Run = for<'a> fn(&'a str, &'a [String]) -> LocalBoxFuture<'a, Result<()>>;
+
+/// The applications, each with the programs that are linked in its image.
+const APPLICATIONS: &[(&[&str], Run)] = &[
+    (&["codex_pooler"], |_, arguments| Box::pin(codex_pooler::run(arguments))),
+    (dispatch::PROGRAMS, |program, arguments| Box::pin(dispatch::run(program, arguments))),
+    (starter::PROGRAMS, |program, arguments| Box::pin(starter::run(program, arguments))),
+    (&["tini"], |_, arguments| Box::pin(mnemom_gateway::run(arguments))),
+];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut arguments = std::env::args().peekable();
     let invoked_as = arguments.next().unwrap_or_default();
     let mut name = Path::new(&invoked_as).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    if !is_application(&name)
-        && let Some(first) = arguments.next_if(|argument| is_application(argument))
+    if application(&name).is_none()
+        && let Some(first) = arguments.next_if(|argument| application(argument).is_some())
     {
         name = first;
     }
-    match application(&name, arguments.collect()).await {
+    let arguments: Vec<String> = arguments.collect();
+    let done = match application(&name) {
+        Some(run) => run(&name, &arguments).await,
+        None => Err(unknown(&name)),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{name}: {error:#}");
@@ -47,14 +67,11 @@ async fn main() -> ExitCode {
     }
 }
 
-fn is_application(name: &str) -> bool {
-    APPLICATIONS.contains(&name)
+fn application(program: &str) -> Option<Run> {
+    APPLICATIONS.iter().find(|(programs, _)| programs.contains(&program)).map(|(_, run)| *run)
 }
 
-async fn application(name: &str, arguments: Vec<String>) -> anyhow::Result<()> {
-    match name {
-        "codex_pooler" => codex_pooler::run(&arguments).await,
-        "tini" => mnemom_gateway::run(&arguments).await,
-        other => anyhow::bail!("no application `{other}`; there is: {}", APPLICATIONS.join(", ")),
-    }
+fn unknown(program: &str) -> anyhow::Error {
+    let known: Vec<_> = APPLICATIONS.iter().flat_map(|(programs, _)| *programs).copied().collect();
+    anyhow::anyhow!("no program `{program}`; there is: {}", known.join(", "))
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::redis::Redis;
 use crate::build::Build;
 use crate::environment::Environment;
 use crate::ledger::pod_name;
+use crate::redis::Redis;
 
 /// Which work a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

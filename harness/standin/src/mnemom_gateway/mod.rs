@@ -23,7 +23,6 @@
 
 mod config;
 mod schema;
-mod redis;
 mod node;
 mod metrics;
 mod gateway;
