@@ -7,7 +7,8 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::contract::{BackingFile, RequirementFile};
+use super::backing::BackingFile;
+use super::contract::RequirementFile;
 
 /// What is done to the chart, and how it is to end.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,5 +1,6 @@
 //! Scenario and contract files, and how the two become a [`Plan`].
 
+mod backing;
 mod chart;
 mod contract;
 mod discover;
@@ -17,8 +18,9 @@ use anyhow::Result;
 
 use crate::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Neighbour, Plan, Step, Waiver};
 use crate::yaml::{Source, nearest};
+use backing::check_backing;
 use chart::chart_of;
-use contract::{ContractFile, check_backing};
+use contract::ContractFile;
 use file::{Options, ScenarioFile, StepFile};
 use image::{first_versions, image_values};
 
