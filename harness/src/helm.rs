@@ -152,7 +152,9 @@ impl Helm {
 
     /// Carries out a step, and waits as helm does.
     pub async fn act(&self, step: &Step, args: Vec<String>, values: &Value) -> Result<Output> {
-        let limit = Duration::from_secs(step.timeout_seconds) + GRACE;
+        // Rolling back by itself has a `--timeout` of its own.
+        let times = if step.rolls_back { 2 } else { 1 };
+        let limit = Duration::from_secs(step.timeout_seconds) * times + GRACE;
         self.call(args, limit).stdin(values.to_string()).run_unchecked().await
     }
 
@@ -239,7 +241,7 @@ mod tests {
             let args = helm(flag).args(&plan, &step).join(" ");
             assert_eq!(args, format!("upgrade r /new --values - --reuse-values {flag} --wait --timeout 300s"));
         }
-        let plain = helm("--atomic").args(&plan, &Step::new(Action::Upgrade)).join(" ");
-        assert!(!plain.contains("--atomic") && !plain.contains("--reuse-values"), "{plain}");
+        let bare = helm("--atomic").args(&plan, &Step::new(Action::Upgrade)).join(" ");
+        assert!(!bare.contains("--atomic") && !bare.contains("--reuse-values"), "{bare}");
     }
 }

@@ -166,7 +166,7 @@ impl Plan {
         let install = self.steps.iter().position(|step| step.action == Action::Install);
         let Some(at) = install.filter(|_| !self.from.is_empty()) else { return self };
         self.steps[at].from = Some(0);
-        let first = self.steps[at].clone();
+        let first = Step { expect: Expect::Succeeds, fault: None, ..self.steps[at].clone() };
         let next = |index| Step { action: Action::Upgrade, from: Some(index), ..first.clone() };
         self.steps.splice(at + 1..=at, (1..self.from.len()).map(next));
         self
