@@ -26,6 +26,9 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
     judge: release_outcome,
 };
 
+/// The release's own values lack what this version of the chart has added to its `values.yaml`.
+const NIL_HINT: &str = "a value that is new in this version is nil here: give it a default in the template, too";
+
 fn renders(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
@@ -44,10 +47,15 @@ fn renders(recording: &Recording) -> Finding {
                 tally.proved(seen(format!("{} is refused as expected: {error}", run.label())));
             }
             (_, Some(error)) => {
+                let hint = if run.step.reuses_values {
+                    NIL_HINT
+                } else {
+                    "run `helm template` with the scenario's values, and see the template it names"
+                };
                 tally
                     .fail(format!("the chart does not render for {}: {}", run.label(), last_line(error)))
                     .with([seen(error.to_owned())])
-                    .hint("run `helm template` with the scenario's values, and see the template it names");
+                    .hint(hint);
             }
             (_, None) if rendered.objects.is_empty() => {
                 tally.void(format!("the chart renders no object at all for {}", run.label()));
@@ -68,8 +76,7 @@ fn judge_unrendered(run: &StepRun, tally: &mut Tally) {
         Some(line) if run.step.reuses_values && run.is_to_succeed() => {
             let message =
                 format!("the chart does not render for {label}, with the release's own values: {}", line.trim());
-            let hint = "a value that is new in this version is nil here: give it a default in the template, too";
-            tally.fail(message).with(helm_said(run)).hint(hint);
+            tally.fail(message).with(helm_said(run)).hint(NIL_HINT);
         }
         _ => {
             tally.void(format!("what {label} renders was not recorded"));

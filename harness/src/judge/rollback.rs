@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::object::{
     containers, hook_events, is_hook, is_ready_pod, is_terminating, kind, name, template, text, title,
 };
-use super::ready::is_pod_of;
+use super::ready::{is_pod_of, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding};
@@ -156,7 +156,11 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
         let mut is_any_ready = false;
         for pod in pods {
             let running = images(pod.last());
-            if !wanted.iter().all(|image| running.contains(image)) {
+            let is_wrong = !wanted.iter().all(|image| running.contains(image));
+            if let (true, true, Some(why)) = (is_wrong, rollback.is_automatic, not_ready(live, &[])) {
+                // Helm 3 counts ready pods, not available ones: it may have left before the old pods did.
+                tally.void(format!("{label} was still going back when it was last seen: {why}"));
+            } else if is_wrong {
                 let message = format!(
                     "pod `{}` runs {} after {label}, and revision {to} has {}",
                     pod.name(),

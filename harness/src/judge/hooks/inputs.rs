@@ -20,7 +20,10 @@ const EVENT: &str = "pre-install";
 
 fn hook_inputs(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    let is_install = |run: &&StepRun| matches!(run.step.action, Action::Install);
+    // Where an earlier version is installed, the upgrade renders what an install of this one would.
+    let has_install = view.tested().any(|run| run.step.action == Action::Install);
+    let wanted = if has_install { Action::Install } else { Action::Upgrade };
+    let is_install = |run: &&StepRun| run.step.action == wanted;
     let mut tally = Tally::new(HOOK_INPUTS.name);
     let mut is_any = false;
     for run in view.tested().filter(is_install) {

@@ -176,6 +176,9 @@ fn an_upgrade_that_goes_back_by_itself_is_judged_as_a_rollback() {
         |pod| pod["spec"]["containers"][0]["image"] = json!("reg.example/codex-pooler:v2"),
     );
     check(&ROLLBACK_RESTORED, &left, Verdict::Fail, "pod `cg-worker-2` runs reg.example/codex-pooler:v2");
+    let is_last = |object: &Value| named("Deployment", "cg-worker")(object) && object["metadata"]["generation"] == 3;
+    let unsettled = left.edit(is_last, |deployment| deployment["status"]["availableReplicas"] = json!(0));
+    check(&ROLLBACK_RESTORED, &unsettled, Verdict::Void, "step 2 (upgrade) was still going back");
     check(&ROLLBACK_SERVES, &automatic(), Verdict::NotApplicable, "no rollback");
 }
 

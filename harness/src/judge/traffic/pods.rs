@@ -5,14 +5,18 @@ use crate::judge::object::{containers, is_ready_pod, is_terminating, text};
 use crate::judge::ready::is_pod_of;
 use crate::judge::view::{StepRun, Track, View};
 
+/// The watch tells of a change a little after it, and a request is lost at once, in milliseconds.
+const WATCH_LAG: u64 = 100;
+
 /// Which pods of a role were ending and starting at a time, as the end of a sentence, and the moments that show it.
 pub(super) fn coming_and_going(view: &View, role: &str, at: u64) -> (String, Vec<Evidence>) {
     let (mut words, mut evidence) = (Vec::new(), Vec::new());
     for pod in view.pods_of_role(role) {
         let Some(state) = pod.at_time(at) else { continue };
-        if is_terminating(state) {
+        let end = pod.first_where(is_terminating).filter(|end| end.at <= at + WATCH_LAG);
+        if let Some(end) = end {
             words.push(format!("pod `{}` was ending", pod.name()));
-            evidence.extend(pod.first_where(is_terminating).map(|seen| seen.evidence("began to end")));
+            evidence.push(end.evidence("began to end"));
         } else if !is_ready_pod(state) {
             words.push(format!("pod `{}` was starting", pod.name()));
             evidence.push(pod.first().evidence("was created"));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::phases::seconds;
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, View};
 use crate::judge::{Check, Evidence, Finding};
@@ -148,7 +147,7 @@ fn during(view: &View, entry: &Entry) -> String {
 fn describe(event: &SessionEvent) -> String {
     match event {
         SessionEvent::Opened { resumed, took_ms, .. } => {
-            format!("opened within {}, and goes on after message {resumed}", seconds(*took_ms))
+            format!("opened within {took_ms} ms, and goes on after message {resumed}")
         }
         SessionEvent::Acknowledged { last } => format!("message {last} was acknowledged"),
         SessionEvent::Closed { code, reason, acknowledged } => {

@@ -63,3 +63,10 @@ fn an_optional_input_may_be_missing() {
 fn without_hooks_it_does_not_apply() {
     check(&HOOK_INPUTS, &Story::good().unrendered(is_hook), Verdict::NotApplicable, "no pre-install hook");
 }
+
+/// A failure would mean that nobody looks at a first install where the scenario begins with an earlier version.
+#[test]
+fn an_upgrade_renders_what_an_install_would() {
+    let story = Story::good().plan(|plan| plan.steps[0].from = Some(0));
+    check(&HOOK_INPUTS, &story, Verdict::Pass, "");
+}
