@@ -133,6 +133,8 @@ impl Report {
     }
 
     fn end(mut self) {
+        let now = self.clock.now();
+        self.slices.values_mut().for_each(|slice| slice.to = slice.to.min(now));
         self.flush(Duration::MAX);
         self.tell(Told::Stopped { load: self.load });
     }
