@@ -48,11 +48,11 @@ pub async fn send(load: RequestLoad, told: mpsc::UnboundedSender<Told>, mut stop
             _ = &mut stop => break,
             // Of requests that are due at the same time each is sent: this comes before the answers.
             () = sleep_until(clock.started() + due(next, load.rate)) => {
-                let (load, request, due) = (load.clone(), request.clone(), due(next, load.rate));
+                let (load, request, number, due) = (load.clone(), request.clone(), next, due(next, load.rate));
                 next += 1;
                 in_flight.spawn(async move {
                     let sent = clock.elapsed();
-                    Ended { sent, late: sent.saturating_sub(due), outcome: request::send(&load, request).await }
+                    Ended { sent, late: sent.saturating_sub(due), outcome: request::send(&load, number, request).await }
                 });
             }
             Some(ended) = in_flight.join_next() => report.note(whole(ended)),
@@ -133,6 +133,8 @@ impl Report {
     }
 
     fn end(mut self) {
+        let now = self.clock.now();
+        self.slices.values_mut().for_each(|slice| slice.to = slice.to.min(now));
         self.flush(Duration::MAX);
         self.tell(Told::Stopped { load: self.load });
     }

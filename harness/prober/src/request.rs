@@ -1,6 +1,7 @@
 //! One request on a connection of its own, and what became of it.
 
 use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,13 +13,18 @@ use hyper::client::conn::http1;
 use hyper::header::HOST;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 /// What is remembered of a body; the promised text stands in its beginning.
 const REMEMBERED: usize = 64 * 1024;
 /// What is told of a body: enough to know who wrote it.
 const TOLD: usize = 200;
+
+/// Those below need privileges.
+const FIRST_PORT: u16 = 1024;
+/// So many ports may be in use one after the other.
+const PORT_ATTEMPTS: u64 = 5000;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +60,11 @@ pub fn describe(load: &RequestLoad) -> Result<Request<Empty<Bytes>>> {
 }
 
 /// Sends the request and says what became of it, within the load's limit.
-pub async fn send(load: &RequestLoad, request: Request<Empty<Bytes>>) -> Outcome {
+///
+/// The number is the request's own, among those of the load.
+pub async fn send(load: &RequestLoad, number: u64, request: Request<Empty<Bytes>>) -> Outcome {
     let started = Instant::now();
-    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(load, request)).await;
+    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(load, number, request)).await;
     let took = started.elapsed();
     match answer {
         Err(_) => Outcome { took, pod: None, failure: Some(Failure::TimedOut) },
@@ -65,10 +73,8 @@ pub async fn send(load: &RequestLoad, request: Request<Empty<Bytes>>) -> Outcome
     }
 }
 
-async fn exchange(load: &RequestLoad, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
-    let stream = TcpStream::connect(&load.address).await.map_err(|error| not_connected(&error))?;
-    // The kernel keeps a port for a minute after an orderly end, and runs out of them at some hundred requests a second.
-    stream.set_zero_linger().map_err(|error| other(&error))?;
+async fn exchange(load: &RequestLoad, number: u64, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
+    let stream = connect(&load.address, number).await.map_err(|error| not_connected(&error))?;
     stream.set_nodelay(true).map_err(|error| other(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     let mut exchanged = pin!(async move { read(sender.send_request(request).await?, load).await });
@@ -79,6 +85,31 @@ async fn exchange(load: &RequestLoad, request: Request<Empty<Bytes>>) -> Result<
         _ended = connection => exchanged.await,
     };
     answer.map_err(|error| broken(&error))
+}
+
+/// Connects from a port that was not used for as long as possible.
+///
+/// A node remembers for two minutes to which pod it sent a connection that was never answered, and sends the next one from the
+/// same port there as well, even if the pod is long gone. The kernel's own choice comes back to a port within ten seconds.
+async fn connect(address: &str, number: u64) -> std::io::Result<TcpStream> {
+    let server = lookup_host(address).await?.next().ok_or(ErrorKind::NotFound)?;
+    let here: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    for number in number..number + PORT_ATTEMPTS {
+        let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        match socket.bind(SocketAddr::new(here, port(number))) {
+            Ok(()) => return socket.connect(server).await,
+            // By another load, or by what listens here.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::Error::new(ErrorKind::AddrInUse, "the prober has no free port"))
+}
+
+/// The port from which a request is sent: each has its turn.
+fn port(number: u64) -> u16 {
+    let ports = u64::from(u16::MAX - FIRST_PORT) + 1;
+    FIRST_PORT + u16::try_from(number % ports).unwrap_or_default()
 }
 
 /// Reads the whole body: an answer that ends before it is none.

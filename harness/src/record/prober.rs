@@ -115,7 +115,8 @@ impl Prober {
     }
 
     fn begin(&self, number: u64, subject: Subject, order: Order) -> Result<Load> {
-        let (running, load) = Running::begin(number, subject, self.shared.timeline.now());
+        let timeline = &self.shared.timeline;
+        let (running, load) = Running::begin(number, subject, timeline.unix_ms(), timeline.now());
         lock(&self.shared.loads).insert(number, running);
         self.order(order).inspect_err(|_| drop(lock(&self.shared.loads).remove(&number)))?;
         Ok(load)

@@ -44,7 +44,7 @@ fn load(address: &str) -> RequestLoad {
 }
 
 async fn sent(load: &RequestLoad) -> Outcome {
-    send(load, describe(load).unwrap()).await
+    send(load, 0, describe(load).unwrap()).await
 }
 
 async fn sent_to(does: Does) -> Outcome {
@@ -125,4 +125,19 @@ fn a_right_answer_that_takes_too_long_is_slow() {
 async fn another_protocol_is_named() {
     let outcome = sent_to(Does::Answers("SSH-2.0-OpenSSH\r\n\r\n")).await;
     assert!(matches!(outcome.failure, Some(Failure::Other { .. })), "{outcome:?}");
+}
+
+/// A failure would mean that requests of a settled release are sent after a pod that went away minutes ago.
+#[test]
+fn a_port_comes_back_last() {
+    let ports: std::collections::HashSet<u16> = (0..64_512).map(port).collect();
+    assert_eq!((ports.len(), port(0), port(64_511), port(64_512)), (64_512, 1024, u16::MAX, 1024));
+}
+
+/// A failure would mean that two loads at once get in each other's way.
+#[tokio::test]
+async fn a_port_in_use_is_passed_over() {
+    let taken: Vec<_> = (0..3).map(|number| std::net::TcpListener::bind(("0.0.0.0", port(number)))).collect();
+    assert_eq!(sent_to(Does::Answers(RIGHT)).await.failure, None);
+    drop(taken);
 }
