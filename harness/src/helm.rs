@@ -104,7 +104,9 @@ impl Helm {
             Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
             _ => {}
         }
-        args.extend(["--wait".to_owned(), "--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
+        // A test is waited for in any case, and helm knows no such option for it.
+        args.extend((step.action != Action::Test).then(|| "--wait".to_owned()));
+        args.extend(["--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
         args
     }
 

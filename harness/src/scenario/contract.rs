@@ -275,7 +275,7 @@ fn is_day(text: &str) -> bool {
 }
 
 impl BackingFile {
-    fn is_database(&self, name: &str) -> bool {
+    pub fn is_database(&self, name: &str) -> bool {
         self.image.is_none() && self.kind.as_deref().unwrap_or(name) == "postgres"
     }
 
