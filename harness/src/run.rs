@@ -141,9 +141,10 @@ async fn perform(
             }
             (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
             (Action::Disrupt | Action::Scale { .. }, _) => {
-                fault::disturb(plan, index, step, helm, &stage, timeline).await?
+                Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
             }
-            _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
+            // On the heap, as every future that holds much.
+            _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
         };
         let as_expected = is_expected(step, &outcome);
         timeline.append(Moment::StepEnded { step: index, outcome });
