@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chartgate::backing::{Database, Seen};
-use chartgate::cluster::{Lease, Owned, Request, Sharing};
+use chartgate::cluster::{Databases, Lease, Owned, Request, Sharing};
 use chartgate::home;
 use chartgate::plan::Server;
 use chartgate::tool::Tool;
@@ -26,7 +26,7 @@ fn request(run: &str) -> Request {
         sharing: Sharing::Shared,
         images: Vec::new(),
         servers: BTreeMap::new(),
-        postgres: false,
+        postgres: Databases::None,
         keep: false,
     }
 }
@@ -85,7 +85,7 @@ async fn leases_share_a_cluster_and_a_dropped_one_leaves_no_namespace() {
 /// If this fails, a verdict on a chart's migrations rests on changes that were none, or misses some.
 #[tokio::test]
 async fn the_witness_tells_what_really_changed() {
-    let lease = acquire(&Request { postgres: true, ..request("witness") }).await;
+    let lease = acquire(&Request { postgres: Databases::Shared, ..request("witness") }).await;
     let name = format!("witness_{}", std::process::id());
     lease.owns(Owned::Database(name.clone())).await.unwrap();
     let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();

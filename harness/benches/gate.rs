@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chartgate::backing::Database;
-use chartgate::cluster::{self, Lease, Owned, Request, Sharing};
+use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing};
 use chartgate::helm::Helm;
 use chartgate::home;
 use chartgate::plan::{Action, Expect, Plan};
@@ -92,7 +92,7 @@ async fn main() {
         context: None,
         sharing: Sharing::Own { nodes: 1 },
         images: Vec::new(),
-        postgres: true,
+        postgres: Databases::Shared,
         servers: std::collections::BTreeMap::new(),
         keep: false,
     };

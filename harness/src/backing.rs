@@ -1,133 +1,38 @@
 //! Servers outside the cluster that the chart's pods use: a `PostgreSQL` database for each scenario, with a witness of its DDL,
 //! and any other server in a container of its own.
-//!
-//! The witness is a pair of event triggers that write to the server's log: a log line survives a rollback, a row in a table
-//! does not. Event triggers belong to one database and need a superuser; the application's own role is none.
 
+mod fault;
 mod server;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::cluster::Postgres;
 use crate::random;
-use crate::tool::{Line, Tool};
-use crate::wait::{Check, changed, until};
 
 pub use server::{images, servers, variables};
+pub use witness::{Ddl, Fault, Seen, Witness};
 
 /// The server is on this machine.
 const CONNECT: Duration = Duration::from_secs(10);
-/// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
-const WITNESS: Duration = Duration::from_secs(20);
-/// After it a probe of the witness is repeated: the reader of the log may have started after the last one.
-const PROBE: Duration = Duration::from_millis(500);
-/// Begins the witness's lines in the server's log.
-const MARK: &str = "chartgate-ddl ";
-/// The witness's own schema; what happens in it is not reported.
-const SCHEMA: &str = "chartgate";
-
-/// The witness. It must never break the application's DDL, so that its own failure is a line in the log as well.
-const WITNESS_SQL: &str = r"
-CREATE SCHEMA chartgate;
-
-CREATE FUNCTION chartgate.tell(tag text, object text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
-BEGIN
-  RAISE LOG 'chartgate-ddl %', json_build_object(
-    'unix_ms', floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,
-    'tag', tag, 'object', object, 'user', session_user, 'database', current_database(),
-    'application', current_setting('application_name'))::text;
-END $tell$;
-
--- Whether this transaction wrote anything about a table. ALTER TABLE has a row also if it found nothing to do, such as with
--- ADD COLUMN IF NOT EXISTS. Numbers of subtransactions are above the transaction's own; what it removed, on_drop tells.
-CREATE FUNCTION chartgate.is_written(relation oid) RETURNS boolean
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $is_written$
-  SELECT coalesce(bool_or(x.xmin::text::bigint >= mod(pg_current_xact_id_if_assigned()::text::bigint, 4294967296)), false)
-  FROM (
-    SELECT xmin FROM pg_class WHERE oid = relation
-    UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid = relation
-    UNION ALL SELECT xmin FROM pg_attrdef WHERE adrelid = relation
-    UNION ALL SELECT xmin FROM pg_constraint WHERE conrelid = relation
-    UNION ALL SELECT xmin FROM pg_index WHERE indrelid = relation
-    UNION ALL SELECT xmin FROM pg_inherits WHERE inhrelid = relation
-    UNION ALL SELECT xmin FROM pg_trigger WHERE tgrelid = relation
-    UNION ALL SELECT xmin FROM pg_policy WHERE polrelid = relation
-    UNION ALL SELECT xmin FROM pg_rewrite WHERE ev_class = relation
-  ) x
-$is_written$;
-
-CREATE FUNCTION chartgate.on_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $on_ddl$
-DECLARE command record;
-BEGIN
-  -- No row stands for something that existed already: CREATE TABLE IF NOT EXISTS of such a table is none.
-  FOR command IN SELECT * FROM pg_event_trigger_ddl_commands() LOOP
-    -- These change no schema: temporary objects, members of an extension (it has a row itself), and fresh contents.
-    CONTINUE WHEN command.schema_name LIKE 'pg\_temp%' OR command.in_extension
-      OR command.command_tag IN ('REFRESH MATERIALIZED VIEW', 'REINDEX');
-    CONTINUE WHEN command.command_tag = 'ALTER TABLE' AND command.classid = 'pg_class'::regclass
-      AND NOT chartgate.is_written(command.objid);
-    PERFORM chartgate.tell(command.command_tag, coalesce(command.object_identity, command.object_type, ''));
-  END LOOP;
-EXCEPTION WHEN OTHERS THEN
-  RAISE LOG 'chartgate-ddl lost: %', SQLERRM;
-END $on_ddl$;
-
-CREATE FUNCTION chartgate.on_drop() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $on_drop$
-DECLARE dropped record;
-BEGIN
-  FOR dropped IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE original AND NOT is_temporary LOOP
-    PERFORM chartgate.tell(tg_tag, coalesce(dropped.object_identity, dropped.object_type, ''));
-  END LOOP;
-EXCEPTION WHEN OTHERS THEN
-  RAISE LOG 'chartgate-ddl lost: %', SQLERRM;
-END $on_drop$;
-
-GRANT USAGE ON SCHEMA chartgate TO PUBLIC;
-CREATE EVENT TRIGGER chartgate_ddl ON ddl_command_end EXECUTE FUNCTION chartgate.on_ddl();
-CREATE EVENT TRIGGER chartgate_drop ON sql_drop EXECUTE FUNCTION chartgate.on_drop();
-";
-
-/// A change of a database's schema, as the database itself told it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ddl {
-    /// When, by the server's clock, in milliseconds since 1970.
-    pub unix_ms: u64,
-    /// Command tag, for example `CREATE TABLE`.
-    pub tag: String,
-    /// Identity of the object, for example `public.jobs`.
-    pub object: String,
-    /// Role that was connected.
-    pub user: String,
-    /// The `application_name` of its connection.
-    pub application: String,
-    database: String,
-}
-
-/// What a witness saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The schema changed.
-    Ddl(Ddl),
-    /// Something may not have been seen, and why.
-    Gap(String),
-}
 
 /// A database of a scenario's own, with a login role of its own that owns it.
 pub struct Database {
-    server: Postgres,
     name: String,
     password: String,
-    superuser: Client,
+    link: RwLock<Link>,
+}
+
+/// How a database is reached; another after its server's restart.
+struct Link {
+    server: Postgres,
+    superuser: Arc<Client>,
 }
 
 impl Database {
@@ -145,8 +50,9 @@ impl Database {
         // In a statement of its own: a database is not made in a transaction.
         admin.batch_execute(&format!("CREATE DATABASE \"{name}\" OWNER \"{name}\"")).await.with_context(context)?;
         let superuser = connect(server, name).await?;
-        superuser.batch_execute(WITNESS_SQL).await.with_context(context)?;
-        Ok(Self { server: server.clone(), name: name.to_owned(), password, superuser })
+        superuser.batch_execute(witness::SQL).await.with_context(context)?;
+        let link = RwLock::new(Link { server: server.clone(), superuser: Arc::new(superuser) });
+        Ok(Self { name: name.to_owned(), password, link })
     }
 
     /// The name of the database, and of its role.
@@ -161,7 +67,8 @@ impl Database {
 
     /// What templates may use of it, as `{{NAME.key}}`: `url`, `host`, `port`, `user`, `password` and `database`.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        let Self { server: Postgres { host, port, .. }, name, password, .. } = self;
+        let Self { name, password, .. } = self;
+        let Postgres { host, port, .. } = self.server();
         let pairs = [
             ("url", format!("postgres://{name}:{password}@{host}:{port}/{name}")),
             ("host", host.clone()),
@@ -173,74 +80,32 @@ impl Database {
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    /// Runs SQL as the superuser, for a fault or a look.
-    pub fn superuser(&self) -> &Client {
-        &self.superuser
+    /// Its server.
+    pub fn server(&self) -> Postgres {
+        self.link.read().unwrap_or_else(PoisonError::into_inner).server.clone()
     }
 
-    /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
-    /// nothing changed: a probe of the witness was seen.
-    pub async fn witness(&self) -> Result<(Witness, mpsc::UnboundedReceiver<Seen>)> {
-        let follow = Tool::on_path("docker").args(["logs", "--follow", "--tail", "0", &self.server.container]);
-        let lines = follow.follow().context("failed to follow the log of PostgreSQL")?;
-        let (sender, seen) = mpsc::unbounded_channel();
-        let (latest, probes) = watch::channel(0);
-        tokio::spawn(read(lines, self.name.clone(), sender, latest));
-        let witness = Witness { probes };
-        witness.settle(self).await.context("failed to put the witness of the schema in place")?;
-        Ok((witness, seen))
+    /// Runs SQL as the superuser, for a fault or a look.
+    pub fn superuser(&self) -> Arc<Client> {
+        Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner).superuser)
+    }
+
+    /// Connects to its server anew, which was restarted.
+    pub async fn reconnect(&self, server: &Postgres) -> Result<()> {
+        let superuser = Arc::new(connect(server, &self.name).await?);
+        *self.link.write().unwrap_or_else(PoisonError::into_inner) = Link { server: server.clone(), superuser };
+        Ok(())
     }
 
     /// Removes database and role; connections to it are ended.
     pub async fn delete(self) -> Result<()> {
-        let Self { server, name, superuser, .. } = self;
-        drop(superuser);
-        drop_database(&server, &name).await
+        drop_database(&self.server(), &self.name).await
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// The other end of a witness's changes.
-#[derive(Debug)]
-pub struct Witness {
-    /// The latest probe that was seen.
-    probes: watch::Receiver<u64>,
-}
-
-impl Witness {
-    /// Waits until all that changed before this call has been seen and given out.
-    ///
-    /// # Errors
-    /// That the witness is lost; a [`Seen::Gap`] was given out then.
-    pub async fn settle(&self, database: &Database) -> Result<()> {
-        let mut probes = self.probes.clone();
-        let started = *probes.borrow_and_update();
-        let mut number = started;
-        until("a probe of the schema's witness", WITNESS, || {
-            number += 1;
-            let (mut probes, wanted) = (probes.clone(), started + 1);
-            async move {
-                let table = format!("{SCHEMA}.probe_{number}");
-                let probe = format!("CREATE TABLE {table} (); DROP TABLE {table}");
-                if let Err(error) = database.superuser.batch_execute(&probe).await {
-                    return Check::Fatal(anyhow::Error::new(error).context("failed to probe the witness"));
-                }
-                let seen = changed("its line", PROBE, &mut probes, |seen| {
-                    if *seen >= wanted { Check::Ready(()) } else { Check::NotYet(format!("probe {seen}")) }
-                });
-                match seen.await {
-                    Ok(()) => Check::Ready(()),
-                    Err(error) if probes.has_changed().is_err() => Check::Fatal(error),
-                    Err(error) => Check::NotYet(format!("{error:#}")),
-                }
-            }
-        })
-        .await
     }
 }
 
@@ -268,117 +133,4 @@ pub(crate) async fn connect(server: &Postgres, database: &str) -> Result<Client>
     // It ends with the client; what it fails with, the client's calls fail with too.
     tokio::spawn(async move { connection.await.ok() });
     Ok(client)
-}
-
-/// A line of the server's log.
-#[derive(Debug, PartialEq, Eq)]
-enum Parsed {
-    Ddl(Ddl),
-    Probe(u64),
-    Lost(String),
-    /// Nothing of this database's witness.
-    Other,
-}
-
-/// Understands one line of the server's log: `TIME ZONE [PID] DATABASE LOG:  chartgate-ddl {…}`.
-fn parse(line: &str, database: &str) -> Parsed {
-    // The words of others follow a different severity, or are continued with a tab.
-    let Some((prefix, rest)) = line.split_once(" LOG:  ") else { return Parsed::Other };
-    let (Some(told), Some(name)) = (rest.strip_prefix(MARK), prefix.split_once("] ").map(|(_, name)| name.trim()))
-    else {
-        return Parsed::Other;
-    };
-    if name != database {
-        return Parsed::Other;
-    }
-    let ddl: Ddl = match serde_json::from_str(told) {
-        Ok(ddl) => ddl,
-        Err(_) => return Parsed::Lost(told.to_owned()),
-    };
-    match ddl.object.strip_prefix(SCHEMA).and_then(|object| object.strip_prefix('.')) {
-        None => Parsed::Ddl(ddl),
-        Some(own) => match own.strip_prefix("probe_").and_then(|number| number.parse().ok()) {
-            // The second of its two lines: then the first has been seen as well.
-            Some(number) if ddl.tag == "DROP TABLE" => Parsed::Probe(number),
-            _ => Parsed::Other,
-        },
-    }
-}
-
-/// Gives out what the log's lines tell of one database.
-async fn read(
-    mut lines: mpsc::Receiver<Line>,
-    database: String,
-    seen: mpsc::UnboundedSender<Seen>,
-    latest: watch::Sender<u64>,
-) {
-    let gap = |why: String| seen.send(Seen::Gap(why)).ok();
-    loop {
-        let line = tokio::select! {
-            line = lines.recv() => line,
-            () = seen.closed() => return,
-        };
-        let Some(Line::Out(line) | Line::Err(line)) = line else {
-            let why = if let Some(Line::Ended(how)) = line { how } else { "the log's reader ended".to_owned() };
-            gap(format!("the log of PostgreSQL is no longer followed: {why}"));
-            return;
-        };
-        match parse(&line, &database) {
-            Parsed::Ddl(ddl) => drop(seen.send(Seen::Ddl(ddl))),
-            Parsed::Probe(number) => drop(latest.send_replace(number)),
-            Parsed::Lost(why) => drop(gap(format!("a change of the schema could not be told: {why}"))),
-            Parsed::Other => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOLD: &str = r#"{"unix_ms" : 1760000000123, "tag" : "CREATE TABLE", "object" : "public.jobs", "user" : "app", "database" : "app", "application" : "migrate"}"#;
-
-    fn line(database: &str, told: &str) -> String {
-        format!("2026-01-01 10:00:00.123 UTC [42] {database} LOG:  {MARK}{told}")
-    }
-
-    #[test]
-    fn a_change_is_read_from_the_log() {
-        let Parsed::Ddl(ddl) = parse(&line("app", TOLD), "app") else { panic!("no change") };
-        assert_eq!(
-            (ddl.unix_ms, ddl.tag.as_str(), ddl.object.as_str()),
-            (1_760_000_000_123, "CREATE TABLE", "public.jobs")
-        );
-        assert_eq!((ddl.user.as_str(), ddl.application.as_str()), ("app", "migrate"));
-    }
-
-    #[test]
-    fn other_databases_and_other_lines_are_not_its_own() {
-        assert_eq!(parse(&line("other", TOLD), "app"), Parsed::Other);
-        assert_eq!(parse("2026-01-01 10:00:00.123 UTC [1]  LOG:  checkpoint starting: time", "app"), Parsed::Other);
-        assert_eq!(parse(&format!("\tSELECT ' LOG:  {MARK}{TOLD}'"), "app"), Parsed::Other);
-    }
-
-    #[test]
-    fn a_probe_counts_once_it_is_dropped() {
-        let probe = |tag: &str| TOLD.replace("CREATE TABLE", tag).replace("public.jobs", "chartgate.probe_7");
-        assert_eq!(parse(&line("app", &probe("CREATE TABLE")), "app"), Parsed::Other);
-        assert_eq!(parse(&line("app", &probe("DROP TABLE")), "app"), Parsed::Probe(7));
-    }
-
-    #[test]
-    fn a_witness_that_fails_says_so() {
-        assert_eq!(parse(&line("app", "lost: out of memory"), "app"), Parsed::Lost("lost: out of memory".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn a_log_that_ends_is_a_gap() {
-        let (send, lines) = mpsc::channel(4);
-        let (seen, mut given) = mpsc::unbounded_channel();
-        send.send(Line::Err(line("app", TOLD))).await.unwrap();
-        send.send(Line::Ended("docker ended: signal: 9".to_owned())).await.unwrap();
-        read(lines, "app".to_owned(), seen, watch::channel(0).0).await;
-        assert!(matches!(given.recv().await, Some(Seen::Ddl(_))));
-        assert!(matches!(given.recv().await, Some(Seen::Gap(why)) if why.contains("signal: 9")));
-    }
 }

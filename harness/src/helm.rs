@@ -146,7 +146,9 @@ impl Helm {
         if step.rolls_back {
             args.push(self.rolls_back.to_owned());
         }
-        args.extend(["--wait".to_owned(), "--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
+        // A test is waited for in any case, and helm knows no such option for it.
+        args.extend((step.action != Action::Test).then(|| "--wait".to_owned()));
+        args.extend(["--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
         args
     }
 

@@ -507,6 +507,11 @@ impl Fault {
         }
     }
 
+    /// Whether it strikes the migration of a database.
+    pub fn is_of_migration(&self) -> bool {
+        matches!(self, Self::MigrationFails | Self::MigrationSlow { .. } | Self::MigrationHangs | Self::MigratorKilled)
+    }
+
     /// Whether it is a step of its own; else it happens to a step of helm.
     pub fn is_disruption(&self) -> bool {
         matches!(self, Self::PodKilled { .. } | Self::NodeDrained | Self::RoleDown { .. } | Self::DatabaseRestarts)

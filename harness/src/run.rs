@@ -1,25 +1,27 @@
 //! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
 
+mod fault;
 mod hook;
 mod neighbour;
+mod release;
 mod require;
 mod sample;
 mod stage;
 mod traffic;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::backing::servers;
-use crate::cluster::{KubeContext, Lease, Request, Sharing};
+use crate::cluster::{Databases, KubeContext, Lease, Request, Sharing};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
 use crate::judge::ready;
 use crate::plan::{Action, Expect, Fault, Plan, Step};
-use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
+use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
 use crate::redact::Redactor;
 use crate::report::Progress;
 use crate::scenario::{fill, merge};
@@ -79,7 +81,13 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
 
     progress.say("waiting for a cluster");
     let sharing = if options.context.is_some() {
+        if plan.workers > 0 {
+            let what = "the scenario needs worker nodes of its own, which are drained or counted";
+            return Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into());
+        }
         Sharing::Shared
+    } else if plan.workers > 0 {
+        Sharing::Own { nodes: plan.workers.saturating_add(1) }
     } else if !required.is_empty()
         || plan.steps.iter().filter_map(|step| plan.chart_of(step)).any(|chart| chart.path.join("crds").is_dir())
     {
@@ -94,7 +102,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         context: options.context.clone(),
         sharing,
         images,
-        postgres: plan.databases().next().is_some(),
+        postgres: databases(plan),
         servers: servers(plan)?,
         keep: options.keep,
     };
@@ -148,8 +156,11 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
                 hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
             }
             (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
-            (Action::Disrupt | Action::Scale { .. }, _) => anyhow::bail!("`{}` is not built yet", step.verb()),
-            _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
+            (Action::Disrupt | Action::Scale { .. }, _) => {
+                Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
+            }
+            // On the heap, as every future that holds much.
+            _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
         };
         users.drain().await;
         let as_expected = is_expected(step, &outcome);
@@ -259,6 +270,15 @@ fn sharing_of<'a>(mut rendered: impl Iterator<Item = &'a Value>) -> Sharing {
     if rendered.any(is_outside) { Sharing::Own { nodes: 1 } } else { Sharing::Shared }
 }
 
+/// A server that a step restarts is no one else's.
+fn databases(plan: &Plan) -> Databases {
+    if plan.databases().next().is_none() {
+        return Databases::None;
+    }
+    let restarts = plan.steps.iter().any(|step| step.fault == Some(Fault::DatabaseRestarts));
+    if restarts { Databases::Own } else { Databases::Shared }
+}
+
 /// Every container image that an object's pod template names.
 fn images_of(object: &Value) -> Vec<String> {
     let mut images = Vec::new();
@@ -292,32 +312,34 @@ async fn carry_out(
 ) -> Result<StepOutcome> {
     let values = step_values(plan, step);
     let args = helm.args(plan, step);
-    let output = helm.act(step, args.clone(), &values).await?;
+    let began = Instant::now();
+    let call = helm.act(step, args.clone(), &values);
+    let output = fault::during(plan, index, stage, timeline, call).await?;
     timeline.append(Moment::Helm(HelmCall {
         step: index,
         args,
-        status: output.status.and_then(|status| status.code()),
-        took_ms: u64::try_from(output.took.as_millis()).unwrap_or(u64::MAX),
-        stderr: tail(&output.stderr),
+        status: output.as_ref().and_then(|output| output.status?.code()),
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        stderr: output.as_ref().map(|output| tail(&output.stderr)).unwrap_or_default(),
     }));
     let status = helm.status(&plan.release).await?;
-    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
-    if let Some(status) = status {
-        let hooks = status.hooks.iter().map(|hook| {
-            let object = yaml::objects(&hook.manifest)?.pop().unwrap_or_default();
-            Ok(HookRun { object: timeline.store(&object), events: hook.events.clone(), weight: hook.weight })
-        });
-        timeline.append(Moment::Release(Release {
-            step: index,
-            revision: status.version,
-            status: status.info.status,
-            objects: objects.iter().map(|object| timeline.store(object)).collect(),
-            hooks: hooks.collect::<Result<_>>()?,
-        }));
+    if step.action == Action::Test {
+        return release::tested(output, status.as_ref(), stage).await;
     }
+    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    if let Some(status) = &status {
+        timeline.append(Moment::Release(release::describe(index, status, &objects, timeline)?));
+    }
+    let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
     if !output.is_success() {
         let why = [tail(&output.stderr), stage.troubles()].join("\n");
-        return Ok(StepOutcome::HelmFailed { why: why.trim().to_owned() });
+        let outcome = StepOutcome::HelmFailed { why: why.trim().to_owned() };
+        // What ran before is to go on: it is asked as after a step that succeeds.
+        let ran_before = matches!(step.action, Action::Upgrade | Action::Rollback { .. }) && status.is_some();
+        if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, stage) {
+            sample::take(plan, index, stage, timeline).await.context("sample what ran before")?;
+        }
+        return Ok(outcome);
     }
     if step.action == Action::Uninstall {
         return Ok(StepOutcome::Succeeded);

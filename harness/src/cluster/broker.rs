@@ -15,7 +15,7 @@ use super::kind::{self, Cluster};
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::provider::{Failure, Progress, Provider};
 use super::registry::{About, Entry, sweep, try_lock};
-use super::{Address, Owned, Postgres, Request, Sharing, namespace, postgres, server};
+use super::{Address, Databases, Owned, Postgres, Request, Sharing, namespace, postgres, server};
 use crate::home::Environment;
 use crate::wait::{Check, pause, until};
 use crate::{backing, home, random};
@@ -269,8 +269,12 @@ impl Broker {
         let containers: Vec<String> =
             request.servers.keys().map(|_| format!("{}-server-{}", self.entry.name(), random::text(6))).collect();
         granted.owned.extend(containers.iter().cloned().map(Owned::Container));
+        let own = format!("{}-postgres-{}", self.entry.name(), random::text(6));
+        if request.postgres == Databases::Own {
+            granted.owned.push(Owned::Container(own.clone()));
+        }
         let servers = async {
-            if !request.postgres && request.servers.is_empty() {
+            if request.postgres == Databases::None && request.servers.is_empty() {
                 return Ok((None, BTreeMap::new()));
             }
             if let Some(context) = &request.context
@@ -280,7 +284,13 @@ impl Broker {
                 let what = format!("context `{name}` is no kind cluster of this machine, which servers need for now");
                 return Err(Environment::new(format!("{what}\nhint: {hint}")).into());
             }
-            let postgres = async { if request.postgres { self.postgres(&progress).await.map(Some) } else { Ok(None) } };
+            let postgres = async {
+                match request.postgres {
+                    Databases::None => Ok(None),
+                    Databases::Shared => self.postgres(&progress).await.map(Some),
+                    Databases::Own => postgres::start(&self.entry, &own, &progress).await.map(Some),
+                }
+            };
             tokio::try_join!(postgres, self.servers(&request, &containers, &progress))
         };
         // Both at once; the servers' making waits for the network that the cluster's brings.

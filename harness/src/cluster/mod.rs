@@ -26,6 +26,7 @@ pub use context::KubeContext;
 pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::client;
+pub use postgres::restart;
 pub use registry::{Standing, clean, standing};
 
 use crate::plan::Server;
@@ -47,11 +48,23 @@ pub struct Request {
     /// References of images that the nodes are to have. What the local engine does not have is left to the kubelet.
     pub images: Vec<String>,
     /// A `PostgreSQL` server on the cluster's network.
-    pub postgres: bool,
+    pub postgres: Databases,
     /// Servers of the lease's own on the cluster's network, by name.
     pub servers: BTreeMap<String, Server>,
     /// Leave the cluster, and what the lease owned, when it ends.
     pub keep: bool,
+}
+
+/// Whose `PostgreSQL` server a lease gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Databases {
+    /// It gets none.
+    None,
+    /// The one that all leases share.
+    Shared,
+    /// One of its own, which may be restarted.
+    Own,
 }
 
 /// Whether others may use a cluster at the same time.
@@ -62,7 +75,7 @@ pub enum Sharing {
     Shared,
     /// A cluster of this lease's own, of so many nodes.
     Own {
-        /// Control plane included, which takes pods too.
+        /// Control plane included, which takes pods only if it is the only one.
         nodes: u8,
     },
 }

@@ -1,4 +1,5 @@
-//! The broker's `PostgreSQL` server: one container, shared by all leases, each with databases of its own.
+//! The broker's `PostgreSQL` server: one container, shared by all leases, each with databases of its own. A lease that restarts
+//! its server has a container of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -56,22 +57,26 @@ pub async fn provide(entry: &Entry, progress: &Progress) -> Result<Postgres> {
         entry.erase("postgres");
         Tool::on_path("docker").args(["rm", "--force", "--volumes", &kept.container]).run().await?;
     }
-    let server = start(entry, progress).await.context(Environment::new("failed to start PostgreSQL"))?;
+    let server = start(entry, &format!("{}-postgres", entry.name()), progress).await?;
     entry.write("postgres", &server)?;
     Ok(server)
 }
 
-async fn start(entry: &Entry, progress: &Progress) -> Result<Postgres> {
+/// Starts a server in a container of this name.
+pub async fn start(entry: &Entry, container: &str, progress: &Progress) -> Result<Postgres> {
+    run(entry, container, progress).await.context(Environment::new("failed to start PostgreSQL"))
+}
+
+async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Postgres> {
     wait_for_network().await?;
     let reference = home::image("POSTGRES")?;
     let (image, tag) = reference.rsplit_once(':').with_context(|| format!("image `{reference}` has no tag"))?;
     progress.say(format!("starting {reference}"));
-    let (container, password) = (format!("{}-postgres", entry.name()), random::text(24));
-    let is_local = std::env::var("DOCKER_HOST").ok().is_none_or(|host| host.is_empty() || host.starts_with("unix:"));
+    let (is_local, password) = (is_local(), random::text(24));
     let running = GenericImage::new(image, tag)
         // The image's own set-up says it as well, and takes no connections from outside: `connect` knows better.
         .with_wait_for(WaitFor::message_on_either_std("ready to accept connections"))
-        .with_container_name(&container)
+        .with_container_name(container)
         .with_label("chartgate.broker", entry.id())
         .with_env_var("POSTGRES_PASSWORD", &password)
         .with_network(NETWORK)
@@ -90,21 +95,51 @@ async fn start(entry: &Entry, progress: &Progress) -> Result<Postgres> {
         .await?;
     let local_host = running.get_host().await?.to_string();
     let server = Postgres {
-        host: address(&container).await?,
+        host: address(container).await?,
         port: PORT.as_u16(),
         local_host: if is_local { "127.0.0.1".to_owned() } else { local_host },
         local_port: running.get_host_port_ipv4(5432.tcp()).await?,
         user: "postgres".to_owned(),
         password,
-        container,
+        container: container.to_owned(),
     };
-    // The entry owns it from here on: a handle that is dropped would remove it when the broker ends, also if it is kept.
+    // The entry or the lease owns it from here on: a handle that is dropped would remove it when the broker ends, also if it is kept.
     std::mem::forget(running);
-    until("PostgreSQL to accept connections", START, || async {
-        Check::retry(connect(&server, "postgres").await.map(drop))
-    })
-    .await?;
+    accepts(&server).await?;
     Ok(server)
+}
+
+/// Restarts a server; it accepts connections when this returns. Gives it, and when its container was started again.
+///
+/// # Errors
+/// [`Environment`] if it is no longer where pods look for it.
+pub async fn restart(server: &Postgres) -> Result<(Postgres, String)> {
+    let restart = Tool::on_path("docker").args(["restart", &server.container]).deadline(START);
+    restart.run().await.context("failed to restart PostgreSQL")?;
+    let host = address(&server.container).await?;
+    if host != server.host {
+        let what = format!("the restarted server has another address on Docker's network, {host} for {}", server.host);
+        return Err(Environment::new(format!("{what}\nhint: another container took it; run again")).into());
+    }
+    // An ephemeral port of this machine is another one after a restart.
+    let format = r#"{{(index (index .NetworkSettings.Ports "5432/tcp") 0).HostPort}} {{.State.StartedAt}}"#;
+    let output = Tool::on_path("docker").args(["inspect", "--format", format, &server.container]).run().await?;
+    let (port, started) = output.stdout.trim().split_once(' ').context("`docker inspect` tells no port")?;
+    let server = Postgres { local_port: port.parse().context("read the server's port")?, ..server.clone() };
+    accepts(&server).await?;
+    Ok((server, started.to_owned()))
+}
+
+async fn accepts(server: &Postgres) -> Result<()> {
+    until("PostgreSQL to accept connections", START, || async {
+        Check::retry(connect(server, "postgres").await.map(drop))
+    })
+    .await
+}
+
+/// Whether the engine is on this machine.
+fn is_local() -> bool {
+    std::env::var("DOCKER_HOST").ok().is_none_or(|host| host.is_empty() || host.starts_with("unix:"))
 }
 
 /// Waits for kind's network: made by testcontainers, it would be removed with the container.

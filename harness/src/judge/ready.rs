@@ -34,7 +34,7 @@ pub fn not_ready(workload: &Value, pods: &[&Value]) -> Option<String> {
 }
 
 /// Whether a pod belongs to a workload: by the workload's selector, or by ownership.
-pub(super) fn is_pod_of(workload: &Value, pod: &Value) -> bool {
+pub fn is_pod_of(workload: &Value, pod: &Value) -> bool {
     match kind(workload) {
         "Pod" => false,
         "Job" => is_owned_by(pod, text(&workload["metadata"]["uid"])),

@@ -39,6 +39,12 @@ pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) 
     ask_all(service_asks(plan, &pods, stage), step, stage, timeline).await
 }
 
+/// Whether each role has a pod that can be asked.
+pub fn is_possible(plan: &Plan, stage: &Stage) -> bool {
+    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect();
+    plan.present_roles().all(|(_, role)| of_role(&pods, role).next().is_some())
+}
+
 fn of_role<'a>(pods: &'a [Arc<Value>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Value>> {
     pods.iter().filter(|pod| is_selected(&role.select, pod))
 }

@@ -10,8 +10,8 @@ use kube::api::PostParams;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Mutex, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -49,6 +49,8 @@ struct Watched {
 pub struct Stage {
     templates: Templates,
     databases: Vec<Watched>,
+    /// The last step in which a fault of a database struck.
+    struck: signal::Receiver<Option<usize>>,
     /// The namespace as it is now.
     pub namespace: Namespace,
     /// Asks the release's pods.
@@ -82,8 +84,9 @@ impl Stage {
         let mut prober_tasks = JoinSet::new();
         let image = home::prober()?;
         let mut database_tasks = JoinSet::new();
+        let (strike, struck) = signal::channel(None);
         let (databases, namespace, prober) = tokio::join!(
-            databases(plan, lease, timeline, &mut database_tasks),
+            databases(plan, lease, timeline, &strike, &mut database_tasks),
             watch::start(&client, ns, timeline, &mut tasks),
             Prober::start(&client, &beside, &image, timeline, &mut prober_tasks),
         );
@@ -104,6 +107,7 @@ impl Stage {
         Ok(Self {
             templates,
             databases,
+            struck,
             namespace,
             prober,
             timeline: timeline.clone(),
@@ -120,11 +124,15 @@ impl Stage {
 
     /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.
     pub async fn settle(&self, manifest: &[Value], limit: Duration) -> Result<(), String> {
-        let deadline = Instant::now() + limit;
+        self.wait(Instant::now() + limit, || self.not_ready(manifest)).await
+    }
+
+    /// Waits until nothing keeps the namespace from being as it is to be; the error says what does.
+    pub async fn wait(&self, deadline: Instant, what_is_wrong: impl Fn() -> Option<String>) -> Result<(), String> {
         let mut changes = self.namespace.changes();
         loop {
             changes.mark_unchanged();
-            let Some(why) = self.not_ready(manifest) else { return Ok(()) };
+            let Some(why) = what_is_wrong() else { return Ok(()) };
             match timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(format!("{why} (and the watches ended)")),
@@ -133,7 +141,8 @@ impl Stage {
         }
     }
 
-    fn not_ready(&self, manifest: &[Value]) -> Option<String> {
+    /// What keeps a workload of the manifest from being ready.
+    pub fn not_ready(&self, manifest: &[Value]) -> Option<String> {
         let pods = self.namespace.of_kind("Pod");
         let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
         manifest.iter().filter(|object| ready::is_workload(object)).find_map(|object| {
@@ -169,6 +178,34 @@ impl Stage {
             .iter()
             .filter_map(|pod| Some(format!("pod `{}`: {}", pod["metadata"]["name"].as_str()?, ready::trouble(pod)?)));
         lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The databases whose schema a hook of the plan migrates.
+    pub fn migrated<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Database> {
+        let is_migrated = |name: &str| plan.hooks.values().any(|hook| hook.migrates.as_deref() == Some(name));
+        self.databases.iter().filter(move |watched| is_migrated(&watched.name)).map(|watched| &watched.database)
+    }
+
+    /// Waits until a fault of a database strikes in a step.
+    pub async fn until_struck(&self, step: usize) {
+        // Without the recorder of the databases nobody will know.
+        drop(self.struck.clone().wait_for(|struck| *struck == Some(step)).await);
+    }
+
+    /// Restarts the server of the databases; their witnesses go on as soon as it accepts connections.
+    pub async fn restart_databases(&self) -> Result<()> {
+        let Some(first) = self.databases.first() else { return Ok(()) };
+        let mut promises = Vec::new();
+        for watched in &self.databases {
+            watched.witness.settle(&watched.database).await?;
+            promises.push(watched.witness.restart());
+        }
+        let (server, started) = cluster::restart(&first.database.server()).await?;
+        for (watched, promise) in self.databases.iter().zip(promises) {
+            watched.database.reconnect(&server).await?;
+            watched.witness.resume(&watched.database, promise, &started).await?;
+        }
+        Ok(())
     }
 
     /// Ends the recording: what was seen until now is on the timeline when this returns.
@@ -251,7 +288,13 @@ async fn create_secrets(
     Ok(())
 }
 
-async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Vec<Watched>> {
+async fn databases(
+    plan: &Plan,
+    lease: &Lease,
+    timeline: &Timeline,
+    strike: &signal::Sender<Option<usize>>,
+    tasks: &mut JoinSet<()>,
+) -> Result<Vec<Watched>> {
     let Some(server) = &lease.postgres else { return Ok(Vec::new()) };
     let mut databases = Vec::new();
     for name in plan.databases() {
@@ -262,9 +305,13 @@ async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut 
         let seen = Arc::new(Mutex::new(seen));
         timeline.append(Moment::DdlWitness { database: name.clone() });
         let (own_timeline, own_name, receiver) = (timeline.clone(), name.clone(), seen.clone());
+        let strike = strike.clone();
         tasks.spawn(async move {
             let mut receiver = receiver.lock().await;
             while let Some(seen) = receiver.recv().await {
+                if let Seen::Fault(fault) = &seen {
+                    strike.send_replace(Some(fault.step));
+                }
                 note(&own_timeline, &own_name, seen);
             }
         });
@@ -276,6 +323,11 @@ async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut 
 fn note(timeline: &Timeline, database: &str, seen: Seen) {
     let database = database.to_owned();
     timeline.append(match seen {
+        // What is only a trap has not struck yet: who set it says what comes of it.
+        Seen::Fault(fault) if fault.what.is_empty() => return,
+        Seen::Fault(fault) => {
+            Moment::Fault { step: fault.step, what: format!("{} in database `{database}`", fault.what) }
+        }
         Seen::Ddl(ddl) => {
             Moment::Ddl { database, unix_ms: ddl.unix_ms, tag: ddl.tag, object: ddl.object, user: ddl.user }
         }

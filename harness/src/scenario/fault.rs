@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
+use super::contract::ContractFile;
+use super::file::ScenarioFile;
 use super::image::set_image;
 use super::{seconds, unknown};
-use crate::plan::{Fault, Image};
+use crate::plan::{Fault, Image, Step};
 use crate::yaml::Source;
 
 /// Long enough for the liveness probes of the others to fail, if they ask the role (three times ten seconds by default).
 const ROLE_DOWN_SECONDS: u64 = 40;
+
+/// One is drained, and its pods go to another.
+const NODES_TO_DRAIN: u8 = 2;
 
 /// A tag that no one gives an image.
 const NO_SUCH_TAG: &str = "chartgate-no-such-tag";
@@ -89,6 +94,33 @@ fn role_down(source: &Source, value: &Value, role: impl Fn(&Value) -> Result<Str
     let length = map.get("for").and_then(Value::as_str).map(|text| seconds(source, text)).transpose()?;
     let named = map.get("role").unwrap_or(&Value::Null);
     Ok(Fault::RoleDown { role: role(named)?, seconds: length.unwrap_or(ROLE_DOWN_SECONDS) })
+}
+
+/// Reports faults that could never happen in the scenario.
+///
+/// # Errors
+/// [`Invalid`](crate::yaml::Invalid) for the first of them.
+pub(super) fn check(source: &Source, steps: &[Step], scenario: &ScenarioFile, contract: &ContractFile) -> Result<()> {
+    let mut servers = contract.backing.iter().chain(&scenario.backing);
+    let has_database = servers.any(|(name, server)| server.is_database(name));
+    let migrates = contract.hooks.values().any(|hook| hook.migrates.is_some());
+    for fault in steps.iter().filter_map(|step| step.fault.as_ref()) {
+        let (what, hint) = match fault {
+            Fault::NodeDrained if scenario.workers < NODES_TO_DRAIN => {
+                ("needs a node that pods can go to", "hint: ask for nodes of the scenario's own: `workers: 2`")
+            }
+            Fault::DatabaseRestarts if !has_database => {
+                ("needs a database", "hint: name one under `backing:`: `postgres: {}`")
+            }
+            fault if fault.is_of_migration() && !migrates => (
+                "needs a hook that migrates a database",
+                "hint: name the database in the contract's hook: `migrates: NAME`",
+            ),
+            _ => continue,
+        };
+        return Err(source.error(fault.name(), &format!("`{}` {what}\n{hint}", fault.name())));
+    }
+    Ok(())
 }
 
 /// The values that bring a faulty image, where the fault is one.

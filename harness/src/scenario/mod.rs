@@ -101,7 +101,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let timeout = scenario.timeout.as_ref().map(|text| seconds(&source, text)).transpose()?;
     let roles: Vec<String> = contract.roles.keys().cloned().collect();
     let context = StepContext { source: &source, images: &images, roles: &roles, timeout };
-    let steps = scenario.steps.iter().map(|step| context.step(step)).collect::<Result<_>>()?;
+    let steps: Vec<Step> = scenario.steps.iter().map(|step| context.step(step)).collect::<Result<_>>()?;
+    fault::check(&source, &steps, &scenario, &contract)?;
     let traffic = traffic::traffic(&source, &scenario, &contract)?;
     let from = from::origins(&scenario.from, path.parent().unwrap_or(Path::new(".")));
     let from = from.map_err(|wrong| source.error(&wrong.asked, &wrong.why))?;

@@ -97,6 +97,41 @@ fn a_step_has_exactly_one_verb() {
     assert!(refusal.starts_with("case.yaml:2:") && refusal.contains("did you mean `install`?"), "{refusal}");
 }
 
+/// A failure would mean that a fault which can never happen is found out on a cluster, minutes later.
+#[test]
+fn a_fault_that_cannot_happen_is_refused_with_what_it_needs() {
+    let with = |rest: &str| format!("description: x\n{rest}\n");
+    let upgrade = with("steps: [{install: {}}, {upgrade: {fault: migration-fails}}]");
+    let drain = with("steps: [{install: {}}, {fault: node-drained}]");
+    let restart = with("steps: [{install: {}}, {fault: database-restarts}]");
+    let crash = with("steps: [{install: {}}, {upgrade: {fault: image-crashes}}]");
+    let plain = CONTRACT_TEXT.replace(", migrates: postgres", "");
+    let stateless = plain.replace("backing: {postgres: {}}\n", "");
+    let cases = [
+        (plain.as_str(), &upgrade, "hint: name the database in the contract's hook"),
+        (CONTRACT_TEXT, &drain, "`workers: 2`"),
+        (stateless.as_str(), &restart, "`postgres: {}`"),
+        (CONTRACT_TEXT, &crash, "`crashes: TAG`"),
+    ];
+    for (contract, scenario, expected) in cases {
+        let refusal = Files::new("faults", contract, scenario).refusal();
+        assert!(refusal.contains(expected), "`{expected}` is not in: {refusal}");
+    }
+    let drained = format!("{drain}workers: 2\n");
+    for (contract, scenario) in [(CONTRACT_TEXT, &upgrade), (CONTRACT_TEXT, &drained), (CONTRACT_TEXT, &restart)] {
+        Files::new("faults", contract, scenario).load().unwrap();
+    }
+}
+
+/// A failure would mean that a step's fault happens to a release at rest, or a disturbance to a call of helm.
+#[test]
+fn a_fault_stands_where_it_can_happen() {
+    for steps in ["[{install: {}}, {fault: migration-fails}]", "[{install: {fault: {pod-killed: web}}}]"] {
+        let refusal = Files::new("places", CONTRACT_TEXT, &format!("description: x\nsteps: {steps}\n")).refusal();
+        assert!(refusal.contains("cannot stand here"), "{refusal}");
+    }
+}
+
 /// A failure would mean that a wrong duration is read as another one.
 #[test]
 fn a_duration_names_its_unit() {

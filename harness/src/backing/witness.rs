@@ -1,0 +1,361 @@
+//! The witness of a database's schema: a pair of event triggers that write to the server's log.
+//!
+//! A log line survives a rollback, a row in a table does not. Event triggers belong to one database and need a superuser; the
+//! application's own role is none.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Database;
+use crate::tool::{Line, Tool};
+use crate::wait::{Check, changed, until};
+
+/// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
+const WITNESS: Duration = Duration::from_secs(20);
+/// After it a probe of the witness is repeated: the reader of the log may have started after the last one.
+const PROBE: Duration = Duration::from_millis(500);
+/// Begins the witness's lines in the server's log.
+const MARK: &str = "chartgate-ddl ";
+/// Begins the lines of a fault that took effect.
+const FAULT_MARK: &str = "chartgate-fault ";
+/// The witness's own schema; what happens in it is not reported.
+const SCHEMA: &str = "chartgate";
+
+/// The witness. It must never break the application's DDL, so that its own failure is a line in the log as well.
+pub(super) const SQL: &str = r"
+CREATE SCHEMA chartgate;
+
+CREATE FUNCTION chartgate.tell(tag text, object text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
+BEGIN
+  RAISE LOG 'chartgate-ddl %', json_build_object(
+    'unix_ms', floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+    'tag', tag, 'object', object, 'user', session_user, 'database', current_database(),
+    'application', current_setting('application_name'))::text;
+END $tell$;
+
+-- Whether this transaction wrote anything about a table. ALTER TABLE has a row also if it found nothing to do, such as with
+-- ADD COLUMN IF NOT EXISTS. Numbers of subtransactions are above the transaction's own; what it removed, on_drop tells.
+CREATE FUNCTION chartgate.is_written(relation oid) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $is_written$
+  SELECT coalesce(bool_or(x.xmin::text::bigint >= mod(pg_current_xact_id_if_assigned()::text::bigint, 4294967296)), false)
+  FROM (
+    SELECT xmin FROM pg_class WHERE oid = relation
+    UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid = relation
+    UNION ALL SELECT xmin FROM pg_attrdef WHERE adrelid = relation
+    UNION ALL SELECT xmin FROM pg_constraint WHERE conrelid = relation
+    UNION ALL SELECT xmin FROM pg_index WHERE indrelid = relation
+    UNION ALL SELECT xmin FROM pg_inherits WHERE inhrelid = relation
+    UNION ALL SELECT xmin FROM pg_trigger WHERE tgrelid = relation
+    UNION ALL SELECT xmin FROM pg_policy WHERE polrelid = relation
+    UNION ALL SELECT xmin FROM pg_rewrite WHERE ev_class = relation
+  ) x
+$is_written$;
+
+CREATE FUNCTION chartgate.on_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $on_ddl$
+DECLARE command record;
+BEGIN
+  -- No row stands for something that existed already: CREATE TABLE IF NOT EXISTS of such a table is none.
+  FOR command IN SELECT * FROM pg_event_trigger_ddl_commands() LOOP
+    -- These change no schema: temporary objects, members of an extension (it has a row itself), and fresh contents.
+    CONTINUE WHEN command.schema_name LIKE 'pg\_temp%' OR command.in_extension
+      OR command.command_tag IN ('REFRESH MATERIALIZED VIEW', 'REINDEX');
+    CONTINUE WHEN command.command_tag = 'ALTER TABLE' AND command.classid = 'pg_class'::regclass
+      AND NOT chartgate.is_written(command.objid);
+    PERFORM chartgate.tell(command.command_tag, coalesce(command.object_identity, command.object_type, ''));
+  END LOOP;
+EXCEPTION WHEN OTHERS THEN
+  RAISE LOG 'chartgate-ddl lost: %', SQLERRM;
+END $on_ddl$;
+
+CREATE FUNCTION chartgate.on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $on_drop$
+DECLARE dropped record;
+BEGIN
+  FOR dropped IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE original AND NOT is_temporary LOOP
+    PERFORM chartgate.tell(tg_tag, coalesce(dropped.object_identity, dropped.object_type, ''));
+  END LOOP;
+EXCEPTION WHEN OTHERS THEN
+  RAISE LOG 'chartgate-ddl lost: %', SQLERRM;
+END $on_drop$;
+
+-- A fault counts with it: a row in a table would not survive the rollback of a change that was made to fail.
+CREATE SEQUENCE chartgate.fault_count;
+
+GRANT USAGE ON SCHEMA chartgate TO PUBLIC;
+CREATE EVENT TRIGGER chartgate_ddl ON ddl_command_end EXECUTE FUNCTION chartgate.on_ddl();
+CREATE EVENT TRIGGER chartgate_drop ON sql_drop EXECUTE FUNCTION chartgate.on_drop();
+";
+
+/// A change of a database's schema, as the database itself told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ddl {
+    /// When, by the server's clock, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// Command tag, for example `CREATE TABLE`.
+    pub tag: String,
+    /// Identity of the object, for example `public.jobs`.
+    pub object: String,
+    /// Role that was connected.
+    pub user: String,
+    /// The `application_name` of its connection.
+    pub application: String,
+    database: String,
+}
+
+/// A fault that took effect in the database.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Fault {
+    /// Index in the plan's steps.
+    pub step: usize,
+    /// What was done to which change, in words.
+    pub what: String,
+}
+
+/// What a witness saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The schema changed.
+    Ddl(Ddl),
+    /// A fault struck.
+    Fault(Fault),
+    /// Something may not have been seen, and why.
+    Gap(String),
+}
+
+/// The other end of a witness's changes.
+#[derive(Debug)]
+pub struct Witness {
+    /// The latest probe that was seen.
+    probes: watch::Receiver<u64>,
+    /// Promises of the log that comes after the one that is being read.
+    next: mpsc::UnboundedSender<oneshot::Receiver<Lines>>,
+}
+
+/// The lines of the server's log.
+type Lines = mpsc::Receiver<Line>;
+
+/// The promise that a log which ends is followed by another.
+#[derive(Debug)]
+pub struct Restart(oneshot::Sender<Lines>);
+
+impl Database {
+    /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
+    /// nothing changed: a probe of the witness was seen.
+    pub async fn witness(&self) -> Result<(Witness, mpsc::UnboundedReceiver<Seen>)> {
+        let lines = self.log(&["--tail", "0"])?;
+        let (sender, seen) = mpsc::unbounded_channel();
+        let (latest, probes) = watch::channel(0);
+        let (next, promised) = mpsc::unbounded_channel();
+        tokio::spawn(read(lines, promised, self.name().to_owned(), sender, latest));
+        let witness = Witness { probes, next };
+        witness.settle(self).await.context("failed to put the witness of the schema in place")?;
+        Ok((witness, seen))
+    }
+
+    fn log(&self, from: &[&str]) -> Result<Lines> {
+        let follow = Tool::on_path("docker").args(["logs", "--follow"]).args(from).args([self.server().container]);
+        follow.follow().context("failed to follow the log of PostgreSQL")
+    }
+}
+
+impl Witness {
+    /// Says that the server is about to be restarted: that its log ends is no gap then.
+    pub fn restart(&self) -> Restart {
+        let (promise, promised) = oneshot::channel();
+        // Without a reader there is a gap already.
+        drop(self.next.send(promised));
+        Restart(promise)
+    }
+
+    /// Goes on with the log of the server, which was started again at this time, as its engine says it.
+    ///
+    /// # Errors
+    /// That the witness is lost; a [`Seen::Gap`] was given out then.
+    pub async fn resume(&self, database: &Database, restart: Restart, started: &str) -> Result<()> {
+        // A reader that is gone has given out why.
+        drop(restart.0.send(database.log(&["--since", started])?));
+        self.settle(database).await
+    }
+
+    /// Waits until all that changed before this call has been seen and given out.
+    ///
+    /// # Errors
+    /// That the witness is lost; a [`Seen::Gap`] was given out then.
+    pub async fn settle(&self, database: &Database) -> Result<()> {
+        let mut probes = self.probes.clone();
+        let started = *probes.borrow_and_update();
+        let mut number = started;
+        until("a probe of the schema's witness", WITNESS, || {
+            number += 1;
+            let (mut probes, wanted) = (probes.clone(), started + 1);
+            async move {
+                let table = format!("{SCHEMA}.probe_{number}");
+                let probe = format!("CREATE TABLE {table} (); DROP TABLE {table}");
+                if let Err(error) = database.superuser().batch_execute(&probe).await {
+                    return Check::Fatal(anyhow::Error::new(error).context("failed to probe the witness"));
+                }
+                let seen = changed("its line", PROBE, &mut probes, |seen| {
+                    if *seen >= wanted { Check::Ready(()) } else { Check::NotYet(format!("probe {seen}")) }
+                });
+                match seen.await {
+                    Ok(()) => Check::Ready(()),
+                    Err(error) if probes.has_changed().is_err() => Check::Fatal(error),
+                    Err(error) => Check::NotYet(format!("{error:#}")),
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// A line of the server's log.
+#[derive(Debug, PartialEq, Eq)]
+enum Parsed {
+    Ddl(Ddl),
+    Fault(Fault),
+    Probe(u64),
+    Lost(String),
+    /// Nothing of this database's witness.
+    Other,
+}
+
+/// Understands one line of the server's log: `TIME ZONE [PID] DATABASE LOG:  chartgate-ddl {…}`.
+fn parse(line: &str, database: &str) -> Parsed {
+    // The words of others follow a different severity, or are continued with a tab.
+    let Some((prefix, rest)) = line.split_once(" LOG:  ") else { return Parsed::Other };
+    if prefix.split_once("] ").is_none_or(|(_, name)| name.trim() != database) {
+        return Parsed::Other;
+    }
+    if let Some(told) = rest.strip_prefix(FAULT_MARK) {
+        return serde_json::from_str(told).map_or_else(|_| Parsed::Lost(told.to_owned()), Parsed::Fault);
+    }
+    let Some(told) = rest.strip_prefix(MARK) else { return Parsed::Other };
+    let ddl: Ddl = match serde_json::from_str(told) {
+        Ok(ddl) => ddl,
+        Err(_) => return Parsed::Lost(told.to_owned()),
+    };
+    match ddl.object.strip_prefix(SCHEMA).and_then(|object| object.strip_prefix('.')) {
+        None => Parsed::Ddl(ddl),
+        Some(own) => match own.strip_prefix("probe_").and_then(|number| number.parse().ok()) {
+            // The second of its two lines: then the first has been seen as well.
+            Some(number) if ddl.tag == "DROP TABLE" => Parsed::Probe(number),
+            _ => Parsed::Other,
+        },
+    }
+}
+
+/// Gives out what the log's lines tell of one database.
+async fn read(
+    mut lines: Lines,
+    mut promised: mpsc::UnboundedReceiver<oneshot::Receiver<Lines>>,
+    database: String,
+    seen: mpsc::UnboundedSender<Seen>,
+    latest: watch::Sender<u64>,
+) {
+    let gap = |why: String| seen.send(Seen::Gap(why)).ok();
+    loop {
+        let line = tokio::select! {
+            line = lines.recv() => line,
+            () = seen.closed() => return,
+        };
+        let Some(Line::Out(line) | Line::Err(line)) = line else {
+            if let Ok(promise) = promised.try_recv()
+                && let Ok(next) = promise.await
+            {
+                lines = next;
+                continue;
+            }
+            let why = if let Some(Line::Ended(how)) = line { how } else { "the log's reader ended".to_owned() };
+            gap(format!("the log of PostgreSQL is no longer followed: {why}"));
+            return;
+        };
+        match parse(&line, &database) {
+            Parsed::Ddl(ddl) => drop(seen.send(Seen::Ddl(ddl))),
+            Parsed::Fault(fault) => drop(seen.send(Seen::Fault(fault))),
+            Parsed::Probe(number) => drop(latest.send_replace(number)),
+            Parsed::Lost(why) => drop(gap(format!("a change of the schema could not be told: {why}"))),
+            Parsed::Other => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = r#"{"unix_ms" : 1760000000123, "tag" : "CREATE TABLE", "object" : "public.jobs", "user" : "app", "database" : "app", "application" : "migrate"}"#;
+
+    fn line(database: &str, told: &str) -> String {
+        format!("2026-01-01 10:00:00.123 UTC [42] {database} LOG:  {MARK}{told}")
+    }
+
+    #[test]
+    fn a_change_is_read_from_the_log() {
+        let Parsed::Ddl(ddl) = parse(&line("app", TOLD), "app") else { panic!("no change") };
+        assert_eq!(
+            (ddl.unix_ms, ddl.tag.as_str(), ddl.object.as_str()),
+            (1_760_000_000_123, "CREATE TABLE", "public.jobs")
+        );
+        assert_eq!((ddl.user.as_str(), ddl.application.as_str()), ("app", "migrate"));
+    }
+
+    #[test]
+    fn other_databases_and_other_lines_are_not_its_own() {
+        assert_eq!(parse(&line("other", TOLD), "app"), Parsed::Other);
+        assert_eq!(parse("2026-01-01 10:00:00.123 UTC [1]  LOG:  checkpoint starting: time", "app"), Parsed::Other);
+        assert_eq!(parse(&format!("\tSELECT ' LOG:  {MARK}{TOLD}'"), "app"), Parsed::Other);
+    }
+
+    #[test]
+    fn a_probe_counts_once_it_is_dropped() {
+        let probe = |tag: &str| TOLD.replace("CREATE TABLE", tag).replace("public.jobs", "chartgate.probe_7");
+        assert_eq!(parse(&line("app", &probe("CREATE TABLE")), "app"), Parsed::Other);
+        assert_eq!(parse(&line("app", &probe("DROP TABLE")), "app"), Parsed::Probe(7));
+    }
+
+    #[test]
+    fn a_witness_that_fails_says_so() {
+        assert_eq!(parse(&line("app", "lost: out of memory"), "app"), Parsed::Lost("lost: out of memory".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_log_that_ends_is_a_gap() {
+        let (send, lines) = mpsc::channel(4);
+        let (seen, mut given) = mpsc::unbounded_channel();
+        send.send(Line::Err(line("app", TOLD))).await.unwrap();
+        send.send(Line::Ended("docker ended: signal: 9".to_owned())).await.unwrap();
+        let (_next, promised) = mpsc::unbounded_channel();
+        read(lines, promised, "app".to_owned(), seen, watch::channel(0).0).await;
+        assert!(matches!(given.recv().await, Some(Seen::Ddl(_))));
+        assert!(matches!(given.recv().await, Some(Seen::Gap(why)) if why.contains("signal: 9")));
+    }
+
+    /// A failure would mean that what pods did to the schema after a restart of the server is not seen.
+    #[tokio::test]
+    async fn a_log_that_ends_with_a_restart_goes_on() {
+        let ((send, lines), (send_next, next)) = (mpsc::channel(4), mpsc::channel(4));
+        let (seen, mut given) = mpsc::unbounded_channel();
+        let ((promise, promised), (next_logs, promised_logs)) = (oneshot::channel(), mpsc::unbounded_channel());
+        next_logs.send(promised).unwrap();
+        send.send(Line::Ended("docker ended: exit status: 0".to_owned())).await.unwrap();
+        promise.send(next).unwrap();
+        send_next.send(Line::Err(line("app", TOLD))).await.unwrap();
+        drop(send_next);
+        read(lines, promised_logs, "app".to_owned(), seen, watch::channel(0).0).await;
+        assert!(matches!(given.recv().await, Some(Seen::Ddl(_))));
+        assert!(matches!(given.recv().await, Some(Seen::Gap(_))));
+    }
+
+    /// A failure would mean that a fault which struck is taken for one that did not.
+    #[test]
+    fn a_fault_is_read_from_the_log() {
+        let line = line("app", "").replace(MARK, r#"chartgate-fault {"step" : 1, "what" : "it failed"}"#);
+        assert_eq!(parse(&line, "app"), Parsed::Fault(Fault { step: 1, what: "it failed".to_owned() }));
+        assert_eq!(parse(&line, "other"), Parsed::Other);
+    }
+}

@@ -1,0 +1,71 @@
+//! The release after a step, and what its tests said.
+
+use anyhow::Result;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+use serde_json::Value;
+
+use super::stage::Stage;
+use super::{ready, tail};
+use crate::helm::Status;
+use crate::record::{HookRun, Release, StepOutcome, Timeline};
+use crate::tool::Output;
+use crate::yaml;
+
+/// The end of a test's log, in lines: a test says last why it failed.
+const LOG_LINES: i64 = 20;
+
+/// The release as helm describes it, with its objects.
+pub fn describe(step: usize, status: &Status, objects: &[Value], timeline: &Timeline) -> Result<Release> {
+    let hooks = status.hooks.iter().map(|hook| {
+        let object = yaml::objects(&hook.manifest)?.pop().unwrap_or_default();
+        Ok(HookRun { object: timeline.store(&object), events: hook.events.clone(), weight: hook.weight })
+    });
+    Ok(Release {
+        step,
+        revision: status.version,
+        status: status.info.status.clone(),
+        objects: objects.iter().map(|object| timeline.store(object)).collect(),
+        hooks: hooks.collect::<Result<_>>()?,
+    })
+}
+
+/// How `helm test` ended; of a failure, with the logs of the tests.
+pub async fn tested(output: Option<Output>, status: Option<&Status>, stage: &Stage) -> Result<StepOutcome> {
+    let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
+    if output.is_success() {
+        return Ok(StepOutcome::Succeeded);
+    }
+    let mut why = vec![tail(&output.stderr)];
+    let tests = status.into_iter().flat_map(|status| &status.hooks);
+    for test in tests.filter(|hook| hook.events.iter().any(|event| event == "test")) {
+        let object = yaml::objects(&test.manifest)?.pop().unwrap_or_default();
+        for pod in pods_of(&object, stage) {
+            why.push(log_of(&pod, stage).await);
+        }
+    }
+    why.push(stage.troubles());
+    Ok(StepOutcome::HelmFailed { why: why.join("\n").trim().to_owned() })
+}
+
+/// The pods of a test, which is a pod or a Job.
+fn pods_of(test: &Value, stage: &Stage) -> Vec<String> {
+    let name = test["metadata"]["name"].as_str().unwrap_or_default();
+    if test["kind"] == "Pod" {
+        return vec![name.to_owned()];
+    }
+    let Some(job) = stage.namespace.get("Job", name) else { return Vec::new() };
+    let pods = stage.namespace.of_kind("Pod").into_iter().filter(|pod| ready::is_pod_of(&job, pod));
+    pods.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
+}
+
+async fn log_of(pod: &str, stage: &Stage) -> String {
+    let pods: Api<Pod> = Api::namespaced(stage.client.clone(), &stage.ns);
+    let end = LogParams { tail_lines: Some(LOG_LINES), ..LogParams::default() };
+    match pods.logs(pod, &end).await {
+        Ok(log) => format!("log of pod `{pod}`:\n{}", log.trim()),
+        // Its hook may have had it deleted; the timeline has its log all the same.
+        Err(error) => format!("log of pod `{pod}`: {error}"),
+    }
+}
