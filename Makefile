@@ -16,7 +16,7 @@ helms := $(CHARTGATE_HOME)/bin/helm-$(HELM_3) $(CHARTGATE_HOME)/bin/helm-$(HELM_
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools kubeconform images node-image backing app-images gate test browser-test lint clean versions
+.PHONY: help setup engine engine-stop tools kubeconform images node-image backing app-images gate test browser-test bench lint clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
@@ -57,6 +57,9 @@ test: setup ## every test: units, documents, and the scenarios on real clusters
 
 browser-test: ## the report's page in a headless browser (BROWSER=chromium)
 	@cargo test --test browser -- --nocapture
+
+bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
+	@cargo bench --quiet --bench gate
 
 lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
 	@cargo fmt --all --check

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helper ends the test")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chartgate::backing::{Database, Seen};
 use chartgate::cluster::{Lease, Owned, Request, Sharing};
 use chartgate::home;
+use chartgate::plan::Server;
 use chartgate::tool::Tool;
 use chartgate::wait::{Check, until};
 use k8s_openapi::api::core::v1::Namespace;
@@ -23,6 +25,7 @@ fn request(run: &str) -> Request {
         context: None,
         sharing: Sharing::Shared,
         images: Vec::new(),
+        servers: BTreeMap::new(),
         postgres: false,
         keep: false,
     }
@@ -112,4 +115,21 @@ async fn the_witness_tells_what_really_changed() {
     assert_eq!(told, [&changes[..], &["CREATE INDEX public.jobs_name", "DROP TABLE public.jobs"]].concat());
     database.delete().await.unwrap();
     lease.end().await.unwrap();
+}
+
+/// If this fails, a user's pods find no server where the contract has one, or each run leaves a container behind.
+#[tokio::test]
+async fn a_server_of_a_leases_own_answers_and_goes_with_it() {
+    let image = home::image("REDIS").unwrap();
+    let ready = "Ready to accept connections".to_owned();
+    let server = Server { image, env: BTreeMap::new(), port: 6379, ready };
+    let servers = BTreeMap::from([("cache".to_owned(), server)]);
+    let lease = acquire(&Request { servers, ..request("server") }).await;
+    let address = lease.servers["cache"].clone();
+    let ping = ["exec", &address.container, "redis-cli", "-h", &address.host, "ping"];
+    let answer = Tool::on_path("docker").args(ping).run().await.unwrap();
+    assert_eq!(answer.stdout.trim(), "PONG");
+    lease.end().await.unwrap();
+    let gone = Tool::on_path("docker").args(["inspect", &address.container]).run_unchecked().await.unwrap();
+    assert!(!gone.is_success(), "the container is still there: {}", gone.stdout);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chartgate::home;
 use chartgate::plan::{Action, Expect, Plan};
+use chartgate::run;
 use chartgate::scenario::{self, Overrides};
 use chartgate::tool::{Output, Tool};
 use serde_json::{Value, json};
@@ -74,6 +75,12 @@ async fn helm(program: &Path, args: &[&str], values: &Value) -> Output {
     call.stdin(values.to_string()).deadline(LIMIT).run_unchecked().await.expect("helm starts")
 }
 
+/// What a chart cannot choose for its users, by the field's convention, or nothing.
+fn least_values(chart: &Path) -> Value {
+    let text = std::fs::read_to_string(chart.join("ci/default-values.yaml")).unwrap_or_else(|_| "{}".to_owned());
+    chartgate::yaml::value(&text).expect("ci/default-values.yaml is YAML")
+}
+
 /// The chart with its defaults, then as each step of its scenarios has it.
 fn cases(chart: &Path) -> Vec<Case> {
     let name = name_of(chart);
@@ -82,13 +89,13 @@ fn cases(chart: &Path) -> Vec<Case> {
         chart: chart.to_owned(),
         release: name.clone(),
         is_upgrade: false,
-        values: json!({}),
+        values: least_values(chart),
         refusal: None,
     }];
-    let scenarios = support::repository().join("scenarios").join(&name);
-    if scenarios.exists() {
-        for path in scenario::discover(&[scenarios]).expect("the scenarios can be read") {
-            let plan = scenario::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error:#}"));
+    let scenarios = support::repository().join("scenarios");
+    for path in scenario::discover(&[scenarios]).expect("the scenarios can be read") {
+        let plan = scenario::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error:#}"));
+        if plan.chart.name == name {
             cases.extend(cases_of(&plan));
         }
     }
@@ -98,13 +105,13 @@ fn cases(chart: &Path) -> Vec<Case> {
 fn cases_of(plan: &Plan) -> Vec<Case> {
     let mut cases = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        if matches!(step.action, Action::Rollback { .. } | Action::Uninstall) {
+        if !matches!(step.action, Action::Install | Action::Upgrade | Action::RunHook { .. }) {
             continue;
         }
         let mut values = plan.values.clone();
         scenario::merge(&mut values, step.values.clone());
         let refusal = match &step.expect {
-            Expect::Succeeds => None,
+            Expect::Succeeds | Expect::Interrupted => None,
             Expect::Fails(part) => Some(part.clone()),
         };
         let stem = plan.name.replace('/', "-");
@@ -129,11 +136,7 @@ fn cases_of(plan: &Plan) -> Vec<Case> {
 
 /// The values with placeholders in their templates' place: no server runs here.
 fn filled(plan: &Plan, values: &Value) -> Value {
-    let fields = ["url", "host", "port", "user", "password", "database"];
-    let servers = plan.backing.keys().flat_map(|name| fields.map(|field| format!("{name}.{field}")));
-    let names = servers.chain(["release".to_owned(), "namespace".to_owned()]);
-    let known = names.map(|name| (name, "placeholder".to_owned())).collect();
-    scenario::fill(values, &known).unwrap_or_else(|error| panic!("{error:#}"))
+    scenario::fill(values, &run::placeholders(plan, "placeholder")).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 async fn render(program: &Path, case: &Case) -> Output {

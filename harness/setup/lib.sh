@@ -112,6 +112,18 @@ go_ready() {
   command -v go > /dev/null || fail 4 "needs Go to build $1, which was not found ready-made" "install Go 1.25 or newer, or put $1 on the PATH"
 }
 
+# The target folder is outside the checkout, so that a fresh clone finds the dependencies compiled.
+triple=$(uname -m)-unknown-linux-gnu
+target=$home/target
+# shellcheck disable=SC2034 # used by the scripts that source this file
+binaries=$target/$triple/image
+
+# compile_static PACKAGE...: compiles crates of this repository for images, as static binaries in the folder `binaries`.
+compile_static() {
+  env "CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_RUSTFLAGS=-C target-feature=+crt-static" \
+    cargo build --manifest-path "$repo/Cargo.toml" --target-dir "$target" --locked --profile image --target "$triple" "${@/#/--package=}"
+}
+
 # has_image REF: whether the engine has it.
 has_image() {
   docker image inspect --format . "$1" > /dev/null 2>&1

@@ -1,7 +1,10 @@
-//! Servers outside the cluster that the chart's pods use: a `PostgreSQL` database for each scenario, with a witness of its DDL.
+//! Servers outside the cluster that the chart's pods use: a `PostgreSQL` database for each scenario, with a witness of its DDL,
+//! and any other server in a container of its own.
 //!
 //! The witness is a pair of event triggers that write to the server's log: a log line survives a rollback, a row in a table
 //! does not. Event triggers belong to one database and need a superuser; the application's own role is none.
+
+mod server;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +19,8 @@ use crate::cluster::Postgres;
 use crate::random;
 use crate::tool::{Line, Tool};
 use crate::wait::{Check, changed, until};
+
+pub use server::{images, servers, variables};
 
 /// The server is on this machine.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -102,7 +102,7 @@ impl Helm {
         match &step.action {
             Action::Install | Action::Upgrade => args.extend(chart_args(plan)),
             Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
-            Action::Uninstall | Action::RunHook { .. } => {}
+            _ => {}
         }
         args.extend(["--wait".to_owned(), "--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
         args

@@ -16,6 +16,7 @@ pub mod gate;
 
 pub mod doctor;
 pub mod home;
+pub mod init;
 pub mod list;
 pub mod random;
 pub mod redact;

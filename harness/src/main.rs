@@ -12,7 +12,7 @@ use chartgate::report::Report;
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
 use chartgate::yaml::{Invalid, nearest};
-use chartgate::{cluster, doctor, gate, report, tool};
+use chartgate::{cluster, doctor, gate, init, report, tool};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
@@ -95,6 +95,15 @@ enum Command {
     },
     /// Look at what a run needs of this machine, and say what mends what is wrong
     Doctor,
+    /// Write a contract and a scenario for a chart to its ci/chartgate/, from what it renders: a start that runs
+    Init {
+        /// The chart's folder
+        #[arg(value_name = "CHART")]
+        chart: PathBuf,
+        /// Helm major version that renders it
+        #[arg(long, env = "HELM", value_parser = ["3", "4"])]
+        helm: Option<String>,
+    },
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     /// Print the completions for a shell
@@ -207,6 +216,14 @@ async fn run(command: Command) -> Result<u8> {
             Command::Explain { check: Some(name) } => {
                 let check = judge::all().iter().find(|check| check.name == name).ok_or_else(|| unknown_check(&name))?;
                 println!("{}\n  proves:   {}\n  a failure means: {}", check.name, check.proves, check.means);
+                Ok(0)
+            }
+            Command::Init { chart, helm } => {
+                let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
+                for file in init::init(&chart, &helm).await? {
+                    println!("wrote {}", file.display());
+                }
+                println!("read them, then: chartgate run {}", chart.display());
                 Ok(0)
             }
             Command::Clean => {

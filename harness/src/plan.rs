@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chartgate_prober::Session;
+use chartgate_prober::{Continuity, Session};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One scenario, ready to run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// `<folder>/<file stem>` of the scenario file, for example `codex-pooler/single-replica`.
     pub name: String,
@@ -19,6 +19,12 @@ pub struct Plan {
     pub description: String,
     /// The chart under test.
     pub chart: Chart,
+    /// Versions of the chart that come before the one under test, oldest first. A step names its own by [`Step::from`].
+    #[serde(default)]
+    pub from: Vec<Origin>,
+    /// There is no version of the chart before this one, says the contract.
+    #[serde(default)]
+    pub is_first_release: bool,
     /// The Helm release's name.
     pub release: String,
     /// Values below each step's own: the contract's images, then the scenario's. Templates are not yet filled in.
@@ -29,6 +35,9 @@ pub struct Plan {
     pub set: Vec<String>,
     /// Servers that must be up before the first step, by name.
     pub backing: BTreeMap<String, Backing>,
+    /// What must be in the cluster before the release.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
     /// A second release of the chart in the same namespace, installed before the first step.
     pub neighbour: Option<Neighbour>,
     /// Secrets made in the namespace before the first step: name to key to template.
@@ -47,8 +56,51 @@ pub struct Plan {
     pub binding: Vec<String>,
     /// Checks that may fail or be void here, and why.
     pub waivers: Vec<Waiver>,
+    /// What the users of a role do from the end of the first step to the end of the last one, by role.
+    #[serde(default)]
+    pub traffic: BTreeMap<String, Traffic>,
+    /// Worker nodes, on a cluster of the scenario's own; 0: any cluster will do.
+    #[serde(default)]
+    pub workers: u8,
     /// What is done, in order.
     pub steps: Vec<Step>,
+}
+
+/// Objects that must be in the cluster before the release: definitions, operators, what they need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// A file of manifests, or a folder of such files.
+    Manifest(PathBuf),
+    /// Files of a Go module, at a pinned version.
+    GoModule {
+        /// `PATH@VERSION`
+        module: String,
+        /// Files and folders in it.
+        files: Vec<String>,
+    },
+}
+
+/// A version of the chart that is upgraded from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// As the scenario says it: a path, an archive, an `oci://` reference, `git:REF` or `previous`.
+    pub asked: String,
+    /// What was found there; `None`: nothing was looked for yet, or it could not be had.
+    pub chart: Option<Chart>,
+    /// Why it could not be had.
+    pub missing: Option<String>,
+}
+
+/// Requests and websocket sessions through a role's Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Requests a second, each on a connection of its own; an answer that is late does not delay the next.
+    pub rate: u32,
+    /// An answer that takes longer is a failure, in milliseconds.
+    pub slow_ms: u64,
+    /// Websocket sessions that are open all the time.
+    pub sessions: u32,
 }
 
 /// A check that may fail or be void until a day.
@@ -66,6 +118,11 @@ impl Plan {
     /// The roles that this scenario expects to run: the contract's, less those it switches off.
     pub fn present_roles(&self) -> impl Iterator<Item = (&String, &Role)> {
         self.roles.iter().filter(|(name, _)| !self.absent.contains(name))
+    }
+
+    /// Names of the databases in `backing`.
+    pub fn databases(&self) -> impl Iterator<Item = &String> {
+        self.backing.iter().filter(|(_, backing)| **backing == Backing::Postgres).map(|(name, _)| name)
     }
 
     /// The hooks that this scenario expects to run: the contract's, less those it switches off.
@@ -99,12 +156,29 @@ pub struct Chart {
 }
 
 /// A real server that the chart's pods use, started outside the cluster on its network.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backing {
     /// A PostgreSQL database of the scenario's own; it fills `{{NAME.url}}`, `{{NAME.host}}`, `{{NAME.port}}`,
     /// `{{NAME.user}}`, `{{NAME.password}}` and `{{NAME.database}}`.
     Postgres,
+    /// A Redis server of the scenario's own; it fills `{{NAME.url}}`, `{{NAME.host}}` and `{{NAME.port}}`.
+    Redis,
+    /// Any other server of the scenario's own; it fills `{{NAME.host}}` and `{{NAME.port}}`.
+    Server(Server),
+}
+
+/// What a server's container is started from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Reference of its image, with a tag or a digest.
+    pub image: String,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// The port that pods reach.
+    pub port: u16,
+    /// What it writes to its log once it is ready.
+    pub ready: String,
 }
 
 /// A part of the application with pods of its own.
@@ -129,6 +203,24 @@ pub struct Serves {
     pub paths: Vec<HealthPath>,
     /// Websocket sessions that live in one pod and can be reached through each.
     pub sessions: Option<Sessions>,
+    /// What its users ask for under traffic; `None`: the readiness path.
+    #[serde(default)]
+    pub traffic: Option<UserRequest>,
+}
+
+/// A request of a user, and the answer that is right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRequest {
+    /// Path with its query.
+    pub path: String,
+    /// Headers that it carries.
+    pub headers: BTreeMap<String, String>,
+    /// Exact status code of the answer.
+    pub status: u16,
+    /// Text that the answer's body contains.
+    pub body: Option<String>,
+    /// Header of the answer, in lower case, that holds the name of the pod which gave it.
+    pub pod: Option<String>,
 }
 
 /// How a websocket session is spoken to.
@@ -138,6 +230,9 @@ pub struct Sessions {
     pub path: String,
     /// What is said.
     pub talk: Session,
+    /// How a session goes on when its pod ends; `None`: nothing is promised.
+    #[serde(default)]
+    pub continuity: Option<Continuity>,
 }
 
 /// A promised answer over HTTP.
@@ -177,6 +272,12 @@ pub struct Image {
     pub repository: Option<String>,
     /// Version name (`v1`) to tag.
     pub versions: BTreeMap<String, String>,
+    /// Tag of a version whose server ends at once.
+    #[serde(default)]
+    pub crashes: Option<String>,
+    /// Tag of a version whose server never becomes ready.
+    #[serde(default)]
+    pub never_ready: Option<String>,
     /// Roles and hooks that run this image; empty: all of them.
     pub used_by: Vec<String>,
 }
@@ -194,9 +295,39 @@ pub struct Step {
     pub timeout_seconds: u64,
     /// An upgrade to what is there already, as a controller does it every few minutes: it need not change anything.
     pub is_again: bool,
+    /// Index in the plan's `from` of the version that the step installs or upgrades to; `None`: the chart under test.
+    #[serde(default)]
+    pub from: Option<usize>,
+    /// What goes wrong during the step; of [`Action::Disrupt`], all that the step is.
+    #[serde(default)]
+    pub fault: Option<Fault>,
+    /// Helm rolls back by itself if the step fails: `--atomic`, `--rollback-on-failure` of Helm 4.
+    #[serde(default)]
+    pub rolls_back: bool,
+    /// The upgrade takes over the release's values, and only the step's own on top: `--reuse-values`.
+    #[serde(default)]
+    pub reuses_values: bool,
 }
 
+/// Helm's own default in seconds.
+pub const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
+
 impl Step {
+    /// A step without options.
+    pub fn new(action: Action) -> Self {
+        Self {
+            action,
+            values: json!({}),
+            expect: Expect::Succeeds,
+            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+            is_again: false,
+            from: None,
+            fault: None,
+            rolls_back: false,
+            reuses_values: false,
+        }
+    }
+
     /// The step's verb, as in the scenario file.
     pub fn verb(&self) -> &'static str {
         match self.action {
@@ -205,6 +336,9 @@ impl Step {
             Action::Rollback { .. } => "rollback",
             Action::Uninstall => "uninstall",
             Action::RunHook { .. } => "run-hook",
+            Action::Disrupt => "fault",
+            Action::Scale { .. } => "scale",
+            Action::Test => "test",
         }
     }
 }
@@ -229,6 +363,83 @@ pub enum Action {
         /// Name in the plan's `hooks`.
         hook: String,
     },
+    /// Only the step's fault happens, to a release that nobody changes.
+    Disrupt,
+    /// The workload of a role gets another size, as an autoscaler gives it one.
+    Scale {
+        /// Name in the plan's `roles`.
+        role: String,
+        /// Pods.
+        replicas: u32,
+    },
+    /// `helm test`
+    Test,
+}
+
+/// Something that goes wrong, made to happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The first change of a migrated database's schema fails, and each one after it.
+    MigrationFails,
+    /// The first change of a migrated database's schema takes this long.
+    MigrationSlow {
+        /// In seconds.
+        seconds: u64,
+    },
+    /// The first change of a migrated database's schema never ends.
+    MigrationHangs,
+    /// The pod of a migrating hook is killed while it changes the schema.
+    MigratorKilled,
+    /// Helm is killed once the step has begun to change something.
+    ClientKilled,
+    /// The new image ends as soon as it is started as a server.
+    ImageCrashes,
+    /// The new image's server never becomes ready.
+    ImageNeverReady,
+    /// The new image does not exist.
+    ImageMissing,
+    /// One pod of a role is killed without grace.
+    PodKilled {
+        /// Name in the plan's `roles`.
+        role: String,
+    },
+    /// The node with the most pods of the release is drained by evictions.
+    NodeDrained,
+    /// A role has no pod for a while; it is back at the step's end.
+    RoleDown {
+        /// Name in the plan's `roles`.
+        role: String,
+        /// How long, in seconds.
+        seconds: u64,
+    },
+    /// The server of the databases restarts.
+    DatabaseRestarts,
+}
+
+impl Fault {
+    /// Its name in scenario files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::MigrationFails => "migration-fails",
+            Self::MigrationSlow { .. } => "migration-slow",
+            Self::MigrationHangs => "migration-hangs",
+            Self::MigratorKilled => "migrator-killed",
+            Self::ClientKilled => "client-killed",
+            Self::ImageCrashes => "image-crashes",
+            Self::ImageNeverReady => "image-never-ready",
+            Self::ImageMissing => "image-missing",
+            Self::PodKilled { .. } => "pod-killed",
+            Self::NodeDrained => "node-drained",
+            Self::RoleDown { .. } => "role-down",
+            Self::DatabaseRestarts => "database-restarts",
+        }
+    }
+
+    /// Whether it is a step of its own; else it happens to a step of helm.
+    pub fn is_disruption(&self) -> bool {
+        matches!(self, Self::PodKilled { .. } | Self::NodeDrained | Self::RoleDown { .. } | Self::DatabaseRestarts)
+    }
 }
 
 /// How a step is to end.
@@ -239,4 +450,6 @@ pub enum Expect {
     Succeeds,
     /// Helm fails, and its message contains this text.
     Fails(String),
+    /// Helm is killed.
+    Interrupted,
 }

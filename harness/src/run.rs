@@ -2,8 +2,10 @@
 
 mod hook;
 mod neighbour;
+mod require;
 mod sample;
 mod stage;
+mod traffic;
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,17 +13,20 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::backing::servers;
 use crate::cluster::{KubeContext, Lease, Request, Sharing};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
 use crate::judge::ready;
-use crate::plan::{Action, Expect, Plan, Step};
+use crate::plan::{Action, Expect, Fault, Plan, Step};
 use crate::record::{HelmCall, HookRun, Moment, Release, StepOutcome, Timeline};
 use crate::redact::Redactor;
 use crate::report::Progress;
 use crate::scenario::{fill, merge};
 use crate::{random, yaml};
 use stage::Stage;
+pub use stage::placeholders;
+use traffic::Users;
 
 /// Helm has already waited; what it did not wait for may take this much longer.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -53,6 +58,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
     let mut images = vec![home::prober()?];
     let dry = render_all(&filled(plan, &stage::placeholders(plan, &ns))?, &helm).await?;
+    let required = require::read(&plan.requires).await?;
+    images.extend(required.iter().flat_map(images_of));
     images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
     images.sort();
     images.dedup();
@@ -66,8 +73,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     progress.say("waiting for a cluster");
     let sharing = if options.context.is_some() {
         Sharing::Shared
-    } else if plan.chart.path.join("crds").is_dir() {
-        // `helm template` leaves out what this folder holds.
+    } else if plan.chart.path.join("crds").is_dir() || !required.is_empty() {
+        // `helm template` leaves out what this folder holds. What is required may be there once only.
         Sharing::Own { nodes: 1 }
     } else {
         sharing_of(dry.iter().flatten().flat_map(|render| render.iter().flatten()))
@@ -78,7 +85,8 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         context: options.context.clone(),
         sharing,
         images,
-        postgres: !plan.backing.is_empty(),
+        postgres: plan.databases().next().is_some(),
+        servers: servers(plan)?,
         keep: options.keep,
     };
     let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
@@ -92,7 +100,11 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     progress.say("setting up databases, watches and the prober");
     let helm = helm.on_cluster(&lease.cluster.kubeconfig);
     tokio::select! {
-        ended = perform(plan, &helm, &lease, &ns, version, &timeline, progress) => ended?,
+        ended = async {
+            let stage = Stage::set(plan, &lease, &ns, version, &timeline).await?;
+            require::apply(&stage.client, &required, &ns, stage.templates()).await?;
+            perform(plan, &helm, stage, &timeline, progress).await
+        } => ended?,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
             let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
@@ -106,21 +118,16 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
 }
 
 /// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
-async fn perform(
-    plan: &Plan,
-    helm: &Helm,
-    lease: &Lease,
-    ns: &str,
-    version: &str,
-    timeline: &Timeline,
-    progress: &Progress,
-) -> Result<()> {
-    let stage = Stage::set(plan, lease, ns, version, timeline).await?;
+async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, progress: &Progress) -> Result<()> {
     let plan = &filled(plan, stage.templates())?;
     let renders = render_all(plan, helm).await?;
     record_renders(plan, timeline, &renders);
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
+    let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
+        if step.action == Action::Uninstall {
+            users.leave().await;
+        }
         progress.say(&describe(step));
         timeline.append(Moment::StepStarted { step: index });
         let outcome = match (&step.action, render) {
@@ -129,15 +136,23 @@ async fn perform(
                 hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
             }
             (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            (Action::Disrupt | Action::Scale { .. }, _) => anyhow::bail!("`{}` is not built yet", step.verb()),
             _ => carry_out(plan, index, step, helm, &stage, timeline).await?,
         };
+        users.drain().await;
         let as_expected = is_expected(step, &outcome);
+        let has_settled = outcome == StepOutcome::Succeeded;
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
+        if has_settled && matches!(step.action, Action::Install | Action::Upgrade) {
+            users.come()?;
+        }
+        users.settle().await;
         if !as_expected {
             break;
         }
     }
+    users.leave().await;
     if let Some(neighbour) = neighbour {
         neighbour.look_again(&stage, timeline).await;
     }
@@ -152,7 +167,7 @@ async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
             helm.template(plan, step, &step_values(plan, step)).await.map(Some)
         }
-        Action::Rollback { .. } | Action::Uninstall => Ok(None),
+        Action::Rollback { .. } | Action::Uninstall | Action::Disrupt | Action::Scale { .. } | Action::Test => Ok(None),
     });
     futures::future::try_join_all(renders).await
 }
@@ -289,8 +304,8 @@ async fn carry_out(
 
 fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
     match (&step.expect, outcome) {
-        (Expect::Succeeds, StepOutcome::Succeeded) => true,
         (Expect::Fails(text), StepOutcome::HelmFailed { why }) => why.contains(text.as_str()),
+        (Expect::Succeeds, StepOutcome::Succeeded) | (Expect::Interrupted, StepOutcome::Interrupted) => true,
         _ => false,
     }
 }
@@ -319,6 +334,8 @@ fn describe(step: &Step) -> String {
     match &step.action {
         Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
         Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
+        Action::Disrupt => format!("fault {}", step.fault.as_ref().map_or("", Fault::name)),
+        Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
         _ => format!("helm {}", step.verb()),
     }
 }

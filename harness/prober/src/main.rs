@@ -1,45 +1,89 @@
-//! Sends the harness's probes from inside the cluster: questions come in on standard input, replies go out on standard
+//! Sends the harness's probes from inside the cluster: orders come in on standard input, what is told goes out on standard
 //! output, one JSON document a line. It ends when its input does.
 
+mod clock;
+mod keep;
+mod load;
+mod request;
 mod session;
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use chartgate_prober::{Answer, Question, Reply};
+use chartgate_prober::{Answer, Order, Question, Reply, Told};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use clock::millis;
 
 /// A body's first bytes tell what answered; more would only fill the recording.
 const BODY_LIMIT: usize = 4096;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
+    let (told, mut outgoing) = mpsc::unbounded_channel::<Told>();
     let writer = tokio::spawn(async move {
         let mut out = tokio::io::stdout();
-        while let Some(reply) = outgoing.recv().await {
-            let mut line = serde_json::to_vec(&reply).context("encode a reply")?;
+        while let Some(told) = outgoing.recv().await {
+            let mut line = serde_json::to_vec(&told).context("encode what is told")?;
             line.push(b'\n');
-            out.write_all(&line).await.context("write a reply")?;
-            out.flush().await.context("write a reply")?;
+            out.write_all(&line).await.context("write what is told")?;
+            out.flush().await.context("write what is told")?;
         }
         anyhow::Ok(())
     });
-    let mut questions = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = questions.next_line().await.context("read a question")? {
-        let question: Question = serde_json::from_str(&line).with_context(|| format!("parse the question `{line}`"))?;
-        let replies = replies.clone();
-        tokio::spawn(async move {
-            // The receiver only goes away when the output is closed, and then nobody waits for the reply.
-            drop(replies.send(ask(question).await));
-        });
+    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    let mut loads = Loads::default();
+    while let Some(line) = orders.next_line().await.context("read an order")? {
+        let order: Order = serde_json::from_str(&line).with_context(|| format!("parse the order `{line}`"))?;
+        let told = told.clone();
+        match order {
+            Order::Ask(question) => drop(tokio::spawn(async move {
+                // The receiver only goes away when the output is closed, and then nobody waits for the reply.
+                drop(told.send(Told::Reply(ask(question).await)));
+            })),
+            Order::Send(load) => loads.begin(load.load, |stop| load::send(load, told, stop)),
+            Order::Keep(load) => loads.begin(load.load, |stop| keep::keep(load, told, stop)),
+            Order::Stop(load) => loads.stop(load),
+        }
     }
-    drop(replies);
+    // Nobody listens any more: the loads end as they are.
+    drop((loads, told));
     writer.await.context("join the writer")?
+}
+
+/// The loads that run, and how each is stopped.
+#[derive(Default)]
+struct Loads {
+    tasks: JoinSet<()>,
+    stops: HashMap<u64, oneshot::Sender<()>>,
+}
+
+impl Loads {
+    fn begin<Run>(&mut self, load: u64, run: impl FnOnce(oneshot::Receiver<()>) -> Run)
+    where
+        Run: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = oneshot::channel();
+        self.stops.insert(load, stop);
+        self.tasks.spawn(run(stopped));
+    }
+
+    fn stop(&mut self, load: u64) {
+        // A load that is told to stop a second time is stopping.
+        drop(self.stops.remove(&load));
+    }
+}
+
+/// Lets time pass between two attempts or two messages.
+#[expect(clippy::disallowed_methods, reason = "the prober's one sleep: here time itself is what is waited for")]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 async fn ask(question: Question) -> Reply {
@@ -64,10 +108,6 @@ async fn ask(question: Question) -> Reply {
     };
     let ((answer, took), control) = tokio::join!(asked, controlled);
     Reply { id: question.id, took_ms: millis(took), answer, control }
-}
-
-fn millis(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn connect(address: &str, limit: Duration) -> Answer {

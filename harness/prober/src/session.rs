@@ -1,5 +1,6 @@
 //! A websocket session that is opened through one pod and reached through another.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,10 +13,11 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// An open websocket.
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The close code that stands for none (RFC 6455, section 7.4.1).
-const NO_CODE: u16 = 1005;
+pub const NO_CODE: u16 = 1005;
 
 /// Opens the session through `first`, then reaches it through `second` while the first connection stays open.
 pub async fn reach(first: &str, second: &str, path: &str, session: &Session, limit: Duration) -> (Answer, Answer) {
@@ -30,7 +32,7 @@ pub async fn reach(first: &str, second: &str, path: &str, session: &Session, lim
 
 async fn talk(host: &str, path: &str, session: &Session, say: &str, limit: Duration) -> (Answer, Option<Socket>) {
     let talked = async {
-        let mut socket = match open(host, path, session).await? {
+        let mut socket = match open(host, path, &session.headers).await? {
             Ok(socket) => socket,
             Err(answer) => return anyhow::Ok((answer, None)),
         };
@@ -58,9 +60,9 @@ async fn talk(host: &str, path: &str, session: &Session, say: &str, limit: Durat
 }
 
 /// The connection, or the plain HTTP answer that came in its place.
-async fn open(host: &str, path: &str, session: &Session) -> Result<Result<Socket, Answer>> {
+pub async fn open(host: &str, path: &str, headers: &BTreeMap<String, String>) -> Result<Result<Socket, Answer>> {
     let mut request = format!("ws://{host}{path}").into_client_request().context("make a request")?;
-    for (name, value) in &session.headers {
+    for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).with_context(|| format!("use the header `{name}`"))?;
         request.headers_mut().insert(name, HeaderValue::from_str(value).context("use a header's value")?);
     }

@@ -1,5 +1,6 @@
 //! The broker: a process in a session of its own that owns clusters and servers for as long as someone leases them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,10 @@ use super::kind::{self, Cluster};
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::provider::{Failure, Progress, Provider};
 use super::registry::{About, Entry, sweep, try_lock};
-use super::{Owned, Postgres, Request, Sharing, namespace, postgres};
+use super::{Address, Owned, Postgres, Request, Sharing, namespace, postgres, server};
 use crate::home::Environment;
 use crate::wait::{Check, pause, until};
-use crate::{backing, home};
+use crate::{backing, home, random};
 
 /// After the last lease: long enough for the next test process of one `cargo test` to start, short for who waits for the end.
 const LINGER: Duration = Duration::from_secs(5);
@@ -264,9 +265,13 @@ impl Broker {
             Ok((cluster, missing))
         };
         let request = granted.request.clone();
-        let postgres = async {
-            if !request.postgres {
-                return Ok(None);
+        // Before they are made: the lease's end removes them in whatever state.
+        let containers: Vec<String> =
+            request.servers.keys().map(|_| format!("{}-server-{}", self.entry.name(), random::text(6))).collect();
+        granted.owned.extend(containers.iter().cloned().map(Owned::Container));
+        let servers = async {
+            if !request.postgres && request.servers.is_empty() {
+                return Ok((None, BTreeMap::new()));
             }
             if let Some(context) = &request.context
                 && !self.shared_cluster(&request, &progress).await?.is_kind()
@@ -275,11 +280,12 @@ impl Broker {
                 let what = format!("context `{name}` is no kind cluster of this machine, which servers need for now");
                 return Err(Environment::new(format!("{what}\nhint: {hint}")).into());
             }
-            self.postgres(&progress).await.map(Some)
+            let postgres = async { if request.postgres { self.postgres(&progress).await.map(Some) } else { Ok(None) } };
+            tokio::try_join!(postgres, self.servers(&request, &containers, &progress))
         };
-        // Both at once; the server's making waits for the network that the cluster's brings.
-        let ((cluster, missing), postgres) = tokio::try_join!(cluster, postgres)?;
-        let ready = Tell::Ready { cluster: cluster.access(missing), postgres: postgres.map(Box::new) };
+        // Both at once; the servers' making waits for the network that the cluster's brings.
+        let ((cluster, missing), (postgres, servers)) = tokio::try_join!(cluster, servers)?;
+        let ready = Tell::Ready { cluster: cluster.access(missing), postgres: postgres.map(Box::new), servers };
         granted.cluster = Some(cluster);
         Ok(ready)
     }
@@ -329,6 +335,20 @@ impl Broker {
         Ok(self.postgres.get(progress).await?.as_ref().clone())
     }
 
+    /// Starts the lease's own servers in these containers, all at once.
+    async fn servers(
+        &self,
+        request: &Request,
+        containers: &[String],
+        progress: &Progress,
+    ) -> Result<BTreeMap<String, Address>> {
+        let starts = request.servers.iter().zip(containers).map(async |((name, server), container)| {
+            Ok((name.clone(), server::start(&self.entry, container, server, progress).await?))
+        });
+        let started: Result<Vec<_>> = futures::future::try_join_all(starts).await;
+        Ok(started?.into_iter().collect())
+    }
+
     /// Removes what a lease had. Its slot is free as soon as nothing of it runs.
     async fn clean(&self, mut granted: Granted) {
         let run = granted.request.run.clone();
@@ -342,7 +362,7 @@ impl Broker {
             let kubeconfig = self.entry.file(&format!("kubeconfig-{number}"));
             self.say_failure(&run, kind::remove(&name, &kubeconfig).await);
             // Its namespaces went with it.
-            granted.owned.retain(|owned| matches!(owned, Owned::Database(_)));
+            granted.owned.retain(|owned| !matches!(owned, Owned::Namespace(_)));
         }
         let mut namespaces = Vec::new();
         while let Some(owned) = granted.owned.pop() {
@@ -358,6 +378,7 @@ impl Broker {
                     Some(server) => backing::drop_database(&server, name).await,
                     None => Ok(()),
                 },
+                Owned::Container(name) => server::remove(name).await,
             };
             self.say_failure(&run, removed.with_context(|| format!("failed to remove {owned}")));
         }

@@ -1,5 +1,6 @@
 //! A lease, as its holder has it: a connection to the broker, which is started if none lives.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::registry::try_lock;
-use super::{Access, Owned, Postgres, Request};
+use super::{Access, Address, Owned, Postgres, Request};
 use crate::home::{self, Environment};
 use crate::tool::Tool;
 use crate::wait::{Check, until};
@@ -29,6 +30,8 @@ pub struct Lease {
     pub cluster: Access,
     /// The server, if one was asked for.
     pub postgres: Option<Postgres>,
+    /// Its own servers, by name.
+    pub servers: BTreeMap<String, Address>,
     /// Name of the user's context whose cluster it is.
     context: Option<String>,
     connection: Mutex<Connection>,
@@ -64,10 +67,10 @@ impl Lease {
                     progress(&what);
                     said = what;
                 }
-                Some(Tell::Ready { cluster, postgres }) => {
+                Some(Tell::Ready { cluster, postgres, servers }) => {
                     let (postgres, ended) = (postgres.map(|server| *server), connection.ended.clone());
                     let context = request.context.as_ref().map(|context| context.name().to_owned());
-                    return Ok(Self { cluster, postgres, context, connection: Mutex::new(connection), ended });
+                    return Ok(Self { cluster, postgres, servers, context, connection: Mutex::new(connection), ended });
                 }
                 Some(Tell::Error { error, environment: true }) => return Err(Environment::new(error).into()),
                 Some(Tell::Error { error, environment: false }) => bail!(error),
@@ -123,9 +126,9 @@ impl Lease {
                 ),
             ],
         };
-        if let Some(server) = &self.postgres {
-            lines.push(format!("  docker logs {}", server.container));
-        }
+        let databases = self.postgres.iter().map(|server| &server.container);
+        let servers = databases.chain(self.servers.values().map(|server| &server.container));
+        lines.extend(servers.map(|container| format!("  docker logs {container}")));
         lines.push(match &self.context {
             Some(_) => "  chartgate clean   # removes the namespaces that were kept, and leaves the cluster".to_owned(),
             None => "  chartgate clean   # removes it".to_owned(),

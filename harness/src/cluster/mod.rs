@@ -14,7 +14,9 @@ mod postgres;
 mod protocol;
 mod provider;
 mod registry;
+mod server;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -25,6 +27,8 @@ pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::client;
 pub use registry::{Standing, clean, standing};
+
+use crate::plan::Server;
 
 /// Docker's network of kind's nodes.
 pub const NETWORK: &str = "kind";
@@ -44,6 +48,8 @@ pub struct Request {
     pub images: Vec<String>,
     /// A `PostgreSQL` server on the cluster's network.
     pub postgres: bool,
+    /// Servers of the lease's own on the cluster's network, by name.
+    pub servers: BTreeMap<String, Server>,
     /// Leave the cluster, and what the lease owned, when it ends.
     pub keep: bool,
 }
@@ -109,6 +115,17 @@ impl fmt::Debug for Postgres {
     }
 }
 
+/// A server of a lease's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Name of its container.
+    pub container: String,
+    /// Address at which pods reach it.
+    pub host: String,
+    /// Port at which pods reach it.
+    pub port: u16,
+}
+
 /// Something that goes with its lease. It is registered before it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -117,6 +134,8 @@ pub enum Owned {
     Namespace(String),
     /// A database of the leased server, and the login role of the same name.
     Database(String),
+    /// A container on the cluster's network.
+    Container(String),
 }
 
 impl fmt::Display for Owned {
@@ -124,6 +143,7 @@ impl fmt::Display for Owned {
         match self {
             Self::Namespace(name) => write!(f, "namespace `{name}`"),
             Self::Database(name) => write!(f, "database `{name}`"),
+            Self::Container(name) => write!(f, "container `{name}`"),
         }
     }
 }

@@ -108,7 +108,7 @@ async fn start(entry: &Entry, progress: &Progress) -> Result<Postgres> {
 }
 
 /// Waits for kind's network: made by testcontainers, it would be removed with the container.
-async fn wait_for_network() -> Result<()> {
+pub(super) async fn wait_for_network() -> Result<()> {
     until("kind's network", NETWORK_MADE, || async {
         let inspect = Tool::on_path("docker").args(["network", "inspect", "--format", "{{.Id}}", NETWORK]);
         Check::retry(inspect.run().await.map(drop))
@@ -117,7 +117,7 @@ async fn wait_for_network() -> Result<()> {
 }
 
 /// The container's address on kind's network.
-async fn address(container: &str) -> Result<String> {
+pub(super) async fn address(container: &str) -> Result<String> {
     let format = format!("{{{{(index .NetworkSettings.Networks \"{NETWORK}\").IPAddress}}}}");
     let output = Tool::on_path("docker").args(["inspect", "--format", &format, container]).run().await?;
     Ok(output.stdout.trim().to_owned())

@@ -2,6 +2,7 @@
 //!
 //! Both sides are of one build (the broker's key sees to it), so there are no versions.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{Access, KubeContext, Owned, Postgres, Request, registry};
+use super::{Access, Address, KubeContext, Owned, Postgres, Request, registry};
 use crate::home;
 
 /// From the holder.
@@ -42,6 +43,8 @@ pub enum Tell {
         cluster: Access,
         /// The server, if one was asked for.
         postgres: Option<Box<Postgres>>,
+        /// The lease's own servers, by name.
+        servers: BTreeMap<String, Address>,
     },
     /// Answers [`Ask::Owns`] and [`Ask::Release`].
     Noted,

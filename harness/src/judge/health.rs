@@ -43,7 +43,7 @@ fn ready(recording: &Recording) -> Finding {
         return not_applicable(READY.name, "the chart renders no workload");
     }
     let mut tally = Tally::of_whole(READY.name, &view);
-    for run in view.steps.iter().filter(|run| run.leaves_release() && run.is_to_succeed()) {
+    for run in view.tested().filter(|run| (run.leaves_release() || run.is_disruption()) && run.is_to_succeed()) {
         judge_ready(&view, run, &mut tally);
     }
     tally.finish("every workload was ready at the end of each step")
@@ -59,10 +59,13 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
         return;
     }
     if let StepOutcome::NotReady { why } = outcome {
-        let message = format!("helm took {label} for done, but the harness does not: {why}");
+        let message = match run.helm {
+            Some(_) => format!("helm took {label} for done, but the harness does not: {why}"),
+            None => format!("the release was not ready again after {label}: {why}"),
+        };
         tally.fail(message).with(view.troubles(run));
     }
-    let Some(release) = run.release else {
+    let Some(release) = view.release_of(run) else {
         tally.void(format!("the release was not recorded after {label}"));
         return;
     };
@@ -222,8 +225,8 @@ fn no_restarts(recording: &Recording) -> Finding {
         tally.void(format!("a restart may have been missed: {why}")).with([seen]);
     }
     for pod in view.tracks("Pod") {
-        // Where a step is to fail, its pods may crash.
-        if view.step_at(pod.first().seq).is_some_and(|run| !run.is_to_succeed()) {
+        // Where a step is to fail, its pods may crash; those of an earlier version are not judged.
+        if view.step_at(pod.first().seq).is_some_and(|run| !run.is_to_succeed() || !run.is_tested()) {
             continue;
         }
         let restarted = restarted(pod);

@@ -1,5 +1,6 @@
 //! The judge: each check is a pure function from a recording to a finding. It never talks to a cluster.
 
+mod faults;
 mod health;
 mod hooks;
 pub(crate) mod object;
@@ -8,10 +9,12 @@ mod render;
 mod roles;
 mod rollback;
 mod security;
+mod step;
 mod tally;
 #[cfg(test)]
 mod testing;
 pub(crate) mod track;
+mod traffic;
 mod upgrade;
 mod view;
 
@@ -97,13 +100,22 @@ pub fn all() -> &'static [Check] {
         health::HEALTH_PATH,
         health::NO_RESTARTS,
         health::PROBE_INDEPENDENCE,
+        upgrade::PREVIOUS_VERSION,
         upgrade::UPGRADE_HAPPENED,
+        traffic::UPGRADE_AVAILABLE,
+        traffic::SESSION_CONTINUITY,
         upgrade::CONFIG_ROLLS_PODS,
         upgrade::SECRETS_STABLE,
         upgrade::SELECTOR_STABLE,
+        upgrade::REPLICAS_KEPT,
+        faults::FAULT_HAPPENED,
+        faults::FAILED_MIGRATION_CONTAINED,
+        faults::RELEASE_NOT_STUCK,
         rollback::ROLLBACK_RESTORED,
         rollback::ROLLBACK_SERVES,
         rollback::UPGRADE_AFTER_ROLLBACK,
+        faults::DRAIN_COMPLETES,
+        traffic::DRAIN_AVAILABLE,
         security::PODS_RESTRICTED,
         security::SERVICE_ACCOUNT_MINIMAL,
         security::NO_SECRET_IN_PLAIN_SIGHT,

@@ -30,12 +30,12 @@ fn renders(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
     let mut tally = Tally::new(RENDERS.name);
-    if !view.steps.iter().any(|run| is_rendering(&run)) {
+    if !view.tested().any(|run| is_rendering(&run)) {
         return not_applicable(RENDERS.name, "no step of the plan renders the chart");
     }
-    for run in view.steps.iter().filter(is_rendering) {
+    for run in view.tested().filter(is_rendering) {
         let Some(rendered) = &run.rendered else {
-            tally.void(format!("what {} renders was not recorded", run.label()));
+            judge_unrendered(run, &mut tally);
             continue;
         };
         let seen = |text: String| Evidence { seq: Some(rendered.entry.seq), at: Some(rendered.entry.at), text };
@@ -60,25 +60,48 @@ fn renders(recording: &Recording) -> Finding {
     tally.finish("the chart renders for each step as expected")
 }
 
+/// What a step with the release's own values renders, only helm knows: it says so where it cannot.
+fn judge_unrendered(run: &StepRun, tally: &mut Tally) {
+    let label = run.label();
+    let refused = run.helm.and_then(|(_, call)| call.stderr.lines().find(|line| line.contains("template: ")));
+    match refused {
+        Some(line) if run.step.reuses_values && run.is_to_succeed() => {
+            let message =
+                format!("the chart does not render for {label}, with the release's own values: {}", line.trim());
+            let hint = "a value that is new in this version is nil here: give it a default in the template, too";
+            tally.fail(message).with(helm_said(run)).hint(hint);
+        }
+        _ => {
+            tally.void(format!("what {label} renders was not recorded"));
+        }
+    }
+}
+
 fn release_outcome(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let mut tally = Tally::new(RELEASE_OUTCOME.name);
     for run in &view.steps {
         let label = run.label();
         let Some((ended, outcome)) = run.ended else {
-            tally.void(run.unfinished().unwrap_or_default());
+            tally.void(view.missing_origin().or(run.unfinished()).unwrap_or_default());
             continue;
         };
+        if let (false, Some(why)) = (run.is_tested(), run.unfinished()) {
+            tally.void(why).with(helm_said(run)).with(view.troubles(run));
+            continue;
+        }
         let stderr = run.helm.map_or("", |(_, call)| call.stderr.as_str());
         match (&run.step.expect, outcome) {
             (Expect::Succeeds, StepOutcome::Succeeded) => tally.proved(seen(ended, format!("{label} succeeded"))),
             (Expect::Succeeds, StepOutcome::HelmFailed { why }) => {
-                let claim = tally.fail(format!("{label} was to succeed, but helm failed: {why}"));
+                let what = if run.helm.is_some() { "helm failed" } else { "it failed" };
+                let claim = tally.fail(format!("{label} was to succeed, but {what}: {why}"));
                 claim.with(helm_said(run)).with(view.troubles(run));
                 claim.hint("the check `ready` names the workload that was waited for, if there is one");
             }
             (Expect::Succeeds, StepOutcome::NotReady { why }) => {
-                let claim = tally.fail(format!("{label} was to succeed, and to helm it did, but {why}"));
+                let what = if run.helm.is_some() { ", and to helm it did" } else { "" };
+                let claim = tally.fail(format!("{label} was to succeed{what}, but {why}"));
                 claim.with(helm_said(run)).with(view.troubles(run));
             }
             (Expect::Fails(text), StepOutcome::HelmFailed { why }) if (why.clone() + stderr).contains(text) => {
@@ -94,6 +117,15 @@ fn release_outcome(recording: &Recording) -> Finding {
             }
             (Expect::Fails(text), StepOutcome::Succeeded) => {
                 tally.fail(format!("{label} was to fail with `{text}`, but it succeeded")).with(helm_said(run));
+            }
+            (Expect::Interrupted, StepOutcome::Interrupted) => {
+                tally.proved(seen(ended, format!("helm was killed in {label}, as it was to be")));
+            }
+            (Expect::Interrupted, _) => {
+                tally.void(format!("helm was to be killed in {label}, but it had ended before")).with(helm_said(run));
+            }
+            (_, StepOutcome::Interrupted) => {
+                tally.void(format!("helm was killed in {label}, so how it would have ended is unknown"));
             }
         }
     }

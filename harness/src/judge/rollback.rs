@@ -1,22 +1,22 @@
 //! Rollbacks: back to what was, and it works.
 
 mod again;
+mod serves;
 
 pub(super) use again::UPGRADE_AFTER_ROLLBACK;
+pub(super) use serves::ROLLBACK_SERVES;
 
 use serde_json::Value;
 
-use super::health::{asked_whom, difference};
 use super::object::{
     containers, hook_events, is_hook, is_ready_pod, is_terminating, kind, name, template, text, title,
 };
 use super::ready::is_pod_of;
-use super::roles::changes_of;
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, Track, View};
-use super::{Check, Evidence, Finding};
+use super::{Check, Finding};
 use crate::plan::Action;
-use crate::record::{Recording, Release};
+use crate::record::{Recording, Release, StepOutcome};
 
 pub(super) const ROLLBACK_RESTORED: Check = Check {
     name: "rollback-restored",
@@ -25,32 +25,47 @@ pub(super) const ROLLBACK_RESTORED: Check = Check {
     judge: rollback_restored,
 };
 
-pub(super) const ROLLBACK_SERVES: Check = Check {
-    name: "rollback-serves",
-    proves: "the older version serves on the schema that the newer one left",
-    means: "a rollback after a migration is no way out: the old version does not run on the new schema",
-    judge: rollback_serves,
-};
-
 /// A rollback, and the release it goes back to where that was recorded.
 struct Rollback<'v, 'a> {
     run: &'v StepRun<'a>,
     to: u32,
     /// The step that made the revision, and the revision.
     target: Option<(&'v StepRun<'a>, &'a Release)>,
+    /// Helm went back by itself, since the upgrade failed.
+    is_automatic: bool,
+}
+
+impl Rollback<'_, '_> {
+    /// Whether it came to its end, so that it can be said what it brought back.
+    fn is_done(&self) -> bool {
+        let is_failed = || matches!(self.run.ended, Some((_, StepOutcome::HelmFailed { .. })));
+        if self.is_automatic { is_failed() } else { self.run.is_succeeded() }
+    }
+
+    /// When it is looked at what runs. Nobody waits for the pods of an upgrade that failed: they may end a little later.
+    fn end(&self, view: &View) -> u64 {
+        let ended = self.run.ended.map_or(u64::MAX, |(entry, _)| entry.seq);
+        if self.is_automatic { view.aftermath(self.run) } else { ended }
+    }
 }
 
 fn rollbacks<'v, 'a>(view: &'v View<'a>) -> Vec<Rollback<'v, 'a>> {
     let of_run = |run: &'v StepRun<'a>| {
-        let Action::Rollback { to } = run.step.action else { return None };
-        let mut before = view.steps.iter().take(run.index).filter_map(|step| Some((step, step.release?)));
+        let earlier = view.steps.iter().take(run.index).filter(|step| step.leaves_release());
+        let is_known = earlier.clone().next_back().is_some_and(|step| step.release.is_some());
+        let mut before = earlier.filter_map(|step| Some((step, step.release?)));
         let last = before.clone().map(|(_, release)| release.revision).max().unwrap_or_default();
-        // Without a number, helm takes the revision before the last one, whatever became of it.
-        let to = to.unwrap_or(last.saturating_sub(1));
-        let target = before.rfind(|(_, release)| release.revision == to);
-        Some(Rollback { run, to, target })
+        let good = before.clone().rfind(|(_, release)| release.status == "deployed");
+        let to = match run.step.action {
+            // Without a number, helm takes the revision before the last one, whatever became of it.
+            Action::Rollback { to } => to.unwrap_or(last.saturating_sub(1)),
+            _ if run.is_to_roll_back() => good.map_or(0, |(_, release)| release.revision),
+            _ => return None,
+        };
+        let target = before.rfind(|(_, release)| release.revision == to).filter(|_| is_known);
+        Some(Rollback { run, to, target, is_automatic: run.is_to_roll_back() })
     };
-    view.steps.iter().filter_map(of_run).collect()
+    view.tested().filter_map(of_run).collect()
 }
 
 fn rollback_restored(recording: &Recording) -> Finding {
@@ -60,7 +75,7 @@ fn rollback_restored(recording: &Recording) -> Finding {
         return not_applicable(ROLLBACK_RESTORED.name, "the plan has no rollback");
     }
     let mut tally = Tally::of_whole(ROLLBACK_RESTORED.name, &view);
-    for rollback in rollbacks.iter().filter(|rollback| rollback.run.is_succeeded()) {
+    for rollback in rollbacks.iter().filter(|rollback| rollback.is_done()) {
         let (label, to) = (rollback.run.label(), rollback.to);
         let (Some((_, target)), Some(now)) = (rollback.target, rollback.run.release) else {
             tally.void(format!("revision {to}, or the release after {label}, was not recorded"));
@@ -70,6 +85,9 @@ fn rollback_restored(recording: &Recording) -> Finding {
         {
             tally.void(format!("what {label} restored is unknown: {why}")).with([seen]);
             continue;
+        }
+        if now.status != "deployed" {
+            tally.fail(format!("the release is `{}` after {label}, not `deployed`", now.status));
         }
         judge_manifest(&view, rollback, target, now, &mut tally);
         judge_images(&view, rollback, target, &mut tally);
@@ -114,7 +132,7 @@ fn images(pod: &Value) -> Vec<&str> {
 
 fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut Tally) {
     let (label, to) = (rollback.run.label(), rollback.to);
-    let Some((_, end)) = rollback.run.window() else { return };
+    let end = rollback.end(view);
     let workloads = target.objects.iter().map(|hash| view.recording.object(hash));
     for workload in workloads.filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind(object))) {
         let wanted = template(workload).map(images).unwrap_or_default();
@@ -161,121 +179,28 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
 
 fn judge_hooks(view: &View, rollback: &Rollback, target: &Release, tally: &mut Tally) {
     let (label, to) = (rollback.run.label(), rollback.to);
-    let events = rollback.run.events();
+    let events = ["pre-rollback", "post-rollback"];
     let is_due = |hook: &&crate::record::HookRun| hook.events.iter().any(|event| events.contains(&event.as_str()));
     let due: Vec<&Value> = target.hooks.iter().filter(is_due).map(|hook| view.recording.object(&hook.object)).collect();
     let ran = |job: &&Track| rollback.run.contains(job.first().seq) && is_hook(job.last());
     let ran: Vec<&Track> = view.tracks("Job").filter(ran).collect();
+    let is_same = |hook: &Value, job: &Track| template(hook).map(images) == template(job.last()).map(images);
     for job in &ran {
         let seen = job.first().evidence("was created");
         let own = due.iter().find(|hook| kind(hook) == "Job" && name(hook) == job.name());
-        if !hook_events(job.last()).iter().any(|event| events.contains(event)) {
-            tally.fail(format!("hook Job `{}` ran in {label}, which is none of its events", job.name())).with([seen]);
-        } else if own.is_none_or(|hook| template(hook).map(images) != template(job.last()).map(images)) {
-            tally.fail(format!("hook Job `{}` ran in {label}, but it is not revision {to}'s", job.name())).with([seen]);
-        } else {
+        if own.is_some_and(|hook| is_same(hook, job)) {
             tally.proved(seen);
+        } else if rollback.is_automatic {
+            // It is the upgrade's own, which ran before it failed.
+        } else if !hook_events(job.last()).iter().any(|event| events.contains(event)) {
+            tally.fail(format!("hook Job `{}` ran in {label}, which is none of its events", job.name())).with([seen]);
+        } else {
+            tally.fail(format!("hook Job `{}` ran in {label}, but it is not revision {to}'s", job.name())).with([seen]);
         }
     }
     for hook in due.iter().filter(|hook| kind(hook) == "Job") {
-        if !ran.iter().any(|job| job.name() == name(hook)) {
+        if !ran.iter().any(|job| job.name() == name(hook) && (is_same(hook, job) || !rollback.is_automatic)) {
             tally.fail(format!("hook Job `{}` of revision {to} did not run in {label}", name(hook)));
-        }
-    }
-}
-
-fn rollback_serves(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let rollbacks = rollbacks(&view);
-    let databases: Vec<&String> = view.plan.present_hooks().filter_map(|(_, hook)| hook.migrates.as_ref()).collect();
-    let is_serving = view.plan.present_roles().any(|(_, role)| role.serves.is_some());
-    if rollbacks.is_empty() || databases.is_empty() || !is_serving {
-        return not_applicable(
-            ROLLBACK_SERVES.name,
-            "the plan has no rollback of a serving role with a migrated database",
-        );
-    }
-    let mut tally = Tally::of_whole(ROLLBACK_SERVES.name, &view);
-    for rollback in &rollbacks {
-        if rollback.run.is_succeeded() {
-            judge_serves(&view, rollback, &databases, &mut tally);
-        } else if rollback.run.ended.is_some() && rollback.run.is_to_succeed() {
-            judge_refusal(&view, rollback, &databases, &mut tally);
-        }
-    }
-    tally.finish("the older version served on the newer schema")
-}
-
-/// A rollback failed, and on the newer schema no pod of a serving role became ready: that is what it failed of.
-fn judge_refusal(view: &View, rollback: &Rollback, databases: &[&String], tally: &mut Tally) {
-    let (run, to) = (rollback.run, rollback.to);
-    let (Some((installed, _)), Some((_, end))) = (rollback.target, run.window()) else { return };
-    let since = installed.ended.map_or(0, |(entry, _)| view.wall_clock(entry.at));
-    let changes = databases.iter().flat_map(|database| changes_of(view, database));
-    let mut newer = changes.filter(|change| change.unix_ms > since);
-    let Some(newest) = newer.next_back() else { return };
-    for (role, _) in view.plan.present_roles().filter(|(_, role)| role.serves.is_some()) {
-        let new: Vec<&Track> =
-            view.pods_of_role(role).into_iter().filter(|pod| run.contains(pod.first().seq)).collect();
-        if new.is_empty() || new.iter().any(|pod| pod.at(end).is_some_and(is_ready_pod)) {
-            continue;
-        }
-        let message = format!(
-            "no new pod of role `{role}` became ready in {}, on a schema newer than revision {to}",
-            run.label()
-        );
-        let claim = tally.fail(message).with([newest.evidence(view)]).with(view.troubles(run));
-        claim.hint("let the older version start on what the newer one left, or say how far back a rollback may go");
-    }
-}
-
-fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: &mut Tally) {
-    let (run, to) = (rollback.run, rollback.to);
-    let label = run.label();
-    let (Some((installed, _)), Some(started)) = (rollback.target, run.started) else {
-        tally.void(format!("revision {to}, to which {label} goes back, was not recorded"));
-        return;
-    };
-    let since = installed.ended.map_or(0, |(entry, _)| view.wall_clock(entry.at));
-    let (from, changes) =
-        (view.wall_clock(started.at), databases.iter().flat_map(|database| changes_of(view, database)));
-    let changes: Vec<_> = changes.filter(|change| change.unix_ms > since).collect();
-    if let Some(undone) = changes.iter().find(|change| change.unix_ms >= from) {
-        let message =
-            format!("the schema changed again in {label}, so it is not the newer one any more: {}", undone.what);
-        tally.void(message).with([undone.evidence(view)]);
-        return;
-    }
-    let Some(newest) = changes.last() else {
-        let message = format!(
-            "the schema did not change between revision {to} and {label}, so the older version met nothing new"
-        );
-        tally.void(message).hint("let the upgrade before the rollback bring a migration");
-        return;
-    };
-    for (role, serves) in view.plan.present_roles().filter_map(|(name, role)| Some((name, role.serves.as_ref()?))) {
-        let mut is_asked = false;
-        for (entry, probe) in view.probes(run.index).filter(|(_, probe)| probe.role == *role) {
-            let Some(path) = serves.paths.iter().find(|path| probe.path.as_ref() == Some(&path.path)) else { continue };
-            is_asked = true;
-            let whom = asked_whom(probe);
-            let seen = |what: String| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: what };
-            match difference(path, &probe.answer) {
-                None => {
-                    tally.proved(seen(format!("{whom} of role `{role}` answered {} on the newer schema", path.path)));
-                }
-                Some(what) => {
-                    let message = format!(
-                        "{whom} of role `{role}` {what} for {} after {label}, on a schema newer than revision {to}",
-                        path.path
-                    );
-                    let claim = tally.fail(message).with([newest.evidence(view), seen(what)]);
-                    claim.hint("let migrations only add, so that the version before them still runs");
-                }
-            }
-        }
-        if !is_asked {
-            tally.void(format!("role `{role}` was not asked after {label}"));
         }
     }
 }

@@ -64,6 +64,12 @@ impl<'a> Track<'a> {
         (last.change != Change::Deleted && !is_lost).then_some(last.object)
     }
 
+    /// The object's state at a time of the recording; `None`: it did not exist then.
+    pub(super) fn at_time(&self, at: u64) -> Option<&'a Value> {
+        let last = self.sightings.iter().rev().find(|sighting| sighting.at <= at)?;
+        (last.change != Change::Deleted).then_some(last.object)
+    }
+
     /// The first sighting of a state.
     pub(crate) fn first_where(&self, is_it: impl Fn(&Value) -> bool) -> Option<Sighting<'a>> {
         self.sightings.iter().find(|sighting| is_it(sighting.object)).copied()

@@ -1,10 +1,14 @@
 //! Upgrades: something was upgraded, and what must stay stayed.
 
 mod config;
+mod previous;
+mod replicas;
 mod secrets;
 mod selectors;
 
 pub(super) use config::CONFIG_ROLLS_PODS;
+pub(super) use previous::PREVIOUS_VERSION;
+pub(super) use replicas::REPLICAS_KEPT;
 pub(super) use secrets::SECRETS_STABLE;
 pub(super) use selectors::SELECTOR_STABLE;
 
@@ -28,11 +32,11 @@ pub(super) const UPGRADE_HAPPENED: Check = Check {
 fn upgrade_happened(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && !run.step.is_again && run.is_to_succeed();
-    if !view.steps.iter().any(|run| is_upgrade(&run)) {
+    if !view.tested().any(|run| is_upgrade(&run)) {
         return not_applicable(UPGRADE_HAPPENED.name, "the plan has no upgrade that is to succeed");
     }
     let mut tally = Tally::of_whole(UPGRADE_HAPPENED.name, &view);
-    for run in view.steps.iter().filter(is_upgrade).filter(|run| run.is_succeeded()) {
+    for run in view.tested().filter(is_upgrade).filter(|run| run.is_succeeded()) {
         let Some(((start, end), (ended, _))) = run.window().zip(run.ended) else { continue };
         let (before, after) = (running(&view, start), running(&view, end));
         let label = run.label();
@@ -42,7 +46,7 @@ fn upgrade_happened(recording: &Recording) -> Finding {
         }
         let seen = |text: String| Evidence { seq: Some(ended.seq), at: Some(ended.at), text };
         let new: Vec<&str> = after.difference(&before).map(|(_, images, _)| images.as_str()).collect();
-        let changes: Vec<_> = view.plan.backing.keys().flat_map(|database| changes_of(&view, database)).collect();
+        let changes: Vec<_> = view.plan.databases().flat_map(|database| changes_of(&view, database)).collect();
         let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
         let change = changes.iter().find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
         if let Some(images) = new.first() {

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, name, trouble};
+use super::step::Rendered;
+pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
-use crate::plan::{Action, Expect, Hook, Plan, Step};
-use crate::record::{Entry, HelmCall, Moment, Probe, Recording, Release, StepOutcome};
+use crate::plan::{Action, Hook, Plan};
+use crate::record::{Entry, Moment, Probe, Recording, Release};
 
 /// A recording, sorted by what checks ask for.
 pub(super) struct View<'a> {
@@ -22,86 +24,6 @@ pub(super) struct View<'a> {
     pub(super) is_whole: bool,
     pub(super) steps: Vec<StepRun<'a>>,
     tracks: Vec<Track<'a>>,
-}
-
-/// A step of the plan, and what came of it.
-pub(super) struct StepRun<'a> {
-    pub(super) index: usize,
-    pub(super) step: &'a Step,
-    pub(super) started: Option<&'a Entry>,
-    pub(super) ended: Option<(&'a Entry, &'a StepOutcome)>,
-    pub(super) rendered: Option<Rendered<'a>>,
-    pub(super) helm: Option<(&'a Entry, &'a HelmCall)>,
-    pub(super) release: Option<&'a Release>,
-}
-
-/// What `helm template` made of a step.
-pub(super) struct Rendered<'a> {
-    pub(super) entry: &'a Entry,
-    pub(super) error: Option<&'a str>,
-    pub(super) objects: Vec<&'a Value>,
-}
-
-impl StepRun<'_> {
-    /// Number and verb, as messages show them; people count from 1.
-    pub(super) fn label(&self) -> String {
-        format!("step {} ({})", self.index + 1, self.step.verb())
-    }
-
-    pub(super) fn is_succeeded(&self) -> bool {
-        self.ended.is_some_and(|(_, outcome)| *outcome == StepOutcome::Succeeded)
-    }
-
-    pub(super) fn is_to_succeed(&self) -> bool {
-        self.step.expect == Expect::Succeeds
-    }
-
-    /// Whether a release is there after the step: it was not removed, nor was the step outside helm.
-    pub(super) fn leaves_release(&self) -> bool {
-        matches!(self.step.action, Action::Install | Action::Upgrade | Action::Rollback { .. })
-    }
-
-    /// Whether the step is the run of this hook outside helm.
-    pub(super) fn is_run_of(&self, name: &str) -> bool {
-        matches!(&self.step.action, Action::RunHook { hook } if hook == name)
-    }
-
-    /// The first and the last moment of the step; a step that did not end goes on to the recording's end.
-    pub(super) fn window(&self) -> Option<(u64, u64)> {
-        let start = self.started?.seq;
-        Some((start, self.ended.map_or(u64::MAX, |(entry, _)| entry.seq)))
-    }
-
-    pub(super) fn contains(&self, seq: u64) -> bool {
-        self.window().is_some_and(|(start, end)| (start..=end).contains(&seq))
-    }
-
-    /// The hook events that Helm runs in this step.
-    pub(super) fn events(&self) -> [&'static str; 2] {
-        match self.step.action {
-            Action::Install => ["pre-install", "post-install"],
-            Action::Upgrade => ["pre-upgrade", "post-upgrade"],
-            Action::Rollback { .. } => ["pre-rollback", "post-rollback"],
-            Action::RunHook { .. } => ["", ""],
-            Action::Uninstall => ["pre-delete", "post-delete"],
-        }
-    }
-
-    /// How often a hook is to run in this step.
-    pub(super) fn runs_of(&self, hook: &Hook) -> usize {
-        self.events().into_iter().filter(|event| hook.events.iter().any(|other| other == event)).count()
-    }
-
-    /// Why the step proves nothing of a running release; `None`: it succeeded.
-    pub(super) fn unfinished(&self) -> Option<String> {
-        match self.ended {
-            _ if self.started.is_none() => Some(format!("{} never ran", self.label())),
-            None => Some(format!("the recording ends in {}", self.label())),
-            Some((_, StepOutcome::Succeeded)) => None,
-            Some((_, StepOutcome::HelmFailed { why })) => Some(format!("{} failed: {why}", self.label())),
-            Some((_, StepOutcome::NotReady { why })) => Some(format!("{} did not become ready: {why}", self.label())),
-        }
-    }
 }
 
 impl<'a> View<'a> {
@@ -128,6 +50,7 @@ impl<'a> View<'a> {
         for entry in &recording.entries {
             view.take(entry);
         }
+        view.render_from_release();
         view
     }
 
@@ -150,6 +73,22 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What a step with the release's own values renders is known from the release that it made.
+    fn render_from_release(&mut self) {
+        let mut before = 0;
+        for run in &mut self.steps {
+            let Some(release) = run.release else { continue };
+            if let (true, None, Some(entry)) =
+                (run.step.reuses_values && release.revision > before, &run.rendered, run.started)
+            {
+                let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
+                let objects = hashes.map(|hash| self.recording.object(hash)).collect();
+                run.rendered = Some(Rendered { entry, error: None, objects });
+            }
+            before = release.revision;
+        }
+    }
+
     fn step_mut(&mut self, index: usize, change: impl FnOnce(&mut StepRun<'a>)) {
         if let Some(run) = self.steps.get_mut(index) {
             change(run);
@@ -159,6 +98,9 @@ impl<'a> View<'a> {
     /// Why not all of the plan could be proven: a step that was to succeed did not, or the recording is cut; `None`: all
     /// of it was carried out.
     pub(super) fn shortfall(&self) -> Option<String> {
+        if let Some(why) = self.missing_origin() {
+            return Some(why);
+        }
         let is_short = |run: &&StepRun| run.ended.is_none() || (run.is_to_succeed() && !run.is_succeeded());
         if let Some(run) = self.steps.iter().find(is_short) {
             return run.unfinished();
@@ -166,9 +108,50 @@ impl<'a> View<'a> {
         (!self.is_whole).then(|| "the recording is not whole: it lacks its last entry".to_owned())
     }
 
-    /// The steps that were to leave a running release, and did.
+    /// Why the version to upgrade from could not be had; `None`: it could, or there is none.
+    pub(super) fn missing_origin(&self) -> Option<String> {
+        if self.plan.is_first_release {
+            return None;
+        }
+        let missing = self.plan.from.iter().find_map(|origin| Some((origin, origin.missing.as_ref()?)));
+        missing.map(|(origin, why)| format!("the version to upgrade from (`{}`) could not be had: {why}", origin.asked))
+    }
+
+    /// The steps that are judged: those of earlier versions only lead up to them.
+    pub(super) fn tested(&self) -> impl Iterator<Item = &StepRun<'a>> {
+        self.steps.iter().filter(|run| run.is_tested())
+    }
+
+    /// The steps that were to leave a running release, and did. A disruption counts where samples were taken after it.
     pub(super) fn settled(&self) -> impl Iterator<Item = &StepRun<'a>> {
-        self.steps.iter().filter(|run| run.is_succeeded() && run.leaves_release())
+        let is_sampled = |run: &StepRun| run.is_disruption() && self.probes(run.index).next().is_some();
+        self.tested().filter(move |run| run.is_succeeded() && (run.leaves_release() || is_sampled(run)))
+    }
+
+    /// Whether a moment belongs to what is judged, and not to a step of an earlier version.
+    pub(super) fn is_tested_at(&self, seq: u64) -> bool {
+        self.step_at(seq).is_none_or(StepRun::is_tested)
+    }
+
+    /// The release as it was last recorded at the end of a step; `None`: it was removed, or never recorded.
+    pub(super) fn release_of(&self, run: &StepRun) -> Option<&'a Release> {
+        let until = self.steps.iter().take(run.index + 1).rev();
+        let since = until.take_while(|run| run.step.action != Action::Uninstall);
+        since.filter(|run| run.leaves_release() && run.started.is_some()).map(|run| run.release).next().flatten()
+    }
+
+    /// The end of what follows a step: the next one's start, or the recording's end.
+    pub(super) fn aftermath(&self, run: &StepRun) -> u64 {
+        let next = self.steps.iter().skip(run.index + 1).find_map(|run| run.started);
+        next.map_or(u64::MAX, |entry| entry.seq)
+    }
+
+    /// Whether a fault took effect in a step, and on what.
+    pub(super) fn faults(&self, step: usize) -> impl Iterator<Item = (&'a Entry, &'a str)> {
+        self.recording.entries.iter().filter_map(move |entry| match &entry.moment {
+            Moment::Fault { step: of, what } if *of == step => Some((entry, what.as_str())),
+            _ => None,
+        })
     }
 
     /// The step during (or after) which a moment lies.
@@ -208,7 +191,9 @@ impl<'a> View<'a> {
         let Some(role) = self.plan.roles.get(role) else { return Vec::new() };
         let hooks = self.hook_jobs();
         let is_of_hook = |pod: &Value| hooks.iter().any(|job| is_owned_by(pod, job.uid()));
-        let pods = self.tracks("Pod").filter(|pod| is_selected(&role.select, pod.last()) && !is_of_hook(pod.last()));
+        let pods = self
+            .tracks("Pod")
+            .filter(|pod| is_selected(&role.select, pod.last()) && !is_hook(pod.last()) && !is_of_hook(pod.last()));
         pods.filter(|pod| !self.is_neighbours(pod)).collect()
     }
 
@@ -258,9 +243,9 @@ impl<'a> View<'a> {
         release.objects.iter().map(|hash| self.recording.object(hash)).collect()
     }
 
-    /// Everything that was rendered for any step, repetitions and hooks included.
+    /// Everything that was rendered for any judged step, repetitions and hooks included.
     pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Value> {
-        self.steps.iter().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
+        self.tested().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
     }
 
     /// Every rendered object once, by kind and name, as it was rendered first.
@@ -269,9 +254,9 @@ impl<'a> View<'a> {
         self.rendered().filter(|object| known.insert((kind(object), name(object)))).collect()
     }
 
-    /// Whether any step was rendered without an error.
+    /// Whether any judged step was rendered without an error.
     pub(super) fn has_render(&self) -> bool {
-        self.steps.iter().any(|run| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none()))
+        self.tested().any(|run| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none()))
     }
 
     /// What kept pods from running in a step: the last trouble of each, its last log lines, and warning Events.

@@ -3,6 +3,7 @@
 //! A recorder never decides; the judge reads a [`Recording`] after the fact and without a cluster.
 
 mod conceal;
+pub mod load;
 pub mod logs;
 pub mod prober;
 pub mod recording;

@@ -1,13 +1,14 @@
 //! The prober: a pod of ours in a namespace beside the release's, and the conversation with it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use chartgate_prober::{Question, Reply};
+use chartgate_prober::{Order, Question, Reply, RequestLoad, SessionLoad, Told};
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{AttachParams, PostParams};
+use kube::api::{AttachParams, AttachedProcess, PostParams};
 use kube::runtime::conditions::is_pod_running;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
@@ -17,6 +18,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::load::{Load, Running, Subject};
+use super::{Moment, Timeline};
+
 /// Its image is on the node already; a pod that does not run by then never will.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -24,17 +28,34 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// take a second.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Reply>>>>;
+/// The prober gives what is in flight two seconds, and a session one to say goodbye.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 
-/// Asks questions from inside the cluster.
+/// Asks questions and sends traffic from inside the cluster.
 #[derive(Clone)]
 pub struct Prober {
-    questions: mpsc::UnboundedSender<(Question, oneshot::Sender<Reply>)>,
+    orders: mpsc::UnboundedSender<Order>,
+    shared: Arc<Shared>,
+}
+
+/// What both ends of the conversation know.
+struct Shared {
+    timeline: Timeline,
+    /// Of questions and loads.
+    next: AtomicU64,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
+    loads: Mutex<HashMap<u64, Running>>,
 }
 
 impl Prober {
-    /// Starts the prober's pod and the conversation, which runs in `tasks`.
-    pub async fn start(client: &Client, ns: &str, image: &str, tasks: &mut JoinSet<()>) -> Result<Self> {
+    /// Starts the prober's pod and the conversation, which runs in `tasks`; what is told of loads goes on the timeline.
+    pub async fn start(
+        client: &Client,
+        ns: &str,
+        image: &str,
+        timeline: &Timeline,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Self> {
         let pods: Api<Pod> = Api::namespaced(client.clone(), ns);
         pods.create(&PostParams::default(), &pod(image)?).await.context("create the prober's pod")?;
         let running = await_condition(pods.clone(), "prober", is_pod_running());
@@ -43,42 +64,20 @@ impl Prober {
             .map_err(|_| anyhow!("the prober's pod did not run within {} s", START_LIMIT.as_secs()))?
             .context("wait for the prober's pod")?;
         let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false);
-        let mut attached = pods.attach("prober", &parameters).await.context("attach to the prober's pod")?;
-        let (Some(mut input), Some(output)) = (attached.stdin(), attached.stdout()) else {
-            bail!("the prober's pod has no input or output");
-        };
-        let (questions, mut incoming) = mpsc::unbounded_channel::<(Question, oneshot::Sender<Reply>)>();
-        let waiting = Waiting::default();
-        let answered = waiting.clone();
-        tasks.spawn(async move {
-            // The attachment ends with its handle.
-            let _attached = attached;
-            let mut lines = BufReader::new(output).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                let Ok(reply) = serde_json::from_str::<Reply>(&line) else { continue };
-                let asker = answered.lock().unwrap_or_else(PoisonError::into_inner).remove(&reply.id);
-                if let Some(asker) = asker {
-                    // An asker that gave up needs no answer.
-                    drop(asker.send(reply));
-                }
-            }
-            answered.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let attached = pods.attach("prober", &parameters).await.context("attach to the prober's pod")?;
+        let (orders, incoming) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            timeline: timeline.clone(),
+            next: AtomicU64::default(),
+            waiting: Mutex::default(),
+            loads: Mutex::default(),
         });
+        let own = shared.clone();
         tasks.spawn(async move {
-            let mut next = 0;
-            while let Some((mut question, asker)) = incoming.recv().await {
-                question.id = next;
-                next += 1;
-                waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(question.id, asker);
-                let mut line = serde_json::to_vec(&question).unwrap_or_default();
-                line.push(b'\n');
-                if input.write_all(&line).await.is_err() || input.flush().await.is_err() {
-                    waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                    return;
-                }
-            }
+            let ended = converse(attached, incoming, &own).await;
+            own.end(&ended.err().map_or("the prober ended".to_owned(), |error| format!("{error:#}")));
         });
-        Ok(Self { questions })
+        Ok(Self { orders, shared })
     }
 
     /// Asks, and waits for the answer; the question's number and time limit are the prober's to set.
@@ -87,13 +86,137 @@ impl Prober {
     /// If the prober itself is gone: then nothing was proven either way.
     pub async fn ask(&self, mut question: Question) -> Result<Reply> {
         let (asker, reply) = oneshot::channel();
+        question.id = self.number();
         question.limit_ms = u64::try_from(ANSWER_LIMIT.as_millis()).unwrap_or(u64::MAX);
-        self.questions.send((question, asker)).map_err(|_| anyhow!("the prober ended"))?;
+        lock(&self.shared.waiting).insert(question.id, asker);
+        self.order(Order::Ask(question))?;
         // A session is two talks, one after the other.
         let patience = ANSWER_LIMIT * 3;
         timeout(patience, reply).await.context("the prober did not reply")?.context("the prober ended")
     }
+
+    /// Sends requests of a role's users from now on; the load's number is the prober's to set.
+    ///
+    /// # Errors
+    /// If the prober itself is gone.
+    pub fn send(&self, role: &str, mut load: RequestLoad) -> Result<Load> {
+        load.load = self.number();
+        self.begin(load.load, Subject::Requests { role: role.to_owned() }, Order::Send(load))
+    }
+
+    /// Keeps a websocket session of a role's users from now on; the load's number is the prober's to set.
+    ///
+    /// # Errors
+    /// If the prober itself is gone.
+    pub fn keep(&self, role: &str, session: &str, mut load: SessionLoad) -> Result<Load> {
+        load.load = self.number();
+        let subject = Subject::Session { role: role.to_owned(), session: session.to_owned() };
+        self.begin(load.load, subject, Order::Keep(load))
+    }
+
+    fn begin(&self, number: u64, subject: Subject, order: Order) -> Result<Load> {
+        let (running, load) = Running::begin(number, subject, self.shared.timeline.now());
+        lock(&self.shared.loads).insert(number, running);
+        self.order(order).inspect_err(|_| drop(lock(&self.shared.loads).remove(&number)))?;
+        Ok(load)
+    }
+
+    /// Ends loads; when this returns, what was in flight is on the timeline or was given up.
+    ///
+    /// # Errors
+    /// If the prober did not say that they ended.
+    pub async fn stop(&self, loads: Vec<Load>) -> Result<()> {
+        for load in &loads {
+            self.order(Order::Stop(load.number))?;
+        }
+        let stopped = futures::future::try_join_all(loads.into_iter().map(|load| load.stopped));
+        timeout(STOP_LIMIT, stopped).await.context("the prober did not stop its loads")?.context("the prober ended")?;
+        Ok(())
+    }
+
+    fn number(&self) -> u64 {
+        self.shared.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn order(&self, order: Order) -> Result<()> {
+        self.orders.send(order).map_err(|_| anyhow!("the prober ended"))
+    }
 }
+
+/// Carries orders to the prober, and what it tells back, until one of the two ways ends.
+async fn converse(
+    mut attached: AttachedProcess,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    shared: &Shared,
+) -> Result<()> {
+    let (Some(mut input), Some(output)) = (attached.stdin(), attached.stdout()) else {
+        bail!("the prober's pod has no input or output");
+    };
+    let mut lines = BufReader::new(output).lines();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => {
+                let Some(line) = line.context("read what the prober tells")? else { return Ok(()) };
+                shared.hear(serde_json::from_str(&line).with_context(|| format!("understand the prober's `{line}`"))?);
+            }
+            Some(order) = orders.recv() => {
+                let mut line = serde_json::to_vec(&order).context("encode an order")?;
+                line.push(b'\n');
+                input.write_all(&line).await.context("write to the prober")?;
+                input.flush().await.context("write to the prober")?;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn hear(&self, told: Told) {
+        match told {
+            Told::Reply(reply) => {
+                if let Some(asker) = lock(&self.waiting).remove(&reply.id) {
+                    // An asker that gave up needs no answer.
+                    drop(asker.send(reply));
+                }
+            }
+            Told::Started { load, unix_ms } => {
+                if let Some(running) = lock(&self.loads).get_mut(&load) {
+                    running.started(unix_ms, self.timeline.now());
+                }
+            }
+            Told::Served(served) => self.note(served.load, |running| Some(running.served(served))),
+            Told::Failed(failed) => self.note(failed.load, |running| Some(running.failed(failed))),
+            Told::Session(session) => self.note(session.load, |running| running.session(session)),
+            Told::Stopped { load } => {
+                if let Some(running) = lock(&self.loads).remove(&load) {
+                    running.stopped();
+                }
+            }
+        }
+    }
+
+    fn note(&self, load: u64, moment: impl FnOnce(&Running) -> Option<Moment>) {
+        if let Some(moment) = lock(&self.loads).get(&load).and_then(moment) {
+            self.timeline.append(moment);
+        }
+    }
+
+    /// Nobody answers any more, and what loads would have seen is not known.
+    fn end(&self, why: &str) {
+        lock(&self.waiting).clear();
+        let loads = std::mem::take(&mut *lock(&self.loads));
+        let roles: BTreeSet<&str> = loads.values().map(Running::role).collect();
+        for role in roles {
+            self.timeline.append(Moment::Gap { of: format!("traffic {role}"), why: why.to_owned() });
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Label and taint of a node that runs Kubernetes itself.
+const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
 fn pod(image: &str) -> Result<Pod> {
     let pod = json!({
@@ -103,6 +226,12 @@ fn pod(image: &str) -> Result<Pod> {
             "enableServiceLinks": false,
             "terminationGracePeriodSeconds": 0,
             "restartPolicy": "Never",
+            // Where nobody drains a node: a step that does must not end the users with the pods.
+            "tolerations": [{"key": CONTROL_PLANE, "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
+                "weight": 100,
+                "preference": {"matchExpressions": [{"key": CONTROL_PLANE, "operator": "Exists"}]},
+            }]}},
             "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
                 "name": "prober",
@@ -111,6 +240,7 @@ fn pod(image: &str) -> Result<Pod> {
                 "command": ["/prober"],
                 "stdin": true,
                 "stdinOnce": true,
+                "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
                 "securityContext": {
                     "allowPrivilegeEscalation": false,
                     "readOnlyRootFilesystem": true,

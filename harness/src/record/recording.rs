@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
-pub use chartgate_prober::Answer;
+pub use chartgate_prober::{Answer, Failure, SessionEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -117,6 +117,41 @@ pub enum Moment {
         /// What came back there.
         reached: Answer,
     },
+    /// Requests of a role's users that were answered well.
+    Served(Served),
+    /// A request of a role's users that was not.
+    Failed(Failed),
+    /// Something happened to a websocket session that is kept open.
+    SessionKept {
+        /// The role whose Service it goes through.
+        role: String,
+        /// The session's name.
+        session: String,
+        /// When, in milliseconds since the recording began.
+        when: u64,
+        /// What.
+        event: SessionEvent,
+    },
+    /// The traffic was stopped: what was in flight then is on the timeline, or was given up.
+    TrafficStopped,
+    /// The fault of a step took effect.
+    Fault {
+        /// Index in the plan's steps.
+        step: usize,
+        /// To what, in words.
+        what: String,
+    },
+    /// A node was drained: every pod of the release on it was asked to leave, through the eviction API.
+    Drained {
+        /// Index in the plan's steps.
+        step: usize,
+        /// Name of the node.
+        node: String,
+        /// Names of the pods that left.
+        evicted: Vec<String>,
+        /// Names of the pods that were still there at the step's time limit, with the API server's last words.
+        stayed: BTreeMap<String, String>,
+    },
     /// The schema of a backing database changed, as its own log says.
     Ddl {
         /// Name in the plan's `backing`.
@@ -162,6 +197,42 @@ pub enum StepOutcome {
         /// What was not ready, and what was seen of it.
         why: String,
     },
+    /// Helm was killed, as the step's fault asks.
+    Interrupted,
+}
+
+/// Requests of one slice of time that were answered well. Times are in milliseconds since the recording began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// The role whose Service was asked.
+    pub role: String,
+    /// They were sent from here on.
+    pub from: u64,
+    /// End of the slice.
+    pub to: u64,
+    /// How many there were.
+    pub count: u32,
+    /// How long the slowest answer took, in milliseconds.
+    pub slowest_ms: u64,
+    /// How long after its time the latest request was sent, in milliseconds.
+    pub late_ms: u64,
+    /// How many each pod answered, where answers name it.
+    pub by_pod: BTreeMap<String, u32>,
+}
+
+/// A request that was not answered well. Times are in milliseconds since the recording began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The role whose Service was asked.
+    pub role: String,
+    /// When it was sent.
+    pub sent: u64,
+    /// How long it took until the failure was known, in milliseconds.
+    pub took_ms: u64,
+    /// What became of it.
+    pub failure: Failure,
+    /// The pod that answered, where the answer names it.
+    pub pod: Option<String>,
 }
 
 /// A call of helm that changed the release.

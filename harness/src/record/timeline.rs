@@ -75,6 +75,11 @@ impl Timeline {
         self.shared.unix_ms
     }
 
+    /// Milliseconds since the recording's beginning.
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// What keeps secrets out of this recording.
     pub fn redactor(&self) -> &Redactor {
         &self.shared.redactor
@@ -83,8 +88,7 @@ impl Timeline {
     /// Appends a moment.
     pub fn append(&self, moment: Moment) {
         let mut files = self.files();
-        let at = u64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let entry = Entry { seq: files.next, at, moment };
+        let entry = Entry { seq: files.next, at: self.now(), moment };
         files.next += 1;
         let line = self.line(&entry);
         files.write(|files| &mut files.timeline, &line);

@@ -193,6 +193,7 @@ fn steps(recording: &Recording) -> Vec<StepReport> {
                 last.ended_ms = Some(entry.at);
                 last.trouble = match outcome {
                     StepOutcome::Succeeded => None,
+                    StepOutcome::Interrupted => Some("helm was killed, as the step's fault asks".to_owned()),
                     StepOutcome::HelmFailed { why } | StepOutcome::NotReady { why } => Some(why.clone()),
                 };
             }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::stage::Stage;
 use super::{SETTLE_LIMIT, step_values, tail};
 use crate::helm::Helm;
-use crate::plan::{Action, Expect, Plan, Step};
+use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, Timeline};
 use crate::scenario::{fill, merge};
 use crate::yaml;
@@ -26,13 +26,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     templates.insert("release".to_owned(), neighbour.release.clone());
     merge(&mut own.values, fill(&neighbour.values, &templates)?);
     let timeout_seconds = plan.steps.first().map_or(super::SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
-    let step = Step {
-        action: Action::Install,
-        values: serde_json::json!({}),
-        expect: Expect::Succeeds,
-        timeout_seconds,
-        is_again: false,
-    };
+    let step = Step { timeout_seconds, ..Step::new(Action::Install) };
     let output = helm.act(&step, Helm::args(&own, &step), &step_values(&own, &step)).await?;
     let status = helm.status(&own.release).await?;
     let manifest = status.map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::random;
 use crate::record::{Answer, Moment, Probe, Timeline};
 
 /// A pod leaves within its grace period, which is seldom longer; after this the Service is asked all the same.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// A question, before it is asked.
 struct Ask<'a> {
@@ -190,6 +190,13 @@ fn own_ports(pod: &Value) -> Vec<u16> {
 fn port_of(pod: &Value, port: &str) -> Option<u16> {
     let named = || declared_ports(pod).find(|declared| declared["name"] == port)?["containerPort"].as_u64();
     port.parse().ok().or_else(|| named()?.try_into().ok())
+}
+
+/// Cluster address of the first Service in front of a role, once the role has a ready pod.
+pub fn service_address(role: &Role, stage: &Stage) -> Option<String> {
+    let pods = stage.namespace.of_kind("Pod");
+    let pod = pods.iter().find(|pod| is_ready_pod(pod) && is_selected(&role.select, pod))?;
+    service_addresses(stage, pod, &role.serves.as_ref()?.port).into_iter().next()
 }
 
 /// Cluster addresses of the Services that send to a pod's serving port.

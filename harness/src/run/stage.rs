@@ -5,21 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret, ServiceAccount};
 use kube::api::PostParams;
+use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ready;
-use crate::backing::{Database, Seen, Witness};
+use crate::backing::{self, Database, Seen, Witness};
 use crate::cluster;
 use crate::cluster::{Lease, Owned};
 use crate::home;
-use crate::plan::Plan;
+use crate::plan::{Backing, Plan};
 use crate::random;
 use crate::record::prober::Prober;
 use crate::record::watch::Namespace;
@@ -31,6 +32,9 @@ pub type Templates = BTreeMap<String, String>;
 
 /// Label that marks what the harness made.
 const LABEL: &str = "chartgate.dev/scenario";
+
+/// A controller makes the account in milliseconds, and half a minute after the API server's start.
+const ACCOUNT_LIMIT: Duration = Duration::from_secs(90);
 
 /// A database of the scenario's own, and the witness of its schema.
 struct Watched {
@@ -81,14 +85,17 @@ impl Stage {
         let (databases, namespace, prober) = tokio::join!(
             databases(plan, lease, timeline, &mut database_tasks),
             watch::start(&client, ns, timeline, &mut tasks),
-            Prober::start(&client, &beside, &image, &mut prober_tasks),
+            Prober::start(&client, &beside, &image, timeline, &mut prober_tasks),
         );
         let (databases, prober) = (databases?, prober?);
-        let mut templates =
-            Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
+        let mut templates = known_templates(plan, ns);
         for Watched { name, database, .. } in &databases {
             timeline.redactor().add(database.password());
             let variables = database.variables().into_iter();
+            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
+        }
+        for (name, server) in &lease.servers {
+            let variables = backing::variables(&plan.backing[name], &server.host, server.port).into_iter();
             templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
         }
         create_secrets(&client, ns, plan, &templates, timeline).await?;
@@ -183,11 +190,21 @@ impl Stage {
     }
 }
 
+/// What is known before any server runs.
+fn known_templates(plan: &Plan, ns: &str) -> Templates {
+    let named = [("release", plan.release.clone()), ("namespace", ns.to_owned())];
+    named.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(backing::images()).collect()
+}
+
 /// Stand-ins for what is only known once servers run, so that a chart can be rendered before.
 pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
-    let mut templates =
-        Templates::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
-    for name in plan.backing.keys() {
+    let mut templates = known_templates(plan, ns);
+    for (name, backing) in &plan.backing {
+        if *backing != Backing::Postgres {
+            let variables = backing::variables(backing, "server.invalid", 1).into_iter();
+            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
+            continue;
+        }
         let known = [
             ("url", "postgres://user:password@server.invalid:5432/database"),
             ("host", "server.invalid"),
@@ -206,6 +223,11 @@ async fn create_namespace(client: &Client, name: &str, plan: &Plan) -> Result<()
     let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
     let all: Api<KubernetesNamespace> = Api::all(client.clone());
     all.create(&PostParams::default(), &namespace).await.with_context(|| format!("create the namespace `{name}`"))?;
+    // Without the account that a controller makes in it, every pod is refused.
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
+    let made = await_condition(accounts, "default", |account: Option<&ServiceAccount>| account.is_some());
+    let waited = || format!("waited {} s for the default ServiceAccount of `{name}`", ACCOUNT_LIMIT.as_secs());
+    timeout(ACCOUNT_LIMIT, made).await.with_context(waited)?.with_context(waited)?;
     Ok(())
 }
 
@@ -232,7 +254,7 @@ async fn create_secrets(
 async fn databases(plan: &Plan, lease: &Lease, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Vec<Watched>> {
     let Some(server) = &lease.postgres else { return Ok(Vec::new()) };
     let mut databases = Vec::new();
-    for name in plan.backing.keys() {
+    for name in plan.databases() {
         let own_name = format!("cg_{}", random::text(8));
         lease.owns(Owned::Database(own_name.clone())).await?;
         let database = Database::create(server, &own_name).await?;

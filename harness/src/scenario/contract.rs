@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use chartgate_prober::Session;
+use chartgate_prober::{Continuity, Session};
 use serde::Deserialize;
 
 use super::unknown;
 use crate::judge;
-use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions};
+use crate::plan::{Backing, HealthPath, Hook, Image, Requirement, Role, Server, Serves, Sessions, UserRequest};
 use crate::yaml::Source;
 
 /// The kinds of servers that can be started by name alone.
-const BACKING_KINDS: [&str; 1] = ["postgres"];
+const BACKING_KINDS: [&str; 2] = ["postgres", "redis"];
 
 /// What a chart promises, independent of scenarios.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -45,6 +45,43 @@ pub struct ContractFile {
     /// The images that scenarios vary.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFile>,
+    /// What must be in the cluster before the release.
+    #[serde(default)]
+    pub requires: Vec<RequirementFile>,
+    /// No version of the chart comes before this one; it ends with the chart's first tag in git.
+    #[serde(default, rename = "first-release")]
+    pub first_release: bool,
+}
+
+/// Objects from a file, or from files of a Go module.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequirementFile {
+    /// A file of manifests or a folder of such files, relative to the file that says so.
+    pub manifest: Option<PathBuf>,
+    /// `PATH@VERSION` of a Go module.
+    #[serde(rename = "go-module")]
+    pub go_module: Option<String>,
+    /// Files and folders in the module.
+    #[serde(default)]
+    pub files: Vec<String>,
+}
+
+impl RequirementFile {
+    /// As the plan holds it.
+    pub fn plan(self, source: &Source) -> Result<Requirement> {
+        match (self.manifest, self.go_module) {
+            (Some(path), None) if self.files.is_empty() => Ok(Requirement::Manifest(source.path.with_file_name(path))),
+            (None, Some(module)) if !self.files.is_empty() && module.contains('@') => {
+                Ok(Requirement::GoModule { module, files: self.files })
+            }
+            (None, Some(module)) => {
+                let hint = "hint: write `{go-module: PATH@VERSION, files: [FILE]}`";
+                Err(source.error(&module, &format!("`{module}` needs a version, and `files` of it\n{hint}")))
+            }
+            _ => Err(source.error("requires", "a requirement is a `manifest`, or a `go-module` with its `files`")),
+        }
+    }
 }
 
 /// A check that may fail or be void until a day.
@@ -61,12 +98,21 @@ pub struct WaiverFile {
     pub until: String,
 }
 
-/// A server; `postgres: {}` is all that PostgreSQL needs.
+/// A server: one that is known by its name, or else its image, port and sign of readiness.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackingFile {
     /// What it is, where its name does not say so.
     pub kind: Option<String>,
+    /// Reference of its image.
+    pub image: Option<String>,
+    /// Its environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The port that pods reach.
+    pub port: Option<u16>,
+    /// What it writes to its log once it is ready.
+    pub ready: Option<String>,
 }
 
 /// A role's promises.
@@ -98,6 +144,26 @@ pub struct ServesFile {
     /// Further paths and what they answer.
     #[serde(default)]
     pub answers: Vec<AnswerFile>,
+    /// What its users ask for under traffic; by default the readiness path.
+    pub traffic: Option<TrafficFile>,
+}
+
+/// A request of a user, and the answer that is right.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrafficFile {
+    /// Path with its query.
+    pub path: String,
+    /// Headers that it carries.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Exact status code of the answer; by default 200.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Text that the answer's body contains.
+    pub body: Option<String>,
+    /// Header of the answer that holds the name of the pod which gave it.
+    pub pod: Option<String>,
 }
 
 /// How a websocket session is spoken to.
@@ -115,6 +181,20 @@ pub struct SessionsFile {
     pub second: String,
     /// Text that an answer to each contains.
     pub reply: String,
+    /// How a session goes on when its pod ends.
+    pub continuity: Option<ContinuityFile>,
+}
+
+/// How a session goes on. In each text `{{n}}` stands for a message's number, from 1.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContinuityFile {
+    /// What the client sends.
+    pub message: String,
+    /// What the server's acknowledgement of a message contains.
+    pub acknowledged: String,
+    /// What the server's first message on a connection contains: the number of the last one that it acknowledged.
+    pub resumed: String,
 }
 
 /// A port's name or number.
@@ -170,6 +250,11 @@ pub struct ImageFile {
     pub r#use: Option<String>,
     /// Version name to tag.
     pub versions: BTreeMap<String, String>,
+    /// Tag of a version that migrates well and whose server ends at once, for the fault `image-crashes`.
+    pub crashes: Option<String>,
+    /// Tag of a version that migrates well and whose server never becomes ready, for the fault `image-never-ready`.
+    #[serde(rename = "never-ready")]
+    pub never_ready: Option<String>,
     /// Roles and hooks that run it; by default all.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -191,8 +276,10 @@ impl ContractFile {
             if let Some(role) = hook.before.iter().find(|role| !self.roles.contains_key(*role)) {
                 return Err(unknown(source, "role", role, self.roles.keys()));
             }
-            if let Some(database) = hook.migrates.as_ref().filter(|name| !self.backing.contains_key(*name)) {
-                return Err(unknown(source, "backing server", database, self.backing.keys()));
+            let databases =
+                || self.backing.iter().filter(|(name, server)| server.is_database(name)).map(|(name, _)| name);
+            if let Some(database) = hook.migrates.as_ref().filter(|name| !databases().any(|known| known == *name)) {
+                return Err(unknown(source, "database", database, databases()));
             }
             let events: Vec<String> = EVENTS.iter().map(|event| (*event).to_owned()).collect();
             if let Some(event) = hook.events.iter().find(|event| !events.contains(event)) {
@@ -221,10 +308,39 @@ fn is_day(text: &str) -> bool {
     parts.len() == 3 && parts.into_iter().zip([4, 2, 2]).all(is_part)
 }
 
-/// Reports servers of an unknown kind.
+impl BackingFile {
+    fn is_database(&self, name: &str) -> bool {
+        self.image.is_none() && self.kind.as_deref().unwrap_or(name) == "postgres"
+    }
+
+    /// As the plan holds it; [`check_backing`] has seen it.
+    pub fn plan(self, name: &str) -> Backing {
+        match (self.image, self.kind.as_deref().unwrap_or(name)) {
+            (Some(image), _) => Backing::Server(Server {
+                image,
+                env: self.env,
+                port: self.port.unwrap_or_default(),
+                ready: self.ready.unwrap_or_default(),
+            }),
+            (None, "redis") => Backing::Redis,
+            (None, _) => Backing::Postgres,
+        }
+    }
+}
+
+/// Reports servers of an unknown kind, and those of an image that lack something.
 pub fn check_backing(backing: &BTreeMap<String, BackingFile>, source: &Source) -> Result<()> {
+    for (name, server) in backing {
+        let is_whole = server.port.is_some() && server.ready.is_some() && server.kind.is_none();
+        let has_more = server.port.is_some() || server.ready.is_some() || !server.env.is_empty();
+        if if server.image.is_some() { !is_whole } else { has_more } {
+            let hint = "hint: a server of an image has `image`, `port`, `ready` and perhaps `env`; a known one has none of them";
+            return Err(source.error(name, &format!("the server `{name}` is not described\n{hint}")));
+        }
+    }
     let kinds = BACKING_KINDS.map(str::to_owned);
-    let named = backing.iter().map(|(name, server)| server.kind.as_ref().unwrap_or(name));
+    let named = backing.iter().filter(|(_, server)| server.image.is_none());
+    let named = named.map(|(name, server)| server.kind.as_ref().unwrap_or(name));
     match named.into_iter().find(|kind| !kinds.contains(kind)) {
         Some(kind) => Err(unknown(source, "backing server", kind, kinds.iter())),
         None => Ok(()),
@@ -272,8 +388,20 @@ impl ServesFile {
         let sessions = self.sessions.map(|file| Sessions {
             path: file.path,
             talk: Session { headers: file.headers, first: file.first, second: file.second, reply: file.reply },
+            continuity: file.continuity.map(|said| Continuity {
+                message: said.message,
+                acknowledged: said.acknowledged,
+                resumed: said.resumed,
+            }),
         });
-        Serves { port, paths: std::iter::once(ready).chain(others).collect(), sessions }
+        let traffic = self.traffic.map(|file| UserRequest {
+            path: file.path,
+            headers: file.headers,
+            status: file.status,
+            body: file.body,
+            pod: file.pod.map(|name| name.to_lowercase()),
+        });
+        Serves { port, paths: std::iter::once(ready).chain(others).collect(), sessions, traffic }
     }
 }
 
@@ -297,6 +425,8 @@ impl ImageFile {
             tag_path: self.tag.clone(),
             repository: self.r#use.clone(),
             versions: self.versions.clone(),
+            crashes: self.crashes.clone(),
+            never_ready: self.never_ready.clone(),
             used_by: self.roles.clone(),
         }
     }

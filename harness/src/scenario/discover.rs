@@ -1,13 +1,12 @@
 //! Which scenarios a run consists of: files, folders of them, or what a chart carries itself.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{CHART_SCENARIOS, CONTRACT, DEFAULT_TIMEOUT_SECONDS, Overrides, load};
-use crate::plan::{Action, Chart, Expect, Plan, Step};
+use super::{CHART_SCENARIOS, CONTRACT, Overrides, load};
+use crate::plan::{Action, Chart, Plan, Step};
 use crate::scenario::chart::describe_chart;
 use crate::yaml::Invalid;
 
@@ -68,13 +67,6 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
 
 /// What can be proven of a chart that promises nothing: it installs, and takes the same again without breaking.
 fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Plan {
-    let step = |action, is_again| Step {
-        action,
-        values: json!({}),
-        expect: Expect::Succeeds,
-        timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
-        is_again,
-    };
     Plan {
         name: format!("{}/{name}", chart.name),
         description: format!("{} installs with its {name} values, and takes the same again as an upgrade.", chart.name),
@@ -83,17 +75,8 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
         values: json!({}),
         values_files: values.into_iter().chain(overrides.values_files.iter().cloned()).collect(),
         set: overrides.set.clone(),
-        backing: BTreeMap::new(),
-        neighbour: None,
-        secrets: BTreeMap::new(),
-        roles: BTreeMap::new(),
-        hooks: BTreeMap::new(),
-        images: BTreeMap::new(),
-        absent: Vec::new(),
-        strict: false,
-        binding: Vec::new(),
-        waivers: Vec::new(),
-        steps: vec![step(Action::Install, false), step(Action::Upgrade, true)],
+        steps: vec![Step::new(Action::Install), Step { is_again: true, ..Step::new(Action::Upgrade) }],
+        ..Plan::default()
     }
 }
 

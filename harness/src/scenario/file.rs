@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::contract::BackingFile;
+use super::contract::{BackingFile, RequirementFile};
 
 /// What is done to the chart, and how it is to end.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,11 +32,28 @@ pub struct ScenarioFile {
     /// Secrets besides the contract's, or in place of one; `null`: the contract's is not made.
     #[serde(default)]
     pub secrets: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    /// What must be in the cluster besides the contract's.
+    #[serde(default)]
+    pub requires: Vec<RequirementFile>,
     /// A second release of the chart in the same namespace.
     pub neighbour: Option<NeighbourFile>,
     /// Roles and hooks of the contract that the values switch off.
     #[serde(default)]
     pub without: Vec<String>,
+    /// What an upgrade starts from; several are upgraded through, in this order. By default the chart itself.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// Requests through the Service of a role, for example `50/s`.
+    #[serde(default)]
+    pub traffic: BTreeMap<String, String>,
+    /// How many websocket sessions of a role are kept open.
+    #[serde(default)]
+    pub sessions: BTreeMap<String, u32>,
+    /// An answer under traffic that takes longer is a failure; by default `5s`.
+    pub slow: Option<String>,
+    /// Worker nodes, on a cluster of the scenario's own.
+    #[serde(default)]
+    pub workers: u8,
     /// What is done, in order.
     pub steps: Vec<StepFile>,
 }
@@ -67,6 +84,12 @@ pub struct StepFile {
     /// A hook's Job outside helm
     #[serde(rename = "run-hook")]
     pub run_hook: Option<RunHookOptions>,
+    /// A fault that happens to a release at rest.
+    pub fault: Option<Value>,
+    /// Role to number of pods.
+    pub scale: Option<BTreeMap<String, u32>>,
+    /// `helm test`
+    pub test: Option<TestOptions>,
     /// How the step is to end; by default it succeeds.
     pub expect: Option<ExpectFile>,
 }
@@ -86,6 +109,14 @@ pub struct Options {
     /// The same once more, as a controller does it every few minutes: it need not change anything.
     #[serde(default)]
     pub again: bool,
+    /// What goes wrong during the step.
+    pub fault: Option<Value>,
+    /// Helm's `--atomic`, which Helm 4 calls `--rollback-on-failure`.
+    #[serde(default)]
+    pub atomic: bool,
+    /// Helm's `--reuse-values`: only this step's own values come on top of the release's.
+    #[serde(default, rename = "reuse-values")]
+    pub reuse_values: bool,
 }
 
 /// Options of a rollback.
@@ -96,6 +127,8 @@ pub struct RollbackOptions {
     pub to: Option<u32>,
     /// Helm's `--timeout` for this step.
     pub timeout: Option<String>,
+    /// What goes wrong during the step.
+    pub fault: Option<Value>,
 }
 
 /// Options of a hook that is run outside helm.
@@ -122,10 +155,26 @@ pub struct UninstallOptions {
     pub timeout: Option<String>,
 }
 
-impl RollbackOptions {
-    /// What it shares with the steps that render.
-    pub fn options(&self) -> Options {
-        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone(), again: false }
+/// Options of `helm test`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestOptions {
+    /// Helm's `--timeout` for this step.
+    pub timeout: Option<String>,
+}
+
+impl Options {
+    /// What a step has that renders nothing.
+    pub fn only(timeout: Option<&String>, fault: Option<&Value>) -> Self {
+        Self {
+            values: empty(),
+            images: BTreeMap::new(),
+            timeout: timeout.cloned(),
+            again: false,
+            fault: fault.cloned(),
+            atomic: false,
+            reuse_values: false,
+        }
     }
 }
 
@@ -135,16 +184,8 @@ impl RunHookOptions {
         Options {
             values: self.values.clone(),
             images: self.images.clone(),
-            timeout: self.timeout.clone(),
-            again: false,
+            ..Options::only(self.timeout.as_ref(), None)
         }
-    }
-}
-
-impl UninstallOptions {
-    /// What it shares with the steps that render.
-    pub fn options(&self) -> Options {
-        Options { values: empty(), images: BTreeMap::new(), timeout: self.timeout.clone(), again: false }
     }
 }
 

@@ -71,7 +71,15 @@ impl ImageOverride {
                 tag.clone_from(own);
             }
         }
-        match self.version.as_ref().filter(|chosen| !image.versions.contains_key(*chosen)) {
+        let own = self.tag.as_ref().filter(|_| self.version.is_some());
+        match self.version.as_deref() {
+            Some("crashes") => image.crashes = own.cloned(),
+            Some("never-ready") => image.never_ready = own.cloned(),
+            _ => {}
+        }
+        let known =
+            |version: &str| ["crashes", "never-ready"].contains(&version) || image.versions.contains_key(version);
+        match self.version.as_ref().filter(|chosen| !known(chosen)) {
             Some(chosen) => Err(Invalid(format!("the image `{}` has no version `{chosen}`", self.name)).into()),
             None => Ok(()),
         }
@@ -95,19 +103,25 @@ pub(super) fn image_values(
         let image = images.get(name).ok_or_else(|| unknown(source, "image", name, images.keys()))?;
         let tag =
             image.versions.get(version).ok_or_else(|| unknown(source, "version", version, image.versions.keys()))?;
-        match (&image.tag_path, &image.repository) {
-            (Some(path), _) => set_path(&mut values, path, json!(tag)),
-            (None, Some(repository)) => {
-                set_path(&mut values, &image.repository_path, json!(format!("{repository}:{tag}")));
-            }
-            (None, None) => {
-                let message = format!("the image `{name}` is set by one value, so its `use:` must name the repository");
-                return Err(source.error(name, &message));
-            }
-        }
-        if let (Some(_), Some(repository)) = (&image.tag_path, &image.repository) {
-            set_path(&mut values, &image.repository_path, json!(repository));
-        }
+        set_image(source, &mut values, name, image, tag)?;
     }
     Ok(values)
+}
+
+/// Sets the values that select a tag of an image.
+pub(super) fn set_image(source: &Source, values: &mut Value, name: &str, image: &Image, tag: &str) -> Result<()> {
+    match (&image.tag_path, &image.repository) {
+        (Some(path), _) => set_path(values, path, json!(tag)),
+        (None, Some(repository)) => {
+            set_path(values, &image.repository_path, json!(format!("{repository}:{tag}")));
+        }
+        (None, None) => {
+            let message = format!("the image `{name}` is set by one value, so its `use:` must name the repository");
+            return Err(source.error(name, &message));
+        }
+    }
+    if let (Some(_), Some(repository)) = (&image.tag_path, &image.repository) {
+        set_path(values, &image.repository_path, json!(repository));
+    }
+    Ok(())
 }

@@ -3,8 +3,10 @@
 mod chart;
 mod contract;
 mod discover;
+mod fault;
 mod file;
 mod image;
+mod traffic;
 mod values;
 
 use std::collections::BTreeMap;
@@ -12,11 +14,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::plan::{Action, Backing, Expect, Image, Neighbour, Plan, Step, Waiver};
+use crate::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Neighbour, Origin, Plan, Step, Waiver};
 use crate::yaml::{Source, nearest};
 use chart::chart_of;
 use contract::{ContractFile, check_backing};
-use file::{ScenarioFile, StepFile};
+use file::{Options, ScenarioFile, StepFile};
 use image::{first_versions, image_values};
 
 pub use discover::{discover, file_of, plans};
@@ -28,9 +30,6 @@ const CONTRACT: &str = "contract.yaml";
 
 /// Where a chart may carry scenarios and a contract of its own.
 const CHART_SCENARIOS: &str = "ci/chartgate";
-
-/// Helm's default, five minutes, is what users wait for; a scenario may change it.
-const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
 
 /// Helm's limit for a release's name.
 const RELEASE_NAME_LIMIT: usize = 53;
@@ -94,14 +93,21 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     merge(&mut values, image_values(&source, &images, &scenario.images)?);
     merge(&mut values, scenario.values.clone());
     let timeout = scenario.timeout.as_ref().map(|text| seconds(&source, text)).transpose()?;
-    let steps = scenario.steps.iter().map(|step| plan_step(&source, step, &images, timeout)).collect::<Result<_>>()?;
+    let roles: Vec<String> = contract.roles.keys().cloned().collect();
+    let context = StepContext { source: &source, images: &images, roles: &roles, timeout };
+    let steps = scenario.steps.iter().map(|step| context.step(step)).collect::<Result<_>>()?;
+    let traffic = traffic::traffic(&source, &scenario, &contract)?;
+    let from: Vec<Origin> = scenario.from.into_iter().map(|asked| Origin { asked, ..Origin::default() }).collect();
 
+    let own = scenario.requires.into_iter().map(|requirement| requirement.plan(&source));
+    let contracts = contract_source.as_ref().map(|source| contract.requires.into_iter().map(|it| it.plan(source)));
+    let requires = contracts.into_iter().flatten().chain(own).collect::<Result<_>>()?;
     let stem = path.file_stem().unwrap_or_default();
     let waivers = contract.waivers.into_iter().filter(|waiver| *stem == *waiver.scenario);
     let waivers = waivers.filter(|_| !overrides.no_waivers);
     let waivers = waivers.map(|waiver| Waiver { check: waiver.check, reason: waiver.reason, until: waiver.until });
     let waivers = waivers.collect();
-    let backing = contract.backing.into_keys().chain(scenario.backing.into_keys());
+    let backing = contract.backing.into_iter().chain(scenario.backing);
     let mut secrets = contract.secrets;
     for (name, data) in scenario.secrets {
         match data {
@@ -118,7 +124,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         values,
         values_files: overrides.values_files.clone(),
         set: overrides.set.clone(),
-        backing: backing.map(|name| (name, Backing::Postgres)).collect(),
+        backing: backing.map(|(name, server)| (name.clone(), server.plan(&name))).collect(),
+        requires,
         neighbour: scenario.neighbour.map(|other| Neighbour { release: other.release, values: other.values }),
         secrets,
         roles: contract.roles.into_iter().map(|(name, role)| (name, role.plan(&release))).collect(),
@@ -129,7 +136,11 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         strict: contract.strict,
         binding: contract.checks,
         waivers,
-        steps,
+        traffic,
+        workers: scenario.workers,
+        steps: through(&from, steps),
+        from,
+        is_first_release: contract.first_release,
     })
 }
 
@@ -143,28 +154,101 @@ pub fn name_of(path: &Path) -> String {
     }
 }
 
-fn plan_step(source: &Source, step: &StepFile, images: &BTreeMap<String, Image>, timeout: Option<u64>) -> Result<Step> {
-    let verbs = [
-        step.install.clone().map(|install| (Action::Install, install)),
-        step.upgrade.clone().map(|upgrade| (Action::Upgrade, upgrade)),
-        step.rollback.as_ref().map(|rollback| (Action::Rollback { to: rollback.to }, rollback.options())),
-        step.uninstall.as_ref().map(|uninstall| (Action::Uninstall, uninstall.options())),
-        step.run_hook.as_ref().map(|run| (Action::RunHook { hook: run.hook.clone() }, run.options())),
-    ];
-    let mut verbs = verbs.into_iter().flatten();
-    let (Some((action, options)), None) = (verbs.next(), verbs.next()) else {
-        let message = "a step has exactly one of `install`, `upgrade`, `rollback`, `uninstall`, `run-hook`";
-        return Err(source.error("steps", message));
-    };
-    let mut values = image_values(source, images, &options.images)?;
-    merge(&mut values, options.values);
-    let expect = match step.expect.as_ref().and_then(|expect| expect.fails.clone()) {
-        Some(text) => Expect::Fails(text),
-        None => Expect::Succeeds,
-    };
-    let own = options.timeout.as_ref().map(|text| seconds(source, text)).transpose()?;
-    let timeout_seconds = own.or(timeout).unwrap_or(DEFAULT_TIMEOUT_SECONDS);
-    Ok(Step { action, values, expect, timeout_seconds, is_again: options.again })
+/// What a step of the file is read against.
+struct StepContext<'a> {
+    source: &'a Source,
+    images: &'a BTreeMap<String, Image>,
+    roles: &'a [String],
+    timeout: Option<u64>,
+}
+
+impl StepContext<'_> {
+    fn step(&self, step: &StepFile) -> Result<Step> {
+        let (action, options) = self.verb(step)?;
+        let fault =
+            options.fault.as_ref().map(|fault| fault::parse(self.source, fault, self.roles.iter())).transpose()?;
+        if let Some(fault) = &fault
+            && fault.is_disruption() != (action == Action::Disrupt)
+        {
+            let hint = if fault.is_disruption() { "it is a step of its own" } else { "it belongs to a step of helm" };
+            return Err(self.source.error(fault.name(), &format!("`{}` cannot stand here: {hint}", fault.name())));
+        }
+        let mut values = image_values(self.source, self.images, &options.images)?;
+        merge(
+            &mut values,
+            fault.as_ref().map_or(Ok(serde_json::json!({})), |fault| fault::values(self.source, fault, self.images))?,
+        );
+        merge(&mut values, options.values);
+        let expect = match step.expect.as_ref().and_then(|expect| expect.fails.clone()) {
+            Some(text) => Expect::Fails(text),
+            None if fault == Some(Fault::ClientKilled) => Expect::Interrupted,
+            None => Expect::Succeeds,
+        };
+        let own = options.timeout.as_ref().map(|text| seconds(self.source, text)).transpose()?;
+        Ok(Step {
+            values,
+            expect,
+            timeout_seconds: own.or(self.timeout).unwrap_or(DEFAULT_TIMEOUT_SECONDS),
+            is_again: options.again,
+            fault,
+            rolls_back: options.atomic,
+            reuses_values: options.reuse_values,
+            ..Step::new(action)
+        })
+    }
+
+    fn verb(&self, step: &StepFile) -> Result<(Action, Options)> {
+        let scale = step.scale.as_ref().map(|scale| self.scale(scale)).transpose()?;
+        let verbs = [
+            step.install.clone().map(|install| (Action::Install, install)),
+            step.upgrade.clone().map(|upgrade| (Action::Upgrade, upgrade)),
+            step.rollback.as_ref().map(|rollback| {
+                (
+                    Action::Rollback { to: rollback.to },
+                    Options::only(rollback.timeout.as_ref(), rollback.fault.as_ref()),
+                )
+            }),
+            step.uninstall.as_ref().map(|gone| (Action::Uninstall, Options::only(gone.timeout.as_ref(), None))),
+            step.run_hook.as_ref().map(|run| (Action::RunHook { hook: run.hook.clone() }, run.options())),
+            step.fault.as_ref().map(|fault| (Action::Disrupt, Options::only(None, Some(fault)))),
+            scale.map(|scale| (scale, Options::only(None, None))),
+            step.test.as_ref().map(|test| (Action::Test, Options::only(test.timeout.as_ref(), None))),
+        ];
+        let mut verbs = verbs.into_iter().flatten();
+        let (Some(verb), None) = (verbs.next(), verbs.next()) else {
+            let known = "`install`, `upgrade`, `rollback`, `uninstall`, `run-hook`, `fault`, `scale`, `test`";
+            return Err(self.source.error("steps", &format!("a step has exactly one of {known}")));
+        };
+        Ok(verb)
+    }
+
+    fn scale(&self, scale: &BTreeMap<String, u32>) -> Result<Action> {
+        let mut sizes = scale.iter();
+        let (Some((role, replicas)), None) = (sizes.next(), sizes.next()) else {
+            return Err(self.source.error("scale", "`scale` names one role and its number of pods: `{app: 3}`"));
+        };
+        if !self.roles.contains(role) {
+            return Err(unknown(self.source, "role", role, self.roles.iter()));
+        }
+        Ok(Action::Scale { role: role.clone(), replicas: *replicas })
+    }
+}
+
+/// The scenario's steps where its release begins with an earlier version: the first install is that one's, and an upgrade to each
+/// version between comes after it.
+fn through(from: &[Origin], mut steps: Vec<Step>) -> Vec<Step> {
+    let install = steps.iter().position(|step| step.action == Action::Install);
+    let Some(at) = install.filter(|_| !from.is_empty()) else { return steps };
+    steps[at].from = Some(0);
+    let between = (1..from.len()).map(|index| Step {
+        action: Action::Upgrade,
+        from: Some(index),
+        expect: Expect::Succeeds,
+        ..steps[at].clone()
+    });
+    let between: Vec<Step> = between.collect();
+    steps.splice(at + 1..=at, between);
+    steps
 }
 
 /// An [`Invalid`] for a name that is not among the known ones.

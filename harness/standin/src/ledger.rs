@@ -34,8 +34,10 @@ pub async fn write(database: &Database, writer: &Writer, event: &str, subject: &
     }
 }
 
-/// The pod's name: Kubernetes makes it the host's.
+/// The pod's name: Kubernetes makes it the host's. A chart may set `HOSTNAME` to something else, so the host itself is asked, unless the chart
+/// tells the name as `POD_NAME`.
 pub fn pod_name() -> String {
-    let from_file = || std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned());
-    std::env::var("HOSTNAME").or_else(|_| from_file()).unwrap_or_else(|_| "localhost".to_owned())
+    let of_host = || std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
+    let told = std::env::var("POD_NAME").ok().filter(|name| !name.is_empty());
+    told.or_else(|| of_host().ok()).or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_else(|| "localhost".to_owned())
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, GenericClient};
 
 use crate::database::Database;
+use crate::ledger::{self, Writer};
 
 /// Two migrators of one database wait for each other on this number, which means nothing else.
 const LOCK: i64 = 0x0063_6861_7274;
@@ -21,11 +22,29 @@ pub struct Migration {
     pub ddl: &'static str,
 }
 
+/// Runs what is pending of `known`, and says so in the log and in the ledger.
+///
+/// # Errors
+/// As [`migrate`], or if the database is away.
+pub async fn deploy(database: &Database, writer: &Writer, known: &[Migration]) -> Result<()> {
+    let mut client = database.connect().await?;
+    let done = migrate(&mut client, known).await?;
+    for migration in &done {
+        println!("migrated {} {}", migration.version, migration.name);
+        ledger::write(database, writer, "migrate", migration.name).await;
+    }
+    if done.is_empty() {
+        println!("migrations already up");
+        ledger::write(database, writer, "migrate", "nothing pending").await;
+    }
+    Ok(())
+}
+
 /// Runs what is pending of `known` and returns it.
 ///
 /// # Errors
 /// The first that fails is rolled back and named; those before it stay.
-pub async fn migrate<'a>(client: &mut Client, known: &'a [Migration]) -> Result<Vec<&'a Migration>> {
+async fn migrate<'a>(client: &mut Client, known: &'a [Migration]) -> Result<Vec<&'a Migration>> {
     if !has_table(client).await? {
         let transaction = locked(client).await?;
         if !has_table(&transaction).await? {

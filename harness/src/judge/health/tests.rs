@@ -165,3 +165,33 @@ fn unseen_pods_are_void() {
     check(&NO_RESTARTS, &Story::good().unseen(named("Pod", "")), Verdict::Void, "nothing was seen");
     check(&NO_RESTARTS, &Story::good().before(end_of(1), gap("Pod")), Verdict::Void, "gap of Pod");
 }
+
+/// After the upgrade nothing but a fault.
+fn disrupted() -> Story {
+    let moment = Moment::Fault { step: 2, what: "the server was restarted".to_owned() };
+    Story::disrupted(crate::plan::Fault::DatabaseRestarts, moment)
+}
+
+/// A failure would mean that a release which does not recover from a fault is accepted, or that one which does is refused.
+#[test]
+fn a_disruption_is_judged_as_an_upgrade() {
+    check(&READY, &disrupted(), Verdict::Pass, "");
+    check(&HEALTH_PATH, &disrupted(), Verdict::Pass, "");
+    let why = "Deployment `cg-app` has 0 of 1 pods available".to_owned();
+    let story = disrupted().ending(2, &StepOutcome::NotReady { why }, "");
+    check(&READY, &story, Verdict::Fail, "the release was not ready again after step 3 (fault): Deployment `cg-app`");
+    let wrong = |probe: &mut Probe| probe.answer = Answer::Refused;
+    let story = disrupted().probes(|probe| probe.step == 2 && probe.path.is_some(), wrong);
+    check(&HEALTH_PATH, &story, Verdict::Fail, "refused the connection for /readyz after step 3 (fault)");
+    let unasked = disrupted().without(|moment| matches!(moment, Moment::Probe(probe) if probe.step == 2));
+    check(&HEALTH_PATH, &unasked, Verdict::Pass, "");
+}
+
+/// A failure would mean that pods may be restarted because their database was.
+#[test]
+fn a_restart_in_a_disruption_fails() {
+    let story = disrupted().edit(named("Pod", "cg-app-1"), |pod| {
+        pod["status"]["containerStatuses"][0]["restartCount"] = json!(1);
+    });
+    check(&NO_RESTARTS, &story, Verdict::Fail, "container `app` of pod `cg-app-1` restarted 1 times");
+}

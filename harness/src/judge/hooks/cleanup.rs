@@ -43,7 +43,7 @@ fn hook_cleanup(recording: &Recording) -> Finding {
             tally.fail(message).hint(format!("add `before-hook-creation` to its `{POLICY}`"));
         }
     }
-    for run in &view.steps {
+    for run in view.tested() {
         let Some((entry, call)) = run.helm.filter(|(_, call)| call.status != Some(0)) else { continue };
         if let Some(line) = call.stderr.lines().find(|line| line.contains("already exists") && line.contains("hook")) {
             let message = format!("{} met an object that an earlier hook left behind: {}", run.label(), line.trim());

@@ -23,7 +23,7 @@ fn hook_inputs(recording: &Recording) -> Finding {
     let is_install = |run: &&StepRun| matches!(run.step.action, Action::Install);
     let mut tally = Tally::new(HOOK_INPUTS.name);
     let mut is_any = false;
-    for run in view.steps.iter().filter(is_install) {
+    for run in view.tested().filter(is_install) {
         let objects = run.rendered.as_ref().map(|rendered| rendered.objects.clone()).unwrap_or_default();
         for hook in objects.iter().filter(|object| hook_events(object).contains(&EVENT)) {
             let Some(pod) = template(hook) else { continue };

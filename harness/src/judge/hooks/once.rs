@@ -6,7 +6,7 @@ use crate::judge::object::{is_selected, kind, title};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, Track, View};
 use crate::judge::{Check, Evidence, Finding};
-use crate::plan::Hook;
+use crate::plan::{Fault, Hook};
 use crate::record::Recording;
 
 pub(in crate::judge) const HOOK_ONCE: Check = Check {
@@ -44,7 +44,8 @@ fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         .runs_of_hook(hook)
         .into_iter()
         .chain(view.tracks("Pod").filter(|pod| is_selected(&hook.select, pod.last())));
-    let is_by_hand = |track: &&Track| view.step_at(track.first().seq).is_some_and(|run| run.is_run_of(name));
+    let is_by_hand =
+        |track: &&Track| view.step_at(track.first().seq).is_some_and(|run| run.is_run_of(name) || !run.is_tested());
     let seen = seen.filter(|track| !is_by_hand(track));
     let seen: Vec<Evidence> = seen.map(|track| track.first().evidence("was created")).collect();
     if let Some(first) = seen.first() {
@@ -66,10 +67,10 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         tally.fail(message).hint("correct `select` in the contract, or the labels of the hook's Job");
         return;
     }
-    if !view.steps.iter().any(|run| run.runs_of(hook) > 0) {
+    if !view.tested().any(|run| run.runs_of(hook) > 0) {
         tally.proved(note(format!("no step of the plan runs hook `{name}`")));
     }
-    for run in view.steps.iter().filter(|run| run.started.is_some()) {
+    for run in view.tested().filter(|run| run.started.is_some()) {
         let due = run.runs_of(hook);
         let is_here = |job: &&&Track| view.step_at(job.first().seq).is_some_and(|step| step.index == run.index);
         let here: Vec<&Track> = jobs.iter().filter(is_here).copied().collect();
@@ -114,7 +115,7 @@ fn judge_attempts(view: &View, run: &StepRun, name: &str, job: &Track, tally: &m
     let hook = format!("hook `{name}` (Job `{}`)", job.name());
     if !run.is_to_succeed() {
         tally.proved(job.first().evidence(&format!("was the only one of hook `{name}` in {label}, which was to fail")));
-    } else if !failed.is_empty() {
+    } else if !failed.is_empty() && run.step.fault != Some(Fault::MigratorKilled) {
         let message = format!("{hook} needed more than one attempt in {label}: {} of its pods failed", failed.len());
         let claim = tally.fail(message).with(failed.iter().map(|pod| pod.evidence("failed")));
         claim.with(pods.iter().filter_map(|pod| view.log_tail(pod.name(), None, u64::MAX)));

@@ -21,7 +21,7 @@ pub(in crate::judge) const HOOK_ORDER: Check = Check {
 fn hook_order(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let hooks: Vec<(&String, &Hook)> = view.plan.present_hooks().filter(|(_, hook)| !hook.before.is_empty()).collect();
-    if hooks.is_empty() && !view.steps.iter().any(has_weights) {
+    if hooks.is_empty() && !view.tested().any(has_weights) {
         return not_applicable(
             HOOK_ORDER.name,
             "no hook must precede a role, and no event has hook Jobs of two weights",
@@ -31,7 +31,7 @@ fn hook_order(recording: &Recording) -> Finding {
     for (name, hook) in hooks {
         judge_hook(&view, name, hook, &mut tally);
     }
-    for run in &view.steps {
+    for run in view.tested() {
         judge_weights(&view, run, &mut tally);
     }
     tally.finish("each hook completed before the first new pod of the roles that depend on it")
@@ -43,7 +43,7 @@ fn judge_hook(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         view.plan.present_roles().map(|(role, _)| role).filter(|role| hook.before.contains(role)).collect();
     for role in roles {
         let mut is_judged = false;
-        for run in view.steps.iter().filter(|run| run.started.is_some() && run.runs_of(hook) > 0) {
+        for run in view.tested().filter(|run| run.started.is_some() && run.runs_of(hook) > 0) {
             if let Some((seen, why)) = view.gap_in(run, &["Job", "Pod"]) {
                 let message =
                     format!("the order of hook `{name}` and role `{role}` in {} is unknown: {why}", run.label());

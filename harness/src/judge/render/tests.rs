@@ -107,3 +107,30 @@ fn a_step_without_an_end_is_void() {
     check(&RELEASE_OUTCOME, &Story::good().cut(end_of(1)), Verdict::Void, "the recording ends in step 2 (upgrade)");
     check(&RELEASE_OUTCOME, &Story::good().cut(start_of(2)), Verdict::Void, "step 3 (rollback) never ran");
 }
+
+/// The upgrade takes the release's own values: what it renders is not known before.
+fn reusing() -> Story {
+    let story = Story::good().plan(|plan| plan.steps[1].reuses_values = true);
+    story.without(|moment| matches!(moment, Moment::Rendered { step: 1, .. }))
+}
+
+/// A failure would mean that a value which is nil for existing users only is not told as such, or that a good one is unproven.
+#[test]
+fn what_an_upgrade_with_the_releases_values_renders_is_seen_in_the_release() {
+    check(&RENDERS, &reusing(), Verdict::Pass, "");
+    let why = "Error: UPGRADE FAILED: template: app/templates/x.yaml:3:7: nil pointer evaluating interface {}.seconds";
+    let story = reusing().ending(1, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
+    let story = story.without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
+    let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: Error");
+    assert!(finding.message.contains("hint: a value that is new in this version"), "{}", finding.message);
+    let unknown = reusing().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
+    check(&RENDERS, &unknown, Verdict::Void, "what step 2 (upgrade) renders was not recorded");
+}
+
+/// A failure would mean that the chart is blamed for a version that is out already.
+#[test]
+fn a_failed_step_of_an_earlier_version_is_void() {
+    let failed = outcome_of(0, &StepOutcome::HelmFailed { why: "timed out".to_owned() });
+    let story = failed.plan(|plan| plan.steps[0].from = Some(0));
+    check(&RELEASE_OUTCOME, &story, Verdict::Void, "the version to upgrade from does not install: step 1 (install)");
+}

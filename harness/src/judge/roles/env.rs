@@ -43,12 +43,17 @@ fn is_workload_of(role: &Role, object: &Value) -> bool {
     !is_hook(object) && labels.is_some_and(|labels| selects(&role.select, labels))
 }
 
+/// The pods of a role, without those that an earlier version of the chart made.
+fn judged_pods<'a, 'v>(view: &'v View<'a>, role: &str) -> Vec<&'v Track<'a>> {
+    view.pods_of_role(role).into_iter().filter(|pod| view.is_tested_at(pod.first().seq)).collect()
+}
+
 fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
     let hint = "honour the switch: render the role's workload only where it is enabled";
     if let Some(workload) = view.rendered().find(|object| is_workload_of(role, object)) {
         tally.fail(format!("role `{name}` is switched off, but the chart renders {}", title(workload))).hint(hint);
     }
-    let pods = view.pods_of_role(name);
+    let pods = judged_pods(view, name);
     if let Some(pod) = pods.first() {
         let message = format!("role `{name}` is switched off, but pod `{}` of it was created", pod.name());
         tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(hint);
@@ -58,7 +63,7 @@ fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
 }
 
 fn judge_present(view: &View, name: &str, role: &Role, tally: &mut Tally) {
-    let pods = view.pods_of_role(name);
+    let pods = judged_pods(view, name);
     if pods.is_empty() {
         if view.has_render() && !view.rendered().any(|object| is_workload_of(role, object)) {
             let message = format!(

@@ -73,7 +73,7 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
     let changes = changes_of(view, database);
     let is_absent = view.plan.absent.iter().any(|absent| absent == name);
     if is_absent && !view.steps.iter().any(|run| run.is_run_of(name)) {
-        for change in &changes {
+        for change in changes.iter().filter(|change| view.is_tested_at(change.entry.seq)) {
             let message = format!("hook `{name}` is switched off, but the schema was changed: {}", change.what);
             let claim = tally.fail(message).with([change.evidence(view)]).with(starting_at(view, change.unix_ms));
             claim.hint("no role may migrate by itself, least of all where migrations are switched off");
@@ -95,7 +95,7 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
             (view.wall_clock(job.first().at), end, job)
         })
         .collect();
-    for change in &changes {
+    for change in changes.iter().filter(|change| view.is_tested_at(change.entry.seq)) {
         if let Some((.., job)) = windows.iter().find(|(start, end, _)| (*start..=*end).contains(&change.unix_ms)) {
             let evidence = change.evidence(view);
             tally.proved(Evidence { text: format!("{}, while Job `{}` ran", evidence.text, job.name()), ..evidence });

@@ -140,7 +140,7 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
         } else {
             (&neighbours, "the second release, but it stood behind")
         };
-        for sighting in &slice.sightings {
+        for sighting in slice.sightings.iter().filter(|sighting| view.is_tested_at(sighting.seq)) {
             for (uid, pod) in targets(sighting.object).filter(|(uid, _)| others.contains(uid)) {
                 if told.insert(uid) {
                     let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
@@ -152,7 +152,7 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
         }
     }
     for slice in view.tracks("EndpointSlice") {
-        for sighting in &slice.sightings {
+        for sighting in slice.sightings.iter().filter(|sighting| view.is_tested_at(sighting.seq)) {
             for (uid, pod) in targets(sighting.object) {
                 let Some((_, of)) = strangers.iter().find(|(stranger, _)| *stranger == uid && !uid.is_empty()) else {
                     continue;

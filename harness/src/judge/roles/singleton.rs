@@ -46,6 +46,9 @@ fn judge_role(view: &View, role: &str, tally: &mut Tally) {
         tally.void(format!("no pod of singleton role `{role}` was seen running"));
     }
     for (index, (start, _)) in lifetimes.iter().enumerate() {
+        if !view.is_tested_at(start.seq) {
+            continue;
+        }
         let other = lifetimes[..index].iter().find(|(_, end)| end.is_none_or(|end| end.seq > start.seq));
         let Some((before, end)) = other else {
             tally.proved(start.evidence("ran alone when it started"));

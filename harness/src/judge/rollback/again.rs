@@ -15,7 +15,7 @@ pub(in crate::judge) const UPGRADE_AFTER_ROLLBACK: Check = Check {
 
 fn upgrade_after_rollback(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    let is_rollback = |run: &StepRun| matches!(run.step.action, Action::Rollback { .. });
+    let is_rollback = |run: &StepRun| matches!(run.step.action, Action::Rollback { .. }) || run.is_to_roll_back();
     let first = view.steps.iter().position(is_rollback).unwrap_or(view.steps.len());
     let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && run.is_to_succeed();
     let upgrades: Vec<&StepRun> = view.steps.iter().skip(first).filter(is_upgrade).collect();

@@ -143,3 +143,60 @@ fn a_rollback_whose_pods_never_get_ready_on_the_newer_schema_fails() {
     check(&ROLLBACK_SERVES, &refused, Verdict::Fail, "no new pod of role `app` became ready in step 3 (rollback)");
     check(&ROLLBACK_SERVES, &failed(), Verdict::Void, "");
 }
+
+/// The upgrade fails and helm goes back by itself: the release, its workloads and its pods are those of version 1 again.
+fn automatic() -> Story {
+    let story = Story::good().failing(1, "timed out").without(|moment| {
+        matches!(moment, Moment::StepEnded { step: 1, .. } | Moment::StepStarted { step: 2 })
+            || matches!(moment, Moment::Release(release) if release.step == 1)
+            || matches!(moment, Moment::Probe(probe) if probe.step > 0)
+    });
+    // What the rollback of the good run did belongs to the upgrade now.
+    let story = story.moments(|moment| match moment {
+        Moment::StepEnded { step, outcome } if *step == 2 => {
+            (*step, *outcome) = (1, StepOutcome::HelmFailed { why: "timed out".to_owned() });
+        }
+        Moment::Release(release) if release.step == 2 => release.step = 1,
+        _ => {}
+    });
+    story.without(|moment| matches!(moment, Moment::Helm(call) if call.step == 2)).plan(|plan| {
+        plan.steps.truncate(2);
+        plan.steps[1].rolls_back = true;
+    })
+}
+
+/// A failure would mean that an upgrade with `--atomic` may leave a mixture of two versions, or that a clean one is refused.
+#[test]
+fn an_upgrade_that_goes_back_by_itself_is_judged_as_a_rollback() {
+    check(&ROLLBACK_RESTORED, &automatic(), Verdict::Pass, "each rollback restored");
+    let says = "the release is `failed` after step 2 (upgrade), not `deployed`";
+    check(&ROLLBACK_RESTORED, &automatic().status(1, "failed"), Verdict::Fail, says);
+    let left = automatic().edit(
+        |object| object["metadata"]["uid"] == "worker-2",
+        |pod| pod["spec"]["containers"][0]["image"] = json!("reg.example/codex-pooler:v2"),
+    );
+    check(&ROLLBACK_RESTORED, &left, Verdict::Fail, "pod `cg-worker-2` runs reg.example/codex-pooler:v2");
+    check(&ROLLBACK_SERVES, &automatic(), Verdict::NotApplicable, "no rollback");
+}
+
+/// A failure would mean that a way out which works after a failed or a killed upgrade is called broken or unproven.
+#[test]
+fn a_rollback_after_an_upgrade_that_did_not_end_well_passes() {
+    let is_newer = |moment: &Moment| matches!(moment, Moment::Ddl { object, .. } if object == "public.v2");
+    let failed = || Story::good().failing(1, "hook migrations");
+    let killed = Story::good().ending(1, &StepOutcome::Interrupted, "").status(1, "pending-upgrade");
+    let killed = killed.plan(|plan| plan.steps[1].expect = crate::plan::Expect::Interrupted);
+    for story in [failed(), failed().without(is_newer), killed.clone(), killed.without(is_newer)] {
+        check(&ROLLBACK_RESTORED, &story, Verdict::Pass, "");
+        check(&ROLLBACK_SERVES, &story, Verdict::Pass, "");
+    }
+    let broken = failed().probes(|probe| probe.step == 2, |probe| probe.answer = Answer::Refused);
+    check(&ROLLBACK_SERVES, &broken, Verdict::Fail, "after step 3 (rollback), on a schema newer than revision 1");
+}
+
+/// A failure would mean that it is guessed what a rollback went back to.
+#[test]
+fn a_rollback_after_an_unrecorded_release_is_void() {
+    let story = Story::good().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
+    check(&ROLLBACK_RESTORED, &story, Verdict::Void, "was not recorded");
+}

@@ -30,7 +30,9 @@ fn config_rolls_pods(recording: &Recording) -> Finding {
     let mut is_any = false;
     let mut before: Option<&StepRun> = None;
     for run in &view.steps {
-        if let (Action::Upgrade, true, Some(before)) = (&run.step.action, run.is_to_succeed(), before) {
+        if let (Action::Upgrade, true, Some(before)) =
+            (&run.step.action, run.is_to_succeed() && run.is_tested(), before)
+        {
             for change in changes(before, run) {
                 is_any = true;
                 judge_change(&view, run, &change, &mut tally);

@@ -23,7 +23,7 @@ fn secrets_stable(recording: &Recording) -> Finding {
     let secrets: BTreeSet<&str> =
         view.rendered().filter(|object| kind(object) == "Secret" && !is_hook(object)).map(name).collect();
     let is_change = |run: &&StepRun| matches!(run.step.action, Action::Upgrade | Action::Rollback { .. });
-    if secrets.is_empty() || !view.steps.iter().any(|run| is_change(&run)) {
+    if secrets.is_empty() || !view.tested().any(|run| is_change(&run)) {
         return not_applicable(SECRETS_STABLE.name, "the chart renders no Secret, or the plan has no upgrade");
     }
     let mut tally = Tally::of_whole(SECRETS_STABLE.name, &view);

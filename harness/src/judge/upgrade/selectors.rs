@@ -26,12 +26,15 @@ fn selector_stable(recording: &Recording) -> Finding {
         return not_applicable(SELECTOR_STABLE.name, "the chart renders no object with a field that cannot be changed");
     }
     let mut tally = Tally::new(SELECTOR_STABLE.name);
+    let earlier = view.steps.iter().filter(|run| !run.is_tested()).filter_map(|run| run.rendered.as_ref());
+    let earlier: Vec<&Value> = earlier.flat_map(|rendered| rendered.objects.iter().copied()).collect();
     for (index, workload) in workloads.iter().enumerate() {
         let same = |other: &&&Value| kind(other) == kind(workload) && name(other) == name(workload);
-        let Some(first) = workloads[..index].iter().find(same) else {
+        let known = workloads[..index].iter().find(same);
+        if known.is_none() {
             judge_labels(workload, &mut tally);
-            continue;
-        };
+        }
+        let Some(first) = known.or_else(|| earlier.iter().find(same)) else { continue };
         for (field, value) in fixed(workload) {
             let before = fixed(first).into_iter().find(|(other, _)| *other == field).map(|(_, value)| value);
             if before != Some(value) {
@@ -41,7 +44,7 @@ fn selector_stable(recording: &Recording) -> Finding {
             }
         }
     }
-    for run in &view.steps {
+    for run in view.tested() {
         let Some((entry, call)) = run.helm.filter(|(_, call)| call.status != Some(0)) else { continue };
         if let Some(line) = call.stderr.lines().find(|line| line.contains("field is immutable")) {
             let message = format!("{} was refused: {}", run.label(), line.trim());

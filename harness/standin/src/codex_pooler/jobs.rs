@@ -1,13 +1,13 @@
 //! The queue: only workers drain it, and the scheduler fills it by the clock.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use tokio_postgres::Client;
 
 use super::node::Node;
-use crate::ledger;
 use crate::lifecycle::{Phase, pause};
+use crate::{clock, ledger};
 
 /// How soon an idle worker looks again.
 const IDLE: Duration = Duration::from_millis(500);
@@ -83,7 +83,7 @@ pub async fn enqueue(node: &Node, kind: &str, hold_ms: i32) -> Result<i64> {
 /// slot, which the ledger shows. The slot that a process starts in belongs to the one before it, so a restart alone never ticks twice.
 pub async fn schedule(node: &Node) {
     loop {
-        let (slot, until_next) = clock(SystemTime::now(), node.config.interval);
+        let (slot, until_next) = clock::slot(SystemTime::now(), node.config.interval);
         if !node.lifecycle.sleep_unless(Phase::Draining, until_next).await {
             return;
         }
@@ -91,13 +91,6 @@ pub async fn schedule(node: &Node) {
             eprintln!("could not tick: {error:#}");
         }
     }
-}
-
-fn clock(now: SystemTime, interval: Duration) -> (u64, Duration) {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    let interval = interval.as_micros().max(1);
-    let rest = u64::try_from(interval - since % interval).unwrap_or(u64::MAX);
-    (u64::try_from(since / interval).unwrap_or(u64::MAX), Duration::from_micros(rest))
 }
 
 async fn tick(node: &Node, slot: u64) -> Result<()> {
@@ -108,17 +101,4 @@ async fn tick(node: &Node, slot: u64) -> Result<()> {
     );
     node.database.query(&sql, &[&writer.pod, &writer.role, &writer.build.name(), &slot.to_string()]).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two schedulers that run at once must name the same slot, or their overlap would not show.
-    #[test]
-    fn a_slot_is_the_same_for_all_clocks_within_it() {
-        let at = |millis| clock(UNIX_EPOCH + Duration::from_millis(millis), Duration::from_secs(1));
-        assert_eq!(at(5_000), (5, Duration::from_secs(1)));
-        assert_eq!(at(5_999), (5, Duration::from_millis(1)));
-    }
 }

@@ -53,23 +53,9 @@ pub async fn eval(tasks: &[Task], config: &Config) -> Result<()> {
     let writer = Writer { pod: config.pod.clone(), role: "migrations".into(), build: config.build };
     for task in tasks {
         match task {
-            Task::Migrate => migrate(&database, &writer).await?,
+            Task::Migrate => migration::deploy(&database, &writer, schema::migrations(config.build)).await?,
             Task::ImportPricing => import_pricing(&database, &writer).await?,
         }
-    }
-    Ok(())
-}
-
-async fn migrate(database: &Database, writer: &Writer) -> Result<()> {
-    let mut client = database.connect().await?;
-    let done = migration::migrate(&mut client, schema::migrations(writer.build)).await?;
-    for migration in &done {
-        println!("migrated {} {}", migration.version, migration.name);
-        ledger::write(database, writer, "migrate", migration.name).await;
-    }
-    if done.is_empty() {
-        println!("migrations already up");
-        ledger::write(database, writer, "migrate", "nothing pending").await;
     }
     Ok(())
 }

@@ -9,6 +9,8 @@
 //! | `POST /jobs` | 301 | 202 `{id}`: enqueues a job; `?hold_ms=` is how long it takes a worker |
 //! | `GET /jobs/ID` | 301 | `{id, state, completed_by}` |
 //! | `GET /ws?session=ID` | 301 | a websocket ([`super::session`]); 503 while draining |
+//!
+//! Every answer carries `x-served-by: POD`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::extract::{Path, Query, Request, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -33,6 +35,9 @@ use crate::lifecycle::{Phase, pause};
 const LONGEST_HOLD_MS: u64 = 20_000;
 /// A database that does not answer is told of within a probe's usual patience.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Header that names the pod.
+const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 #[derive(Deserialize)]
 struct Hold {
@@ -63,7 +68,7 @@ pub async fn serve(listener: TcpListener, node: Arc<Node>) -> Result<()> {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(application)
-        .layer(middleware::from_fn_with_state(Arc::clone(&node), count))
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), sign))
         .with_state(Arc::clone(&node));
     let stopped = async move {
         node.lifecycle.reached(Phase::Stopping).await;
@@ -72,9 +77,15 @@ pub async fn serve(listener: TcpListener, node: Arc<Node>) -> Result<()> {
     axum::serve(listener, all).with_graceful_shutdown(stopped).await.context("serve HTTP")
 }
 
-async fn count(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
+/// Counts a request, and says in its answer which pod gave it.
+async fn sign(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
     node.requests.fetch_add(1, Ordering::Relaxed);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    // A pod's name is a DNS label, so it always fits.
+    if let Ok(pod) = HeaderValue::from_str(&node.writer.pod) {
+        response.headers_mut().insert(SERVED_BY, pod);
+    }
+    response
 }
 
 /// Sends plain HTTP to the public host, as Phoenix's `force_ssl` does behind a proxy.

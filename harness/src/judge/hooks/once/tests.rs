@@ -94,3 +94,17 @@ fn what_was_not_seen_is_void() {
 fn without_hooks_it_does_not_apply() {
     check(&HOOK_ONCE, &Story::good().plan(|plan| plan.hooks.clear()), Verdict::NotApplicable, "no hook");
 }
+
+/// A failure would mean that a migration which survives the death of its pod is called broken.
+#[test]
+fn a_killed_migrator_may_need_a_second_attempt() {
+    let mut killed = pod("migrations", 1, "v2");
+    killed["metadata"]["name"] = json!("cg-migrations-first");
+    killed["metadata"]["uid"] = json!("first");
+    killed["metadata"]["ownerReferences"] = json!([{"kind": "Job", "uid": "migrations-1"}]);
+    killed["status"]["phase"] = json!("Failed");
+    let story = Story::good().sighting(end_of(1), Change::Applied, &killed);
+    check(&HOOK_ONCE, &story, Verdict::Fail, "needed more than one attempt in step 2 (upgrade)");
+    let asked = story.plan(|plan| plan.steps[1].fault = Some(Fault::MigratorKilled));
+    check(&HOOK_ONCE, &asked, Verdict::Pass, "");
+}

@@ -9,7 +9,7 @@ use crate::plan::Sessions;
 /// A run whose contract promises sessions, with two replicas of the serving role.
 fn promised() -> Story {
     let talk = Session { headers: [].into(), first: "1".into(), second: "2".into(), reply: "ack".into() };
-    let sessions = Sessions { path: "/ws".to_owned(), talk };
+    let sessions = Sessions { path: "/ws".to_owned(), talk, continuity: None };
     let story = Story::good().plan(|plan| {
         let serves = plan.roles.get_mut("app").and_then(|role| role.serves.as_mut());
         serves.expect("the role serves").sessions = Some(sessions);

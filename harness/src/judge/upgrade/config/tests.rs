@@ -87,3 +87,22 @@ fn unseen_pods_are_void() {
 fn without_a_changed_configuration_it_does_not_apply() {
     check(&CONFIG_ROLLS_PODS, &Story::good(), Verdict::NotApplicable, "no upgrade renders another");
 }
+
+/// A failure would mean that an upgrade with `--reuse-values` may leave pods on the old configuration.
+#[test]
+fn a_configuration_that_only_the_release_knows_is_judged_too() {
+    let reusing = |story: Story| {
+        let mut story = story.plan(|plan| plan.steps[1].reuses_values = true);
+        let rendered = story.0.entries.iter().find_map(|entry| match &entry.moment {
+            Moment::Rendered { step: 1, objects, .. } => Some(objects.clone()),
+            _ => None,
+        });
+        story = story.moments(|moment| match moment {
+            Moment::Release(release) if release.step == 1 => release.objects = rendered.clone().unwrap_or_default(),
+            _ => {}
+        });
+        story.without(|moment| matches!(moment, Moment::Rendered { step: 1, .. }))
+    };
+    check(&CONFIG_ROLLS_PODS, &reusing(changed_live()), Verdict::Pass, "");
+    check(&CONFIG_ROLLS_PODS, &reusing(kept(changed_live())), Verdict::Fail, "was not replaced");
+}

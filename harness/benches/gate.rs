@@ -1,0 +1,379 @@
+//! What the gate costs beside helm alone, measured side by side on one cluster: `make bench`.
+//!
+//! The same helm commands run by hand one scenario after the other, then all at the same time, then the harness runs them with
+//! everything on. The API server's audit log tells how long the harness takes from an event to its next request, and `/proc`
+//! what it needs. The budgets are those of the design; a ratio is all that means something on another machine.
+
+#![expect(clippy::expect_used, reason = "a measurement that cannot go on ends")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chartgate::backing::Database;
+use chartgate::cluster::{self, Lease, Owned, Request, Sharing};
+use chartgate::helm::Helm;
+use chartgate::home;
+use chartgate::plan::{Action, Expect, Plan};
+use chartgate::record::{Moment, Recording};
+use chartgate::redact::Redactor;
+use chartgate::scenario::{self, Overrides};
+use chartgate::tool::Tool;
+use chartgate::wait::{Check, pause, until};
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::PostParams;
+use kube::config::Kubeconfig;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+/// A scenario takes at most this many times what its helm commands take by hand.
+const SCENARIO_BUDGET: f64 = 1.2;
+/// All scenarios at the same time, likewise.
+const SET_BUDGET: f64 = 1.5;
+/// From an event of the API server to the harness's next request, in milliseconds.
+const NOTICING_BUDGET_MS: f64 = 100.0;
+/// Resident memory of the harness, in MiB.
+const MEMORY_BUDGET_MIB: f64 = 150.0;
+/// Of one core, while it waits.
+const CPU_BUDGET: f64 = 0.05;
+
+/// The longest run is all scenarios in sequence.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// The API server takes half a minute to come back with its audit log.
+const RESTART: Duration = Duration::from_secs(180);
+/// Between two looks at the harness's memory and processor time.
+const LOOK: Duration = Duration::from_secs(1);
+/// Linux's unit of a process's times in `/proc`, a constant of its interface to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Where the audit log is in the node.
+const AUDIT_LOG: &str = "/var/log/kubernetes/chartgate-audit.log";
+
+/// Has the API server of a kind node write an audit log: of requests about pods, without their contents.
+const ENABLE_AUDIT: &str = r#"
+mkdir -p /etc/kubernetes/audit /var/log/kubernetes
+cat > /etc/kubernetes/audit/policy.yaml << 'END'
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  resources: [{group: "", resources: [pods, pods/status, pods/log, pods/attach]}]
+- level: None
+END
+manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
+sed -e 's#^    - kube-apiserver$#&\n    - --audit-policy-file=/etc/kubernetes/audit/policy.yaml\n    - --audit-log-path=/var/log/kubernetes/chartgate-audit.log#' \
+  -e 's#^    volumeMounts:$#&\n    - {mountPath: /etc/kubernetes/audit, name: audit, readOnly: true}\n    - {mountPath: /var/log/kubernetes, name: audit-log}#' \
+  -e 's#^  volumes:$#&\n  - {hostPath: {path: /etc/kubernetes/audit, type: Directory}, name: audit}\n  - {hostPath: {path: /var/log/kubernetes, type: Directory}, name: audit-log}#' \
+  $manifest > /tmp/kube-apiserver.yaml
+mv /tmp/kube-apiserver.yaml $manifest
+"#;
+
+/// What the harness needed while it ran.
+#[derive(Default)]
+struct Needs {
+    /// Highest resident memory in MiB.
+    memory_mib: f64,
+    /// Share of a core in each second.
+    cpu: Vec<f64>,
+}
+
+#[tokio::main]
+async fn main() {
+    home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
+    let chart = std::env::var("CHART").ok().filter(|chart| !chart.is_empty()).unwrap_or("codex-pooler".to_owned());
+    let (files, plans) = comparable(&chart);
+    println!("{} scenarios of {chart} consist of helm commands alone", plans.len());
+    let kubernetes = home::kubernetes().expect("a version of Kubernetes");
+    let request = Request {
+        run: "bench".to_owned(),
+        kubernetes: kubernetes.clone(),
+        context: None,
+        sharing: Sharing::Own { nodes: 1 },
+        images: Vec::new(),
+        postgres: true,
+        servers: std::collections::BTreeMap::new(),
+        keep: false,
+    };
+    let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster");
+    enable_audit(&lease).await;
+    let bench = Bench { lease, kubernetes, out: out() };
+
+    // Images come to the node with the first run, which is no part of a comparison.
+    bench.harness(&files[..1]).await;
+    let alone = (bench.by_hand(&plans[0]).await, bench.harness(&files[..1]).await.0);
+    let started = Instant::now();
+    for plan in &plans {
+        bench.by_hand(plan).await;
+    }
+    let sequence = started.elapsed();
+    let started = Instant::now();
+    join_all(plans.iter().map(|plan| bench.by_hand(plan))).await;
+    let parallel = started.elapsed();
+    let (set, needs) = bench.harness(&files).await;
+    let delays = bench.delays().await;
+    report(&plans, alone, [sequence, parallel, set], &needs, delays);
+    bench.lease.end().await.expect("the broker answers");
+}
+
+/// The scenarios that are helm commands and nothing else, so that a person could run the same by hand.
+fn comparable(chart: &str) -> (Vec<PathBuf>, Vec<Plan>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(chart);
+    let files = scenario::discover(&[folder]).expect("the chart has scenarios");
+    let load = |file: PathBuf| {
+        let plan = scenario::load(&file, &Overrides::default()).expect("the scenario is valid");
+        (file, plan)
+    };
+    let is_plain = |plan: &Plan| {
+        let is_helms = |action: &Action| {
+            matches!(action, Action::Install | Action::Upgrade | Action::Rollback { .. } | Action::Uninstall)
+        };
+        plan.traffic.is_empty()
+            && plan.from.is_empty()
+            && plan.neighbour.is_none()
+            && plan.workers == 0
+            && plan
+                .steps
+                .iter()
+                .all(|step| is_helms(&step.action) && step.expect == Expect::Succeeds && step.fault.is_none())
+    };
+    files.into_iter().map(load).filter(|(_, plan)| is_plain(plan)).unzip()
+}
+
+fn out() -> PathBuf {
+    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    std::fs::create_dir_all(&out).expect("a folder for results");
+    out
+}
+
+async fn enable_audit(lease: &Lease) {
+    println!("turning the API server's audit log on");
+    let node = &lease.cluster.nodes[0];
+    Tool::on_path("docker")
+        .args(["exec", node, "bash", "-ec", ENABLE_AUDIT])
+        .run()
+        .await
+        .expect("the manifest is edited");
+    until("the audit log", RESTART, || async {
+        let look = Tool::on_path("docker").args(["exec", node, "test", "-s", AUDIT_LOG]);
+        Check::retry(look.run().await.map(drop))
+    })
+    .await
+    .expect("the API server comes back");
+}
+
+struct Bench {
+    lease: Lease,
+    kubernetes: String,
+    out: PathBuf,
+}
+
+impl Bench {
+    /// Runs a scenario's helm commands one after the other, as a person would: how long they took.
+    async fn by_hand(&self, plan: &Plan) -> Duration {
+        let client = cluster::client(&self.lease.cluster.kubeconfig).await.expect("the cluster answers");
+        let ns = format!("hand-{}", chartgate::random::text(6));
+        let (database, templates) = self.surroundings(&client, plan, &ns).await;
+        let version =
+            home::version("HELM").and_then(|major| home::version(&format!("HELM_{major}"))).expect("a version");
+        let program = home::tool("helm", version).expect("helm is there");
+        let helm =
+            Helm::new(program, &self.kubernetes, &ns, Redactor::default()).on_cluster(&self.lease.cluster.kubeconfig);
+        let started = Instant::now();
+        for step in &plan.steps {
+            let mut values = plan.values.clone();
+            scenario::merge(&mut values, step.values.clone());
+            let values = scenario::fill(&values, &templates).expect("the values can be filled in");
+            let output = helm.act(step, Helm::args(plan, step), &values).await.expect("helm starts");
+            assert!(output.is_success(), "{} {}: {}", plan.name, step.verb(), output.stderr);
+        }
+        let took = started.elapsed();
+        let namespaces: Api<Namespace> = Api::all(client);
+        namespaces.delete(&ns, &kube::api::DeleteParams::default()).await.expect("the namespace goes");
+        if let Some(database) = database {
+            database.delete().await.expect("the database goes");
+        }
+        took
+    }
+
+    /// Namespace, database and Secrets, which a person has before the first command.
+    async fn surroundings(
+        &self,
+        client: &Client,
+        plan: &Plan,
+        ns: &str,
+    ) -> (Option<Database>, BTreeMap<String, String>) {
+        self.lease.owns(Owned::Namespace(ns.to_owned())).await.expect("the broker answers");
+        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": ns}})).expect("a Namespace");
+        Api::all(client.clone()).create(&PostParams::default(), &namespace).await.expect("the namespace is made");
+        let mut templates =
+            BTreeMap::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
+        let mut made = None;
+        if let (Some(name), Some(server)) = (plan.backing.keys().next(), &self.lease.postgres) {
+            let own = format!("bench_{}", chartgate::random::text(6));
+            self.lease.owns(Owned::Database(own.clone())).await.expect("the broker answers");
+            let database = Database::create(server, &own).await.expect("a database");
+            templates.extend(database.variables().into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+            made = Some(database);
+        }
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
+        for (name, data) in &plan.secrets {
+            let data = scenario::fill(&json!(data), &templates).expect("the Secret can be filled in");
+            let secret = json!({"metadata": {"name": name}, "stringData": data});
+            let secret: Secret = serde_json::from_value(secret).expect("a Secret");
+            secrets.create(&PostParams::default(), &secret).await.expect("the Secret is made");
+        }
+        (made, templates)
+    }
+
+    /// Runs the harness on scenario files: from the first recording's begin to the last one's end, and what it needed.
+    async fn harness(&self, files: &[PathBuf]) -> (Duration, Needs) {
+        let kubeconfig = &self.lease.cluster.kubeconfig;
+        let context = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig").current_context.expect("a context");
+        let out = self.out.join("recordings");
+        let run = Tool::new("chartgate", Path::new(env!("CARGO_BIN_EXE_chartgate")))
+            .args(["run", "--context", &context, "--out"])
+            .args([&out])
+            .args(files)
+            .env("KUBECONFIG", kubeconfig)
+            .deadline(LIMIT);
+        let mut needs = Needs::default();
+        let output = {
+            let mut run = std::pin::pin!(run.run_unchecked());
+            let mut before = None;
+            loop {
+                tokio::select! {
+                    output = &mut run => break output.expect("chartgate starts"),
+                    () = pause(LOOK) => before = needs.look(before),
+                }
+            }
+        };
+        assert!(output.is_success(), "{}{}", output.stdout, output.stderr);
+        let spans = files.iter().map(|file| span(&out.join(scenario::name_of(file))));
+        let (begins, ends): (Vec<u64>, Vec<u64>) = spans.unzip();
+        let length = ends.into_iter().max().zip(begins.into_iter().min()).map_or(0, |(end, begin)| end - begin);
+        (Duration::from_millis(length), needs)
+    }
+
+    /// From the kubelet's news of a pod to the harness's request about it, in milliseconds: its log, or the prober's input.
+    async fn delays(&self) -> Vec<f64> {
+        let cat = Tool::on_path("docker").args(["exec", &self.lease.cluster.nodes[0], "cat", AUDIT_LOG]);
+        let log = cat.run().await.expect("the audit log can be read").stdout;
+        let mut news: BTreeMap<(String, String), jiff::Timestamp> = BTreeMap::new();
+        let mut delays = Vec::new();
+        for line in log.lines() {
+            let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (object, agent) = (&event["objectRef"], text(&event["userAgent"]));
+            let pod = (text(&object["namespace"]), text(&object["name"]));
+            let time = |key: &str| text(&event[key]).parse::<jiff::Timestamp>().ok();
+            match object["subresource"].as_str() {
+                Some("status") if agent.starts_with("kubelet") => {
+                    news.extend(time("stageTimestamp").map(|at| (pod, at)));
+                }
+                Some("log" | "attach") if !agent.starts_with("kube") => {
+                    let asked = time("requestReceivedTimestamp");
+                    let told = news.remove(&pod);
+                    delays
+                        .extend(asked.zip(told).map(|(asked, told)| asked.duration_since(told).as_secs_f64() * 1000.0));
+                }
+                _ => {}
+            }
+        }
+        delays
+    }
+}
+
+/// When a recording began and ended, in milliseconds since 1970.
+fn span(folder: &Path) -> (u64, u64) {
+    let recording = Recording::load(folder).expect("the run was recorded");
+    let began = match recording.entries.first().map(|entry| &entry.moment) {
+        Some(Moment::Started { unix_ms, .. }) => *unix_ms,
+        _ => 0,
+    };
+    (began, began + recording.entries.last().map_or(0, |entry| entry.at))
+}
+
+impl Needs {
+    /// Looks at the harness once; gives its processor time until now.
+    fn look(&mut self, before: Option<f64>) -> Option<f64> {
+        let folder = harness_process()?;
+        let status = std::fs::read_to_string(folder.join("status")).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: f64 = peak.trim().trim_end_matches(" kB").parse().ok()?;
+        self.memory_mib = self.memory_mib.max(kib / 1024.0);
+        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+        // The fields after the name, which may hold anything: user and system time are the 12th and 13th of them.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: f64 = fields.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
+        let now = ticks / TICKS_PER_SECOND;
+        self.cpu.extend(before.map(|before| (now - before) / LOOK.as_secs_f64()));
+        Some(now)
+    }
+}
+
+/// The folder in `/proc` of our child `chartgate run`.
+fn harness_process() -> Option<PathBuf> {
+    let own = std::process::id().to_string();
+    let processes = std::fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    processes.into_iter().find(|folder| {
+        let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        stat.contains("(chartgate)") && parent == Some(own.as_str())
+    })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn report(plans: &[Plan], alone: (Duration, Duration), set: [Duration; 3], needs: &Needs, delays: Vec<f64>) {
+    let seconds = |duration: Duration| duration.as_secs_f64();
+    let ratio = |one: Duration, other: Duration| seconds(one) / seconds(other);
+    let [sequence, parallel, harness] = set;
+    let (by_hand, with_harness) = alone;
+    let (count, noticing, waiting) = (delays.len(), median(delays), median(needs.cpu.clone()));
+    let rows = [
+        ("one scenario, harness to helm by hand", ratio(with_harness, by_hand), SCENARIO_BUDGET),
+        ("all scenarios, harness to helm by hand in parallel", ratio(harness, parallel), SET_BUDGET),
+        ("from an event to the next request, median ms", noticing, NOTICING_BUDGET_MS),
+        ("resident memory, MiB", needs.memory_mib, MEMORY_BUDGET_MIB),
+        ("share of a core while it waits, median", waiting, CPU_BUDGET),
+    ];
+    println!("\n{:<52} {:>9} {:>9}", "", "measured", "budget");
+    for (what, measured, budget) in rows {
+        let verdict = if measured <= budget { "" } else { "  over" };
+        println!("{what:<52} {measured:>9.2} {budget:>9.2}{verdict}");
+    }
+    println!(
+        "\n{}: by hand {:.1} s, harness {:.1} s\n{} scenarios: by hand in sequence {:.1} s, in parallel {:.1} s, harness {:.1} s ({:.2} of the sequence)",
+        plans[0].name,
+        seconds(by_hand),
+        seconds(with_harness),
+        plans.len(),
+        seconds(sequence),
+        seconds(parallel),
+        seconds(harness),
+        ratio(harness, sequence),
+    );
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|(what, measured, budget)| json!({"what": what, "measured": measured, "budget": budget}))
+        .collect();
+    let result = json!({
+        "budgets": rows,
+        "scenarios": plans.iter().map(|plan| &plan.name).collect::<Vec<_>>(),
+        "one": {"by_hand_seconds": seconds(by_hand), "harness_seconds": seconds(with_harness)},
+        "set": {
+            "in_sequence_seconds": seconds(sequence),
+            "in_parallel_seconds": seconds(parallel),
+            "harness_seconds": seconds(harness),
+        },
+        "events_followed": count,
+    });
+    let path = out().join("bench.json");
+    std::fs::write(&path, format!("{result:#}\n")).expect("the result can be written");
+    println!("written to {}", path.display());
+}

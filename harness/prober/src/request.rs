@@ -1,0 +1,133 @@
+//! One request on a connection of its own, and what became of it.
+
+use std::io::ErrorKind;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chartgate_prober::{Failure, RequestLoad};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// What is remembered of a body; the promised text stands in its beginning.
+const REMEMBERED: usize = 64 * 1024;
+/// What is told of a body: enough to know who wrote it.
+const TOLD: usize = 200;
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How long it took until that was known.
+    pub took: Duration,
+    /// The pod that answered, where the answer names it.
+    pub pod: Option<String>,
+    /// `None`: the answer was right and in time.
+    pub failure: Option<Failure>,
+}
+
+/// An answer as far as it is looked at.
+struct Answer {
+    status: u16,
+    pod: Option<String>,
+    body: String,
+}
+
+/// Makes the request that each connection sends.
+///
+/// # Errors
+/// If a path or a header cannot be sent.
+pub fn describe(load: &RequestLoad) -> Result<Request<Empty<Bytes>>> {
+    let mut request = Request::get(load.path.as_str());
+    if !load.headers.keys().any(|name| name.eq_ignore_ascii_case(HOST.as_str())) {
+        request = request.header(HOST, load.address.as_str());
+    }
+    for (name, value) in &load.headers {
+        request = request.header(name, value);
+    }
+    request.body(Empty::new()).context("describe the request")
+}
+
+/// Sends the request and says what became of it, within the load's limit.
+pub async fn send(load: &RequestLoad, request: Request<Empty<Bytes>>) -> Outcome {
+    let started = Instant::now();
+    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(load, request)).await;
+    let took = started.elapsed();
+    match answer {
+        Err(_) => Outcome { took, pod: None, failure: Some(Failure::TimedOut) },
+        Ok(Err(failure)) => Outcome { took, pod: None, failure: Some(failure) },
+        Ok(Ok(answer)) => Outcome { took, failure: judge(load, &answer, took), pod: answer.pod },
+    }
+}
+
+async fn exchange(load: &RequestLoad, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
+    let stream = TcpStream::connect(&load.address).await.map_err(|error| not_connected(&error))?;
+    // The kernel keeps a port for a minute after an orderly end, and runs out of them at some hundred requests a second.
+    stream.set_zero_linger().map_err(|error| other(&error))?;
+    stream.set_nodelay(true).map_err(|error| other(&error))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+    let mut exchanged = pin!(async move { read(sender.send_request(request).await?, load).await });
+    let answer = tokio::select! {
+        biased;
+        answer = &mut exchanged => answer,
+        // The answer may have come whole with the connection's end; if not, the exchange says how it broke.
+        _ended = connection => exchanged.await,
+    };
+    answer.map_err(|error| broken(&error))
+}
+
+/// Reads the whole body: an answer that ends before it is none.
+async fn read(mut response: Response<Incoming>, load: &RequestLoad) -> hyper::Result<Answer> {
+    let pod = load.pod.as_ref().and_then(|header| response.headers().get(header.as_str()));
+    let pod = pod.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mut body = Vec::new();
+    while let Some(frame) = response.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            body.extend_from_slice(&data[..data.len().min(REMEMBERED - body.len())]);
+        }
+    }
+    Ok(Answer { status: response.status().as_u16(), pod, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// Compares an answer with the right one.
+fn judge(load: &RequestLoad, answer: &Answer, took: Duration) -> Option<Failure> {
+    let beginning = || answer.body.chars().take(TOLD).collect::<String>();
+    let status = answer.status;
+    if status != load.status && (500..=599).contains(&status) {
+        return Some(Failure::ServerError { status, body: beginning() });
+    }
+    if status != load.status {
+        return Some(Failure::Wrong { what: format!("status {status} in place of {}: {}", load.status, beginning()) });
+    }
+    if let Some(text) = load.body.as_ref().filter(|text| !answer.body.contains(text.as_str())) {
+        return Some(Failure::Wrong { what: format!("no `{text}` in the body: {}", beginning()) });
+    }
+    (took > Duration::from_millis(load.slow_ms)).then_some(Failure::Slow)
+}
+
+fn not_connected(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Failure::Refused,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Failure::Reset,
+        ErrorKind::TimedOut => Failure::TimedOut,
+        _ => other(error),
+    }
+}
+
+/// What ends an exchange on an open connection is a reset, unless what came is no HTTP at all.
+fn broken(error: &hyper::Error) -> Failure {
+    if error.is_parse() || error.is_user() { other(error) } else { Failure::Reset }
+}
+
+fn other(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    Failure::Other { why: causes.map(ToString::to_string).collect::<Vec<_>>().join(": ") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! A step of the plan, and what a recording says of it.
+
+use serde_json::Value;
+
+use crate::plan::{Action, Expect, Hook, Step};
+use crate::record::{Entry, HelmCall, Release, StepOutcome};
+
+/// A step of the plan, and what came of it.
+pub(super) struct StepRun<'a> {
+    pub(super) index: usize,
+    pub(super) step: &'a Step,
+    pub(super) started: Option<&'a Entry>,
+    pub(super) ended: Option<(&'a Entry, &'a StepOutcome)>,
+    pub(super) rendered: Option<Rendered<'a>>,
+    pub(super) helm: Option<(&'a Entry, &'a HelmCall)>,
+    pub(super) release: Option<&'a Release>,
+}
+
+/// What `helm template` made of a step.
+pub(super) struct Rendered<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) error: Option<&'a str>,
+    pub(super) objects: Vec<&'a Value>,
+}
+
+impl StepRun<'_> {
+    /// Number and verb, as messages show them; people count from 1.
+    pub(super) fn label(&self) -> String {
+        format!("step {} ({})", self.index + 1, self.step.verb())
+    }
+
+    pub(super) fn is_succeeded(&self) -> bool {
+        self.ended.is_some_and(|(_, outcome)| *outcome == StepOutcome::Succeeded)
+    }
+
+    pub(super) fn is_to_succeed(&self) -> bool {
+        self.step.expect == Expect::Succeeds
+    }
+
+    /// Whether the step is judged; one of an earlier version only leads up to what is.
+    pub(super) fn is_tested(&self) -> bool {
+        self.step.from.is_none()
+    }
+
+    /// Whether the step leaves the release as it is, and only disturbs what runs of it.
+    pub(super) fn is_disruption(&self) -> bool {
+        matches!(self.step.action, Action::Disrupt | Action::Scale { .. })
+    }
+
+    /// Whether helm is to go back by itself, because the step is to fail.
+    pub(super) fn is_to_roll_back(&self) -> bool {
+        self.step.rolls_back && self.step.action == Action::Upgrade && matches!(self.step.expect, Expect::Fails(_))
+    }
+
+    /// Whether a release is there after the step: it was not removed, nor was the step outside helm.
+    pub(super) fn leaves_release(&self) -> bool {
+        matches!(self.step.action, Action::Install | Action::Upgrade | Action::Rollback { .. })
+    }
+
+    /// Whether the step is the run of this hook outside helm.
+    pub(super) fn is_run_of(&self, name: &str) -> bool {
+        matches!(&self.step.action, Action::RunHook { hook } if hook == name)
+    }
+
+    /// The first and the last moment of the step; a step that did not end goes on to the recording's end.
+    pub(super) fn window(&self) -> Option<(u64, u64)> {
+        let start = self.started?.seq;
+        Some((start, self.ended.map_or(u64::MAX, |(entry, _)| entry.seq)))
+    }
+
+    pub(super) fn contains(&self, seq: u64) -> bool {
+        self.window().is_some_and(|(start, end)| (start..=end).contains(&seq))
+    }
+
+    /// The hook events that Helm runs in this step.
+    pub(super) fn events(&self) -> Vec<&'static str> {
+        let mut events = match self.step.action {
+            Action::Install => vec!["pre-install", "post-install"],
+            Action::Upgrade => vec!["pre-upgrade", "post-upgrade"],
+            Action::Rollback { .. } => vec!["pre-rollback", "post-rollback"],
+            Action::Test => vec!["test"],
+            Action::Uninstall => vec!["pre-delete", "post-delete"],
+            Action::RunHook { .. } | Action::Disrupt | Action::Scale { .. } => Vec::new(),
+        };
+        if self.is_to_roll_back() {
+            events.extend(["pre-rollback", "post-rollback"]);
+        }
+        events
+    }
+
+    /// How often a hook is to run in this step.
+    pub(super) fn runs_of(&self, hook: &Hook) -> usize {
+        self.events().into_iter().filter(|event| hook.events.iter().any(|other| other == event)).count()
+    }
+
+    /// Why the step proves nothing of a running release; `None`: it succeeded.
+    pub(super) fn unfinished(&self) -> Option<String> {
+        let label = self.label();
+        let why = match self.ended {
+            _ if self.started.is_none() => format!("{label} never ran"),
+            None => format!("the recording ends in {label}"),
+            Some((_, StepOutcome::Succeeded)) => return None,
+            Some((_, StepOutcome::HelmFailed { why })) => format!("{label} failed: {why}"),
+            Some((_, StepOutcome::NotReady { why })) => format!("{label} did not become ready: {why}"),
+            Some((_, StepOutcome::Interrupted)) => format!("helm was killed in {label}"),
+        };
+        let is_at_fault = self.is_tested() || self.ended.is_none();
+        Some(if is_at_fault { why } else { format!("the version to upgrade from does not install: {why}") })
+    }
+}

@@ -1,0 +1,51 @@
+//! The pods behind a role's Service while its users ask it.
+
+use crate::judge::Evidence;
+use crate::judge::object::{containers, is_ready_pod, is_terminating, text};
+use crate::judge::ready::is_pod_of;
+use crate::judge::view::{StepRun, Track, View};
+
+/// Which pods of a role were ending and starting at a time, as the end of a sentence, and the moments that show it.
+pub(super) fn coming_and_going(view: &View, role: &str, at: u64) -> (String, Vec<Evidence>) {
+    let (mut words, mut evidence) = (Vec::new(), Vec::new());
+    for pod in view.pods_of_role(role) {
+        let Some(state) = pod.at_time(at) else { continue };
+        if is_terminating(state) {
+            words.push(format!("pod `{}` was ending", pod.name()));
+            evidence.extend(pod.first_where(is_terminating).map(|seen| seen.evidence("began to end")));
+        } else if !is_ready_pod(state) {
+            words.push(format!("pod `{}` was starting", pod.name()));
+            evidence.push(pod.first().evidence("was created"));
+            evidence.extend(pod.first_where(is_ready_pod).map(|seen| seen.evidence("was ready")));
+        }
+    }
+    let text = if words.is_empty() { String::new() } else { format!(", while {}", words.join(" and ")) };
+    (text, evidence)
+}
+
+/// Why a pod is not one that may answer a role's users after a step; `None`: it may.
+pub(super) fn stranger(view: &View, run: &StepRun, role: &str, name: &str, at: u64) -> Option<String> {
+    let all: Vec<&Track> = view.tracks("Pod").filter(|pod| pod.name() == name).collect();
+    if all.is_empty() {
+        return Some("which is no pod of the namespace".to_owned());
+    }
+    if all.iter().all(|pod| view.is_neighbours(pod)) {
+        return Some("which is the second release's".to_owned());
+    }
+    let own: Vec<&Track> = view.pods_of_role(role).into_iter().filter(|pod| pod.name() == name).collect();
+    if own.is_empty() {
+        return Some("which is none of the role's".to_owned());
+    }
+    let Some(state) = own.iter().find_map(|pod| pod.at_time(at)) else {
+        return Some("which did not exist any more".to_owned());
+    };
+    if is_terminating(state) {
+        return Some("which was ending".to_owned());
+    }
+    let manifest = view.release_of(run).map(|release| view.manifest(release)).unwrap_or_default();
+    let workload = manifest.into_iter().find(|workload| is_pod_of(workload, state))?;
+    let running: Vec<&str> = containers(state).map(|container| text(&container["image"])).collect();
+    let mut wanted = containers(&workload["spec"]["template"]).map(|container| text(&container["image"]));
+    let missing = wanted.find(|image| !running.contains(image))?;
+    Some(format!("which runs {}, not {missing}", running.join(", ")))
+}

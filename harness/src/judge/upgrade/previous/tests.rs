@@ -1,0 +1,72 @@
+use super::*;
+use crate::judge::testing::{Story, check};
+use crate::judge::{Verdict, judge, verdict_of};
+use crate::plan::{Chart, Origin};
+use crate::record::{Moment, StepOutcome};
+
+/// The install is that of an earlier version.
+fn from_previous() -> Story {
+    let chart = Chart { version: "0.1.0".to_owned(), ..Chart::default() };
+    let origin = Origin { asked: "previous".to_owned(), chart: Some(chart), ..Origin::default() };
+    Story::good().plan(|plan| {
+        plan.from = vec![origin];
+        plan.steps[0].from = Some(0);
+    })
+}
+
+/// A failure would mean that nobody learns what was upgraded from, or that a good upgrade from an earlier version is red.
+#[test]
+fn the_version_is_named() {
+    check(&PREVIOUS_VERSION, &from_previous(), Verdict::Pass, "upgraded from 0.1.0 (previous)");
+    assert_eq!(verdict_of(&judge(&from_previous().0)), Verdict::Pass);
+}
+
+/// A failure would mean that an upgrade from a version that never ran is called proven, or that the new one is blamed for it.
+#[test]
+fn an_earlier_version_that_does_not_install_is_void() {
+    let failed = StepOutcome::HelmFailed { why: "timed out".to_owned() };
+    let story = from_previous().ending(0, &failed, "timed out");
+    let says = "the version to upgrade from does not install: step 1 (install) failed: timed out";
+    check(&PREVIOUS_VERSION, &story, Verdict::Void, says);
+    let cut = from_previous().failing_install("timed out");
+    let failing: Vec<_> = judge(&cut.0).into_iter().filter(|finding| finding.verdict == Verdict::Fail).collect();
+    assert!(failing.is_empty(), "{failing:#?}");
+    assert_eq!(verdict_of(&judge(&cut.0)), Verdict::Void);
+}
+
+/// A failure would mean that faults of a version which is out already stop the one that is to come.
+#[test]
+fn faults_of_the_earlier_version_are_not_judged() {
+    let crashed = |pod: &mut serde_json::Value| {
+        pod["status"]["containerStatuses"][0]["restartCount"] = serde_json::json!(2);
+        pod["spec"]["containers"][0]["env"] = serde_json::json!([]);
+    };
+    let story = from_previous().edit(|object| object["metadata"]["uid"] == "app-0", crashed);
+    let wrong = |probe: &mut crate::record::Probe| probe.answer = crate::record::Answer::Refused;
+    let story = story.probes(|probe| probe.step == 0, wrong);
+    assert_eq!(verdict_of(&judge(&story.0)), Verdict::Pass);
+    let same = story.plan(|plan| plan.steps[0].from = None);
+    assert_eq!(verdict_of(&judge(&same.0)), Verdict::Fail);
+}
+
+/// A failure would mean that a version which cannot be had is skipped.
+#[test]
+fn a_missing_version_is_void() {
+    let missing = |plan: &mut crate::plan::Plan| {
+        plan.from[0].chart = None;
+        plan.from[0].missing = Some("no commit has a lower version".to_owned());
+    };
+    let story =
+        from_previous().plan(missing).without(|moment| !matches!(moment, Moment::Started { .. } | Moment::Ended));
+    let says = "the version to upgrade from (`previous`) could not be had: no commit has a lower version";
+    check(&PREVIOUS_VERSION, &story, Verdict::Void, says);
+    assert_eq!(verdict_of(&judge(&story.0)), Verdict::Void);
+    let first = story.plan(|plan| plan.is_first_release = true);
+    check(&PREVIOUS_VERSION, &first, Verdict::NotApplicable, "the chart's first release");
+}
+
+/// A failure would mean that a scenario of one version is red.
+#[test]
+fn without_an_earlier_version_it_does_not_apply() {
+    check(&PREVIOUS_VERSION, &Story::good(), Verdict::NotApplicable, "no other version");
+}
