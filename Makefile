@@ -55,11 +55,11 @@ gate: setup ## the verdict on CHART=codex-pooler, or on every chart
 test: setup ## every test: units, documents, and the scenarios on real clusters
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace # tests mostly wait for a cluster, which bounds how many run
 
-browser-test: ## the report's page in a headless browser (BROWSER=chromium)
-	@cargo test --test browser -- --nocapture
-
 bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
 	@cargo bench --quiet --bench gate
+
+browser-test: ## the report's page in a headless browser (BROWSER=chromium)
+	@cargo test --test browser -- --nocapture
 
 lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
 	@cargo fmt --all --check

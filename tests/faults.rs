@@ -293,3 +293,12 @@ async fn a_path_that_does_not_answer_as_promised_is_caught() {
     serves.paths[1].body = Some("something else".to_owned());
     support::check(&plan, Verdict::Fail, &["health-path"]).await;
 }
+
+/// A failure would mean that a new value which users of the previous version do not have breaks their `--reuse-values`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_value_that_reused_values_lack_is_caught() {
+    let (guarded, unguarded) = ("$rollout.minReadySeconds | default 0", "$role.rollout.minReadySeconds");
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", guarded, unguarded);
+    let plan = first_steps(2, "reuse-values-from-previous", "nil-value", &chart);
+    support::check(&plan, Verdict::Fail, &["renders", "release-outcome"]).await;
+}

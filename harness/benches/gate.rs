@@ -177,15 +177,14 @@ impl Bench {
         let (database, templates) = self.surroundings(&client, plan, &ns).await;
         let version =
             home::version("HELM").and_then(|major| home::version(&format!("HELM_{major}"))).expect("a version");
-        let program = home::tool("helm", version).expect("helm is there");
-        let helm =
-            Helm::new(program, &self.kubernetes, &ns, Redactor::default()).on_cluster(&self.lease.cluster.kubeconfig);
+        let helm = Helm::new(version, &self.kubernetes, &ns, Redactor::default()).expect("helm is there");
+        let helm = helm.on_cluster(&self.lease.cluster.kubeconfig);
         let started = Instant::now();
         for step in &plan.steps {
             let mut values = plan.values.clone();
             scenario::merge(&mut values, step.values.clone());
             let values = scenario::fill(&values, &templates).expect("the values can be filled in");
-            let output = helm.act(step, Helm::args(plan, step), &values).await.expect("helm starts");
+            let output = helm.act(step, helm.args(plan, step), &values).await.expect("helm starts");
             assert!(output.is_success(), "{} {}: {}", plan.name, step.verb(), output.stderr);
         }
         let took = started.elapsed();

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::helm;
 use crate::home::{self, Environment, is_environment};
 use crate::judge::{Finding, Verdict};
+use crate::origin::{self, Origins};
 use crate::plan::Plan;
 use crate::record::Recording;
 use crate::report::{Progress, Report, ScenarioReport};
@@ -20,13 +21,13 @@ use crate::yaml::Invalid;
 ///
 /// # Errors
 /// [`Environment`] if a scenario could not run for want of something on the machine.
-pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Report> {
+pub async fn run(mut plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Report> {
     let started = Instant::now();
     std::fs::create_dir_all(out).map_err(|error| {
         let hint = "hint: choose another folder with `--out`";
         Environment::new(format!("cannot make the folder `{}`: {error}\n{hint}", out.display()))
     })?;
-    build_dependencies(&plans, options).await?;
+    let origins = prepare(&mut plans, options).await?;
     let mut running = JoinSet::new();
     for plan in plans {
         let (options, folder) = (options.clone(), out.join(&plan.name));
@@ -40,6 +41,7 @@ pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Repo
             Err(error) => missing = Some(error),
         }
     }
+    drop(origins);
     let report = Report::new(scenarios);
     let written = report.write(out);
     match missing {
@@ -49,8 +51,13 @@ pub async fn run(plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Repo
     }
 }
 
-/// Puts the charts that other charts depend on in their place, once for each chart.
-async fn build_dependencies(plans: &[Plan], options: &Options) -> Result<()> {
+/// Finds the versions that the plans are upgraded from, which are there for as long as what this gives, and puts the charts that
+/// other charts depend on in their place, once for each chart.
+///
+/// # Errors
+/// [`Environment`] if helm is not there.
+pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
+    let program = home::tool("helm", home::version(&format!("HELM_{}", options.helm))?)?;
     let charts: BTreeSet<&Path> = plans
         .iter()
         .map(|plan| &plan.chart)
@@ -58,10 +65,9 @@ async fn build_dependencies(plans: &[Plan], options: &Options) -> Result<()> {
         .map(|it| it.path.as_path())
         .collect();
     for chart in charts {
-        helm::build_dependencies(&home::tool("helm", home::version(&format!("HELM_{}", options.helm))?)?, chart)
-            .await?;
+        helm::build_dependencies(&program, chart).await?;
     }
-    Ok(())
+    origin::resolve(plans, &program).await
 }
 
 /// Runs one plan and judges it.
@@ -71,7 +77,9 @@ async fn build_dependencies(plans: &[Plan], options: &Options) -> Result<()> {
 pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: Instant) -> Result<ScenarioReport> {
     let progress = Progress::new(&plan.name, started);
     Recording::remove(&folder)?;
-    let Err(error) = run::run(plan, options, &folder, &progress).await else { return judge_folder(&folder) };
+    // Boxed: all that a scenario does is in this future.
+    let ended = Box::pin(run::run(plan, options, &folder, &progress)).await;
+    let Err(error) = ended else { return judge_folder(&folder) };
     if is_environment(&error) {
         return Err(error.context(format!("run `{}`", plan.name)));
     }

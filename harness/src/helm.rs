@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::home;
 use crate::plan::{Action, Plan, Step};
 use crate::redact::Redactor;
 use crate::tool::{Output, Tool};
@@ -30,6 +31,8 @@ pub struct Helm {
     ns: String,
     /// Version that charts are rendered for, for example `1.34`.
     kubernetes: String,
+    /// What this helm calls rolling back by itself.
+    rolls_back: &'static str,
     redactor: Redactor,
 }
 
@@ -69,9 +72,21 @@ pub struct Hook {
 }
 
 impl Helm {
-    /// Helm for a namespace of a cluster; without a kubeconfig it can only render.
-    pub fn new(program: PathBuf, kubernetes: &str, ns: &str, redactor: Redactor) -> Self {
-        Self { program, kubeconfig: None, ns: ns.to_owned(), kubernetes: kubernetes.to_owned(), redactor }
+    /// A version of helm for a namespace of a cluster; without a kubeconfig it can only render.
+    ///
+    /// # Errors
+    /// [`Environment`](home::Environment) if it is not there.
+    pub fn new(version: &str, kubernetes: &str, ns: &str, redactor: Redactor) -> Result<Self> {
+        let rolls_back = if version.starts_with("3.") { "--atomic" } else { "--rollback-on-failure" };
+        let program = home::tool("helm", version)?;
+        Ok(Self {
+            program,
+            kubeconfig: None,
+            ns: ns.to_owned(),
+            kubernetes: kubernetes.to_owned(),
+            rolls_back,
+            redactor,
+        })
     }
 
     /// The same helm, on a cluster.
@@ -88,7 +103,7 @@ impl Helm {
         if step.action == Action::Upgrade {
             args.push("--is-upgrade".to_owned());
         }
-        args.extend(chart_args(plan));
+        args.extend(chart_args(plan, step));
         let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
         if !output.is_success() {
             return Ok(Err(output.stderr.trim().to_owned()));
@@ -96,13 +111,40 @@ impl Helm {
         Ok(yaml::objects(&output.stdout).map_err(|error| format!("{error:#}")))
     }
 
+    /// Renders an upgrade on top of the release's own values, which only the cluster has. The inner error is helm's refusal.
+    pub async fn template_reusing(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        values: &Value,
+    ) -> Result<Result<Vec<Value>, String>> {
+        let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
+        args.extend(chart_args(plan, step));
+        args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));
+        let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
+        if !output.is_success() {
+            return Ok(Err(output.stderr.trim().to_owned()));
+        }
+        let release: Status =
+            serde_json::from_str(&output.stdout).context("parse the output of `helm upgrade --dry-run`")?;
+        let hooks = release.hooks.iter().map(|hook| hook.manifest.as_str());
+        let rendered = hooks.chain([release.manifest.as_str()]).map(yaml::objects).collect::<Result<Vec<_>>>();
+        Ok(rendered.map(|objects| objects.concat()).map_err(|error| format!("{error:#}")))
+    }
+
     /// The arguments that carry out a step.
-    pub fn args(plan: &Plan, step: &Step) -> Vec<String> {
+    pub fn args(&self, plan: &Plan, step: &Step) -> Vec<String> {
         let mut args = vec![step.verb().to_owned(), plan.release.clone()];
         match &step.action {
-            Action::Install | Action::Upgrade => args.extend(chart_args(plan)),
+            Action::Install | Action::Upgrade => args.extend(chart_args(plan, step)),
             Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
             _ => {}
+        }
+        if step.reuses_values {
+            args.push("--reuse-values".to_owned());
+        }
+        if step.rolls_back {
+            args.push(self.rolls_back.to_owned());
         }
         args.extend(["--wait".to_owned(), "--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
         args
@@ -110,7 +152,9 @@ impl Helm {
 
     /// Carries out a step, and waits as helm does.
     pub async fn act(&self, step: &Step, args: Vec<String>, values: &Value) -> Result<Output> {
-        let limit = Duration::from_secs(step.timeout_seconds) + GRACE;
+        // Rolling back by itself has a `--timeout` of its own.
+        let times = if step.rolls_back { 2 } else { 1 };
+        let limit = Duration::from_secs(step.timeout_seconds) * times + GRACE;
         self.call(args, limit).stdin(values.to_string()).run_unchecked().await
     }
 
@@ -147,8 +191,9 @@ pub async fn build_dependencies(program: &Path, chart: &Path) -> Result<()> {
     call.run().await.with_context(|| format!("get the charts that `{name}` depends on")).map(drop)
 }
 
-fn chart_args(plan: &Plan) -> Vec<String> {
-    let mut args = vec![plan.chart.path.display().to_string(), "--values".to_owned(), "-".to_owned()];
+fn chart_args(plan: &Plan, step: &Step) -> Vec<String> {
+    let mut args: Vec<String> = plan.chart_of(step).map(|chart| chart.path.display().to_string()).into_iter().collect();
+    args.extend(["--values".to_owned(), "-".to_owned()]);
     for file in &plan.values_files {
         args.extend(["--values".to_owned(), file.display().to_string()]);
     }
@@ -156,4 +201,47 @@ fn chart_args(plan: &Plan) -> Vec<String> {
         args.extend(["--set".to_owned(), set.clone()]);
     }
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::{Chart, Origin};
+
+    fn helm(rolls_back: &'static str) -> Helm {
+        let (program, redactor) = (PathBuf::from("helm"), Redactor::default());
+        let (ns, kubernetes) = ("ns".to_owned(), "1.34".to_owned());
+        Helm { program, kubeconfig: None, ns, kubernetes, rolls_back, redactor }
+    }
+
+    fn chart(path: &str) -> Chart {
+        Chart { path: PathBuf::from(path), ..Chart::default() }
+    }
+
+    /// A failure would mean that an upgrade starts from, or goes to, another chart than the scenario says.
+    #[test]
+    fn each_step_has_the_chart_of_its_version() {
+        let old = Origin { chart: Some(chart("/old")), ..Origin::default() };
+        let steps = vec![Step::new(Action::Install), Step::new(Action::Upgrade)];
+        let plan = Plan { chart: chart("/new"), release: "r".to_owned(), steps, ..Plan::default() }.through(vec![old]);
+        let charts = plan.steps.iter().map(|step| helm("").args(&plan, step)[2].clone());
+        assert_eq!(charts.collect::<Vec<_>>(), ["/old", "/new"]);
+    }
+
+    /// A failure would mean that helm is not asked for what the scenario says, or in words that it does not know.
+    #[test]
+    fn options_of_a_step_are_flags_of_the_helm_at_hand() {
+        let step = Step { rolls_back: true, reuses_values: true, values: json!({}), ..Step::new(Action::Upgrade) };
+        let plan = Plan { chart: chart("/new"), release: "r".to_owned(), ..Plan::default() };
+        for flag in ["--atomic", "--rollback-on-failure"] {
+            let args = helm(flag).args(&plan, &step).join(" ");
+            assert_eq!(args, format!("upgrade r /new --values - --reuse-values {flag} --wait --timeout 300s"));
+        }
+        let bare = helm("--atomic").args(&plan, &Step::new(Action::Upgrade)).join(" ");
+        assert!(!bare.contains("--atomic") && !bare.contains("--reuse-values"), "{bare}");
+    }
 }

@@ -67,11 +67,11 @@ async fn render_first(plans: Vec<Plan>, helm: &str) -> Result<(Plan, Vec<Value>,
 }
 
 async fn render(plan: &Plan, helm: &str) -> Result<Result<Vec<Value>, String>> {
-    let program = home::tool("helm", home::version(&format!("HELM_{helm}"))?)?;
+    let version = home::version(&format!("HELM_{helm}"))?;
     if plan.chart.has_dependencies {
-        crate::helm::build_dependencies(&program, &plan.chart.path).await?;
+        crate::helm::build_dependencies(&home::tool("helm", version)?, &plan.chart.path).await?;
     }
-    let helm = Helm::new(program, &home::kubernetes()?, "default", Redactor::default());
+    let helm = Helm::new(version, &home::kubernetes()?, "default", Redactor::default())?;
     helm.template(plan, &Step::new(Action::Install), &json!({})).await
 }
 

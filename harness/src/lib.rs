@@ -5,6 +5,7 @@
 
 pub mod scenario;
 pub mod plan;
+pub mod origin;
 pub mod cluster;
 pub mod backing;
 pub mod helm;
@@ -14,9 +15,9 @@ pub mod judge;
 pub mod report;
 pub mod gate;
 
+pub mod init;
 pub mod doctor;
 pub mod home;
-pub mod init;
 pub mod list;
 pub mod random;
 pub mod redact;

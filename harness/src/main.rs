@@ -36,6 +36,10 @@ enum Command {
         /// Chart to put in the contract's chart's place
         #[arg(long, value_name = "PATH")]
         chart: Option<PathBuf>,
+        /// Version to upgrade from, in every scenario that installs and upgrades: a chart's folder or .tgz, oci://…, git:REF, previous, self;
+        /// several are upgraded through, in this order (repeatable)
+        #[arg(long, value_name = "VERSION")]
+        from: Vec<String>,
         /// Image in place of one of the contract's, for every version or for one (repeatable)
         #[arg(long = "image", value_name = "NAME[@VERSION]=REPO[:TAG]")]
         images: Vec<ImageOverride>,
@@ -84,6 +88,15 @@ enum Command {
         /// Name of the check, as in reports
         check: Option<String>,
     },
+    /// Write a contract and a scenario for a chart to its ci/chartgate/, from what it renders: a start that runs
+    Init {
+        /// The chart's folder
+        #[arg(value_name = "CHART")]
+        chart: PathBuf,
+        /// Helm major version that renders it
+        #[arg(long, env = "HELM", value_parser = ["3", "4"])]
+        helm: Option<String>,
+    },
     /// List scenarios, their charts, and all checks
     List {
         /// Scenario files, folders of them, or charts, as for `run`; by default scenarios/
@@ -95,15 +108,6 @@ enum Command {
     },
     /// Look at what a run needs of this machine, and say what mends what is wrong
     Doctor,
-    /// Write a contract and a scenario for a chart to its ci/chartgate/, from what it renders: a start that runs
-    Init {
-        /// The chart's folder
-        #[arg(value_name = "CHART")]
-        chart: PathBuf,
-        /// Helm major version that renders it
-        #[arg(long, env = "HELM", value_parser = ["3", "4"])]
-        helm: Option<String>,
-    },
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     /// Print the completions for a shell
@@ -161,8 +165,21 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<u8> {
     let working = async {
         match command {
-            Command::Run { paths, chart, images, values, set, no_waivers, out, helm, kubernetes, context, keep } => {
-                let overrides = Overrides { chart, values_files: values, set, images, no_waivers };
+            Command::Run {
+                paths,
+                chart,
+                from,
+                images,
+                values,
+                set,
+                no_waivers,
+                out,
+                helm,
+                kubernetes,
+                context,
+                keep,
+            } => {
+                let overrides = Overrides { chart, from, values_files: values, set, images, no_waivers };
                 let plans = scenario::plans(&paths, &overrides)?;
                 let context = context.map(|name| KubeContext::read(&name)).transpose()?;
                 let kubernetes = match (&context, kubernetes) {

@@ -86,10 +86,41 @@ pub enum Requirement {
 pub struct Origin {
     /// As the scenario says it: a path, an archive, an `oci://` reference, `git:REF` or `previous`.
     pub asked: String,
+    /// Where that is.
+    #[serde(default)]
+    pub place: Place,
     /// What was found there; `None`: nothing was looked for yet, or it could not be had.
     pub chart: Option<Chart>,
+    /// Which state of the place that is, where the place alone does not say it, for example `git 1a2b3c4d`.
+    pub found: Option<String>,
     /// Why it could not be had.
     pub missing: Option<String>,
+}
+
+/// Where a version of the chart is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The newest version in git that is lower than the chart's.
+    #[default]
+    Previous,
+    /// The chart as it was at a commit, a branch or a tag.
+    Git(String),
+    /// An `oci://` reference, which may end with `:VERSION`.
+    Registry(String),
+    /// A chart's folder, or its archive.
+    Path(PathBuf),
+}
+
+impl Origin {
+    /// What reports call it, for example `0.1.0 (previous: git 1a2b3c4d)`.
+    pub fn title(&self) -> String {
+        let place = match &self.found {
+            Some(found) => format!("{}: {found}", self.asked),
+            None => self.asked.clone(),
+        };
+        self.chart.as_ref().map_or(place.clone(), |chart| format!("{} ({place})", chart.version))
+    }
 }
 
 /// Requests and websocket sessions through a role's Service.
@@ -115,6 +146,44 @@ pub struct Waiver {
 }
 
 impl Plan {
+    /// The chart under test as reports name it, and what it is upgraded from.
+    pub fn subject(&self) -> String {
+        let from: Vec<String> = self.from.iter().map(Origin::title).collect();
+        let from = if from.is_empty() { String::new() } else { format!(", from {}", from.join(", ")) };
+        format!("{} {}{from}", self.chart.name, self.chart.version)
+    }
+
+    /// The chart that a step installs or upgrades to; `None`: that version of it is not there.
+    pub fn chart_of(&self, step: &Step) -> Option<&Chart> {
+        step.from.map_or(Some(&self.chart), |index| self.from.get(index)?.chart.as_ref())
+    }
+
+    /// Lets the scenario's release begin with the versions that it is upgraded from: the first install is that of the first one,
+    /// and an upgrade to each further one comes after it.
+    #[must_use]
+    pub fn through(mut self, from: Vec<Origin>) -> Self {
+        self.from = from;
+        let install = self.steps.iter().position(|step| step.action == Action::Install);
+        let Some(at) = install.filter(|_| !self.from.is_empty()) else { return self };
+        self.steps[at].from = Some(0);
+        let first = Step { expect: Expect::Succeeds, fault: None, ..self.steps[at].clone() };
+        let next = |index| Step { action: Action::Upgrade, from: Some(index), ..first.clone() };
+        self.steps.splice(at + 1..=at, (1..self.from.len()).map(next));
+        self
+    }
+
+    /// Lets the release begin with the chart under test, as if the scenario named no version before it.
+    pub fn begin_with_itself(&mut self) {
+        self.steps.retain(|step| step.from.is_none() || step.action == Action::Install);
+        self.steps.iter_mut().for_each(|step| step.from = None);
+    }
+
+    /// Whether a release is installed and upgraded later: then it can begin with an earlier version.
+    pub fn has_upgrade(&self) -> bool {
+        let install = self.steps.iter().position(|step| step.action == Action::Install);
+        install.is_some_and(|at| self.steps[at..].iter().any(|step| step.action == Action::Upgrade))
+    }
+
     /// The roles that this scenario expects to run: the contract's, less those it switches off.
     pub fn present_roles(&self) -> impl Iterator<Item = (&String, &Role)> {
         self.roles.iter().filter(|(name, _)| !self.absent.contains(name))
@@ -153,6 +222,8 @@ pub struct Chart {
     pub app_version: Option<String>,
     /// It names other charts that must be there before it renders.
     pub has_dependencies: bool,
+    /// The chart in whose place the user put this one.
+    pub replaces: Option<PathBuf>,
 }
 
 /// A real server that the chart's pods use, started outside the cluster on its network.

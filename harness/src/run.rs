@@ -52,15 +52,22 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     let redactor = Redactor::default();
     let ns = namespace_name(plan);
     let version = home::version(&format!("HELM_{}", options.helm))?;
-    let program = home::tool("helm", version)?;
+    if plan.steps.iter().any(|step| plan.chart_of(step).is_none()) {
+        // What the scenario is upgraded from is not there: the recording is empty, and the plan in it says why.
+        let timeline = Timeline::create(folder, plan, redactor)?;
+        timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
+        return timeline.end(plan);
+    }
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
-    let helm = Helm::new(program, &options.kubernetes, &ns, redactor.clone());
+    let helm = Helm::new(version, &options.kubernetes, &ns, redactor.clone())?;
     let mut images = vec![home::prober()?];
-    let dry = render_all(&filled(plan, &stage::placeholders(plan, &ns))?, &helm).await?;
+    let known = filled(plan, &stage::placeholders(plan, &ns))?;
+    let dry = render_all(&known, &helm).await?;
+    let reusing = render_all(&without_reuse(known), &helm).await?;
     let required = require::read(&plan.requires).await?;
     images.extend(required.iter().flat_map(images_of));
-    images.extend(dry.iter().flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
+    images.extend(dry.iter().chain(&reusing).flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
     images.sort();
     images.dedup();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
@@ -73,7 +80,9 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
     progress.say("waiting for a cluster");
     let sharing = if options.context.is_some() {
         Sharing::Shared
-    } else if plan.chart.path.join("crds").is_dir() || !required.is_empty() {
+    } else if !required.is_empty()
+        || plan.steps.iter().filter_map(|step| plan.chart_of(step)).any(|chart| chart.path.join("crds").is_dir())
+    {
         // `helm template` leaves out what this folder holds. What is required may be there once only.
         Sharing::Own { nodes: 1 }
     } else {
@@ -129,6 +138,9 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
             users.leave().await;
         }
         progress.say(&describe(step));
+        if step.reuses_values {
+            record_render(index, &helm.template_reusing(plan, step, &step_values(plan, step)).await?, timeline);
+        }
         timeline.append(Moment::StepStarted { step: index });
         let outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
@@ -159,11 +171,12 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
     stage.strike().await
 }
 
-/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing.
+/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
 type Render = Option<Result<Vec<Value>, String>>;
 
 async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
+        _ if step.reuses_values => Ok(None),
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
             helm.template(plan, step, &step_values(plan, step)).await.map(Some)
         }
@@ -174,17 +187,21 @@ async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
 
 /// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
 fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
+    // All secrets are learned before the first line is written.
     renders.iter().flatten().flatten().flatten().for_each(|object| timeline.learn(object));
-    for (step, render) in renders.iter().enumerate() {
-        let (error, objects) = match render {
-            Some(Ok(objects)) => (None, objects.iter().map(|object| timeline.store(object)).collect()),
-            Some(Err(error)) => (Some(error.clone()), Vec::new()),
-            None => continue,
-        };
-        if !matches!(plan.steps[step].action, Action::RunHook { .. }) {
-            timeline.append(Moment::Rendered { step, error, objects });
+    for (index, (step, render)) in plan.steps.iter().zip(renders).enumerate() {
+        if let Some(render) = render
+            && !matches!(step.action, Action::RunHook { .. })
+        {
+            record_render(index, render, timeline);
         }
     }
+}
+
+fn record_render(step: usize, render: &Result<Vec<Value>, String>, timeline: &Timeline) {
+    let objects = render.iter().flatten().inspect(|object| timeline.learn(object)).map(|object| timeline.store(object));
+    let objects = objects.collect();
+    timeline.append(Moment::Rendered { step, error: render.as_ref().err().cloned(), objects });
 }
 
 /// The plan with the templates in its values filled in: once, so that a random one is the same in each step.
@@ -200,8 +217,18 @@ fn filled(plan: &Plan, templates: &stage::Templates) -> Result<Plan> {
     Ok(filled)
 }
 
-/// The plan's values and the step's.
+/// The steps that take over the release's values, as if they were given the plan's: only the images of that are of use.
+fn without_reuse(mut plan: Plan) -> Plan {
+    plan.steps.retain(|step| step.reuses_values);
+    plan.steps.iter_mut().for_each(|step| step.reuses_values = false);
+    plan
+}
+
+/// The plan's values and the step's; the step's alone where the release's are taken over.
 fn step_values(plan: &Plan, step: &Step) -> Value {
+    if step.reuses_values {
+        return step.values.clone();
+    }
     let mut values = plan.values.clone();
     merge(&mut values, step.values.clone());
     values
@@ -264,7 +291,7 @@ async fn carry_out(
     timeline: &Timeline,
 ) -> Result<StepOutcome> {
     let values = step_values(plan, step);
-    let args = Helm::args(plan, step);
+    let args = helm.args(plan, step);
     let output = helm.act(step, args.clone(), &values).await?;
     timeline.append(Moment::Helm(HelmCall {
         step: index,

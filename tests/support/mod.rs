@@ -36,7 +36,10 @@ pub fn options() -> Options {
 pub async fn run(plan: &Plan) -> ScenarioReport {
     home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
     let folder = repository().join("target/chartgate").join(&plan.name);
-    gate::run_one(plan, &options(), folder, Instant::now()).await.unwrap_or_else(|error| panic!("{error:#}"))
+    let mut plans = [plan.clone()];
+    // Dropped at the end: it holds the version that the plan is upgraded from.
+    let _origins = gate::prepare(&mut plans, &options()).await.unwrap_or_else(|error| panic!("{error:#}"));
+    gate::run_one(&plans[0], &options(), folder, Instant::now()).await.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// Runs a plan, and checks its verdict and that exactly these checks (if any are named) are among the failed ones.

@@ -49,7 +49,7 @@ pub struct ScenarioReport {
     pub name: String,
     /// What the scenario claims, in its author's words.
     pub description: String,
-    /// Name and version of the chart.
+    /// Name and version of the chart, and what it is upgraded from.
     pub chart: String,
     /// The worst of its checks'.
     pub verdict: Verdict,
@@ -133,7 +133,7 @@ impl ScenarioReport {
         Self {
             name: plan.name.clone(),
             description: plan.description.clone(),
-            chart: format!("{} {}", plan.chart.name, plan.chart.version),
+            chart: plan.subject(),
             verdict: Verdict::Void,
             seconds: 0.0,
             steps: Vec::new(),
@@ -193,8 +193,8 @@ fn steps(recording: &Recording) -> Vec<StepReport> {
                 last.ended_ms = Some(entry.at);
                 last.trouble = match outcome {
                     StepOutcome::Succeeded => None,
-                    StepOutcome::Interrupted => Some("helm was killed, as the step's fault asks".to_owned()),
                     StepOutcome::HelmFailed { why } | StepOutcome::NotReady { why } => Some(why.clone()),
+                    StepOutcome::Interrupted => Some("helm was killed".to_owned()),
                 };
             }
             _ => {}

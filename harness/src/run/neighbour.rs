@@ -27,7 +27,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     merge(&mut own.values, fill(&neighbour.values, &templates)?);
     let timeout_seconds = plan.steps.first().map_or(super::SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
     let step = Step { timeout_seconds, ..Step::new(Action::Install) };
-    let output = helm.act(&step, Helm::args(&own, &step), &step_values(&own, &step)).await?;
+    let output = helm.act(&step, helm.args(&own, &step), &step_values(&own, &step)).await?;
     let status = helm.status(&own.release).await?;
     let manifest = status.map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     let installed = Neighbour { release: own.release, manifest };

@@ -20,33 +20,39 @@ pub(super) fn chart_of(
     overrides: &Overrides,
 ) -> Result<Chart> {
     let beside = |relative: &PathBuf| path.parent().unwrap_or(Path::new(".")).join(relative);
-    let chart = overrides.chart.clone();
-    let chart = chart.or_else(|| scenario.chart.as_ref().map(beside)).or_else(|| contract.chart.as_ref().map(beside));
-    let Some(chart) = chart else {
+    let own = scenario.chart.as_ref().or(contract.chart.as_ref()).map(beside);
+    let Some(chart) = overrides.chart.as_ref().or(own.as_ref()) else {
         let message = "no chart: neither the scenario nor a contract beside it names one\nhint: add `chart: PATH`, or pass `--chart PATH`";
         return Err(source.error("", message));
     };
-    describe_chart(&chart)
+    let replaces = own.as_ref().filter(|_| overrides.chart.is_some());
+    Ok(Chart { replaces: replaces.and_then(|own| own.canonicalize().ok()), ..describe_chart(chart)? })
 }
 
 /// What a chart's `Chart.yaml` says of it.
-pub(super) fn describe_chart(chart: &Path) -> Result<Chart> {
+pub(crate) fn describe_chart(chart: &Path) -> Result<Chart> {
     let description = chart.join("Chart.yaml");
     let text = std::fs::read_to_string(&description).map_err(|error| {
         Invalid(format!("`{}` is no chart: cannot read `{}`: {error}", chart.display(), description.display()))
     })?;
-    let parsed = crate::yaml::value(&text).map_err(|error| Invalid(format!("{}: {error}", description.display())))?;
+    let path = chart.canonicalize().with_context(|| format!("resolve `{}`", chart.display()))?;
+    chart_at(path, &text).map_err(|error| Invalid(format!("{}: {error}", description.display())).into())
+}
+
+/// What the text of a `Chart.yaml` says of the chart at a path.
+pub(crate) fn chart_at(path: PathBuf, description: &str) -> Result<Chart> {
+    let parsed = crate::yaml::value(description)?;
     let field = |name: &str| match &parsed[name] {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     };
-    let path = chart.canonicalize().with_context(|| format!("resolve `{}`", chart.display()))?;
     Ok(Chart {
-        name: field("name").ok_or_else(|| Invalid(format!("`{}` has no `name`", description.display())))?,
+        name: field("name").context("it has no `name`")?,
         version: field("version").unwrap_or_default(),
         app_version: field("appVersion"),
         has_dependencies: parsed["dependencies"].as_array().is_some_and(|all| !all.is_empty()),
         path,
+        replaces: None,
     })
 }

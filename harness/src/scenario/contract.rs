@@ -7,13 +7,11 @@ use anyhow::Result;
 use chartgate_prober::{Continuity, Session};
 use serde::Deserialize;
 
+use super::backing::{BackingFile, check_backing};
 use super::unknown;
 use crate::judge;
-use crate::plan::{Backing, HealthPath, Hook, Image, Requirement, Role, Server, Serves, Sessions, UserRequest};
+use crate::plan::{HealthPath, Hook, Image, Requirement, Role, Serves, Sessions, UserRequest};
 use crate::yaml::Source;
-
-/// The kinds of servers that can be started by name alone.
-const BACKING_KINDS: [&str; 2] = ["postgres", "redis"];
 
 /// What a chart promises, independent of scenarios.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -96,23 +94,6 @@ pub struct WaiverFile {
     pub reason: String,
     /// The last day on which it counts, as `YYYY-MM-DD` in UTC.
     pub until: String,
-}
-
-/// A server: one that is known by its name, or else its image, port and sign of readiness.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BackingFile {
-    /// What it is, where its name does not say so.
-    pub kind: Option<String>,
-    /// Reference of its image.
-    pub image: Option<String>,
-    /// Its environment.
-    #[serde(default)]
-    pub env: BTreeMap<String, String>,
-    /// The port that pods reach.
-    pub port: Option<u16>,
-    /// What it writes to its log once it is ready.
-    pub ready: Option<String>,
 }
 
 /// A role's promises.
@@ -306,45 +287,6 @@ fn is_day(text: &str) -> bool {
         |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = text.split('-').collect();
     parts.len() == 3 && parts.into_iter().zip([4, 2, 2]).all(is_part)
-}
-
-impl BackingFile {
-    fn is_database(&self, name: &str) -> bool {
-        self.image.is_none() && self.kind.as_deref().unwrap_or(name) == "postgres"
-    }
-
-    /// As the plan holds it; [`check_backing`] has seen it.
-    pub fn plan(self, name: &str) -> Backing {
-        match (self.image, self.kind.as_deref().unwrap_or(name)) {
-            (Some(image), _) => Backing::Server(Server {
-                image,
-                env: self.env,
-                port: self.port.unwrap_or_default(),
-                ready: self.ready.unwrap_or_default(),
-            }),
-            (None, "redis") => Backing::Redis,
-            (None, _) => Backing::Postgres,
-        }
-    }
-}
-
-/// Reports servers of an unknown kind, and those of an image that lack something.
-pub fn check_backing(backing: &BTreeMap<String, BackingFile>, source: &Source) -> Result<()> {
-    for (name, server) in backing {
-        let is_whole = server.port.is_some() && server.ready.is_some() && server.kind.is_none();
-        let has_more = server.port.is_some() || server.ready.is_some() || !server.env.is_empty();
-        if if server.image.is_some() { !is_whole } else { has_more } {
-            let hint = "hint: a server of an image has `image`, `port`, `ready` and perhaps `env`; a known one has none of them";
-            return Err(source.error(name, &format!("the server `{name}` is not described\n{hint}")));
-        }
-    }
-    let kinds = BACKING_KINDS.map(str::to_owned);
-    let named = backing.iter().filter(|(_, server)| server.image.is_none());
-    let named = named.map(|(name, server)| server.kind.as_ref().unwrap_or(name));
-    match named.into_iter().find(|kind| !kinds.contains(kind)) {
-        Some(kind) => Err(unknown(source, "backing server", kind, kinds.iter())),
-        None => Ok(()),
-    }
 }
 
 /// Helm's hook events (Helm's documentation, "Chart Hooks").

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{CHART_SCENARIOS, CONTRACT, Overrides, load};
+use super::{CHART_SCENARIOS, CONTRACT, Overrides, from, load};
 use crate::plan::{Action, Chart, Plan, Step};
 use crate::scenario::chart::describe_chart;
 use crate::yaml::Invalid;
@@ -53,21 +53,26 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
     files.sort();
     let described = describe_chart(chart)?;
     if files.is_empty() {
-        return Ok(vec![plain(&described, "defaults", None, overrides)]);
+        return Ok(vec![plain(&described, "defaults", None, overrides)?]);
     }
     let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().replace("-values.yaml", "");
     files
         .into_iter()
         .map(|file| {
             let absolute = file.canonicalize().with_context(|| format!("resolve `{}`", file.display()))?;
-            Ok(plain(&described, &name(&file), Some(absolute), overrides))
+            plain(&described, &name(&file), Some(absolute), overrides)
         })
         .collect()
 }
 
 /// What can be proven of a chart that promises nothing: it installs, and takes the same again without breaking.
-fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Plan {
-    Plan {
+fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Result<Plan> {
+    let again = Step { is_again: true, ..Step::new(Action::Upgrade) };
+    let mut steps = vec![Step::new(Action::Install), again];
+    if !overrides.from.is_empty() {
+        steps.insert(1, Step::new(Action::Upgrade));
+    }
+    let plan = Plan {
         name: format!("{}/{name}", chart.name),
         description: format!("{} installs with its {name} values, and takes the same again as an upgrade.", chart.name),
         release: chart.name.clone(),
@@ -75,9 +80,10 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
         values: json!({}),
         values_files: values.into_iter().chain(overrides.values_files.iter().cloned()).collect(),
         set: overrides.set.clone(),
-        steps: vec![Step::new(Action::Install), Step { is_again: true, ..Step::new(Action::Upgrade) }],
+        steps,
         ..Plan::default()
-    }
+    };
+    from::begin_with(plan, Vec::new(), overrides)
 }
 
 /// The file that a plan of [`plans`] was read from; `None`: it comes from a chart that has none.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::contract::{BackingFile, RequirementFile};
+use super::backing::BackingFile;
+use super::contract::RequirementFile;
 
 /// What is done to the chart, and how it is to end.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,7 +43,7 @@ pub struct ScenarioFile {
     #[serde(default)]
     pub without: Vec<String>,
     /// What an upgrade starts from; several are upgraded through, in this order. By default the chart itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "one_or_several")]
     pub from: Vec<String>,
     /// Requests through the Service of a role, for example `50/s`.
     #[serde(default)]
@@ -195,6 +197,29 @@ impl RunHookOptions {
 pub struct ExpectFile {
     /// Helm fails, and its message contains this text.
     pub fails: Option<String>,
+}
+
+/// Reads a list, of which one alone may be written as such. (An untagged enum would lose the place of a mistake.)
+fn one_or_several<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<String>, D::Error> {
+    struct OneOrSeveral;
+
+    impl<'de> Visitor<'de> for OneOrSeveral {
+        type Value = Vec<String>;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+            out.write_str("a version to upgrade from, or a list of them")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, one: &str) -> Result<Self::Value, E> {
+            Ok(vec![one.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut several: A) -> Result<Self::Value, A::Error> {
+            std::iter::from_fn(|| several.next_element().transpose()).collect()
+        }
+    }
+
+    reader.deserialize_any(OneOrSeveral)
 }
 
 fn empty() -> Value {

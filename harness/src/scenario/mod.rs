@@ -1,10 +1,12 @@
 //! Scenario and contract files, and how the two become a [`Plan`].
 
+mod backing;
 mod chart;
 mod contract;
 mod discover;
 mod fault;
 mod file;
+mod from;
 mod image;
 mod traffic;
 mod values;
@@ -14,13 +16,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Neighbour, Origin, Plan, Step, Waiver};
+use crate::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Neighbour, Plan, Step, Waiver};
 use crate::yaml::{Source, nearest};
+use backing::check_backing;
 use chart::chart_of;
-use contract::{ContractFile, check_backing};
+use contract::ContractFile;
 use file::{Options, ScenarioFile, StepFile};
 use image::{first_versions, image_values};
 
+pub(crate) use chart::{chart_at, describe_chart};
 pub use discover::{discover, file_of, plans};
 pub use image::ImageOverride;
 pub use values::{fill, merge, set_path};
@@ -39,6 +43,8 @@ const RELEASE_NAME_LIMIT: usize = 53;
 pub struct Overrides {
     /// A chart that replaces the contract's.
     pub chart: Option<PathBuf>,
+    /// What upgrades start from, in place of what scenarios say.
+    pub from: Vec<String>,
     /// Values files above all of the scenario's.
     pub values_files: Vec<PathBuf>,
     /// `--set` arguments above everything.
@@ -97,7 +103,8 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let context = StepContext { source: &source, images: &images, roles: &roles, timeout };
     let steps = scenario.steps.iter().map(|step| context.step(step)).collect::<Result<_>>()?;
     let traffic = traffic::traffic(&source, &scenario, &contract)?;
-    let from: Vec<Origin> = scenario.from.into_iter().map(|asked| Origin { asked, ..Origin::default() }).collect();
+    let from = from::origins(&scenario.from, path.parent().unwrap_or(Path::new(".")));
+    let from = from.map_err(|wrong| source.error(&wrong.asked, &wrong.why))?;
 
     let own = scenario.requires.into_iter().map(|requirement| requirement.plan(&source));
     let contracts = contract_source.as_ref().map(|source| contract.requires.into_iter().map(|it| it.plan(source)));
@@ -117,7 +124,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         }
     }
 
-    Ok(Plan {
+    let plan = Plan {
         name: name_of(path),
         description: scenario.description,
         chart,
@@ -138,10 +145,15 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         waivers,
         traffic,
         workers: scenario.workers,
-        steps: through(&from, steps),
-        from,
+        steps,
+        from: Vec::new(),
         is_first_release: contract.first_release,
-    })
+    };
+    if !from.is_empty() && !plan.has_upgrade() {
+        let hint = "hint: add an `install` and an `upgrade` after it, or leave `from` out";
+        return Err(source.error("from", &format!("`from` has no effect: no step upgrades what was installed\n{hint}")));
+    }
+    from::begin_with(plan, from, overrides)
 }
 
 /// `<folder>/<file stem>`.
@@ -172,6 +184,9 @@ impl StepContext<'_> {
         {
             let hint = if fault.is_disruption() { "it is a step of its own" } else { "it belongs to a step of helm" };
             return Err(self.source.error(fault.name(), &format!("`{}` cannot stand here: {hint}", fault.name())));
+        }
+        if options.reuse_values && action != Action::Upgrade {
+            return Err(self.source.error("reuse-values", "only an upgrade has values to reuse"));
         }
         let mut values = image_values(self.source, self.images, &options.images)?;
         merge(
@@ -232,23 +247,6 @@ impl StepContext<'_> {
         }
         Ok(Action::Scale { role: role.clone(), replicas: *replicas })
     }
-}
-
-/// The scenario's steps where its release begins with an earlier version: the first install is that one's, and an upgrade to each
-/// version between comes after it.
-fn through(from: &[Origin], mut steps: Vec<Step>) -> Vec<Step> {
-    let install = steps.iter().position(|step| step.action == Action::Install);
-    let Some(at) = install.filter(|_| !from.is_empty()) else { return steps };
-    steps[at].from = Some(0);
-    let between = (1..from.len()).map(|index| Step {
-        action: Action::Upgrade,
-        from: Some(index),
-        expect: Expect::Succeeds,
-        ..steps[at].clone()
-    });
-    let between: Vec<Step> = between.collect();
-    steps.splice(at + 1..=at, between);
-    steps
 }
 
 /// An [`Invalid`] for a name that is not among the known ones.

@@ -1,0 +1,173 @@
+//! The versions of a chart that scenarios upgrade from: looked for once, before anything runs.
+//!
+//! One that cannot be had is no error: the plan says why, its scenario is not run, and the judge calls that void.
+
+mod git;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::helm;
+use crate::plan::{Chart, Origin, Place, Plan};
+use crate::random;
+use crate::scenario::{chart_at, describe_chart};
+use crate::tool::Tool;
+use git::History;
+
+/// An archive is small, but it may come from far away.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The versions that were fetched; they are there for as long as this is.
+#[derive(Debug)]
+pub struct Origins {
+    folder: PathBuf,
+    helm: PathBuf,
+    /// What was found for a place and a chart. The inner error is the reason why there is nothing.
+    known: BTreeMap<(Place, PathBuf), Result<Found, String>>,
+}
+
+/// A version that was found.
+#[derive(Clone, Debug)]
+struct Found {
+    chart: Chart,
+    /// Which state of its place it is, where the place alone does not say it.
+    state: Option<String>,
+}
+
+impl Drop for Origins {
+    fn drop(&mut self) {
+        // A few small files of ours; without them nothing is lost.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Looks for every version that a plan is upgraded from, with this helm, and notes in the plan what it found.
+///
+/// # Errors
+/// If no folder can be made for what is fetched.
+pub async fn resolve(plans: &mut [Plan], helm: &Path) -> Result<Origins> {
+    let folder = std::env::temp_dir().join(format!("chartgate-from-{}", random::text(8)));
+    let mut origins = Origins { folder, helm: helm.to_owned(), known: BTreeMap::new() };
+    for plan in plans {
+        let chart = plan.chart.clone();
+        for origin in &mut plan.from {
+            match origins.find(&origin.place, &chart).await? {
+                Ok(found) => (origin.chart, origin.found) = (Some(found.chart), found.state),
+                Err(why) => origin.missing = Some(why),
+            }
+        }
+        expire_first_release(plan).await;
+    }
+    Ok(origins)
+}
+
+/// A first release has no version before it, so its scenarios begin with itself; the chart's first tag ends that.
+async fn expire_first_release(plan: &mut Plan) {
+    let is_lacking = |origin: &Origin| origin.place == Place::Previous && origin.missing.is_some();
+    if !plan.is_first_release || !plan.from.iter().any(is_lacking) {
+        return;
+    }
+    let tag = match History::of_chart(&plan.chart).await {
+        Ok(history) => history.tag_of(&plan.chart.name).await,
+        // No git, no tag.
+        Err(_) => None,
+    };
+    let Some(tag) = tag else { return plan.begin_with_itself() };
+    plan.is_first_release = false;
+    for origin in plan.from.iter_mut().filter(|origin| is_lacking(origin)) {
+        let why = origin.missing.take().unwrap_or_default();
+        origin.missing = Some(format!("{why}\nthe contract's `first-release` ended with the tag `{tag}`"));
+    }
+}
+
+impl Origins {
+    async fn find(&mut self, place: &Place, chart: &Chart) -> Result<Result<Found, String>> {
+        let key = (place.clone(), chart.path.clone());
+        if let Some(found) = self.known.get(&key) {
+            return Ok(found.clone());
+        }
+        let folder = self.folder.join(self.known.len().to_string());
+        std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
+        let found = self.fetch(place, chart, &folder).await.map_err(|error| format!("{error:#}"));
+        self.known.insert(key, found.clone());
+        Ok(found)
+    }
+
+    async fn fetch(&self, place: &Place, chart: &Chart, folder: &Path) -> Result<Found> {
+        let found = match place {
+            Place::Previous => {
+                let history = History::of_chart(chart).await?;
+                let commit = history.previous(chart).await?;
+                let state = Some(format!("git {}", short(&commit)));
+                Found { chart: history.extract(&commit, folder).await?, state }
+            }
+            Place::Git(reference) => {
+                let history = History::of_chart(chart).await?;
+                let commit = history.commit(reference).await?;
+                let state = (!commit.starts_with(reference.as_str())).then(|| short(&commit).to_owned());
+                Found { chart: history.extract(&commit, folder).await?, state }
+            }
+            Place::Registry(reference) => Found { chart: self.pull(reference, folder).await?, state: None },
+            Place::Path(path) => Found { chart: self.describe(path).await?, state: None },
+        };
+        if found.chart.has_dependencies {
+            helm::build_dependencies(&self.helm, &found.chart.path).await?;
+        }
+        Ok(found)
+    }
+
+    /// Fetches a chart from a registry, with the user's own logins.
+    async fn pull(&self, reference: &str, folder: &Path) -> Result<Chart> {
+        let (name, version) = split_version(reference);
+        let mut args = vec!["pull", name, "--destination"];
+        let destination = folder.display().to_string();
+        args.push(&destination);
+        if let Some(version) = version {
+            args.extend(["--version", version]);
+        }
+        // As Docker does it: a registry on this machine needs no certificate.
+        if ["localhost", "127.0.0.1"].contains(&host(name)) {
+            args.push("--plain-http");
+        }
+        Tool::new("helm", &self.helm).args(args).deadline(LIMIT).run().await?;
+        let mut files = folder.read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
+        let archive = files.find(|path| path.extension().is_some_and(|ending| ending == "tgz"));
+        self.describe(&archive.with_context(|| format!("`helm pull` left no archive of `{reference}`"))?).await
+    }
+
+    /// What a folder or an archive says of itself.
+    async fn describe(&self, path: &Path) -> Result<Chart> {
+        if path.is_dir() {
+            return describe_chart(path);
+        }
+        anyhow::ensure!(path.exists(), "there is no `{}`", path.display());
+        let shown = Tool::new("helm", &self.helm).args(["show", "chart"]).args([path]).run().await?;
+        // An archive holds the charts that it depends on.
+        Ok(Chart { has_dependencies: false, ..chart_at(path.canonicalize()?, &shown.stdout)? })
+    }
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..8).unwrap_or(commit)
+}
+
+/// The reference without its `:VERSION`, and that. A port is no version, nor is a digest.
+fn split_version(reference: &str) -> (&str, Option<&str>) {
+    let is_digest = reference.contains('@');
+    match reference.rsplit_once(':') {
+        Some((name, version)) if !is_digest && !version.contains('/') => (name, Some(version)),
+        _ => (reference, None),
+    }
+}
+
+/// The host of an `oci://` reference, without its port.
+fn host(reference: &str) -> &str {
+    let rest = reference.trim_start_matches("oci://");
+    rest.split(['/', ':']).next().unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests;
