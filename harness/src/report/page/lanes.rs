@@ -12,6 +12,9 @@ use crate::record::{Answer, Change, HelmCall, Moment, Release};
 /// Characters of an answer.
 const LABEL: usize = 120;
 
+/// Bars into which the whole time of a lane of requests is cut.
+const SLICES: u64 = 200;
+
 /// The plan's steps.
 pub(super) fn steps(scene: &Scene) -> Vec<Bar> {
     let bar = |step: &super::super::StepReport| Bar {
@@ -140,6 +143,61 @@ pub(super) fn database(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
         }
     }
     vec![Group { title: "schema changes".to_owned(), lanes: of_marks(scene, databases) }]
+}
+
+/// The users' requests and sessions, by role: slices that were served well, and each failure by its class.
+pub(super) fn traffic(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
+    let mut served: BTreeMap<&str, Vec<Bar>> = BTreeMap::new();
+    let mut failed: BTreeMap<String, Vec<Mark>> = BTreeMap::new();
+    for entry in &scene.recording.entries {
+        match &entry.moment {
+            Moment::Served(slice) if slice.count > 0 => {
+                let label = format!("{} requests, the slowest took {} ms", slice.count, slice.slowest_ms);
+                let bars = served.entry(&slice.role).or_default();
+                // Slices in a row are one bar, up to what can be told apart.
+                match bars.last_mut() {
+                    Some(last) if slice.from <= last.to + 1 && last.to - last.from < scene.length / SLICES => {
+                        last.to = slice.to;
+                        last.label = format!("{}\n{label}", last.label);
+                    }
+                    _ => bars.push(Bar { from: slice.from, to: slice.to, class: "serving", label }),
+                }
+            }
+            Moment::Failed(request) => {
+                let why = serde_json::to_string(&request.failure).unwrap_or_default();
+                let why: String = why.trim_matches(['{', '}']).replace('"', "").chars().take(LABEL).collect();
+                let class = why.split(':').next().unwrap_or_default().to_owned();
+                let label = format!("{why}, after {} ms", request.took_ms);
+                let mark = Mark { at: request.sent, class: "lost", label };
+                failed.entry(format!("{} requests: {class}", request.role)).or_default().push(mark);
+            }
+            Moment::SessionKept { role, session, when, event } => {
+                let what: String = serde_json::to_string(event).unwrap_or_default().chars().take(LABEL).collect();
+                let mark = Mark { at: *when, class: "answered", label: format!("session {session}: {what}") };
+                failed.entry(format!("{role} sessions")).or_default().push(mark);
+            }
+            _ => {}
+        }
+    }
+    let lane = |(role, bars): (&str, Vec<Bar>)| Lane { title: format!("{role} served"), bars, ..Lane::default() };
+    let mut lanes: Vec<_> = served.into_iter().map(lane).collect();
+    lanes.extend(of_marks(scene, failed.iter().map(|(title, marks)| (title.as_str(), marks.clone())).collect()));
+    vec![Group { title: "requests and sessions of users".to_owned(), lanes }]
+}
+
+/// The faults that took effect, and the nodes that were drained.
+pub(super) fn faults(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
+    let mark = |(at, moment): (u64, &Moment)| match moment {
+        Moment::Fault { what, .. } => Some(Mark { at, class: "lost", label: what.clone() }),
+        Moment::Drained { node, evicted, stayed, .. } => {
+            let label = format!("node {node} drained: {} pods left, {} stayed", evicted.len(), stayed.len());
+            Some(Mark { at, class: "lost", label })
+        }
+        _ => None,
+    };
+    let marks: Vec<_> = scene.recording.entries.iter().filter_map(|entry| mark((entry.at, &entry.moment))).collect();
+    let lanes = if marks.is_empty() { BTreeMap::new() } else { BTreeMap::from([("took effect", marks)]) };
+    vec![Group { title: "faults".to_owned(), lanes: of_marks(scene, lanes) }]
 }
 
 /// What the prober was answered, and what nobody saw.

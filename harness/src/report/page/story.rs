@@ -142,8 +142,17 @@ impl<'a> Scene<'a> {
     pub(super) fn story(&mut self, depth: Depth) -> Result<String> {
         self.depth = depth;
         let mut details = Vec::new();
-        let lanes: [Lanes; 7] =
-            [lanes::helm, lanes::jobs, pods::pods, lanes::endpoints, lanes::database, lanes::answers, lanes::objects];
+        let lanes: [Lanes; 9] = [
+            lanes::helm,
+            lanes::faults,
+            lanes::jobs,
+            pods::pods,
+            lanes::endpoints,
+            lanes::traffic,
+            lanes::database,
+            lanes::answers,
+            lanes::objects,
+        ];
         let groups = lanes.into_iter().flat_map(|lane| lane(self, &mut details));
         let groups = groups.filter(|group| !group.lanes.is_empty()).collect();
         let story = Story {

@@ -64,6 +64,28 @@ fn the_failing_moment_is_marked() {
     assert!(first["class"] == "failing" && first["label"].as_str().unwrap().starts_with("role-serves: "), "{first}");
 }
 
+/// A failure would mean that a reader cannot see which requests were lost, or what a fault did to them.
+#[test]
+fn lost_requests_and_faults_stand_in_lanes_of_their_own() {
+    let mut recording = golden();
+    let moments = [
+        json!({"kind": "served", "role": "app", "from": 12_000, "to": 12_250, "count": 12, "slowest_ms": 9, "late_ms": 0,
+               "by_pod": {}}),
+        json!({"kind": "fault", "step": 1, "what": "the database refuses DDL"}),
+        json!({"kind": "failed", "role": "app", "sent": 12_300, "took_ms": 3, "failure": "refused", "pod": null}),
+    ];
+    let last = recording.entries.len() - 1;
+    for moment in moments {
+        let entry = Entry { seq: 1, at: 12_500, moment: serde_json::from_value(moment).unwrap() };
+        recording.entries.insert(last, entry);
+    }
+    let story = story(&recording);
+    let group = "requests and sessions of users";
+    assert_eq!(classes(lane(&story, group, "app served")), ["serving"]);
+    assert_eq!(lane(&story, group, "app requests: refused")["marks"][0]["at"], 12_300);
+    assert_eq!(lane(&story, "faults", "took effect")["marks"][0]["label"], "the database refuses DDL");
+}
+
 /// A failure would mean that a log line or a name runs as a script in the browser of whoever reads the page.
 #[test]
 fn foreign_text_is_no_markup() {
