@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep_until, timeout};
 
 use crate::clock::{Clock, millis};
-use crate::request::{self, Outcome};
+use crate::request::{self, Outcome, Ports};
 
 /// Good answers are told of in slices of this length: short enough to place them in a step's phases.
 const SLICE: Duration = Duration::from_millis(100);
@@ -27,7 +27,12 @@ struct Ended {
 }
 
 /// Sends requests until it is stopped.
-pub async fn send(load: RequestLoad, told: mpsc::UnboundedSender<Told>, mut stop: oneshot::Receiver<()>) {
+pub async fn send(
+    load: RequestLoad,
+    ports: Arc<Ports>,
+    told: mpsc::UnboundedSender<Told>,
+    mut stop: oneshot::Receiver<()>,
+) {
     let clock = Clock::start();
     let mut report = Report { load: load.load, clock, slices: BTreeMap::new(), told };
     report.tell(Told::Started { load: load.load, unix_ms: clock.now() });
@@ -48,11 +53,12 @@ pub async fn send(load: RequestLoad, told: mpsc::UnboundedSender<Told>, mut stop
             _ = &mut stop => break,
             // Of requests that are due at the same time each is sent: this comes before the answers.
             () = sleep_until(clock.started() + due(next, load.rate)) => {
-                let (load, request, number, due) = (load.clone(), request.clone(), next, due(next, load.rate));
+                let (load, ports, request) = (load.clone(), ports.clone(), request.clone());
+                let due = due(next, load.rate);
                 next += 1;
                 in_flight.spawn(async move {
                     let sent = clock.elapsed();
-                    Ended { sent, late: sent.saturating_sub(due), outcome: request::send(&load, number, request).await }
+                    Ended { sent, late: sent.saturating_sub(due), outcome: request::send(&load, &ports, request).await }
                 });
             }
             Some(ended) = in_flight.join_next() => report.note(whole(ended)),

@@ -9,6 +9,7 @@ mod session;
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use clock::millis;
+use request::Ports;
 
 /// A body's first bytes tell what answered; more would only fill the recording.
 const BODY_LIMIT: usize = 4096;
@@ -39,6 +41,7 @@ async fn main() -> Result<()> {
     });
     let mut orders = BufReader::new(tokio::io::stdin()).lines();
     let mut loads = Loads::default();
+    let ports = Arc::new(Ports::default());
     while let Some(line) = orders.next_line().await.context("read an order")? {
         let order: Order = serde_json::from_str(&line).with_context(|| format!("parse the order `{line}`"))?;
         let told = told.clone();
@@ -47,7 +50,7 @@ async fn main() -> Result<()> {
                 // The receiver only goes away when the output is closed, and then nobody waits for the reply.
                 drop(told.send(Told::Reply(ask(question).await)));
             })),
-            Order::Send(load) => loads.begin(load.load, |stop| load::send(load, told, stop)),
+            Order::Send(load) => loads.begin(load.load, |stop| load::send(load, ports.clone(), told, stop)),
             Order::Keep(load) => loads.begin(load.load, |stop| keep::keep(load, told, stop)),
             Order::Stop(load) => loads.stop(load),
         }

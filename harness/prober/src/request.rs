@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -24,7 +25,38 @@ const TOLD: usize = 200;
 /// Those below need privileges.
 const FIRST_PORT: u16 = 1024;
 /// So many ports may be in use one after the other.
-const PORT_ATTEMPTS: u64 = 5000;
+const PORT_ATTEMPTS: usize = 1000;
+
+/// The ports that requests are sent from: each has its turn, whichever load sends.
+#[derive(Default)]
+pub struct Ports(AtomicU64);
+
+impl Ports {
+    /// Connects from a port that was not used for as long as possible.
+    ///
+    /// A node remembers for two minutes to which pod it sent a connection that was never answered, and sends the next one from
+    /// the same port there as well, even if the pod is long gone. The kernel's own choice comes back to a port after ten seconds
+    /// or so.
+    async fn connect(&self, address: &str) -> std::io::Result<TcpStream> {
+        let server = lookup_host(address).await?.next().ok_or(ErrorKind::NotFound)?;
+        let here: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        for _ in 0..PORT_ATTEMPTS {
+            let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            match socket.bind(SocketAddr::new(here, self.next())) {
+                Ok(()) => return socket.connect(server).await,
+                // By a request that still waits, by a session, or by what listens here.
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(std::io::Error::new(ErrorKind::AddrInUse, "the prober has no free port"))
+    }
+
+    fn next(&self) -> u16 {
+        let ports = u64::from(u16::MAX - FIRST_PORT) + 1;
+        FIRST_PORT + u16::try_from(self.0.fetch_add(1, Ordering::Relaxed) % ports).unwrap_or_default()
+    }
+}
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +92,9 @@ pub fn describe(load: &RequestLoad) -> Result<Request<Empty<Bytes>>> {
 }
 
 /// Sends the request and says what became of it, within the load's limit.
-///
-/// The number is the request's own, among those of the load.
-pub async fn send(load: &RequestLoad, number: u64, request: Request<Empty<Bytes>>) -> Outcome {
+pub async fn send(load: &RequestLoad, ports: &Ports, request: Request<Empty<Bytes>>) -> Outcome {
     let started = Instant::now();
-    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(load, number, request)).await;
+    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(load, ports, request)).await;
     let took = started.elapsed();
     match answer {
         Err(_) => Outcome { took, pod: None, failure: Some(Failure::TimedOut) },
@@ -73,8 +103,10 @@ pub async fn send(load: &RequestLoad, number: u64, request: Request<Empty<Bytes>
     }
 }
 
-async fn exchange(load: &RequestLoad, number: u64, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
-    let stream = connect(&load.address, number).await.map_err(|error| not_connected(&error))?;
+async fn exchange(load: &RequestLoad, ports: &Ports, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
+    let stream = ports.connect(&load.address).await.map_err(|error| not_connected(&error))?;
+    // The kernel keeps a port for a minute after an orderly end, and high rates would run out of them.
+    stream.set_zero_linger().map_err(|error| other(&error))?;
     stream.set_nodelay(true).map_err(|error| other(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     let mut exchanged = pin!(async move { read(sender.send_request(request).await?, load).await });
@@ -85,31 +117,6 @@ async fn exchange(load: &RequestLoad, number: u64, request: Request<Empty<Bytes>
         _ended = connection => exchanged.await,
     };
     answer.map_err(|error| broken(&error))
-}
-
-/// Connects from a port that was not used for as long as possible.
-///
-/// A node remembers for two minutes to which pod it sent a connection that was never answered, and sends the next one from the
-/// same port there as well, even if the pod is long gone. The kernel's own choice comes back to a port within ten seconds.
-async fn connect(address: &str, number: u64) -> std::io::Result<TcpStream> {
-    let server = lookup_host(address).await?.next().ok_or(ErrorKind::NotFound)?;
-    let here: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    for number in number..number + PORT_ATTEMPTS {
-        let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        match socket.bind(SocketAddr::new(here, port(number))) {
-            Ok(()) => return socket.connect(server).await,
-            // By another load, or by what listens here.
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(std::io::Error::new(ErrorKind::AddrInUse, "the prober has no free port"))
-}
-
-/// The port from which a request is sent: each has its turn.
-fn port(number: u64) -> u16 {
-    let ports = u64::from(u16::MAX - FIRST_PORT) + 1;
-    FIRST_PORT + u16::try_from(number % ports).unwrap_or_default()
 }
 
 /// Reads the whole body: an answer that ends before it is none.

@@ -99,7 +99,8 @@ fn load(address: String) -> RequestLoad {
 async fn requests_in_flight_at_the_end_are_no_failures() {
     let (told, mut tells) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel();
-    let sending = tokio::spawn(send(RequestLoad { limit_ms: 60_000, ..load(server(20).await) }, told, stopped));
+    let sending =
+        tokio::spawn(send(RequestLoad { limit_ms: 60_000, ..load(server(20).await) }, Arc::default(), told, stopped));
     let mut served = 0;
     while served < 20 {
         match tells.recv().await.unwrap() {
@@ -120,7 +121,7 @@ async fn requests_in_flight_at_the_end_are_no_failures() {
 async fn requests_go_on_while_others_wait() {
     let (told, mut tells) = mpsc::unbounded_channel();
     let (stop, stopped) = oneshot::channel();
-    let sending = tokio::spawn(send(load(server(0).await), told, stopped));
+    let sending = tokio::spawn(send(load(server(0).await), Arc::default(), told, stopped));
     let mut failed = 0;
     while failed < 100 {
         if let Told::Failed(Failed { failure, .. }) = tells.recv().await.unwrap() {
