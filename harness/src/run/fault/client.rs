@@ -41,14 +41,13 @@ pub async fn kill(
         _ = stage.wait(never, nothing_began) => {
             let what = change(&before, &state(stage)).unwrap_or_default();
             timeline.append(Moment::Fault { step, what: format!("helm was killed once {what}") });
-            rest(stage).await;
             Ok(None)
         }
     }
 }
 
 /// Waits until the Jobs that helm left behind ended: it takes a person longer than that to find the release stuck.
-async fn rest(stage: &Stage) {
+pub async fn rest(stage: &Stage) {
     let is_active = || {
         let jobs = stage.namespace.of_kind("Job");
         let job = jobs.iter().find(|job| !["Complete", "Failed"].iter().any(|end| ready::has_condition(job, end)))?;
