@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chartgate::backing::{Database, Seen};
-use chartgate::cluster::{Databases, Lease, Owned, Request, Sharing};
+use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing};
 use chartgate::home;
-use chartgate::plan::Server;
+use chartgate::plan::{Fault, Server};
 use chartgate::tool::Tool;
 use chartgate::wait::{Check, until};
 use k8s_openapi::api::core::v1::Namespace;
@@ -132,4 +132,61 @@ async fn a_server_of_a_leases_own_answers_and_goes_with_it() {
     lease.end().await.unwrap();
     let gone = Tool::on_path("docker").args(["inspect", &address.container]).run_unchecked().await.unwrap();
     assert!(!gone.is_success(), "the container is still there: {}", gone.stdout);
+}
+
+/// If this fails, a fault strikes others than the application, or goes on after its step: the next step's verdict is the fault's.
+#[tokio::test]
+async fn a_fault_strikes_the_application_alone_and_ends() {
+    let lease = acquire(&Request { postgres: Databases::Shared, ..request("fault") }).await;
+    let name = format!("fault_{}", std::process::id());
+    lease.owns(Owned::Database(name.clone())).await.unwrap();
+    let server = lease.postgres.as_ref().unwrap();
+    let database = Database::create(server, &name).await.unwrap();
+    let (witness, mut seen) = database.witness().await.unwrap();
+    let mut config = tokio_postgres::Config::new();
+    config.host(&server.local_host).port(server.local_port).dbname(&name).user(&name).password(database.password());
+    let (application, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+
+    database.arm(1, &Fault::MigrationFails).await.unwrap();
+    database.superuser().batch_execute("CREATE TABLE public.of_others (id int)").await.unwrap();
+    application.batch_execute("CREATE TEMPORARY TABLE scratch (id int)").await.unwrap();
+    let error = application.batch_execute("CREATE SCHEMA own; CREATE TABLE own.jobs (id int)").await.unwrap_err();
+    let said = error.as_db_error().unwrap().message();
+    assert_eq!(said, "chartgate: CREATE SCHEMA own was made to fail");
+    database.disarm().await.unwrap();
+    application.batch_execute("CREATE SCHEMA own").await.unwrap();
+
+    // What a fault has put to sleep ends with it, and so does its connection.
+    database.arm(2, &Fault::MigrationHangs).await.unwrap();
+    let (hangs, disarmed) = tokio::join!(application.batch_execute("CREATE TABLE own.jobs (id int)"), async {
+        while !matches!(seen.recv().await, Some(Seen::Fault(fault)) if fault.step == 2) {}
+        database.disarm().await
+    });
+    assert!(hangs.is_err(), "a change that never ends was made");
+    disarmed.unwrap();
+    witness.settle(&database).await.unwrap();
+    database.delete().await.unwrap();
+    lease.end().await.unwrap();
+}
+
+/// If this fails, a database that restarts leaves the run without its witness, and every later step unproven.
+#[tokio::test]
+async fn a_server_of_its_own_restarts_and_its_witness_goes_on() {
+    let lease = acquire(&Request { postgres: Databases::Own, ..request("restart") }).await;
+    let name = format!("restart_{}", std::process::id());
+    let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();
+    let (witness, mut seen) = database.witness().await.unwrap();
+    let promise = witness.restart();
+    let (server, started) = cluster::restart(&database.server()).await.unwrap();
+    database.reconnect(&server).await.unwrap();
+    witness.resume(&database, promise, &started).await.unwrap();
+    database.superuser().batch_execute("CREATE TABLE jobs (id int)").await.unwrap();
+    witness.settle(&database).await.unwrap();
+    let told = seen.try_recv();
+    assert!(matches!(&told, Ok(Seen::Ddl(ddl)) if ddl.object == "public.jobs"), "{told:?}");
+
+    lease.end().await.unwrap();
+    let gone = Tool::on_path("docker").args(["inspect", &server.container]).run_unchecked().await.unwrap();
+    assert!(!gone.is_success(), "the lease ended, and its server runs on");
 }

@@ -322,6 +322,9 @@ async fn carry_out(
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         stderr: output.as_ref().map(|output| tail(&output.stderr)).unwrap_or_default(),
     }));
+    if output.is_none() {
+        fault::rest(stage).await;
+    }
     let status = helm.status(&plan.release).await?;
     if step.action == Action::Test {
         return release::tested(output, status.as_ref(), stage).await;

@@ -22,6 +22,8 @@ use crate::tool::Output;
 use crate::wait::pause;
 use crate::yaml;
 
+pub use client::rest;
+
 /// The server looks ten times a second whether the client of a sleeping change is still there.
 const NOTICE: Duration = Duration::from_secs(10);
 /// A pod that cannot go on without its connections ends within seconds.

@@ -147,21 +147,14 @@ pub(super) fn database(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
 
 /// The users' requests and sessions, by role: slices that were served well, and each failure by its class.
 pub(super) fn traffic(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
-    let mut served: BTreeMap<&str, Vec<Bar>> = BTreeMap::new();
+    let mut slices = BTreeMap::new();
     let mut failed: BTreeMap<String, Vec<Mark>> = BTreeMap::new();
     for entry in &scene.recording.entries {
         match &entry.moment {
-            Moment::Served(slice) if slice.count > 0 => {
-                let label = format!("{} requests, the slowest took {} ms", slice.count, slice.slowest_ms);
-                let bars = served.entry(&slice.role).or_default();
-                // Slices in a row are one bar, up to what can be told apart.
-                match bars.last_mut() {
-                    Some(last) if slice.from <= last.to + 1 && last.to - last.from < scene.length / SLICES => {
-                        last.to = slice.to;
-                        last.label = format!("{}\n{label}", last.label);
-                    }
-                    _ => bars.push(Bar { from: slice.from, to: slice.to, class: "serving", label }),
-                }
+            Moment::Served(slice) => {
+                // One slice may be told of more than once, and late.
+                let sum: &mut (u32, u64) = slices.entry((slice.role.as_str(), slice.from, slice.to)).or_default();
+                *sum = (sum.0 + slice.count, sum.1.max(slice.slowest_ms));
             }
             Moment::Failed(request) => {
                 let why = serde_json::to_string(&request.failure).unwrap_or_default();
@@ -180,9 +173,26 @@ pub(super) fn traffic(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
         }
     }
     let lane = |(role, bars): (&str, Vec<Bar>)| Lane { title: format!("{role} served"), bars, ..Lane::default() };
-    let mut lanes: Vec<_> = served.into_iter().map(lane).collect();
+    let mut lanes: Vec<_> = served_bars(slices, scene.length / SLICES).into_iter().map(lane).collect();
     lanes.extend(of_marks(scene, failed.iter().map(|(title, marks)| (title.as_str(), marks.clone())).collect()));
     vec![Group { title: "requests and sessions of users".to_owned(), lanes }]
+}
+
+/// Slices in a row as one bar each, up to the length that can be told apart on the page.
+fn served_bars(slices: BTreeMap<(&str, u64, u64), (u32, u64)>, length: u64) -> BTreeMap<&str, Vec<Bar>> {
+    let mut served: BTreeMap<&str, Vec<(Bar, u32, u64)>> = BTreeMap::new();
+    for ((role, from, to), (count, slowest)) in slices.into_iter().filter(|(_, (count, _))| *count > 0) {
+        let bars = served.entry(role).or_default();
+        match bars.last_mut() {
+            Some((last, sum, worst)) if from <= last.to + 1 && last.to - last.from < length => {
+                (last.to, *sum, *worst) = (last.to.max(to), *sum + count, slowest.max(*worst));
+            }
+            _ => bars.push((Bar { from, to: to.max(from), class: "serving", label: String::new() }, count, slowest)),
+        }
+    }
+    let label =
+        |(bar, count, slowest)| Bar { label: format!("{count} requests, the slowest took {slowest} ms"), ..bar };
+    served.into_iter().map(|(role, bars)| (role, bars.into_iter().map(label).collect())).collect()
 }
 
 /// The faults that took effect, and the nodes that were drained.

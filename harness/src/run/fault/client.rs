@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{kind_of, name_of};
+use crate::judge::ready;
 use crate::record::{Moment, Timeline};
 use crate::run::stage::Stage;
 use crate::tool::Output;
@@ -17,6 +18,9 @@ const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
 /// Longer than any step: helm has a deadline.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A test's migration takes seconds.
+const REST: Duration = Duration::from_secs(60);
 
 /// The namespace's workloads and pods of Jobs, by kind and name: what of each a change of it changes.
 type State = BTreeMap<(String, String), Value>;
@@ -40,6 +44,17 @@ pub async fn kill(
             Ok(None)
         }
     }
+}
+
+/// Waits until the Jobs that helm left behind ended: it takes a person longer than that to find the release stuck.
+pub async fn rest(stage: &Stage) {
+    let is_active = || {
+        let jobs = stage.namespace.of_kind("Job");
+        let job = jobs.iter().find(|job| !["Complete", "Failed"].iter().any(|end| ready::has_condition(job, end)))?;
+        Some(format!("Job `{}` has not ended", name_of(job)))
+    };
+    // One that goes on for longer is what the next step meets.
+    stage.wait(Instant::now() + REST, is_active).await.ok();
 }
 
 fn state(stage: &Stage) -> State {
