@@ -1,10 +1,10 @@
 //! The samples after a step: which pods accept connections, and what they answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chartgate_prober::{Question, Session};
+use chartgate_prober::{Question, Reply, Session};
 use futures::future::try_join_all;
 use serde_json::Value;
 
@@ -13,9 +13,15 @@ use crate::judge::ready::{is_ready_pod, is_selected};
 use crate::plan::{Plan, Role, Serves};
 use crate::random;
 use crate::record::{Answer, Moment, Probe, Timeline};
+use crate::wait::pause;
 
 /// A pod leaves within its grace period, which is seldom longer; after this the Service is asked all the same.
 pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Each node hears of a Service's new pods on its own: in milliseconds, and within seconds where it is busy.
+const ROUTE_LIMIT: Duration = Duration::from_secs(10);
+/// Before a Service is asked again: as long as a node takes for its routes when nothing else is to do.
+const ROUTE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A question, before it is asked.
 struct Ask<'a> {
@@ -116,7 +122,8 @@ async fn ask_all(asks: Vec<Ask<'_>>, step: usize, stage: &Stage, timeline: &Time
             session: ask.session.as_ref().map(|(_, session)| (*session).clone()),
             limit_ms: 0,
         };
-        let reply = stage.prober.ask(question).await?;
+        let limit = if ask.pod.is_none() { ROUTE_LIMIT } else { Duration::ZERO };
+        let reply = ask_patiently(stage, question, limit).await?;
         let after = state_of(stage, ask.pod.as_ref());
         let moment = match (ask.session, ask.pod) {
             (Some((opened_through, _)), Some(reached_through)) => Moment::Session {
@@ -161,6 +168,19 @@ fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Value>]) -> Vec<A
         })
     });
     asks.collect()
+}
+
+/// Asks; where nothing is reached, again until the limit. Any answer counts, also a wrong one.
+async fn ask_patiently(stage: &Stage, question: Question, limit: Duration) -> Result<Reply> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let reply = stage.prober.ask(question.clone()).await?;
+        let is_reached = !matches!(reply.answer, Answer::Refused | Answer::TimedOut | Answer::Failed(_));
+        if is_reached || Instant::now() >= deadline {
+            return Ok(reply);
+        }
+        pause(ROUTE_PAUSE).await;
+    }
 }
 
 /// What must not change while a pod is asked: it is the same, Ready, and was not restarted.
