@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use context::KubeContext;
 pub use kind::ROOM;
 pub use lease::Lease;
-pub use namespace::client;
+pub use namespace::{client, client_without_retries};
 pub use postgres::restart;
 pub use registry::{Standing, clean, standing};
 

@@ -17,10 +17,22 @@ const GONE: Duration = Duration::from_secs(30);
 
 /// A client of the cluster that a kubeconfig describes; the user's own kubeconfig is not read.
 pub async fn client(kubeconfig: &Path) -> Result<Client> {
+    let config = config(kubeconfig).await?;
+    Client::try_from(config).with_context(|| format!("failed to read `{}`", kubeconfig.display()))
+}
+
+/// A client that gives each refusal to its caller. The usual one asks again by itself after "too many requests", which is
+/// also what an eviction gets that a budget does not allow.
+pub async fn client_without_retries(kubeconfig: &Path) -> Result<Client> {
+    let mut config = config(kubeconfig).await?;
+    config.default_retry = false;
+    Client::try_from(config).with_context(|| format!("failed to read `{}`", kubeconfig.display()))
+}
+
+async fn config(kubeconfig: &Path) -> Result<Config> {
     let read = || format!("failed to read `{}`", kubeconfig.display());
     let file = Kubeconfig::read_from(kubeconfig).with_context(read)?;
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.with_context(read)?;
-    Client::try_from(config).with_context(read)
+    Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.with_context(read)
 }
 
 /// Deletes a namespace, and waits until its pods are gone. They go by force: a grace period is longer than we wait.

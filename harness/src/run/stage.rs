@@ -1,6 +1,7 @@
 //! What stands around a release: its namespace, Secrets and databases, the recorder and the prober.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub struct Stage {
     tasks: [JoinSet<()>; 3],
     /// The cluster.
     pub client: Client,
+    /// How to reach the cluster.
+    pub kubeconfig: PathBuf,
     /// The release's namespace.
     pub ns: String,
 }
@@ -113,6 +116,7 @@ impl Stage {
             timeline: timeline.clone(),
             tasks,
             client,
+            kubeconfig: lease.cluster.kubeconfig.clone(),
             ns: ns.to_owned(),
         })
     }

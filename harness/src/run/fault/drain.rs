@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Disturbance, is_finished, name_of};
+use crate::cluster;
 use crate::record::{Moment, StepOutcome};
 use crate::wait::{Check, pause, until};
 
@@ -55,7 +56,9 @@ fn busiest(pods: &[Arc<Value>], kept: &str) -> Option<String> {
 
 async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Value>]) -> Result<StepOutcome> {
     let pods: Vec<&Value> = pods.iter().map(AsRef::as_ref).filter(|pod| pod["spec"]["nodeName"] == node).collect();
-    let left = join_all(pods.iter().map(|pod| evict(disturbance, pod))).await;
+    let client = cluster::client_without_retries(&disturbance.stage.kubeconfig).await?;
+    let evictions: Api<Pod> = Api::namespaced(client, &disturbance.stage.ns);
+    let left = join_all(pods.iter().map(|pod| evict(disturbance, &evictions, pod))).await;
     let (mut evicted, mut stayed) = (Vec::new(), BTreeMap::new());
     for (pod, left) in pods.iter().zip(left) {
         let name = name_of(pod).to_owned();
@@ -71,8 +74,7 @@ async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Value>]) -
 }
 
 /// Asks a pod to leave until it may, and waits until it has.
-async fn evict(disturbance: &Disturbance<'_>, pod: &Value) -> Result<(), String> {
-    let pods: Api<Pod> = Api::namespaced(disturbance.stage.client.clone(), &disturbance.stage.ns);
+async fn evict(disturbance: &Disturbance<'_>, pods: &Api<Pod>, pod: &Value) -> Result<(), String> {
     let refusal = Mutex::new(None);
     let limit = disturbance.deadline.saturating_duration_since(Instant::now());
     let asked = until("leave to evict it", limit, || async {
