@@ -177,10 +177,9 @@ async fn a_server_of_its_own_restarts_and_its_witness_goes_on() {
     let name = format!("restart_{}", std::process::id());
     let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();
     let (witness, mut seen) = database.witness().await.unwrap();
-    let promise = witness.restart();
-    let (server, started) = cluster::restart(&database.server()).await.unwrap();
+    let server = database.server();
+    cluster::restart(&server).await.unwrap();
     database.reconnect(&server).await.unwrap();
-    witness.resume(&database, promise, &started).await.unwrap();
     database.superuser().batch_execute("CREATE TABLE jobs (id int)").await.unwrap();
     witness.settle(&database).await.unwrap();
     let told = seen.try_recv();

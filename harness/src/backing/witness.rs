@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::Database;
 use crate::tool::{Line, Tool};
@@ -132,56 +132,24 @@ pub enum Seen {
 pub struct Witness {
     /// The latest probe that was seen.
     probes: watch::Receiver<u64>,
-    /// Promises of the log that comes after the one that is being read.
-    next: mpsc::UnboundedSender<oneshot::Receiver<Lines>>,
 }
-
-/// The lines of the server's log.
-type Lines = mpsc::Receiver<Line>;
-
-/// The promise that a log which ends is followed by another.
-#[derive(Debug)]
-pub struct Restart(oneshot::Sender<Lines>);
 
 impl Database {
     /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
     /// nothing changed: a probe of the witness was seen.
     pub async fn witness(&self) -> Result<(Witness, mpsc::UnboundedReceiver<Seen>)> {
-        let lines = self.log(&["--tail", "0"])?;
+        let follow = Tool::on_path("docker").args(["logs", "--follow", "--tail", "0", &self.server().container]);
+        let lines = follow.follow().context("failed to follow the log of PostgreSQL")?;
         let (sender, seen) = mpsc::unbounded_channel();
         let (latest, probes) = watch::channel(0);
-        let (next, promised) = mpsc::unbounded_channel();
-        tokio::spawn(read(lines, promised, self.name().to_owned(), sender, latest));
-        let witness = Witness { probes, next };
+        tokio::spawn(read(lines, self.name().to_owned(), sender, latest));
+        let witness = Witness { probes };
         witness.settle(self).await.context("failed to put the witness of the schema in place")?;
         Ok((witness, seen))
-    }
-
-    fn log(&self, from: &[&str]) -> Result<Lines> {
-        let follow = Tool::on_path("docker").args(["logs", "--follow"]).args(from).args([self.server().container]);
-        follow.follow().context("failed to follow the log of PostgreSQL")
     }
 }
 
 impl Witness {
-    /// Says that the server is about to be restarted: that its log ends is no gap then.
-    pub fn restart(&self) -> Restart {
-        let (promise, promised) = oneshot::channel();
-        // Without a reader there is a gap already.
-        drop(self.next.send(promised));
-        Restart(promise)
-    }
-
-    /// Goes on with the log of the server, which was started again at this time, as its engine says it.
-    ///
-    /// # Errors
-    /// That the witness is lost; a [`Seen::Gap`] was given out then.
-    pub async fn resume(&self, database: &Database, restart: Restart, started: &str) -> Result<()> {
-        // A reader that is gone has given out why.
-        drop(restart.0.send(database.log(&["--since", started])?));
-        self.settle(database).await
-    }
-
     /// Waits until all that changed before this call has been seen and given out.
     ///
     /// # Errors
@@ -251,8 +219,7 @@ fn parse(line: &str, database: &str) -> Parsed {
 
 /// Gives out what the log's lines tell of one database.
 async fn read(
-    mut lines: Lines,
-    mut promised: mpsc::UnboundedReceiver<oneshot::Receiver<Lines>>,
+    mut lines: mpsc::Receiver<Line>,
     database: String,
     seen: mpsc::UnboundedSender<Seen>,
     latest: watch::Sender<u64>,
@@ -264,12 +231,6 @@ async fn read(
             () = seen.closed() => return,
         };
         let Some(Line::Out(line) | Line::Err(line)) = line else {
-            if let Ok(promise) = promised.try_recv()
-                && let Ok(next) = promise.await
-            {
-                lines = next;
-                continue;
-            }
             let why = if let Some(Line::Ended(how)) = line { how } else { "the log's reader ended".to_owned() };
             gap(format!("the log of PostgreSQL is no longer followed: {why}"));
             return;
@@ -329,26 +290,9 @@ mod tests {
         let (seen, mut given) = mpsc::unbounded_channel();
         send.send(Line::Err(line("app", TOLD))).await.unwrap();
         send.send(Line::Ended("docker ended: signal: 9".to_owned())).await.unwrap();
-        let (_next, promised) = mpsc::unbounded_channel();
-        read(lines, promised, "app".to_owned(), seen, watch::channel(0).0).await;
+        read(lines, "app".to_owned(), seen, watch::channel(0).0).await;
         assert!(matches!(given.recv().await, Some(Seen::Ddl(_))));
         assert!(matches!(given.recv().await, Some(Seen::Gap(why)) if why.contains("signal: 9")));
-    }
-
-    /// A failure would mean that what pods did to the schema after a restart of the server is not seen.
-    #[tokio::test]
-    async fn a_log_that_ends_with_a_restart_goes_on() {
-        let ((send, lines), (send_next, next)) = (mpsc::channel(4), mpsc::channel(4));
-        let (seen, mut given) = mpsc::unbounded_channel();
-        let ((promise, promised), (next_logs, promised_logs)) = (oneshot::channel(), mpsc::unbounded_channel());
-        next_logs.send(promised).unwrap();
-        send.send(Line::Ended("docker ended: exit status: 0".to_owned())).await.unwrap();
-        promise.send(next).unwrap();
-        send_next.send(Line::Err(line("app", TOLD))).await.unwrap();
-        drop(send_next);
-        read(lines, promised_logs, "app".to_owned(), seen, watch::channel(0).0).await;
-        assert!(matches!(given.recv().await, Some(Seen::Ddl(_))));
-        assert!(matches!(given.recv().await, Some(Seen::Gap(_))));
     }
 
     /// A failure would mean that a fault which struck is taken for one that did not.

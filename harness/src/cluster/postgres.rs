@@ -26,6 +26,9 @@ const START: Duration = Duration::from_secs(90);
 /// kind makes the network before its first node, right after its own start.
 const NETWORK_MADE: Duration = Duration::from_secs(60);
 
+/// Starts the server again when it ends: a container that is restarted may come back at another address.
+const AGAIN: &str = r#"while :; do docker-entrypoint.sh "$@"; done"#;
+
 /// What the server is started with.
 const ARGUMENTS: [&str; 13] = [
     "postgres",
@@ -89,7 +92,7 @@ async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Post
             };
             host.port_bindings = Some(HashMap::from([("5432/tcp".to_owned(), Some(vec![port]))]));
         })
-        .with_cmd(ARGUMENTS)
+        .with_cmd(["sh", "-c", AGAIN, "sh"].into_iter().chain(ARGUMENTS))
         .with_startup_timeout(START)
         .start()
         .await?;
@@ -109,25 +112,23 @@ async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Post
     Ok(server)
 }
 
-/// Restarts a server; it accepts connections when this returns. Gives it, and when its container was started again.
-///
-/// # Errors
-/// [`Environment`] if it is no longer where pods look for it.
-pub async fn restart(server: &Postgres) -> Result<(Postgres, String)> {
-    let restart = Tool::on_path("docker").args(["restart", &server.container]).deadline(START);
-    restart.run().await.context("failed to restart PostgreSQL")?;
-    let host = address(&server.container).await?;
-    if host != server.host {
-        let what = format!("the restarted server has another address on Docker's network, {host} for {}", server.host);
-        return Err(Environment::new(format!("{what}\nhint: another container took it; run again")).into());
-    }
-    // An ephemeral port of this machine is another one after a restart.
-    let format = r#"{{(index (index .NetworkSettings.Ports "5432/tcp") 0).HostPort}} {{.State.StartedAt}}"#;
-    let output = Tool::on_path("docker").args(["inspect", "--format", format, &server.container]).run().await?;
-    let (port, started) = output.stdout.trim().split_once(' ').context("`docker inspect` tells no port")?;
-    let server = Postgres { local_port: port.parse().context("read the server's port")?, ..server.clone() };
-    accepts(&server).await?;
-    Ok((server, started.to_owned()))
+/// Restarts a server within its container, so that its addresses stay; it accepts connections when this returns.
+pub async fn restart(server: &Postgres) -> Result<()> {
+    let inside = |script: &str| Tool::on_path("docker").args(["exec", &server.container, "sh", "-c", script]);
+    // The first line is the server's process.
+    let process = || async { inside(r#"head -n 1 "$PGDATA/postmaster.pid""#).run().await.map(|output| output.stdout) };
+    let before = process().await.context("failed to find PostgreSQL's process")?;
+    // A fast shutdown: connections are ended, nothing is lost.
+    inside(&format!("kill -INT {}", before.trim())).run().await.context("failed to stop PostgreSQL")?;
+    until("PostgreSQL to start again", START, || async {
+        match process().await {
+            Ok(now) if now != before => Check::Ready(()),
+            Ok(_) => Check::NotYet("it still runs".to_owned()),
+            Err(error) => Check::NotYet(format!("{error:#}")),
+        }
+    })
+    .await?;
+    accepts(server).await
 }
 
 async fn accepts(server: &Postgres) -> Result<()> {

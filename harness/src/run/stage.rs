@@ -199,15 +199,14 @@ impl Stage {
     /// Restarts the server of the databases; their witnesses go on as soon as it accepts connections.
     pub async fn restart_databases(&self) -> Result<()> {
         let Some(first) = self.databases.first() else { return Ok(()) };
-        let mut promises = Vec::new();
         for watched in &self.databases {
             watched.witness.settle(&watched.database).await?;
-            promises.push(watched.witness.restart());
         }
-        let (server, started) = cluster::restart(&first.database.server()).await?;
-        for (watched, promise) in self.databases.iter().zip(promises) {
+        let server = first.database.server();
+        cluster::restart(&server).await?;
+        for watched in &self.databases {
             watched.database.reconnect(&server).await?;
-            watched.witness.resume(&watched.database, promise, &started).await?;
+            watched.witness.settle(&watched.database).await?;
         }
         Ok(())
     }

@@ -1,0 +1,96 @@
+//! Protections of a chart of ours, taken away one by one: what its users then lose in an upgrade, a rollback or a drain is seen.
+//!
+//! Each is one edit of the chart; the same scenario on the chart with the protection passes in `e2e`.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
+mod support;
+
+use chartgate::judge::Verdict;
+use chartgate::plan::{Expect, Plan};
+use chartgate::scenario::{self, Overrides};
+use support::PatchedChart;
+
+/// The first steps of a scenario, on a chart that lacks something.
+fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {
+    let path = support::repository().join(format!("scenarios/codex-pooler/{of}.yaml"));
+    let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
+    let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
+    plan.name = format!("protections/{name}");
+    plan.steps.truncate(count);
+    plan
+}
+
+fn without_drain() -> PatchedChart {
+    let hook = "lifecycle:\n            preStop:";
+    // A hook that does nothing: the pod ends as soon as it is told to.
+    let none = "lifecycle:\n            preStop: {exec: {command: [/bin/true]}}\n            {{- if false }}\n            preStop:";
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", hook, none);
+    let end = "(int $role.drain.delaySeconds) | quote }}\n                  {{- end }}\n{{- end }}";
+    chart.replace(
+        "templates/app.yaml",
+        end,
+        &format!("{}\n            {{{{- end }}}}\n{{{{- end }}}}", &end[..end.len() - 10].trim_end()),
+    );
+    chart
+}
+
+/// A failure would mean that a chart whose old pods end before their routes do is released: users are refused at each rollout.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_that_end_at_once_are_caught() {
+    let chart = without_drain();
+    let mut plan = first_steps(2, "upgrade-under-traffic", "no-drain", &chart);
+    // What is lost is lost within a fraction of a second.
+    plan.traffic.values_mut().for_each(|traffic| traffic.rate = 200);
+    support::check(&plan, Verdict::Fail, &["upgrade-available"]).await;
+}
+
+/// A failure would mean that a chart which stops the old pod before the new one is ready is released.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_without_surge_is_caught() {
+    let surge = "rollingUpdate: {maxUnavailable: 0, maxSurge: {{ $rollout.maxSurge | default 1 }}}";
+    let none = "rollingUpdate: {maxUnavailable: 1, maxSurge: 0}";
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", surge, none);
+    let plan = first_steps(2, "upgrade-under-traffic", "no-surge", &chart);
+    support::check(&plan, Verdict::Fail, &["upgrade-available"]).await;
+}
+
+/// A failure would mean that sessions which are cut in the middle of a message are released as ones that end properly.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_are_cut_are_caught() {
+    let grace = "terminationGracePeriodSeconds: {{ $role.terminationGracePeriodSeconds }}";
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", grace, "terminationGracePeriodSeconds: 1");
+    let plan = first_steps(2, "upgrade-under-traffic", "no-grace", &chart);
+    support::check(&plan, Verdict::Fail, &["session-continuity"]).await;
+}
+
+/// A failure would mean that new pods roll out although their migration failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_after_the_rollout_is_caught() {
+    let (before, after) = ("pre-install,pre-upgrade", "pre-install,post-upgrade");
+    let chart = PatchedChart::new("codex-pooler", "templates/migrations.yaml", before, after);
+    let mut plan = first_steps(2, "failing-migration", "migration-last", &chart);
+    plan.steps[1].expect = Expect::Fails("hooks failed".to_owned());
+    support::check(&plan, Verdict::Fail, &["failed-migration-contained"]).await;
+}
+
+/// A failure would mean that an administrator finds out at night that a node cannot be drained.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_that_allows_no_disruption_is_caught() {
+    let (one, none) = ("maxUnavailable: 1", "maxUnavailable: 0");
+    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", "replicas:", "replicas:");
+    chart.replace("templates/poddisruptionbudget.yaml", one, none);
+    let mut plan = first_steps(2, "drain", "no-budget", &chart);
+    plan.steps[1].timeout_seconds = 20;
+    support::check(&plan, Verdict::Fail, &["drain-completes"]).await;
+}
+
+/// A failure would mean that a hook which is only removed when it succeeded blocks every upgrade after a killed client.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_a_killed_client_leaves_behind_is_caught() {
+    let (policy, leaves) =
+        ("helm.sh/hook-delete-policy: before-hook-creation", "helm.sh/hook-delete-policy: hook-succeeded");
+    let chart = PatchedChart::new("codex-pooler", "templates/migrations.yaml", policy, leaves);
+    let plan = first_steps(4, "killed-client", "left-hook", &chart);
+    support::check(&plan, Verdict::Fail, &["release-not-stuck"]).await;
+}
