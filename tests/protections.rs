@@ -51,6 +51,9 @@ async fn a_rollout_without_surge_is_caught() {
     let surge = "rollingUpdate: {maxUnavailable: 0, maxSurge: {{ $rollout.maxSurge | default 1 }}}";
     let none = "rollingUpdate: {maxUnavailable: 1, maxSurge: 0}";
     let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", surge, none);
+    // An application that is ready before the old pod's drain ends would hide it.
+    let ready = "httpGet: {path: /readyz, port: http}";
+    chart.replace("templates/app.yaml", ready, &format!("{ready}\n            initialDelaySeconds: 20"));
     let plan = first_steps(2, "upgrade-under-traffic", "no-surge", &chart);
     support::check(&plan, Verdict::Fail, &["upgrade-available"]).await;
 }
@@ -58,19 +61,31 @@ async fn a_rollout_without_surge_is_caught() {
 /// A failure would mean that sessions which are cut in the middle of a message are released as ones that end properly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_that_are_cut_are_caught() {
+    let chart = without_drain();
     let grace = "terminationGracePeriodSeconds: {{ $role.terminationGracePeriodSeconds }}";
-    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", grace, "terminationGracePeriodSeconds: 1");
+    chart.replace("templates/app.yaml", grace, "terminationGracePeriodSeconds: 1");
+    // A shell that starts a program does not hand the signal on to it.
+    let start = "command: [\"/app/bin/codex_pooler\", \"start\"]";
+    chart.replace(
+        "templates/app.yaml",
+        start,
+        "command: [\"/bin/sh\", \"-c\", \"/app/bin/codex_pooler start; exit 1\"]",
+    );
     let plan = first_steps(2, "upgrade-under-traffic", "no-grace", &chart);
     support::check(&plan, Verdict::Fail, &["session-continuity"]).await;
 }
 
 /// A failure would mean that new pods roll out although their migration failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_after_the_rollout_is_caught() {
-    let (before, after) = ("pre-install,pre-upgrade", "pre-install,post-upgrade");
-    let chart = PatchedChart::new("codex-pooler", "templates/migrations.yaml", before, after);
-    let mut plan = first_steps(2, "failing-migration", "migration-last", &chart);
-    plan.steps[1].expect = Expect::Fails("hooks failed".to_owned());
+async fn pods_that_migrate_in_place_of_the_hook_are_caught() {
+    let chart =
+        PatchedChart::new("codex-pooler", "templates/migrations.yaml", "pre-install,pre-upgrade", "pre-install");
+    let start = "command: [\"/app/bin/codex_pooler\", \"start\"]";
+    let both = "command: [\"/bin/sh\", \"-c\", \"/app/bin/codex_pooler eval 'CodexPooler.Release.migrate()' && exec /app/bin/codex_pooler start\"]";
+    chart.replace("templates/app.yaml", start, both);
+    let mut plan = first_steps(2, "failing-migration", "no-hook", &chart);
+    plan.steps[1].expect = Expect::Fails(String::new());
+    plan.steps[1].timeout_seconds = 30;
     support::check(&plan, Verdict::Fail, &["failed-migration-contained"]).await;
 }
 
@@ -78,8 +93,7 @@ async fn a_migration_after_the_rollout_is_caught() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_that_allows_no_disruption_is_caught() {
     let (one, none) = ("maxUnavailable: 1", "maxUnavailable: 0");
-    let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", "replicas:", "replicas:");
-    chart.replace("templates/poddisruptionbudget.yaml", one, none);
+    let chart = PatchedChart::new("codex-pooler", "templates/poddisruptionbudget.yaml", one, none);
     let mut plan = first_steps(2, "drain", "no-budget", &chart);
     plan.steps[1].timeout_seconds = 20;
     support::check(&plan, Verdict::Fail, &["drain-completes"]).await;
