@@ -30,6 +30,8 @@ struct Ask<'a> {
     address: String,
     path: Option<String>,
     control: Option<String>,
+    /// The promised status of an answer through a Service, whose routes may be late; `None`: the first answer counts.
+    awaited: Option<u16>,
     /// The pod behind `control` and what is said, where a session is opened through one pod and reached through another.
     session: Option<(String, &'a Session)>,
 }
@@ -72,6 +74,7 @@ fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
                 address: host_and_port(&address_of(pod), port),
                 path,
                 control: control.clone(),
+                awaited: None,
                 session: None,
             };
             if let Some(serves) = &role.serves {
@@ -104,6 +107,7 @@ fn service_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>], stage: &Stage) -> Vec<A
                 address: address.clone(),
                 path: Some(path.path.clone()),
                 control: None,
+                awaited: Some(path.status),
                 session: None,
             })
         })
@@ -122,8 +126,7 @@ async fn ask_all(asks: Vec<Ask<'_>>, step: usize, stage: &Stage, timeline: &Time
             session: ask.session.as_ref().map(|(_, session)| (*session).clone()),
             limit_ms: 0,
         };
-        let limit = if ask.pod.is_none() { ROUTE_LIMIT } else { Duration::ZERO };
-        let reply = ask_patiently(stage, question, limit).await?;
+        let reply = ask_patiently(stage, question, ask.awaited).await?;
         let after = state_of(stage, ask.pod.as_ref());
         let moment = match (ask.session, ask.pod) {
             (Some((opened_through, _)), Some(reached_through)) => Moment::Session {
@@ -164,19 +167,21 @@ fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Value>]) -> Vec<A
             address: host_and_port(&address_of(second), port_of(second, &serves.port)?),
             path: Some(sessions.path.replace("{{session}}", &random::text(12))),
             control: Some(host_and_port(&address_of(first), port_of(first, &serves.port)?)),
+            awaited: None,
             session: Some((name_of(first), &sessions.talk)),
         })
     });
     asks.collect()
 }
 
-/// Asks; where nothing is reached, again until the limit. Any answer counts, also a wrong one.
-async fn ask_patiently(stage: &Stage, question: Question, limit: Duration) -> Result<Reply> {
-    let deadline = Instant::now() + limit;
+/// Asks; where a status is awaited, again until it comes or the routes have had their time.
+async fn ask_patiently(stage: &Stage, question: Question, awaited: Option<u16>) -> Result<Reply> {
+    let deadline = Instant::now() + ROUTE_LIMIT;
     loop {
         let reply = stage.prober.ask(question.clone()).await?;
-        let is_reached = !matches!(reply.answer, Answer::Refused | Answer::TimedOut | Answer::Failed(_));
-        if is_reached || Instant::now() >= deadline {
+        // Before its routes are there, a Service's address may be anybody's: that of a proxy which answers for the whole world.
+        let is_it = |awaited| matches!(reply.answer, Answer::Http { status, .. } if status == awaited);
+        if awaited.is_none_or(is_it) || Instant::now() >= deadline {
             return Ok(reply);
         }
         pause(ROUTE_PAUSE).await;
