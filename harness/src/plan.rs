@@ -62,6 +62,9 @@ pub struct Plan {
     /// Worker nodes, on a cluster of the scenario's own; 0: any cluster will do.
     #[serde(default)]
     pub workers: u8,
+    /// Labels of the release's namespace.
+    #[serde(default)]
+    pub namespace_labels: BTreeMap<String, String>,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }

@@ -79,9 +79,9 @@ impl Stage {
             [("kubernetes", version.git_version), ("helm", helm.to_owned())],
         ));
         let beside = format!("{ns}-prober");
-        for name in [ns, &beside] {
+        for (name, labels) in [(ns, plan.namespace_labels.clone()), (&beside, BTreeMap::new())] {
             lease.owns(Owned::Namespace(name.to_owned())).await?;
-            create_namespace(&client, name, plan).await?;
+            create_namespace(&client, name, labels, plan).await?;
         }
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
@@ -258,8 +258,14 @@ pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
     templates
 }
 
-async fn create_namespace(client: &Client, name: &str, plan: &Plan) -> Result<()> {
-    let namespace = json!({"metadata": {"name": name, "labels": {LABEL: plan.name.replace('/', ".")}}});
+async fn create_namespace(
+    client: &Client,
+    name: &str,
+    mut labels: BTreeMap<String, String>,
+    plan: &Plan,
+) -> Result<()> {
+    labels.insert(LABEL.to_owned(), plan.name.replace('/', "."));
+    let namespace = json!({"metadata": {"name": name, "labels": labels}});
     let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
     let all: Api<KubernetesNamespace> = Api::all(client.clone());
     all.create(&PostParams::default(), &namespace).await.with_context(|| format!("create the namespace `{name}`"))?;

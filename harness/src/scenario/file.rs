@@ -56,8 +56,20 @@ pub struct ScenarioFile {
     /// Worker nodes, on a cluster of the scenario's own.
     #[serde(default)]
     pub workers: u8,
+    /// The release's namespace.
+    #[serde(default)]
+    pub namespace: NamespaceFile,
     /// What is done, in order.
     pub steps: Vec<StepFile>,
+}
+
+/// What an administrator set up in the release's namespace.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamespaceFile {
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A second release of the chart, installed before the first step.

@@ -146,6 +146,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         waivers,
         traffic,
         workers: scenario.workers,
+        namespace_labels: scenario.namespace.labels,
         steps,
         from: Vec::new(),
         is_first_release: contract.first_release,
