@@ -302,3 +302,14 @@ async fn a_new_value_that_reused_values_lack_is_caught() {
     let plan = first_steps(2, "reuse-values-from-previous", "nil-value", &chart);
     support::check(&plan, Verdict::Fail, &["renders", "release-outcome"]).await;
 }
+
+/// A failure would mean that a release of which a guarded namespace admits no pod counts as one that works there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_the_namespace_refuses_is_caught() {
+    let restricted = "{{- toYaml .root.Values.securityContext | nindent 2 }}";
+    let chart =
+        PatchedChart::new("codex-pooler", "templates/_helpers.tpl", restricted, "{allowPrivilegeEscalation: true}");
+    let mut plan = first_steps(1, "single-replica", "refused-pod", &chart);
+    plan.namespace_labels.insert("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned());
+    support::check(&plan, Verdict::Fail, &["release-outcome"]).await;
+}

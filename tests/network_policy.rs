@@ -1,4 +1,4 @@
-//! NetworkPolicy on a real cluster: it is enforced there, and the policies of a chart of ours let pass what they name and no more.
+//! `NetworkPolicy` on a real cluster: it is enforced there, and the policies of a chart of ours let pass what they name and no more.
 //!
 //! No pod listens here. A packet that arrives at a port without a listener is refused at once, and one that a policy drops is
 //! never answered: the two cannot be mistaken for each other.
@@ -249,7 +249,10 @@ async fn policies_of(plan: &Plan, ns: &str) -> Vec<Value> {
     let options = support::options();
     let version = home::version(&format!("HELM_{}", options.helm)).expect("versions.env names it");
     let helm = Helm::new(version, &options.kubernetes, ns, Redactor::default()).expect("helm is there");
-    let rendered = helm.template(plan, &plan.steps[0], &plan.values).await.expect("helm runs");
+    // Nothing of this is started.
+    let images = ["redis", "postgres"].map(|name| (format!("image.{name}"), format!("{name}:none")));
+    let values = scenario::fill(&plan.values, &images.into()).expect("the values can be filled in");
+    let rendered = helm.template(plan, &plan.steps[0], &values).await.expect("helm runs");
     let objects = rendered.unwrap_or_else(|refusal| panic!("{refusal}"));
     objects.into_iter().filter(|object| object["kind"] == "NetworkPolicy").collect()
 }
