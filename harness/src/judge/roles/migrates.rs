@@ -1,6 +1,6 @@
 //! `role-migrates`: the schema changes while its hook runs, and at no other time.
 
-use crate::judge::object::is_ready_pod;
+use crate::judge::object::{is_ready_pod, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Track, View};
 use crate::judge::{Check, Evidence, Finding};
@@ -92,7 +92,11 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
         })
         .map(|job| {
             let end = job.ended().map_or(u64::MAX, |end| view.wall_clock(end.at));
-            (view.wall_clock(job.first().at), end, job)
+            // A busy recorder sees the Job later than the database sees its pod.
+            let made = text(&job.last()["metadata"]["creationTimestamp"]).parse::<jiff::Timestamp>();
+            let made = made.ok().and_then(|made| u64::try_from(made.as_millisecond()).ok());
+            let seen = view.wall_clock(job.first().at);
+            (made.map_or(seen, |made| made.min(seen)), end, job)
         })
         .collect();
     for change in changes.iter().filter(|change| view.is_tested_at(change.entry.seq)) {

@@ -4,6 +4,7 @@ use crate::judge::object::{is_running, name};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Sighting, Track, View};
 use crate::judge::{Check, Finding};
+use crate::plan::Fault;
 use crate::record::{Change, Recording};
 
 pub(in crate::judge) const ROLE_SINGLETON: Check = Check {
@@ -60,6 +61,13 @@ fn judge_role(view: &View, role: &str, tally: &mut Tally) {
         let message =
             format!("two pods of singleton role `{role}` ran at once {when}: `{new}` started before `{old}` ended");
         let seen = [before.evidence("ran"), start.evidence("ran too")];
+        let run = view.step_at(start.seq);
+        // An evicted pod is replaced while it still ends, whatever the strategy of its Deployment.
+        if run.is_some_and(|run| run.contains(start.seq) && run.step.fault == Some(Fault::NodeDrained)) {
+            let claim = tally.advise(message).with(seen).with(end.map(|end| end.evidence("ended")));
+            claim.hint("only a StatefulSet waits for an evicted pod's end; or let the application take a lock");
+            continue;
+        }
         let claim = tally.fail(message).with(seen).with(end.map(|end| end.evidence("ended")));
         claim.hint("one replica with `strategy: {type: Recreate}`: a rolling update starts the new pod first");
     }

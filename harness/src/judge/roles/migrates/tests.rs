@@ -94,3 +94,20 @@ fn a_hook_that_is_run_by_hand_may_change_the_schema_and_nothing_else_may() {
     check(&ROLE_MIGRATES, &in_second, Verdict::Pass, "");
     check(&ROLE_MIGRATES, &by_hand(0), Verdict::Fail, "while hook `migrations` did not run");
 }
+
+/// A failure would mean that a sound chart is red on a busy machine, where the recorder sees the hook's Job late.
+#[test]
+fn a_job_counts_from_its_making_on() {
+    let late = || {
+        Story::good().moments(|moment| {
+            if let Moment::Ddl { unix_ms, .. } = moment {
+                *unix_ms = 1_700_000_000_000 + 1;
+            }
+        })
+    };
+    let late = || late().plan(|plan| plan.steps.truncate(3));
+    let with_time =
+        late().edit(named("Job", ""), |job| job["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z".into());
+    let finding = (ROLE_MIGRATES.judge)(&with_time.0);
+    assert_ne!(finding.verdict, Verdict::Fail, "{finding:#?}");
+}

@@ -12,6 +12,16 @@ fn two_pods_at_once_fail_even_while_one_ends() {
     check(&ROLE_SINGLETON, &story, Verdict::Fail, says);
 }
 
+/// A failure would mean that a chart is red for what Kubernetes does with every evicted pod of a Deployment, on a slow machine only.
+#[test]
+fn an_evicted_pods_successor_is_advice() {
+    let story = Story::good().plan(|plan| {
+        plan.roles.get_mut("worker").expect("it is there").singleton = true;
+        plan.steps.iter_mut().for_each(|step| step.fault = Some(Fault::NodeDrained));
+    });
+    check(&ROLE_SINGLETON, &story, Verdict::Advice, "`cg-worker-1` started before `cg-worker-0` ended");
+}
+
 /// A failure would mean that a pod which nobody saw counts as none.
 #[test]
 fn unseen_pods_are_void() {
