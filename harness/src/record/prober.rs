@@ -154,19 +154,25 @@ async fn converse(
         bail!("the prober's pod has no input or output");
     };
     let mut lines = BufReader::new(output).lines();
-    loop {
-        tokio::select! {
-            line = lines.next_line() => {
-                let Some(line) = line.context("read what the prober tells")? else { return Ok(()) };
-                shared.hear(serde_json::from_str(&line).with_context(|| format!("understand the prober's `{line}`"))?);
-            }
-            Some(order) = orders.recv() => {
-                let mut line = serde_json::to_vec(&order).context("encode an order")?;
-                line.push(b'\n');
-                input.write_all(&line).await.context("write to the prober")?;
-                input.flush().await.context("write to the prober")?;
-            }
+    let hear = async {
+        while let Some(line) = lines.next_line().await.context("read what the prober tells")? {
+            shared.hear(serde_json::from_str(&line).with_context(|| format!("understand the prober's `{line}`"))?);
         }
+        Ok(())
+    };
+    let tell = async {
+        while let Some(order) = orders.recv().await {
+            let mut line = serde_json::to_vec(&order).context("encode an order")?;
+            line.push(b'\n');
+            input.write_all(&line).await.context("write to the prober")?;
+            input.flush().await.context("write to the prober")?;
+        }
+        std::future::pending().await
+    };
+    // At the same time: both ways share a connection with little room, and whoever only writes may wait for ever for a reader.
+    tokio::select! {
+        ended = hear => ended,
+        ended = tell => ended,
     }
 }
 
