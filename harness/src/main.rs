@@ -8,6 +8,7 @@ use chartgate::cluster::KubeContext;
 use chartgate::home::{self, is_environment};
 use chartgate::judge::{self, Verdict};
 use chartgate::list::List;
+use chartgate::origin::Pulled;
 use chartgate::report::Report;
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
@@ -33,8 +34,8 @@ enum Command {
         /// Scenario files, folders of them, or charts (whose own scenarios or ci/*-values.yaml are run); by default scenarios/
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
-        /// Chart to put in the contract's chart's place
-        #[arg(long, value_name = "PATH")]
+        /// Chart to put in the contract's chart's place: a folder, or oci://…:VERSION
+        #[arg(long, value_name = "CHART")]
         chart: Option<PathBuf>,
         /// Version to upgrade from, in every scenario that installs and upgrades: a chart's folder or .tgz, oci://…, git:REF, previous, self;
         /// several are upgraded through, in this order (repeatable)
@@ -180,14 +181,15 @@ async fn run(command: Command) -> Result<u8> {
                 keep,
             } => {
                 let overrides = Overrides { chart, from, values_files: values, set, images, no_waivers };
-                let plans = scenario::plans(&paths, &overrides)?;
+                let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
+                let pulled = Pulled::of(overrides.chart.as_deref(), &helm).await?;
+                let plans = scenario::plans(&paths, &in_place(&overrides, pulled.as_ref()))?;
                 let context = context.map(|name| KubeContext::read(&name)).transpose()?;
                 let kubernetes = match (&context, kubernetes) {
                     (Some(context), _) => context.version().await?,
                     (None, Some(minor)) => minor,
                     (None, None) => home::kubernetes()?,
                 };
-                let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
                 let options = Options { kubernetes, context, helm, keep };
                 report::note_commands(&plans, &paths, &overrides, &options, &out)?;
                 let report = gate::run(plans, &options, &out).await?;
@@ -263,6 +265,12 @@ async fn run(command: Command) -> Result<u8> {
             Ok(130)
         }
     }
+}
+
+/// The overrides, with the chart that was pulled in its reference's place.
+fn in_place(overrides: &Overrides, pulled: Option<&Pulled>) -> Overrides {
+    let chart = pulled.map(|pulled| pulled.chart().to_owned()).or_else(|| overrides.chart.clone());
+    Overrides { chart, ..overrides.clone() }
 }
 
 fn unknown_check(name: &str) -> Invalid {

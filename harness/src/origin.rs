@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::helm;
+use crate::home::{self, Environment};
 use crate::plan::{Chart, Origin, Place, Plan};
 use crate::random;
 use crate::scenario::{chart_at, describe_chart};
@@ -119,20 +120,9 @@ impl Origins {
         Ok(found)
     }
 
-    /// Fetches a chart from a registry, with the user's own logins.
+    /// Fetches a chart from a registry.
     async fn pull(&self, reference: &str, folder: &Path) -> Result<Chart> {
-        let (name, version) = split_version(reference);
-        let mut args = vec!["pull", name, "--destination"];
-        let destination = folder.display().to_string();
-        args.push(&destination);
-        if let Some(version) = version {
-            args.extend(["--version", version]);
-        }
-        // As Docker does it: a registry on this machine needs no certificate.
-        if ["localhost", "127.0.0.1"].contains(&host(name)) {
-            args.push("--plain-http");
-        }
-        Tool::new("helm", &self.helm).args(args).deadline(LIMIT).run().await?;
+        pull(&self.helm, reference, folder, &[]).await?;
         let mut files = folder.read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
         let archive = files.find(|path| path.extension().is_some_and(|ending| ending == "tgz"));
         self.describe(&archive.with_context(|| format!("`helm pull` left no archive of `{reference}`"))?).await
@@ -148,6 +138,64 @@ impl Origins {
         // An archive holds the charts that it depends on.
         Ok(Chart { has_dependencies: false, ..chart_at(path.canonicalize()?, &shown.stdout)? })
     }
+}
+
+/// A chart under test that was pulled from a registry; it is there for as long as this is.
+#[derive(Debug)]
+pub struct Pulled {
+    folder: PathBuf,
+    chart: PathBuf,
+}
+
+impl Drop for Pulled {
+    fn drop(&mut self) {
+        // A few small files of ours; without them nothing is lost.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+impl Pulled {
+    /// Pulls the chart that an `oci://` reference names, with this major version of helm; `None` for what is a path.
+    ///
+    /// # Errors
+    /// [`Environment`] if it cannot be had.
+    pub async fn of(chart: Option<&Path>, helm: &str) -> Result<Option<Self>> {
+        let Some(reference) = chart.and_then(Path::to_str).filter(|text| text.starts_with("oci://")) else {
+            return Ok(None);
+        };
+        let program = home::tool("helm", home::version(&format!("HELM_{helm}"))?)?;
+        let folder = std::env::temp_dir().join(format!("chartgate-chart-{}", random::text(8)));
+        std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
+        // Made first, so that the folder goes whatever happens.
+        let mut pulled = Self { chart: PathBuf::new(), folder };
+        let missing = || Environment::new(format!("cannot pull `{reference}`"));
+        pull(&program, reference, &pulled.folder, &["--untar"]).await.with_context(missing)?;
+        let entries = pulled.folder.read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
+        let chart = entries.into_iter().find(|path| path.join("Chart.yaml").exists());
+        pulled.chart = chart.with_context(|| format!("`helm pull` left no chart of `{reference}`"))?;
+        Ok(Some(pulled))
+    }
+
+    /// The chart's folder.
+    pub fn chart(&self) -> &Path {
+        &self.chart
+    }
+}
+
+/// Fetches a chart from a registry into a folder, with the user's own logins.
+async fn pull(helm: &Path, reference: &str, folder: &Path, options: &[&str]) -> Result<()> {
+    let (name, version) = split_version(reference);
+    let destination = folder.display().to_string();
+    let mut args = vec!["pull", name, "--destination", &destination, "--untardir", &destination];
+    args.extend(options);
+    if let Some(version) = version {
+        args.extend(["--version", version]);
+    }
+    // As Docker does it: a registry on this machine needs no certificate.
+    if ["localhost", "127.0.0.1"].contains(&host(name)) {
+        args.push("--plain-http");
+    }
+    Tool::new("helm", helm).args(args).deadline(LIMIT).run().await.map(drop)
 }
 
 fn short(commit: &str) -> &str {
