@@ -23,7 +23,10 @@ async fn the_list_holds_scenarios_charts_and_checks() {
     let list: Value = serde_json::from_str(&output.stdout).expect("it is JSON");
     let names: Vec<_> = list["scenarios"].as_array().expect("scenarios").iter().map(|it| &it["name"]).collect();
     assert!(names.iter().any(|name| *name == "codex-pooler/single-replica"), "{names:?}");
-    assert_eq!(list["scenarios"][0]["file"], "scenarios/codex-pooler/created-secret.yaml");
+    assert_eq!(
+        list["scenarios"][0]["file"], "scenarios/codex-pooler/broken-image-rolled-back.yaml",
+        "the first by name"
+    );
     assert!(list["charts"]["codex-pooler"]["version"].is_string());
     assert_eq!(list["checks"].as_array().map(Vec::len), Some(judge::all().len()));
     let shown = run(command(&["list", "charts/codex-pooler"])).await.stdout;
