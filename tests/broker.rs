@@ -24,6 +24,7 @@ fn request(run: &str) -> Request {
         kubernetes: home::kubernetes().unwrap(),
         context: None,
         sharing: Sharing::Shared,
+        millicores: 100,
         images: Vec::new(),
         servers: BTreeMap::new(),
         postgres: Databases::None,

@@ -76,6 +76,7 @@ impl World {
             kubernetes: support::options().kubernetes,
             context: None,
             sharing: Sharing::Shared,
+            millicores: 100,
             images: vec![home::prober().expect("the prober's image is there")],
             postgres: Databases::Shared,
             servers: BTreeMap::new(),

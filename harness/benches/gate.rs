@@ -91,6 +91,7 @@ async fn main() {
         kubernetes: kubernetes.clone(),
         context: None,
         sharing: Sharing::Own { nodes: 1 },
+        millicores: 100,
         images: Vec::new(),
         postgres: Databases::Shared,
         servers: std::collections::BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
 
+mod demand;
 mod fault;
 mod hook;
 mod neighbour;
@@ -101,6 +102,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
         kubernetes: options.kubernetes.clone(),
         context: options.context.clone(),
         sharing,
+        millicores: demand::millicores(plan, dry.iter().chain(&reusing).flatten().filter_map(|it| it.as_ref().ok())),
         images,
         postgres: databases(plan),
         servers: servers(plan)?,

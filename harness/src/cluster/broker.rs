@@ -103,6 +103,9 @@ struct Broker {
     entry: Arc<Entry>,
     capacity: usize,
     slots: Arc<Semaphore>,
+    /// Thousandths of a core that the shared cluster has for releases.
+    room: u32,
+    free: Arc<Semaphore>,
     active: watch::Sender<usize>,
     shared: Provider<Cluster>,
     postgres: Provider<Postgres>,
@@ -121,6 +124,7 @@ struct Granted {
     own: Option<(String, Arc<Provider<Cluster>>)>,
     owned: Vec<Owned>,
     slot: Option<OwnedSemaphorePermit>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Broker {
@@ -133,7 +137,7 @@ impl Broker {
             Some(kept) => kept,
             None => Entry::create(&about)?,
         };
-        let capacity = capacity();
+        let (capacity, room) = (capacity(), room());
         Ok(Self {
             started: Instant::now(),
             kubernetes: kubernetes.to_owned(),
@@ -141,6 +145,8 @@ impl Broker {
             entry: Arc::new(entry),
             capacity,
             slots: Arc::new(Semaphore::new(capacity)),
+            room,
+            free: Arc::new(Semaphore::new(room as usize)),
             active: watch::Sender::new(0),
             shared: Provider::new(),
             postgres: Provider::new(),
@@ -184,7 +190,7 @@ impl Broker {
     /// Grants a lease and holds it until its connection ends.
     async fn lease(&self, request: Request, reader: &mut Reader, tell: &mpsc::UnboundedSender<Tell>) -> Granted {
         self.log(&format!("{}: asks for {:?}", request.run, request.sharing));
-        let mut granted = Granted { request, cluster: None, own: None, owned: Vec::new(), slot: None };
+        let mut granted = Granted { request, cluster: None, own: None, owned: Vec::new(), slot: None, room: None };
         let ready = tokio::select! {
             ready = self.grant(&mut granted, tell) => ready,
             // It says nothing before it has its answer, so this is its end.
@@ -249,6 +255,14 @@ impl Broker {
                 .say(format!("waiting: {} scenarios run already (`CHARTGATE_JOBS` sets how many may)", self.capacity));
         }
         granted.slot = Some(Arc::clone(&self.slots).acquire_owned().await?);
+        if granted.request.sharing == Sharing::Shared && granted.request.context.is_none() {
+            // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
+            let share = granted.request.millicores.min(self.room);
+            if self.free.available_permits() < share as usize {
+                progress.say(format!("waiting for {share} thousandths of a core on the shared cluster"));
+            }
+            granted.room = Some(Arc::clone(&self.free).acquire_many_owned(share).await?);
+        }
         if granted.request.keep {
             self.entry.keep()?;
         }
@@ -393,7 +407,7 @@ impl Broker {
             self.say_failure(&run, removed.with_context(|| format!("failed to remove {owned}")));
         }
         // Nothing of it runs any more, so the next may start while the cluster clears away the rest.
-        drop(granted.slot.take());
+        drop((granted.slot.take(), granted.room.take()));
         for (client, name) in namespaces {
             let gone = namespace::gone(client, &name).await;
             if gone.is_ok() {
@@ -445,6 +459,15 @@ async fn write_all(mut write: OwnedWriteHalf, mut told: mpsc::UnboundedReceiver<
             return;
         }
     }
+}
+
+/// What Kubernetes' own pods request on a kind node (750 thousandths in 1.34 with one pod of its DNS), and a little more.
+const SYSTEM_MILLICORES: u32 = 800;
+
+/// Thousandths of a core that a node of this machine has for releases; some, so that a small machine runs one at a time.
+fn room() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    (cores * 1000).saturating_sub(SYSTEM_MILLICORES).max(500)
 }
 
 /// How many leases are granted at once: `CHARTGATE_JOBS`, else by cores and memory.

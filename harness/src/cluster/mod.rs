@@ -45,6 +45,8 @@ pub struct Request {
     pub context: Option<KubeContext>,
     /// Whether others may use the cluster at the same time.
     pub sharing: Sharing,
+    /// CPU that its pods request, in thousandths of a core: on a shared cluster it is kept free for them.
+    pub millicores: u32,
     /// References of images that the nodes are to have. What the local engine does not have is left to the kubelet.
     pub images: Vec<String>,
     /// A `PostgreSQL` server on the cluster's network.
