@@ -8,8 +8,8 @@ use crate::plan::{Action, Plan};
 /// What the prober's pod requests.
 const PROBER: u64 = 100;
 
-/// The CPU that a plan's pods request at its largest step, in thousandths of a core. During a rollout one more pod of each workload
-/// runs, and hooks run beside what was there before.
+/// The CPU that a plan's pods request at its largest step, in thousandths of a core: those that stay, and the largest one of a hook or
+/// a rollout. Where more of them pass at once, they wait for each other, and none for ever.
 pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>>) -> u32 {
     let releases = if plan.neighbour.is_some() { 2 } else { 1 };
     let largest = renders.map(|objects| of_release(plan, objects.as_ref())).max().unwrap_or_default();
@@ -18,16 +18,19 @@ pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>
 
 fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
     let pods = objects.iter().filter_map(|object| {
-        let template = &object["spec"]["template"];
-        let surge = u64::from(object["kind"] == "Deployment");
+        let template = &object["spec"]["template"]["spec"];
+        // How many stay, and what one of them requests.
         match object["kind"].as_str()? {
-            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects) + surge) * of_pod(&template["spec"])),
-            "DaemonSet" | "Job" => Some(of_pod(&template["spec"])),
-            "Pod" => Some(of_pod(&object["spec"])),
+            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), of_pod(template))),
+            "DaemonSet" => Some((1, of_pod(template))),
+            "Job" => Some((0, of_pod(template))),
+            "Pod" => Some((0, of_pod(&object["spec"]))),
             _ => None,
         }
     });
-    pods.sum()
+    let pods: Vec<(u64, u64)> = pods.collect();
+    let passing = pods.iter().map(|(_, one)| *one).max().unwrap_or_default();
+    pods.iter().map(|(count, one)| count * one).sum::<u64>() + passing
 }
 
 /// The pods of a workload: its own number, its autoscaler's floor, or what a step scales it to, whatever is most.
