@@ -16,7 +16,7 @@ helms := $(CHARTGATE_HOME)/bin/helm-$(HELM_3) $(CHARTGATE_HOME)/bin/helm-$(HELM_
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools kubeconform images node-image backing app-images gate test browser-test bench lint clean versions
+.PHONY: help setup engine engine-stop tools kubeconform mdbook images node-image backing app-images gate test browser-test bench book lint clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
@@ -37,6 +37,9 @@ kubeconform: ## the linter of rendered manifests and Kubernetes' schemas, in the
 	@$(setup)/tools kubeconform
 	@$(setup)/schemas $(KUBERNETES)
 
+mdbook:
+	@$(setup)/tools mdbook
+
 images: node-image backing app-images ## the images that a run starts; each is a target of its own
 
 node-image:
@@ -52,11 +55,14 @@ gate: setup ## the verdict on CHART=codex-pooler, or on every chart
 	@cargo build --release --quiet
 	@target/release/chartgate run scenarios/$(CHART)
 
-test: setup ## every test: units, documents, and the scenarios on real clusters
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace # tests mostly wait for a cluster, which bounds how many run
+test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with the planted faults that the nightly CI adds
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored) # tests mostly wait for a cluster, which bounds how many run
 
 bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
 	@cargo bench --quiet --bench gate
+
+book: mdbook ## the documents in docs/ as pages, in target/book/
+	@$(CHARTGATE_HOME)/bin/mdbook-$(MDBOOK) build docs
 
 browser-test: ## the report's page in a headless browser (BROWSER=chromium)
 	@cargo test --test browser -- --nocapture

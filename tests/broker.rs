@@ -72,7 +72,7 @@ async fn leases_share_a_cluster_and_a_dropped_one_leaves_no_namespace() {
 
     // A holder that is killed ends its connection just so.
     drop(going);
-    until("the namespace to be gone", Duration::from_secs(30), || async {
+    until("the namespace to be gone", Duration::from_secs(120), || async {
         match namespaces.get_opt(&name).await.unwrap() {
             None => Check::Ready(()),
             Some(namespace) => Check::NotYet(format!("{:?}", namespace.status)),

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use chartgate::home;
 use chartgate::tool::Tool;
 use chartgate::yaml::nearest;
-use support::markdown::{Document, Piece};
+use support::markdown::{self, Document, Piece};
 
-/// Where the documents' paths begin, besides the document's own folder.
-const BASES: [&str; 2] = ["", "harness/src"];
+/// Where the documents' paths begin, besides the document's own folder. What they say of any chart's files holds of ours.
+const BASES: [&str; 3] = ["", "harness/src", "charts/starter"];
 /// A name with one of these is a file's.
 const EXTENSIONS: [&str; 8] = [".rs", ".md", ".toml", ".yaml", ".json", ".jsonl", ".env", ".sh"];
 /// What a run makes in a checkout.
@@ -24,8 +24,7 @@ fn documents() -> Vec<Document> {
     let root = support::repository();
     let charts = std::fs::read_dir(root.join("charts")).expect("charts/ can be read");
     let charts = charts.map(|chart| chart.expect("an entry").path().join("README.md")).filter(|path| path.exists());
-    let own = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name));
-    own.into_iter().chain(charts).map(|path| Document::read(&path)).collect()
+    markdown::own().into_iter().chain(charts.map(|path| Document::read(&path))).collect()
 }
 
 /// Checks that nothing was found wrong.
@@ -53,7 +52,8 @@ fn folder(document: &Document) -> &Path {
 /// Whether a code span means a file or folder of the repository: it ends as a file's name does, or its first part is here or nearly so.
 fn is_path(document: &Document, text: &str) -> bool {
     let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-    if !is_plain || text.starts_with('/') || text.starts_with("../") {
+    // `NAME` stands for a name of the reader's.
+    if !is_plain || text.contains("NAME") || text.starts_with('/') || text.starts_with("../") {
         return false;
     }
     let (first, is_below) =
@@ -73,7 +73,9 @@ fn is_path(document: &Document, text: &str) -> bool {
 
 fn exists(document: &Document, path: &str) -> bool {
     let bases = BASES.map(|base| support::repository().join(base));
-    bases.iter().any(|base| base.join(path).exists()) || folder(document).join(path).exists()
+    // A scenario is named without its ending.
+    let is_scenario = support::repository().join("scenarios").join(format!("{path}.yaml")).exists();
+    is_scenario || bases.iter().any(|base| base.join(path).exists()) || folder(document).join(path).exists()
 }
 
 /// All files below a folder of the repository.
@@ -122,16 +124,60 @@ fn has_flag(help: &str, flag: &str) -> bool {
     help.split(|c: char| c.is_whitespace() || ",[]".contains(c)).any(|word| word == flag)
 }
 
+/// Whether a link's file is there and has its heading.
+fn leads(document: &Document, link: &str) -> bool {
+    let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let target = if path.is_empty() { document.path.clone() } else { folder(document).join(path) };
+    target.exists() && (anchor.is_empty() || Document::read(&target).anchors().iter().any(|known| known == anchor))
+}
+
 /// A failure would mean that a reader follows a link to nothing.
 #[test]
 fn every_link_leads_somewhere() {
     let mut wrong = Vec::new();
     for document in documents() {
         let links = document.links();
-        let dead = links.iter().filter(|link| !folder(&document).join(&link.text).exists());
+        let dead = links.iter().filter(|link| !leads(&document, &link.text));
         wrong.extend(dead.map(|link| format!("{}: no `{}`", place(&document, link), link.text)));
     }
     check_none(&wrong);
+    let root = support::repository();
+    let document = Document::new(&root.join("README.md"), "");
+    assert!(leads(&document, "docs/src/reasons.md#verdicts"));
+    assert!(!leads(&document, "docs/src/reasons.md#none") && !leads(&document, "none.md"));
+}
+
+/// A failure would mean that a page of the book is found by no one, or that the book cannot be built.
+#[test]
+fn the_books_summary_names_every_page() {
+    let summary = Document::read(&support::repository().join("docs/src/SUMMARY.md"));
+    let named: Vec<PathBuf> = summary.links().iter().map(|link| folder(&summary).join(&link.text)).collect();
+    let missing = markdown::pages().into_iter().filter(|page| *page != summary.path && !named.contains(page));
+    check_none(&missing.map(|page| format!("SUMMARY.md does not name {}", page.display())).collect::<Vec<_>>());
+}
+
+/// A failure would mean that the book describes other checks, another command line or other keys of files than those that count.
+#[tokio::test]
+async fn the_reference_is_what_the_code_says() {
+    for page in ["checks", "command-line", "contract", "scenario"] {
+        let path = format!("docs/src/reference/{page}.md");
+        let written = std::fs::read_to_string(support::repository().join(&path)).expect("it can be read");
+        let call = Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(["reference", page]);
+        let output = call.run_unchecked().await.expect("the command starts");
+        assert!(written == output.stdout, "{path} is not current\nhint: `cargo run -- reference {page} > {path}`");
+    }
+}
+
+/// A failure would mean that a program which is written after the book's example does not understand a verdict.
+#[test]
+fn the_books_verdict_is_valid() {
+    let page = Document::read(&support::repository().join("docs/src/reference/verdict.md"));
+    let block = page.blocks().into_iter().find(|block| block.language == "json").expect("the page has an example");
+    let example = serde_json::from_str(&block.text).expect("it is JSON");
+    let schema = serde_json::to_value(chartgate::report::Report::schema()).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let errors: Vec<_> = validator.iter_errors(&example).map(|error| error.to_string()).collect();
+    check_none(&errors);
 }
 
 /// A failure would mean that a reader looks for a file that was moved.
@@ -156,8 +202,15 @@ fn a_path_that_is_not_there_is_taken_for_one() {
     for path in ["harness/src/nowhere.rs", "hraness/src/run.rs", "charts/none/", "src/main.rs", "NONE.md"] {
         assert!(is_path(&document, path) && !exists(&document, path), "{path}");
     }
-    for other in ["kindest/node", "/readyz", "~/.cache/chartgate", "target/chartgate/", "networking.k8s.io/v1", "v1.34"]
-    {
+    for other in [
+        "kindest/node",
+        "/readyz",
+        "~/.cache/chartgate",
+        "target/chartgate/",
+        "networking.k8s.io/v1",
+        "v1.34",
+        "scenarios/NAME.yaml",
+    ] {
         assert!(!is_path(&document, other), "{other}");
     }
 }

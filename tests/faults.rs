@@ -7,38 +7,45 @@
 mod support;
 
 use chartgate::judge::Verdict;
-use chartgate::plan::Plan;
+use chartgate::plan::{Action, Plan};
 use chartgate::scenario::{self, Overrides};
 use rstest::{Context, rstest};
 use support::PatchedChart;
 
-/// A fault that keeps pods from becoming ready is only known when helm gives up; sound pods are ready well before.
+/// A fault that keeps pods from becoming ready is only known when helm gives up.
 const TIMEOUT_SECONDS: u64 = 30;
 
-/// The first steps of a scenario, on another chart.
+/// The first steps of a scenario of codex-pooler, on another chart.
 fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {
-    let path = support::repository().join(format!("scenarios/codex-pooler/{of}.yaml"));
+    let mut plan = on_chart(&format!("codex-pooler/{of}"), name, chart);
+    plan.steps.truncate(count);
+    plan
+}
+
+/// A scenario, on another chart.
+fn on_chart(scenario: &str, name: &str, chart: &PatchedChart) -> Plan {
+    let path = support::repository().join(format!("scenarios/{scenario}.yaml"));
     let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
     let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
     plan.name = format!("faults/{name}");
-    plan.steps.truncate(count);
-    for step in &mut plan.steps {
-        step.timeout_seconds = TIMEOUT_SECONDS;
-    }
     plan
+}
+
+/// The same where the last step never ends: helm gives up soon. Whatever else is to become ready has its time, on a busy machine too.
+fn given_up(mut plan: Plan) -> Plan {
+    plan.steps.last_mut().expect("there is a step").timeout_seconds = TIMEOUT_SECONDS;
+    plan
+}
+
+/// A case's name, and the chart with its fault.
+fn planted(context: &Context, file: &str, text: &str, fault: &str) -> (String, PatchedChart) {
+    let name = context.description.expect("each case has a name").replace('_', "-");
+    (name, PatchedChart::new("codex-pooler", &format!("templates/{file}"), text, fault))
 }
 
 /// A failure would mean that a chart with this fault is released. The fault is `text` replaced by `fault` in `file`.
 #[rstest]
 #[case::worker_as_web("oban-worker.yaml", "value: worker", "value: web", 1, "role-env")]
-#[case::post_install_migration(
-    "migrations.yaml",
-    "pre-install,pre-upgrade",
-    "post-install,post-upgrade",
-    1,
-    "hook-order"
-)]
-#[case::wrong_readiness_path("app.yaml", "{path: /readyz,", "{path: /ready,", 1, "ready")]
 #[case::listening_worker(
     "oban-worker.yaml",
     "- {name: OBAN_MODE, value: worker}",
@@ -53,13 +60,6 @@ fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan
     1,
     "same-image"
 )]
-#[case::image_that_does_not_exist(
-    "app.yaml",
-    "{{- include \"codex-pooler.container\" $scope | nindent 10 }}",
-    "{{- include \"codex-pooler.container\" $scope | replace \":v1\" \":v0\" | nindent 10 }}",
-    1,
-    "ready"
-)]
 #[case::two_schedulers("oban-scheduler.yaml", "replicas: {{ $role.replicaCount }}", "replicas: 2", 1, "role-singleton")]
 #[case::hook_in_a_rollback(
     "migrations.yaml",
@@ -67,13 +67,6 @@ fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan
     "pre-install,pre-upgrade,pre-rollback",
     3,
     "hook-once"
-)]
-#[case::hook_needs_the_charts_account(
-    "migrations.yaml",
-    "(include \"codex-pooler.migrationsServiceAccountName\" .)",
-    "(include \"codex-pooler.serviceAccountName\" .)",
-    1,
-    "hook-inputs"
 )]
 #[case::version_in_the_selector(
     "_helpers.tpl",
@@ -98,14 +91,43 @@ async fn caught(
     #[case] steps: usize,
     #[case] check: &str,
 ) {
-    let name = context.description.expect("each case has a name").replace('_', "-");
-    let chart = PatchedChart::new("codex-pooler", &format!("templates/{file}"), text, fault);
+    let (name, chart) = planted(&context, file, text, fault);
     support::check(&first_steps(steps, "single-replica", &name, &chart), Verdict::Fail, &[check]).await;
+}
+
+/// A failure would mean that a chart whose release never becomes ready is released, or that its users are not told why.
+#[rstest]
+#[case::post_install_migration("migrations.yaml", "pre-install,pre-upgrade", "post-install,post-upgrade", "hook-order")]
+#[case::wrong_readiness_path("app.yaml", "{path: /readyz,", "{path: /ready,", "ready")]
+#[case::image_that_does_not_exist(
+    "app.yaml",
+    "{{- include \"codex-pooler.container\" $scope | nindent 10 }}",
+    "{{- include \"codex-pooler.container\" $scope | replace \":v1\" \":v0\" | nindent 10 }}",
+    "ready"
+)]
+#[case::hook_needs_the_charts_account(
+    "migrations.yaml",
+    "(include \"codex-pooler.migrationsServiceAccountName\" .)",
+    "(include \"codex-pooler.serviceAccountName\" .)",
+    "hook-inputs"
+)]
+#[case::latest("_helpers.tpl", "printf \"%s:%s\" .repository .tag", "printf \"%s:latest\" .repository", "image-pinned")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caught_when_helm_gives_up(
+    #[context] context: Context,
+    #[case] file: &str,
+    #[case] text: &str,
+    #[case] fault: &str,
+    #[case] check: &str,
+) {
+    let (name, chart) = planted(&context, file, text, fault);
+    let mut plan = given_up(first_steps(1, "single-replica", &name, &chart));
+    plan.binding = vec![check.to_owned()];
+    support::check(&plan, Verdict::Fail, &[check]).await;
 }
 
 /// A failure would mean that a chart which promises a good habit, and has lost it, is released.
 #[rstest]
-#[case::latest("_helpers.tpl", "printf \"%s:%s\" .repository .tag", "printf \"%s:latest\" .repository", "image-pinned")]
 #[case::fixed_name(
     "oban-worker.yaml",
     "name: {{ include \"codex-pooler.fullname\" . }}-worker",
@@ -144,8 +166,7 @@ async fn caught_where_the_contract_asks(
     #[case] fault: &str,
     #[case] check: &str,
 ) {
-    let name = context.description.expect("each case has a name").replace('_', "-");
-    let chart = PatchedChart::new("codex-pooler", &format!("templates/{file}"), text, fault);
+    let (name, chart) = planted(&context, file, text, fault);
     let mut plan = first_steps(1, "single-replica", &name, &chart);
     plan.binding = vec![check.to_owned()];
     support::check(&plan, Verdict::Fail, &[check]).await;
@@ -174,7 +195,7 @@ async fn a_version_that_refuses_what_the_newer_one_left_is_caught() {
     let mut plan = first_steps(3, "single-replica", "no-way-back", &chart);
     plan.values["extraEnvFrom"] =
         serde_json::json!([{"configMapRef": {"name": "codex-pooler-left", "optional": true}}]);
-    support::check(&plan, Verdict::Fail, &["rollback-serves"]).await;
+    support::check(&given_up(plan), Verdict::Fail, &["rollback-serves"]).await;
 }
 
 /// A failure would mean that pods of the newer version live on after a rollback that helm calls a success.
@@ -199,7 +220,7 @@ async fn an_upgrade_that_fails_after_a_rollback_is_caught() {
     chart.append("templates/app.yaml", mark);
     let mut plan = first_steps(3, "single-replica", "no-way-forward", &chart);
     plan.steps.push(plan.steps[1].clone());
-    support::check(&plan, Verdict::Fail, &["upgrade-after-rollback"]).await;
+    support::check(&given_up(plan), Verdict::Fail, &["upgrade-after-rollback"]).await;
 }
 
 /// A failure would mean that a mis-spelled value is ignored, and nobody told.
@@ -311,5 +332,25 @@ async fn a_pod_that_the_namespace_refuses_is_caught() {
         PatchedChart::new("codex-pooler", "templates/_helpers.tpl", restricted, "{allowPrivilegeEscalation: true}");
     let mut plan = first_steps(1, "single-replica", "refused-pod", &chart);
     plan.namespace_labels.insert("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned());
-    support::check(&plan, Verdict::Fail, &["release-outcome"]).await;
+    support::check(&given_up(plan), Verdict::Fail, &["release-outcome"]).await;
+}
+
+/// A failure would mean that users of a host get an error page, though every pod is ready.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingress_to_a_port_that_is_not_there_is_caught() {
+    let (named, other) = ("port: {name: http}", "port: {name: https}");
+    let chart = PatchedChart::new("starter", "templates/ingress.yaml", named, other);
+    let mut plan = on_chart("starter/api-host", "ingress-to-nowhere", &chart);
+    plan.steps.truncate(1);
+    support::check(&plan, Verdict::Fail, &["ingress-leads"]).await;
+}
+
+/// A failure would mean that a Secret with passwords outlives the release that brought it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hooks_secret_that_outlives_the_release_is_caught() {
+    let (gone, kept) = ("before-hook-creation,hook-succeeded", "before-hook-creation");
+    let chart = PatchedChart::new("starter", "templates/secrets.yaml", gone, kept);
+    let mut plan = on_chart("starter/static-secrets", "secret-left-behind", &chart);
+    plan.steps.retain(|step| matches!(step.action, Action::Install | Action::Uninstall));
+    support::check(&plan, Verdict::Fail, &["uninstall-clean"]).await;
 }

@@ -1,4 +1,4 @@
-//! A killed run leaves nothing: no cluster, no container, no process.
+//! A run that is killed or interrupted leaves nothing: no cluster, no container, no process.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
@@ -10,12 +10,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chartgate::judge::Verdict;
+use chartgate::record::{Moment, Recording};
 use chartgate::scenario::{self, Overrides};
 use chartgate::wait::{Check, until};
+use rustix::process::{Pid, Signal};
 use support::Home;
 
-/// The promise: fifteen seconds after the kill nothing of ours is left.
-const PROMISE: Duration = Duration::from_secs(15);
+/// Some ten seconds after the kill nothing of ours is left; a busy machine takes its time.
+const SOON: Duration = Duration::from_secs(90);
 
 const SCENARIO: &str = "scenarios/codex-pooler/single-replica.yaml";
 
@@ -23,9 +25,46 @@ const SCENARIO: &str = "scenarios/codex-pooler/single-replica.yaml";
 #[tokio::test]
 async fn a_killed_gate_leaves_nothing() {
     let victim = Victim::new();
-    let mut command = victim.command(Path::new(env!("CARGO_BIN_EXE_chartgate")));
-    command.args(["run", SCENARIO, "--out"]).arg(victim.home.path().join("out"));
-    victim.kill_during_helm(command).await;
+    victim.kill_during_helm(victim.gate()).await;
+}
+
+/// A failure would mean that who stops a gate, or the machine it runs on, loses what it saw, or finds its cluster there later.
+#[tokio::test]
+async fn a_terminated_gate_keeps_what_it_saw_and_leaves_nothing() {
+    let victim = Victim::new();
+    let mut child = victim.gate().spawn().expect("it starts");
+    let clusters = victim.until_helm_works(&mut child).await;
+    signal(&child, Signal::TERM);
+    let ended = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("not run, because the run was interrupted:\n  codex-pooler/single-replica (ended while"),
+        "{said}"
+    );
+    let folder = victim.home.path().join("out");
+    let seen = Recording::load(&folder.join("codex-pooler/single-replica")).expect("the recording is there");
+    let has = |is: fn(&Moment) -> bool| seen.entries.iter().any(|entry| is(&entry.moment));
+    assert!(has(|moment| matches!(moment, Moment::StepStarted { step: 0 })) && !has(|it| matches!(it, Moment::Ended)));
+    let verdict = std::fs::read_to_string(folder.join("verdict.json")).expect("the reports are there");
+    assert!(verdict.contains(r#""not_run": "the run was interrupted""#), "{verdict}");
+    victim.until_nothing_is_left(&clusters).await;
+}
+
+/// A failure would mean that who presses Ctrl-C twice has to wait all the same, or has to clean up.
+#[tokio::test]
+async fn a_gate_that_is_interrupted_twice_ends_at_once_and_leaves_nothing() {
+    let victim = Victim::new();
+    let mut child = victim.gate().spawn().expect("it starts");
+    let clusters = victim.until_helm_works(&mut child).await;
+    signal(&child, Signal::INT);
+    // It has taken note of the first.
+    victim.until("helm to be ended", <[String]>::is_empty).await;
+    signal(&child, Signal::INT);
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130));
+    assert!(ended.stdout.is_empty(), "it has no time for a report: {}", String::from_utf8_lossy(&ended.stdout));
+    victim.until_nothing_is_left(&clusters).await;
 }
 
 /// A failure would mean that each aborted test run leaves a cluster that somebody must find and remove.
@@ -60,27 +99,50 @@ impl Victim {
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("CHARTGATE_HOME", self.home.path()).current_dir(support::repository());
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).stdin(Stdio::null());
+        // Lines come as they are said there.
+        command.env_remove("GITHUB_ACTIONS");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+        command
+    }
+
+    /// A gate that runs the scenario.
+    fn gate(&self) -> Command {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_chartgate")));
+        command.args(["run", SCENARIO, "--out"]).arg(self.home.path().join("out"));
         command
     }
 
     /// Starts a run, kills it while helm works, and waits until nothing of it is left.
     async fn kill_during_helm(&self, mut command: Command) {
-        let mut child = command.spawn().expect("it starts");
-        read_until(&mut child, "helm install");
-        until("helm to be at work", PROMISE, async || {
-            let running = self.processes();
-            let is_at_work = running.iter().any(|line| line.contains("helm-") && line.contains(" install "));
-            if is_at_work { Check::Ready(()) } else { Check::NotYet(running.join(", ")) }
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error:#}"));
-        let clusters = self.clusters();
-        assert!(!containers_of(&clusters).is_empty(), "a cluster must be there: {clusters:?}");
+        let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
+        let clusters = self.until_helm_works(&mut child).await;
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
-        until("everything to be gone", PROMISE, async || {
-            let left = [containers_of(&clusters), self.processes()].concat();
+        self.until_nothing_is_left(&clusters).await;
+    }
+
+    /// Waits until helm installs; gives the names of the clusters.
+    async fn until_helm_works(&self, child: &mut Child) -> Vec<String> {
+        read_until(child, "helm install");
+        self.until("helm to be at work", |helms| !helms.is_empty()).await;
+        let clusters = self.clusters();
+        assert!(!containers_of(&clusters).is_empty(), "a cluster must be there: {clusters:?}");
+        clusters
+    }
+
+    /// Waits for a state of the processes in which helm installs.
+    async fn until(&self, what: &str, is_so: impl Fn(&[String]) -> bool) {
+        let looked = until(what, SOON, async || {
+            let mut running = self.processes();
+            running.retain(|line| line.contains("helm-") && line.contains(" install "));
+            if is_so(&running) { Check::Ready(()) } else { Check::NotYet(running.join(", ")) }
+        });
+        looked.await.unwrap_or_else(|error| panic!("{error:#}"));
+    }
+
+    async fn until_nothing_is_left(&self, clusters: &[String]) {
+        until("everything to be gone", SOON, async || {
+            let left = [containers_of(clusters), self.processes()].concat();
             if left.is_empty() { Check::Ready(()) } else { Check::NotYet(left.join(", ")) }
         })
         .await
@@ -102,6 +164,12 @@ impl Victim {
         let ours = entries.filter(|entry| read(entry.path().join("environ")).split('\0').any(|pair| pair == own));
         ours.map(|entry| read(entry.path().join("cmdline")).replace('\0', " ")).collect()
     }
+}
+
+/// Sends a signal, as a terminal or `kill` does.
+fn signal(child: &Child, signal: Signal) {
+    let id = child.id().try_into().ok().and_then(Pid::from_raw).expect("a process has an id");
+    rustix::process::kill_process(id, signal).expect("it can be told");
 }
 
 /// Reads a child's standard error until a line holds `text`; the rest is read and dropped.

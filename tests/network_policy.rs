@@ -13,9 +13,10 @@ use std::time::Duration;
 use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing};
 use chartgate::helm::Helm;
 use chartgate::home;
-use chartgate::plan::Plan;
+use chartgate::judge::Verdict;
+use chartgate::plan::{Network, Peers, Plan};
 use chartgate::random;
-use chartgate::record::prober::Prober;
+use chartgate::record::prober::{Prober, Seat};
 use chartgate::record::{Answer, Timeline};
 use chartgate::redact::Redactor;
 use chartgate::scenario::{self, Overrides};
@@ -27,7 +28,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
+use rstest::{Context, rstest};
 use serde_json::{Value, json};
+use support::PatchedChart;
 use tokio::task::JoinSet;
 
 /// The enforcer follows a change in milliseconds; a dropped packet is only known after the prober's five seconds.
@@ -91,7 +94,9 @@ impl World {
         let mut probers = Vec::new();
         for name in [&ns, &beside] {
             create_namespace(&client, &lease, name).await;
-            let prober = Prober::start(&client, name, &request.images[0], &timeline, &mut tasks).await;
+            let seat =
+                Seat { ns: name, name: "prober", labels: &BTreeMap::new(), image: &request.images[0], millicores: 10 };
+            let prober = Prober::start(&client, &seat, &timeline, &mut tasks).await;
             probers.push(prober.expect("a prober starts"));
         }
         let pod = Api::<Pod>::namespaced(client.clone(), &ns).get("prober").await.expect("it runs");
@@ -243,6 +248,61 @@ async fn the_charts_policies_stop_what_they_do_not_name() {
         world.expect("of a pod that no policy selects", &open(&[8787, 5432, 6379])).await;
     }
     world.end().await;
+}
+
+/// The rule of ingress in the chart's policy of its application.
+const RULE: &str =
+    "  ingress:\n    - ports:\n        - {port: {{ .Values.config.PORT }}, protocol: TCP}\n  egress:\n    - ports:";
+
+/// The first step of the chart's own scenario of its policies, with another rule.
+fn with_rule(name: &str, rule: &str) -> (Plan, PatchedChart) {
+    let rule = format!("  ingress: {rule}\n  egress:\n    - ports:");
+    let chart = PatchedChart::new("mnemom-gateway", "templates/networkpolicy.yaml", RULE, &rule);
+    let path = support::repository().join("scenarios/mnemom-gateway/network-policy.yaml");
+    let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
+    let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
+    plan.name = format!("network-policy/{}", name.replace('_', "-"));
+    plan.steps.truncate(1);
+    plan.traffic.clear();
+    (plan, chart)
+}
+
+/// A failure would mean that a chart is released whose policy cuts its users off, or leaves open what nobody promised.
+#[rstest]
+#[case::lets_everybody_in("[{}]")]
+#[case::lets_nobody_in("[]")]
+#[case::another_port("[{ports: [{port: 8788}]}]")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_policy_is_caught(#[context] context: Context, #[case] rule: &str) {
+    let (plan, _chart) = with_rule(context.description.expect("each case has a name"), rule);
+    support::check(&plan, Verdict::Fail, &["network-policy"]).await;
+}
+
+/// A failure would mean that a policy which lets only a proxy in is red, or that the field's most common slip in writing one, a list
+/// of two peers in place of one with two selectors, is green.
+#[rstest]
+#[case::one_peer(
+    "{namespaceSelector: {matchLabels: {edge: first}}, podSelector: {matchLabels: {proxy: first}}}",
+    Verdict::Pass
+)]
+#[case::two_peers(
+    "{namespaceSelector: {matchLabels: {edge: first}}}, {podSelector: {matchLabels: {proxy: first}}}",
+    Verdict::Fail
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_for_one_kind_of_user_lets_no_other_in(
+    #[context] context: Context,
+    #[case] from: &str,
+    #[case] expected: Verdict,
+) {
+    let name = context.description.expect("each case has a name");
+    let (mut plan, _chart) = with_rule(name, &format!("[{{from: [{from}], ports: [{{port: 8787}}]}}]"));
+    let label = |key: &str| BTreeMap::from([(key.to_owned(), "first".to_owned())]);
+    let from = Some(Peers { namespace: label("edge"), pods: label("proxy") });
+    let serves = plan.roles.get_mut("gateway").and_then(|role| role.serves.as_mut()).expect("the role serves");
+    serves.network = Some(Network { from, ports: Vec::new() });
+    let failed: &[&str] = if expected == Verdict::Fail { &["network-policy"] } else { &[] };
+    support::check(&plan, expected, failed).await;
 }
 
 /// The policies that the first step renders.

@@ -7,9 +7,11 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use chartgate::gate;
-use chartgate::judge::Verdict;
-use chartgate::report::Report;
+use chartgate::judge::{Evidence, Finding, Verdict};
+use chartgate::report::{self, Report};
+use chartgate::stdio;
 use chartgate::tool::{Output, Tool};
+use html5gum::Token;
 use serde_json::Value;
 
 const GOLDEN: &str = "tests/recordings/1/codex-pooler-single-replica";
@@ -106,4 +108,170 @@ async fn reports_are_made_again_from_recordings() {
     assert!(output.stdout.contains(&format!("report: {folder}/report.html")), "{}", output.stdout);
     assert!(copy.read("junit.xml").contains(r#"<failure message="pod `"#), "{}", copy.read("junit.xml"));
     assert!(copy.read("summary.md").contains("### FAIL role-serves in codex-pooler/single-replica"));
+}
+
+/// What a chart, a pod or a node may say: colours, a terminal's title, what no XML takes, and the ends of what texts are put into.
+const HOSTILE: &str = "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7} \u{0}\u{8}\u{9b}\u{fffe}\u{202e} ]]> --> </pre></script><script>alert(1)</script> \
+                       | `a` | <img src=x onerror=alert(2)> &lt; \" ' ``` the end";
+
+/// A run that failed with hostile words in every place that a chart can write to, and a very long line.
+fn hostile() -> Report {
+    let folder = support::repository().join(GOLDEN);
+    let mut scenario = gate::judge_folder(&folder).expect("the recording can be read");
+    let seen = |text: String| Evidence { seq: Some(1), at: Some(1234), text };
+    for verdict in
+        [Verdict::Fail, Verdict::Void, Verdict::Advice, Verdict::Waived, Verdict::NotApplicable, Verdict::Pass]
+    {
+        scenario.checks.push(Finding {
+            check: "ready".to_owned(),
+            verdict,
+            message: format!("{HOSTILE}\n{}\nhint: {HOSTILE}", "long ".repeat(200_000)),
+            evidence: vec![seen(HOSTILE.to_owned()), seen("x".repeat(1_000_000))],
+            since: None,
+        });
+    }
+    for text in [&mut scenario.name, &mut scenario.description, &mut scenario.chart] {
+        HOSTILE.clone_into(text);
+    }
+    (scenario.verdict, scenario.repeat) = (Verdict::Fail, Some(format!("chartgate run '{HOSTILE}'")));
+    Report::new(vec![scenario])
+}
+
+/// The files of a report, by name, and what the terminal shows of it.
+fn written(report: &Report) -> (impl Fn(&str) -> String + use<>, String) {
+    let folder = support::repository().join("target/reports").join(chartgate::random::text(8));
+    report.write(&folder).expect("it can be written");
+    let files = ["verdict.json", "junit.xml", "summary.md", "report.html"]
+        .map(|name| (name, std::fs::read_to_string(folder.join(name)).expect("it was written as UTF-8")));
+    std::fs::remove_dir_all(&folder).expect("it can be removed");
+    let read = move |name: &str| files.iter().find(|file| file.0 == name).expect("it is one of them").1.clone();
+    (read, report::print(report))
+}
+
+/// A failure would mean that a log line clears a person's screen, or that CI's viewer refuses a report.
+#[test]
+fn no_report_holds_what_steers_a_terminal_or_breaks_a_format() {
+    let (read, shown) = written(&hostile());
+    assert!(!shown.contains("\u{1b}[31mred") && !shown.contains("\u{1b}]"), "the terminal is steered: {shown:?}");
+    // The rest of its codes are our colours.
+    let texts = [stdio::plain(&shown), read("junit.xml"), read("summary.md"), read("report.html")];
+    for (text, name) in texts.iter().zip(["terminal", "junit.xml", "summary.md", "report.html"]) {
+        assert!(text.contains("the end"), "{name} shows the message");
+        let wrong = text.chars().find(|c| (c.is_control() && *c != '\n') || ['\u{fffe}', '\u{202e}'].contains(c));
+        assert_eq!(wrong, None, "in {name}");
+        assert!(!text.contains("[31m") && !text.contains("]0;title"), "{name} shows what is left of a colour");
+        assert!(text.len() < 300_000, "{name} has {} bytes", text.len());
+    }
+    let longest = texts[0].lines().map(|line| line.chars().count()).max();
+    assert!(longest.is_some_and(|longest| longest < 500), "a line of {longest:?} characters");
+}
+
+fn number(node: roxmltree::Node, name: &str) -> usize {
+    let text = node.attribute(name).unwrap_or_else(|| panic!("`{}` has no `{name}`", node.tag_name().name()));
+    text.parse().unwrap_or_else(|_| panic!("`{name}` is `{text}`"))
+}
+
+/// A failure would mean that a viewer counts other failures than there are, or shows none of their text.
+#[test]
+fn junit_is_read_by_another_parser_and_its_counts_agree() {
+    let (read, _) = written(&hostile());
+    let text = read("junit.xml");
+    let document = roxmltree::Document::parse(&text).expect("it is XML");
+    let root = document.root_element();
+    assert_eq!(root.tag_name().name(), "testsuites");
+    let suites: Vec<_> = root.children().filter(roxmltree::Node::is_element).collect();
+    assert!(!suites.is_empty() && suites.iter().all(|suite| suite.has_tag_name("testsuite")));
+    for level in suites.iter().chain([&root]) {
+        let cases: Vec<_> = level.descendants().filter(|node| node.has_tag_name("testcase")).collect();
+        let with = |tag: &str| cases.iter().filter(|case| case.children().any(|it| it.has_tag_name(tag))).count();
+        assert!(level.attribute("name").is_some() && level.attribute("time").is_some());
+        assert_eq!(number(*level, "tests"), cases.len());
+        assert_eq!((number(*level, "failures"), number(*level, "errors")), (with("failure"), with("error")));
+        assert_eq!((with("failure"), with("error")), (1, 1));
+    }
+    for case in document.descendants().filter(|node| node.has_tag_name("testcase")) {
+        assert!(case.attribute("name").is_some() && case.attribute("classname").is_some());
+    }
+    let failure = document.descendants().find(|node| node.has_tag_name("failure")).expect("one failed");
+    assert!(failure.attribute("message").is_some_and(|message| message.starts_with("red")), "{failure:?}");
+    assert!(failure.text().is_some_and(|text| text.contains("]]>") && text.contains("repeat")), "{failure:?}");
+}
+
+/// A failure would mean that a message ends the table of a job's summary, or that it is markup there.
+#[test]
+fn a_summary_holds_no_markup_of_others() {
+    let (read, _) = written(&hostile());
+    let text = read("summary.md");
+    let row = text.lines().find(|line| line.starts_with("| FAIL |")).expect("a row for the scenario");
+    assert_eq!(row.replace("\\|", "").matches('|').count(), 6, "{row}");
+    let mut fence = None;
+    for line in text.lines() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        match fence {
+            Some(length) if ticks >= length && line.len() == ticks => fence = None,
+            Some(_) => {}
+            None if ticks >= 3 => fence = Some(ticks),
+            None => {
+                let own =
+                    line.replace("<details><summary>evidence, and what to try</summary>", "").replace("</details>", "");
+                assert!(!own.contains('<'), "{line}");
+            }
+        }
+    }
+    assert_eq!(fence, None, "what is foreign ends where its fence does");
+}
+
+/// Elements that end with a tag of their own, in the page as we write it.
+const CLOSED: [&str; 12] =
+    ["html", "body", "main", "div", "table", "details", "article", "dl", "ol", "span", "button", "script"];
+
+/// A failure would mean that a browser makes something else of the page than we wrote, or that it asks another server for a part of it.
+#[test]
+fn the_page_is_read_by_another_parser_without_a_complaint() {
+    let (read, _) = written(&hostile());
+    let page = read("report.html");
+    let mut emitter = html5gum::DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    let (mut open, mut scripts, mut words) = (Vec::new(), 0, String::new());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    for token in html5gum::Tokenizer::new_with_emitter(&page, emitter) {
+        match token.expect("a text can be read to its end") {
+            Token::StartTag(tag) => {
+                let name = text(&tag.name);
+                let attributes: Vec<_> = tag.attributes.iter().map(|(key, value)| (text(key), text(value))).collect();
+                let value =
+                    |wanted: &str| attributes.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
+                assert!(
+                    !["img", "iframe", "link", "object", "embed", "base", "form"].contains(&name.as_str()),
+                    "{name}"
+                );
+                assert!(
+                    value("src").is_none() && value("href").is_none_or(|href| href.starts_with('#')),
+                    "{attributes:?}"
+                );
+                assert!(attributes.iter().all(|(key, _)| !key.starts_with("on")), "{attributes:?}");
+                scripts += usize::from(name == "script" && value("type").is_none());
+                open.extend(CLOSED.contains(&name.as_str()).then_some(name));
+            }
+            Token::EndTag(tag) => {
+                let name = text(&tag.name);
+                let is_closed = CLOSED.contains(&name.as_str());
+                assert!(!is_closed || open.pop().as_ref() == Some(&name), "`{name}` ends where it is not open");
+            }
+            Token::String(part) => words.push_str(&text(&part)),
+            Token::Error(error) => panic!("{:?}", error.value),
+            Token::Comment(_) | Token::Doctype(_) => {}
+        }
+    }
+    assert!(open.is_empty() && scripts == 1, "{open:?} never ends, {scripts} scripts are there");
+    assert!(words.contains("</pre></script><script>alert(1)</script>"), "foreign words are words");
+}
+
+/// A failure would mean that a verdict with a chart's own words in it is refused by whoever trusts the schema.
+#[test]
+fn a_verdict_keeps_every_word_and_fits_the_schema() {
+    let (read, _) = written(&hostile());
+    let verdict: Value = serde_json::from_str(&read("verdict.json")).expect("it is JSON");
+    assert!(jsonschema::validator_for(&schema()).expect("it is a schema").is_valid(&verdict));
+    assert_eq!(verdict["scenarios"][0]["name"], HOSTILE);
 }

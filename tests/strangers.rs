@@ -5,50 +5,52 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
-use chartgate::home;
 use chartgate::judge::Verdict;
-use chartgate::plan::Plan;
-use chartgate::scenario::{self, Overrides};
-use support::PatchedChart;
+use chartgate::plan::{Action, Plan};
+use chartgate::run::Options;
+use rstest::rstest;
+use support::strangers::{self, Stranger};
 
-/// The plans of a stranger's chart, on an image that is on the node anyway and has a shell.
-fn plans(chart: PathBuf, name: &str) -> Vec<Plan> {
-    let image = home::image("PROBER").expect("the set-up made it");
-    let overrides = Overrides { chart: Some(chart), set: vec![format!("image={image}")], ..Overrides::default() };
-    let mut plans = scenario::plans(&[], &overrides).expect("the chart has values files");
-    for plan in &mut plans {
-        plan.name = format!("{name}/{}", plan.name);
-    }
-    plans
-}
+const ALL: [&str; 9] = ["agent", "bare", "batch", "generated", "hooked", "mixed", "operator", "queue", "umbrella"];
 
-/// A failure would mean that a sound chart needs files of ours before it can pass.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sound_chart_without_a_contract_passes() {
-    let plans = plans(support::repository().join("tests/strangers/mixed"), "strangers");
-    assert_eq!(plans.len(), 2, "one for each values file");
-    let runs = plans.iter().map(|plan| support::check(plan, Verdict::Pass, &[]));
+/// Runs a stranger's plans, all at the same time, and checks that each passes.
+async fn check_all(plans: &[Plan], options: &Options) {
+    let runs = plans.iter().map(|plan| support::check_with(plan, options, Verdict::Pass, &[]));
     futures::future::join_all(runs).await;
 }
 
-/// A failure would mean that a chart whose second upgrade breaks is released, because its first install works.
+/// A failure would mean that a sound chart needs files of ours before it can pass.
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hook_that_collides_with_its_last_run_is_caught() {
-    let (policy, leftover) = ("before-hook-creation,hook-succeeded", "hook-failed");
-    let chart =
-        PatchedChart::of(&support::repository().join("tests/strangers/mixed"), "templates/all.yaml", policy, leftover);
-    let plan = plans(chart.path().to_owned(), "strangers-collision").remove(0);
-    support::check(&plan, Verdict::Fail, &["hook-cleanup"]).await;
+async fn a_sound_chart_without_a_contract_passes(
+    #[values("agent", "bare", "batch", "generated", "hooked", "mixed", "operator", "queue", "umbrella")] name: &str,
+) {
+    let stranger = Stranger::new(name);
+    let plans = stranger.plans("strangers", |_| {});
+    let files = strangers::folder().join(name).join("ci").read_dir().map_or(1, Iterator::count);
+    assert_eq!(plans.len(), files, "one for each values file, or for the defaults");
+    check_all(&plans, &support::options()).await;
 }
 
-/// A failure would mean that a workload which is no Deployment is taken for ready when it is not.
+/// A failure would mean that the first chart that anybody makes is refused, or that its own test is left out.
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_that_never_becomes_ready_is_caught() {
-    let (up, never) = ("touch /tmp/up", "true");
-    let chart = PatchedChart::of(&support::repository().join("tests/strangers/mixed"), "templates/all.yaml", up, never);
-    let mut plan = plans(chart.path().to_owned(), "strangers-never-ready").remove(0);
-    plan.steps[0].timeout_seconds = 20;
-    support::check(&plan, Verdict::Fail, &["ready"]).await;
+async fn what_helm_create_writes_passes(#[values("3", "4")] helm: &str) {
+    let stranger = Stranger::scaffold(helm).await;
+    let plans = stranger.plans(&format!("strangers/helm-{helm}"), |_| {});
+    assert_eq!(plans[0].steps.last().map(|step| &step.action), Some(&Action::Test), "the scaffold has a test");
+    check_all(&plans, &Options { helm: helm.to_owned(), ..support::options() }).await;
+}
+
+/// A failure would mean that a stranger's chart lies here and nobody runs it.
+#[test]
+fn every_stranger_is_run() {
+    let folders = strangers::folder().read_dir().expect("the folder can be read");
+    let names: BTreeSet<_> = folders.map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(names, ALL.iter().map(Into::into).collect());
+    let tests = support::tests_of_this_binary();
+    let cases = tests.iter().filter(|name| name.starts_with("a_sound_chart_without_a_contract_passes::")).count();
+    assert_eq!(cases, ALL.len());
 }

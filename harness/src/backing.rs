@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::cluster::Postgres;
 use crate::random;
 
-pub use server::{images, servers, variables};
+pub use server::{servers, variables};
 pub use witness::{Ddl, Fault, Seen, Witness};
 
 /// The server is on this machine.

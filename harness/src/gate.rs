@@ -2,36 +2,66 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
-use crate::helm;
+use crate::dependency;
 use crate::home::{self, Environment, is_environment};
 use crate::judge::{Finding, Verdict};
 use crate::origin::{self, Origins};
 use crate::plan::Plan;
+use crate::progress::{Progress, Show};
 use crate::record::Recording;
-use crate::report::{Progress, Report, ScenarioReport};
+use crate::report::{Report, ScenarioReport, evidence};
 use crate::run::{self, Options};
+use crate::stop::{Cause, Stop};
 use crate::yaml::Invalid;
 
-/// Runs the plans, as many at the same time as the broker allows, judges the recordings and writes the reports.
+/// What becomes of the other scenarios when one does not pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They run.
+    #[default]
+    KeepGoing,
+    /// Those that run are ended, and no other begins.
+    FailFast,
+}
+
+/// Runs the plans, as many at the same time as the broker allows, judges the recordings and writes the reports. A scenario that
+/// does not run to its end because it is asked to [`Stop`] is void, and its report says why.
 ///
 /// # Errors
 /// [`Environment`] if a scenario could not run for want of something on the machine.
-pub async fn run(mut plans: Vec<Plan>, options: &Options, out: &Path) -> Result<Report> {
-    let started = Instant::now();
+pub async fn run(
+    mut plans: Vec<Plan>,
+    options: &Options,
+    out: &Path,
+    on_failure: OnFailure,
+    show: &Show,
+    stop: &Stop,
+) -> Result<Report> {
     std::fs::create_dir_all(out).map_err(|error| {
         let hint = "hint: choose another folder with `--out`";
         Environment::new(format!("cannot make the folder `{}`: {error}\n{hint}", out.display()))
     })?;
-    let origins = prepare(&mut plans, options).await?;
+    let origins = match stop.unless(prepare(&mut plans, options)).await {
+        // Each scenario says that it was not run.
+        Err(error) if error.is::<Cause>() => None,
+        prepared => Some(prepared?),
+    };
     let mut running = JoinSet::new();
     for plan in plans {
         let (options, folder) = (options.clone(), out.join(&plan.name));
-        running.spawn(async move { run_one(&plan, &options, folder, started).await });
+        let (progress, stop) = (show.scenario(&plan.name), stop.clone());
+        running.spawn(async move {
+            let ended = run_one(&plan, &options, folder, &progress, &stop).await;
+            let has_passed = ended.as_ref().is_ok_and(|scenario| !scenario.verdict.is_red());
+            if on_failure == OnFailure::FailFast && !has_passed {
+                stop.ask(Cause::Failed { scenario: plan.name });
+            }
+            ended
+        });
     }
     let mut scenarios = Vec::new();
     let mut missing = None;
@@ -65,7 +95,7 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
         .map(|it| it.path.as_path())
         .collect();
     for chart in charts {
-        helm::build_dependencies(&program, chart).await?;
+        dependency::build(&program, chart).await?;
     }
     origin::resolve(plans, &program).await
 }
@@ -74,23 +104,53 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
 ///
 /// # Errors
 /// [`Environment`](crate::home::Environment) if it could not run for want of something on the machine.
-pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: Instant) -> Result<ScenarioReport> {
-    let progress = Progress::new(&plan.name, started);
+pub async fn run_one(
+    plan: &Plan,
+    options: &Options,
+    folder: PathBuf,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<ScenarioReport> {
     Recording::remove(&folder)?;
-    // Boxed: all that a scenario does is in this future.
-    let ended = Box::pin(run::run(plan, options, &folder, &progress)).await;
-    let Err(error) = ended else { return judge_folder(&folder) };
+    evidence::remove(&folder)?;
+    let ended = match stop.cause() {
+        Some(cause) => Err(cause.into()),
+        // Boxed: all that a scenario does is in this future.
+        None => Box::pin(run::run(plan, options, &folder, progress, stop)).await,
+    };
+    let scenario = report_on(plan, &folder, ended, progress);
+    match &scenario {
+        Ok(scenario) => progress.ended(scenario),
+        Err(error) => progress.failed(error),
+    }
+    scenario.with_context(|| format!("run `{}`", plan.name))
+}
+
+/// What a run that ended so has shown.
+fn report_on(plan: &Plan, folder: &Path, ended: Result<()>, progress: &Progress) -> Result<ScenarioReport> {
+    let Err(error) = ended else {
+        progress.works("judging");
+        return judge_and_show(folder);
+    };
+    if let Some(cause) = error.downcast_ref::<Cause>() {
+        // What was seen until then is shown all the same.
+        if let Ok(recording) = Recording::load(folder) {
+            evidence::write(&recording, folder)?;
+        }
+        return Ok(ScenarioReport::stopped(plan, folder, &cause.to_string()));
+    }
     if is_environment(&error) {
-        return Err(error.context(format!("run `{}`", plan.name)));
+        return Err(error);
     }
     let trouble = Finding {
         check: "run".to_owned(),
         verdict: Verdict::Void,
         message: format!("the run itself failed, so the scenario proved nothing: {error:#}"),
         evidence: Vec::new(),
+        since: None,
     };
     // What was seen until then may still show a broken promise.
-    let mut scenario = judge_folder(&folder).unwrap_or_else(|_| ScenarioReport::empty(plan, &folder));
+    let mut scenario = judge_and_show(folder).unwrap_or_else(|_| ScenarioReport::empty(plan, folder));
     scenario.checks.insert(0, trouble);
     scenario.verdict = scenario.verdict.max(Verdict::Void);
     Ok(scenario)
@@ -99,6 +159,13 @@ pub async fn run_one(plan: &Plan, options: &Options, folder: PathBuf, started: I
 /// Judges one recording.
 pub fn judge_folder(folder: &Path) -> Result<ScenarioReport> {
     Ok(ScenarioReport::of(&Recording::load(folder)?, folder))
+}
+
+/// Judges one recording, and writes its evidence as files that a person opens.
+fn judge_and_show(folder: &Path) -> Result<ScenarioReport> {
+    let recording = Recording::load(folder)?;
+    evidence::write(&recording, folder)?;
+    Ok(ScenarioReport::of(&recording, folder))
 }
 
 /// Judges every recording below a folder again, and writes the reports into it.
@@ -119,7 +186,7 @@ pub fn judge_all(folder: &Path) -> Result<Report> {
 
 fn collect(folder: &Path, scenarios: &mut Vec<ScenarioReport>) -> Result<()> {
     if folder.join("plan.json").exists() {
-        scenarios.push(judge_folder(folder)?);
+        scenarios.push(judge_and_show(folder)?);
         return Ok(());
     }
     let entries = folder.read_dir().with_context(|| format!("read the folder `{}`", folder.display()))?;

@@ -9,15 +9,13 @@ use serde_json::Value;
 
 use crate::home;
 use crate::plan::{Action, Plan, Step};
+use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::tool::{Output, Tool};
 use crate::yaml;
 
 /// Rendering takes well under a second; a chart that takes this long hangs.
 const RENDER_LIMIT: Duration = Duration::from_secs(60);
-
-/// Charts are small, but they may come from far away.
-const DEPENDENCIES_LIMIT: Duration = Duration::from_secs(300);
 
 /// Helm ends by itself at its `--timeout`; this much later it hangs.
 const GRACE: Duration = Duration::from_secs(30);
@@ -34,6 +32,7 @@ pub struct Helm {
     /// What this helm calls rolling back by itself.
     rolls_back: &'static str,
     redactor: Redactor,
+    progress: Option<Progress>,
 }
 
 /// What `helm status` says of a release.
@@ -49,6 +48,9 @@ pub struct Status {
     /// The chart's hooks.
     #[serde(default)]
     pub hooks: Vec<Hook>,
+    /// The values that it was given, the chart's own not included.
+    #[serde(default)]
+    pub config: Option<Value>,
 }
 
 /// State of a revision.
@@ -56,6 +58,9 @@ pub struct Status {
 pub struct Info {
     /// `deployed`, `failed`, `pending-upgrade`, …
     pub status: String,
+    /// What became of it, in helm's words.
+    #[serde(default)]
+    pub description: String,
 }
 
 /// A hook as helm stores it.
@@ -86,6 +91,7 @@ impl Helm {
             kubernetes: kubernetes.to_owned(),
             rolls_back,
             redactor,
+            progress: None,
         })
     }
 
@@ -93,6 +99,12 @@ impl Helm {
     #[must_use]
     pub fn on_cluster(self, kubeconfig: &Path) -> Self {
         Self { kubeconfig: Some(kubeconfig.to_owned()), ..self }
+    }
+
+    /// The same helm, whose words in a step are told as they come.
+    #[must_use]
+    pub fn telling(self, progress: &Progress) -> Self {
+        Self { progress: Some(progress.clone()), ..self }
     }
 
     /// Renders the chart as a step would. The inner error is helm's refusal: the chart's or the values' fault.
@@ -104,6 +116,8 @@ impl Helm {
             args.push("--is-upgrade".to_owned());
         }
         args.extend(chart_args(plan, step));
+        // What a chart's `crds/` holds is no template, but it comes with the release.
+        args.push("--include-crds".to_owned());
         let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
         if !output.is_success() {
             return Ok(Err(output.stderr.trim().to_owned()));
@@ -157,7 +171,11 @@ impl Helm {
         // Rolling back by itself has a `--timeout` of its own.
         let times = if step.rolls_back { 2 } else { 1 };
         let limit = Duration::from_secs(step.timeout_seconds) * times + GRACE;
-        self.call(args, limit).stdin(values.to_string()).run_unchecked().await
+        let mut call = self.call(args, limit).stdin(values.to_string());
+        if let Some(progress) = self.progress.clone() {
+            call = call.telling(move |line| progress.detail(format!("helm: {line}")));
+        }
+        call.run_unchecked().await
     }
 
     /// The release as it stands; `None`: there is none.
@@ -185,20 +203,13 @@ impl Helm {
     }
 }
 
-/// Puts the charts that a chart depends on into its `charts/`, as its lock file says, or as its `Chart.yaml` does without one.
-pub async fn build_dependencies(program: &Path, chart: &Path) -> Result<()> {
-    let verb = if chart.join("Chart.lock").exists() { "build" } else { "update" };
-    let call = Tool::new("helm", program).args(["dependency", verb]).args([chart]).deadline(DEPENDENCIES_LIMIT);
-    let name = chart.display();
-    call.run().await.with_context(|| format!("get the charts that `{name}` depends on")).map(drop)
-}
-
 fn chart_args(plan: &Plan, step: &Step) -> Vec<String> {
     let mut args: Vec<String> = plan.chart_of(step).map(|chart| chart.path.display().to_string()).into_iter().collect();
+    let file = |path: &PathBuf| ["--values".to_owned(), path.display().to_string()];
+    // The release's values take their place where they are taken over.
+    args.extend(plan.base_files.iter().filter(|_| !step.reuses_values).flat_map(file));
     args.extend(["--values".to_owned(), "-".to_owned()]);
-    for file in &plan.values_files {
-        args.extend(["--values".to_owned(), file.display().to_string()]);
-    }
+    args.extend(plan.values_files.iter().flat_map(file));
     for set in &plan.set {
         args.extend(["--set".to_owned(), set.clone()]);
     }
@@ -217,7 +228,7 @@ mod tests {
     fn helm(rolls_back: &'static str) -> Helm {
         let (program, redactor) = (PathBuf::from("helm"), Redactor::default());
         let (ns, kubernetes) = ("ns".to_owned(), "1.34".to_owned());
-        Helm { program, kubeconfig: None, ns, kubernetes, rolls_back, redactor }
+        Helm { program, kubeconfig: None, ns, kubernetes, rolls_back, redactor, progress: None }
     }
 
     fn chart(path: &str) -> Chart {

@@ -102,37 +102,66 @@ pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The reference of the image that `make setup` pulled or built under `key`, for example `POSTGRES`.
+/// The reference of the image under `key`, for example `POSTGRES`: the one that the user named, else the one that `make setup`
+/// pulled or built.
 ///
 /// # Errors
-/// [`Environment`] if it noted none.
+/// [`Environment`] if there is none.
 pub fn image(key: &str) -> Result<String> {
+    if let Some(named) = named_image(key) {
+        return Ok(named);
+    }
+    let images = noted_images()?;
+    images.get(key).cloned().ok_or_else(|| {
+        let known: Vec<_> = images.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let what = format!("no image `{key}` in `images.env` of the state folder, which has {known}");
+        Environment::new(format!("{what}\nhint: run `make setup`, or name one with `{}`", variable_of(key))).into()
+    })
+}
+
+/// Every image by the name that templates give it, for example `postgres`: those that `make setup` noted, and those that the user
+/// named, also under names of their own.
+pub fn images() -> BTreeMap<String, String> {
+    // What else is noted there is no reference of one image.
+    let is_reference = |text: &str| text.contains([':', '/']) && !text.contains(',');
+    let noted = noted_images().unwrap_or_default().into_iter().filter(|(_, reference)| is_reference(reference));
+    let set =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let named = set.filter(|(_, reference)| !reference.is_empty()).filter_map(|(name, reference)| {
+        let key = name.strip_prefix("CHARTGATE_")?.strip_suffix("_IMAGE")?;
+        Some((key.to_owned(), reference))
+    });
+    noted.chain(named).map(|(key, reference)| (key.to_lowercase().replace('_', "-"), reference)).collect()
+}
+
+/// The reference of the image that the user named in place of what `make setup` noted under `key`: `CHARTGATE_PROBER_IMAGE`.
+pub fn named_image(key: &str) -> Option<String> {
+    std::env::var(variable_of(key)).ok().filter(|reference| !reference.is_empty())
+}
+
+/// The variable with which a user names the image of a key, or of a template's name for it.
+pub(crate) fn variable_of(key: &str) -> String {
+    format!("CHARTGATE_{}_IMAGE", key.to_uppercase().replace('-', "_"))
+}
+
+/// The reference of the prober's image.
+///
+/// # Errors
+/// [`Environment`] if there is none.
+pub fn prober() -> Result<String> {
+    image("PROBER")
+}
+
+/// What `make setup` noted, by key.
+fn noted_images() -> Result<BTreeMap<String, String>> {
     let path = folder()?.join("images.env");
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).with_context(|| format!("failed to read `{}`", path.display())),
     };
-    let images: BTreeMap<_, _> = entries(&text).collect();
-    images.get(key).map(|reference| (*reference).to_owned()).ok_or_else(|| {
-        let known: Vec<_> = images.keys().copied().collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Environment::new(format!("no image `{key}` in `{}`, which has {known}\nhint: run `make setup`", path.display()))
-            .into()
-    })
-}
-
-/// The reference of the prober's image that the user named with `CHARTGATE_PROBER_IMAGE`, for a cluster that has to pull it.
-pub fn named_prober() -> Option<String> {
-    std::env::var("CHARTGATE_PROBER_IMAGE").ok().filter(|reference| !reference.is_empty())
-}
-
-/// The reference of the prober's image: the one that the user named, else the one that `make setup` made.
-///
-/// # Errors
-/// [`Environment`] if there is none.
-pub fn prober() -> Result<String> {
-    named_prober().map_or_else(|| image("PROBER"), Ok)
+    Ok(entries(&text).map(|(key, reference)| (key.to_owned(), reference.to_owned())).collect())
 }
 
 /// The reference of the node image for a minor version of Kubernetes, for example `1.34`.

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::judge;
 use crate::plan::{Plan, Step};
-use crate::scenario;
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -57,12 +56,12 @@ pub struct Check {
 }
 
 impl List {
-    /// What a run of these plans consists of, which come from these paths.
-    pub fn new(plans: &[Plan], paths: &[PathBuf]) -> Self {
+    /// What a run of these plans consists of.
+    pub fn new(plans: &[Plan]) -> Self {
         let scenario = |plan: &Plan| Scenario {
             name: plan.name.clone(),
             description: plan.description.clone(),
-            file: scenario::file_of(plan, paths),
+            file: plan.file.clone(),
             chart: plan.chart.name.clone(),
             steps: plan.steps.iter().map(Step::verb).collect(),
         };
@@ -71,7 +70,7 @@ impl List {
         Self {
             scenarios: plans.iter().map(scenario).collect(),
             charts: plans.iter().map(|plan| (plan.chart.name.clone(), chart(plan))).collect(),
-            checks: judge::all().iter().map(check).collect(),
+            checks: judge::all().map(check).collect(),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::helm;
+use crate::dependency;
 use crate::home::{self, Environment};
 use crate::plan::{Chart, Origin, Place, Plan};
 use crate::random;
@@ -115,7 +115,7 @@ impl Origins {
             Place::Path(path) => Found { chart: self.describe(path).await?, state: None },
         };
         if found.chart.has_dependencies {
-            helm::build_dependencies(&self.helm, &found.chart.path).await?;
+            dependency::build(&self.helm, &found.chart.path).await?;
         }
         Ok(found)
     }

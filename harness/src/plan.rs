@@ -3,18 +3,28 @@
 //! Nothing has run when a [`Plan`] exists, and nothing in it needs a cluster. It is written beside the recording, so that
 //! a verdict can be repeated without the files it came from.
 
+mod awaited;
+mod promise;
+mod step;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chartgate_prober::{Continuity, Session};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+pub use awaited::{Awaited, Outcome};
+pub use promise::{HealthPath, Hook, Image, Network, Peers, Role, Serves, Sessions, UserRequest};
+pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Step};
 
 /// One scenario, ready to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// `<folder>/<file stem>` of the scenario file, for example `codex-pooler/single-replica`.
     pub name: String,
+    /// The scenario file, as it was found; `None`: the plan was made from a chart that has none.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     /// What the scenario claims, in the author's words.
     pub description: String,
     /// The chart under test.
@@ -29,6 +39,9 @@ pub struct Plan {
     pub release: String,
     /// Values below each step's own: the contract's images, then the scenario's. Templates are not yet filled in.
     pub values: Value,
+    /// Values files of the scenario's, handed to helm as they are, below the plan's values.
+    #[serde(default)]
+    pub base_files: Vec<PathBuf>,
     /// Values files of the user, handed to helm as they are, above all of the plan's values.
     pub values_files: Vec<PathBuf>,
     /// `--set` arguments of the user, above everything.
@@ -65,6 +78,9 @@ pub struct Plan {
     /// Labels of the release's namespace.
     #[serde(default)]
     pub namespace_labels: BTreeMap<String, String>,
+    /// What an uninstall leaves, says the contract: `KIND` or `KIND/NAME`, where a name may end with `*`.
+    #[serde(default)]
+    pub leaves: Vec<String>,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }
@@ -192,6 +208,12 @@ impl Plan {
         self.roles.iter().filter(|(name, _)| !self.absent.contains(name))
     }
 
+    /// Those who may ask a role over the network, where not anyone may.
+    pub fn peers(&self) -> impl Iterator<Item = &Peers> {
+        let serving = self.present_roles().filter_map(|(_, role)| role.serves.as_ref());
+        serving.filter_map(|serves| serves.network.as_ref()?.from.as_ref())
+    }
+
     /// Names of the databases in `backing`.
     pub fn databases(&self) -> impl Iterator<Item = &String> {
         self.backing.iter().filter(|(_, backing)| **backing == Backing::Postgres).map(|(name, _)| name)
@@ -242,6 +264,17 @@ pub enum Backing {
     Server(Server),
 }
 
+impl Backing {
+    /// What templates may use of it, as `{{NAME.FIELD}}`.
+    pub fn fields(&self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["url", "host", "port", "user", "password", "database"],
+            Self::Redis => &["url", "host", "port"],
+            Self::Server(_) => &["host", "port"],
+        }
+    }
+}
+
 /// What a server's container is started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
@@ -253,282 +286,4 @@ pub struct Server {
     pub port: u16,
     /// What it writes to its log once it is ready.
     pub ready: String,
-}
-
-/// A part of the application with pods of its own.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Role {
-    /// Label selector of the role's pods (`key=value`, comma-separated).
-    pub select: String,
-    /// Environment variables that each container set up for the role has; `None`: must not be set at all.
-    pub env: BTreeMap<String, Option<String>>,
-    /// What it serves; `None`: it accepts no connection.
-    pub serves: Option<Serves>,
-    /// At most one pod of it may run at any time.
-    pub singleton: bool,
-}
-
-/// How a serving role answers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Serves {
-    /// Container port, by name or number.
-    pub port: String,
-    /// Paths and what they answer when the pod is ready. The first is the readiness path.
-    pub paths: Vec<HealthPath>,
-    /// Websocket sessions that live in one pod and can be reached through each.
-    pub sessions: Option<Sessions>,
-    /// What its users ask for under traffic; `None`: the readiness path.
-    #[serde(default)]
-    pub traffic: Option<UserRequest>,
-}
-
-/// A request of a user, and the answer that is right.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserRequest {
-    /// Path with its query.
-    pub path: String,
-    /// Headers that it carries.
-    pub headers: BTreeMap<String, String>,
-    /// Exact status code of the answer.
-    pub status: u16,
-    /// Text that the answer's body contains.
-    pub body: Option<String>,
-    /// Header of the answer, in lower case, that holds the name of the pod which gave it.
-    pub pod: Option<String>,
-}
-
-/// How a websocket session is spoken to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Sessions {
-    /// Path of the websocket; `{{session}}` stands for the session's name.
-    pub path: String,
-    /// What is said.
-    pub talk: Session,
-    /// How a session goes on when its pod ends; `None`: nothing is promised.
-    #[serde(default)]
-    pub continuity: Option<Continuity>,
-}
-
-/// A promised answer over HTTP.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct HealthPath {
-    /// Path with its query, beginning with `/`.
-    pub path: String,
-    /// Exact status code.
-    pub status: u16,
-    /// Text that the body must contain.
-    pub body: Option<String>,
-    /// Headers that the answer must have, lower-case name to exact value.
-    pub headers: BTreeMap<String, String>,
-}
-
-/// A Helm hook that the contract names.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Hook {
-    /// Label selector of the hook's Job (`key=value`, comma-separated).
-    pub select: String,
-    /// The `helm.sh/hook` events it runs at, for example `pre-upgrade`.
-    pub events: Vec<String>,
-    /// Roles whose new pods may only be created after the hook completed.
-    pub before: Vec<String>,
-    /// Name of the database in `backing` whose schema only this hook may change.
-    pub migrates: Option<String>,
-}
-
-/// An image that the scenario varies, and the values that set it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Image {
-    /// Dotted value path of the repository, or of the whole reference where `tag_path` is `None`.
-    pub repository_path: String,
-    /// Dotted value path of the tag.
-    pub tag_path: Option<String>,
-    /// The repository to use; `None`: the chart's default.
-    pub repository: Option<String>,
-    /// Version name (`v1`) to tag.
-    pub versions: BTreeMap<String, String>,
-    /// Tag of a version whose server ends at once.
-    #[serde(default)]
-    pub crashes: Option<String>,
-    /// Tag of a version whose server never becomes ready.
-    #[serde(default)]
-    pub never_ready: Option<String>,
-    /// Roles and hooks that run this image; empty: all of them.
-    pub used_by: Vec<String>,
-}
-
-/// One thing done to the release.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Step {
-    /// What is done.
-    pub action: Action,
-    /// Values on top of the plan's, for this step alone.
-    pub values: Value,
-    /// How it is to end.
-    pub expect: Expect,
-    /// Helm's `--timeout` in seconds.
-    pub timeout_seconds: u64,
-    /// An upgrade to what is there already, as a controller does it every few minutes: it need not change anything.
-    pub is_again: bool,
-    /// Index in the plan's `from` of the version that the step installs or upgrades to; `None`: the chart under test.
-    #[serde(default)]
-    pub from: Option<usize>,
-    /// What goes wrong during the step; of [`Action::Disrupt`], all that the step is.
-    #[serde(default)]
-    pub fault: Option<Fault>,
-    /// Helm rolls back by itself if the step fails: `--atomic`, `--rollback-on-failure` of Helm 4.
-    #[serde(default)]
-    pub rolls_back: bool,
-    /// The upgrade takes over the release's values, and only the step's own on top: `--reuse-values`.
-    #[serde(default)]
-    pub reuses_values: bool,
-}
-
-/// Helm's own default in seconds.
-pub const DEFAULT_TIMEOUT_SECONDS: u64 = 300;
-
-impl Step {
-    /// A step without options.
-    pub fn new(action: Action) -> Self {
-        Self {
-            action,
-            values: json!({}),
-            expect: Expect::Succeeds,
-            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
-            is_again: false,
-            from: None,
-            fault: None,
-            rolls_back: false,
-            reuses_values: false,
-        }
-    }
-
-    /// The step's verb, as in the scenario file.
-    pub fn verb(&self) -> &'static str {
-        match self.action {
-            Action::Install => "install",
-            Action::Upgrade => "upgrade",
-            Action::Rollback { .. } => "rollback",
-            Action::Uninstall => "uninstall",
-            Action::RunHook { .. } => "run-hook",
-            Action::Disrupt => "fault",
-            Action::Scale { .. } => "scale",
-            Action::Test => "test",
-        }
-    }
-}
-
-/// The verb of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// `helm install`
-    Install,
-    /// `helm upgrade`
-    Upgrade,
-    /// `helm rollback`; `None`: to the revision before the current one.
-    Rollback {
-        /// Revision to go back to.
-        to: Option<u32>,
-    },
-    /// `helm uninstall`
-    Uninstall,
-    /// The hook's Job, rendered and run outside helm: how a platform migrates where the chart's hook is switched off.
-    RunHook {
-        /// Name in the plan's `hooks`.
-        hook: String,
-    },
-    /// Only the step's fault happens, to a release that nobody changes.
-    Disrupt,
-    /// The workload of a role gets another size, as an autoscaler gives it one.
-    Scale {
-        /// Name in the plan's `roles`.
-        role: String,
-        /// Pods.
-        replicas: u32,
-    },
-    /// `helm test`
-    Test,
-}
-
-/// Something that goes wrong, made to happen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fault {
-    /// The first change of a migrated database's schema fails, and each one after it.
-    MigrationFails,
-    /// The first change of a migrated database's schema takes this long.
-    MigrationSlow {
-        /// In seconds.
-        seconds: u64,
-    },
-    /// The first change of a migrated database's schema never ends.
-    MigrationHangs,
-    /// The pod of a migrating hook is killed while it changes the schema.
-    MigratorKilled,
-    /// Helm is killed once the step has begun to change something.
-    ClientKilled,
-    /// The new image ends as soon as it is started as a server.
-    ImageCrashes,
-    /// The new image's server never becomes ready.
-    ImageNeverReady,
-    /// The new image does not exist.
-    ImageMissing,
-    /// One pod of a role is killed without grace.
-    PodKilled {
-        /// Name in the plan's `roles`.
-        role: String,
-    },
-    /// The node with the most pods of the release is drained by evictions.
-    NodeDrained,
-    /// A role has no pod for a while; it is back at the step's end.
-    RoleDown {
-        /// Name in the plan's `roles`.
-        role: String,
-        /// How long, in seconds.
-        seconds: u64,
-    },
-    /// The server of the databases restarts.
-    DatabaseRestarts,
-}
-
-impl Fault {
-    /// Its name in scenario files.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::MigrationFails => "migration-fails",
-            Self::MigrationSlow { .. } => "migration-slow",
-            Self::MigrationHangs => "migration-hangs",
-            Self::MigratorKilled => "migrator-killed",
-            Self::ClientKilled => "client-killed",
-            Self::ImageCrashes => "image-crashes",
-            Self::ImageNeverReady => "image-never-ready",
-            Self::ImageMissing => "image-missing",
-            Self::PodKilled { .. } => "pod-killed",
-            Self::NodeDrained => "node-drained",
-            Self::RoleDown { .. } => "role-down",
-            Self::DatabaseRestarts => "database-restarts",
-        }
-    }
-
-    /// Whether it strikes the migration of a database.
-    pub fn is_of_migration(&self) -> bool {
-        matches!(self, Self::MigrationFails | Self::MigrationSlow { .. } | Self::MigrationHangs | Self::MigratorKilled)
-    }
-
-    /// Whether it is a step of its own; else it happens to a step of helm.
-    pub fn is_disruption(&self) -> bool {
-        matches!(self, Self::PodKilled { .. } | Self::NodeDrained | Self::RoleDown { .. } | Self::DatabaseRestarts)
-    }
-}
-
-/// How a step is to end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Expect {
-    /// Helm succeeds and every workload becomes ready.
-    Succeeds,
-    /// Helm fails, and its message contains this text.
-    Fails(String),
-    /// Helm is killed.
-    Interrupted,
 }

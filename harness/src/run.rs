@@ -1,38 +1,49 @@
 //! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
 
+mod apply;
+mod awaited;
 mod demand;
 mod fault;
 mod hook;
+mod need;
 mod neighbour;
+mod network;
 mod release;
+mod remains;
+mod render;
 mod require;
+mod route;
 mod sample;
+mod scope;
 mod stage;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use futures::FutureExt;
 use serde_json::Value;
 
 use crate::backing::servers;
-use crate::cluster::{Databases, KubeContext, Lease, Request, Sharing};
+use crate::cluster::{KubeContext, Lease, Request};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
 use crate::judge::ready;
 use crate::plan::{Action, Expect, Fault, Plan, Step};
+use crate::progress::Progress;
+use crate::record::conceal::teach;
 use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
-use crate::redact::Redactor;
-use crate::report::Progress;
-use crate::scenario::{fill, merge};
+use crate::redact::{self, Redactor};
+use crate::stop::{Cause, Stop};
 use crate::{random, yaml};
 use stage::Stage;
 pub use stage::placeholders;
 use traffic::Users;
 
 /// Helm has already waited; what it did not wait for may take this much longer.
-const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a run is given besides its plan.
 #[derive(Clone, Debug)]
@@ -50,106 +61,155 @@ pub struct Options {
 /// Runs a plan and records it in `folder`.
 ///
 /// # Errors
-/// If the environment or the harness failed. A chart at fault is no error: the recording shows it.
-pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress) -> Result<()> {
+/// If the environment or the harness failed, or the [`Cause`] of its early end; what was seen until then is
+/// in the folder. A chart at fault is no error: the recording shows it.
+pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress, stop: &Stop) -> Result<()> {
     let redactor = Redactor::default();
+    let ended = Box::pin(record(plan, options, folder, progress, stop, redactor.clone())).await;
+    ended.map_err(|error| without_secrets(error, &redactor))
+}
+
+/// The same error; its words alone where they held a secret.
+fn without_secrets(error: anyhow::Error, redactor: &Redactor) -> anyhow::Error {
+    let said = format!("{error:#}");
+    let shown = redactor.redact(&said);
+    // The cause of an early end names a scenario at most.
+    if shown == said || error.is::<Cause>() {
+        error
+    } else if home::is_environment(&error) {
+        Environment::new(shown).into()
+    } else if error.chain().any(<dyn std::error::Error>::is::<yaml::Invalid>) {
+        yaml::Invalid(shown).into()
+    } else {
+        anyhow::anyhow!(shown)
+    }
+}
+
+async fn record(
+    plan: &Plan,
+    options: &Options,
+    folder: &Path,
+    progress: &Progress,
+    stop: &Stop,
+    redactor: Redactor,
+) -> Result<()> {
+    learn_from_plan(plan, &redactor);
     let ns = namespace_name(plan);
     let version = home::version(&format!("HELM_{}", options.helm))?;
     if plan.steps.iter().any(|step| plan.chart_of(step).is_none()) {
         // What the scenario is upgraded from is not there: the recording is empty, and the plan in it says why.
         let timeline = Timeline::create(folder, plan, redactor)?;
-        timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
+        timeline.append(started(&ns, &timeline, false, BTreeMap::from([("helm", version.to_owned())])));
         return timeline.end(plan);
     }
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
     let helm = Helm::new(version, &options.kubernetes, &ns, redactor.clone())?;
     let mut images = vec![home::prober()?];
-    let known = filled(plan, &stage::placeholders(plan, &ns))?;
-    let dry = render_all(&known, &helm).await?;
-    let reusing = render_all(&without_reuse(known), &helm).await?;
-    let required = require::read(&plan.requires).await?;
-    images.extend(required.iter().flat_map(images_of));
-    images.extend(dry.iter().chain(&reusing).flatten().flat_map(|render| render.iter().flatten()).flat_map(images_of));
+    let placeholders = stage::placeholders(plan, &ns);
+    let applied = apply::known(plan, &placeholders)?;
+    let known = render::filled(plan, &placeholders)?;
+    let reusing = render::without_reuse(known.clone());
+    let (dry, reusing, required) = tokio::try_join!(
+        stop.unless(render::all(&known, &helm)),
+        stop.unless(render::all(&reusing, &helm)),
+        stop.unless(require::read(&plan.requires)),
+    )?;
+    let renders: Vec<&Vec<Value>> = dry.iter().chain(&reusing).flatten().flatten().collect();
+    let rendered = || renders.iter().copied().flatten();
+    // Before the plan is written: a value of `--set` may be one of a Secret.
+    rendered().chain(&applied).for_each(|object| teach(&redactor, object));
+    images.extend(require::filled(&required, &placeholders)?.iter().chain(&applied).flat_map(need::images_of));
+    images.extend(rendered().flat_map(need::images_of));
     images.sort();
     images.dedup();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         let timeline = Timeline::create(folder, plan, redactor)?;
-        timeline.append(started(&ns, &timeline, false, [("helm", version.to_owned())]));
-        record_renders(plan, &timeline, &dry);
+        timeline.append(started(&ns, &timeline, false, BTreeMap::from([("helm", version.to_owned())])));
+        render::record_all(plan, &timeline, &dry);
         return timeline.end(plan);
     }
 
-    progress.say("waiting for a cluster");
-    let sharing = if options.context.is_some() {
-        if plan.workers > 0 {
-            let what = "the scenario needs worker nodes of its own, which are drained or counted";
-            return Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into());
-        }
-        Sharing::Shared
-    } else if plan.workers > 0 {
-        Sharing::Own { nodes: plan.workers.saturating_add(1) }
-    } else if !required.is_empty()
-        || plan.steps.iter().filter_map(|step| plan.chart_of(step)).any(|chart| chart.path.join("crds").is_dir())
-    {
-        // `helm template` leaves out what this folder holds. What is required may be there once only.
-        Sharing::Own { nodes: 1 }
-    } else {
-        sharing_of(dry.iter().flatten().flat_map(|render| render.iter().flatten()))
-    };
+    progress.waits("waiting for a cluster");
     let request = Request {
         run: plan.name.clone(),
         kubernetes: options.kubernetes.clone(),
         context: options.context.clone(),
-        sharing,
-        millicores: demand::millicores(plan, dry.iter().chain(&reusing).flatten().filter_map(|it| it.as_ref().ok())),
+        sharing: need::sharing(plan, options, !required.is_empty(), rendered().chain(&applied), &ns)?,
+        millicores: demand::millicores(plan, renders.iter().copied()),
         images,
-        postgres: databases(plan),
+        postgres: need::databases(plan),
         servers: servers(plan)?,
         keep: options.keep,
     };
-    let lease = Lease::acquire(&request, |line| progress.say(line)).await?;
-    if !lease.cluster.is_kind() && home::named_prober().is_none() {
+    let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
+    if !lease.cluster.is_kind() && home::named_image("PROBER").is_none() {
         let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
         let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
         return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());
     }
     // The recording begins here: waiting for a cluster is no part of the scenario.
     let timeline = Timeline::create(folder, plan, redactor)?;
-    progress.say("setting up databases, watches and the prober");
-    let helm = helm.on_cluster(&lease.cluster.kubeconfig);
-    tokio::select! {
-        ended = async {
-            let stage = Stage::set(plan, &lease, &ns, version, &timeline).await?;
+    progress.works("setting up databases, watches and the prober");
+    let helm = helm.on_cluster(&lease.cluster.kubeconfig).telling(progress);
+    let mut versions = BTreeMap::from([("helm", version.to_owned())]);
+    if options.context.is_none() {
+        versions.extend([
+            ("kind", home::version("KIND")?.to_owned()),
+            ("node-image", home::node_image(&options.kubernetes)?),
+        ]);
+    }
+    let ended = tokio::select! {
+        ended = stop.unless(async {
+            let mut stage = Stage::set(plan, &lease, &ns, versions, &timeline, progress).await?;
+            if renders.iter().any(|objects| network::guards_a_role(plan, objects)) {
+                progress.works("asking whether the cluster enforces NetworkPolicy");
+                stage.guard(plan, &lease).await?;
+            }
             require::apply(&stage.client, &required, &ns, stage.templates()).await?;
             perform(plan, &helm, stage, &timeline, progress).await
-        } => ended?,
+        }) => ended,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
             let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
-            return Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into());
+            Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into())
+        }
+    };
+    if options.keep {
+        progress.note(lease.how_to_look(&ns));
+    }
+    match ended {
+        Ok(()) => timeline.end(plan),
+        Err(error) => {
+            timeline.break_off(plan)?;
+            if stop.cause().is_some() {
+                progress.works("stopped: waiting until the broker has removed what it made");
+                lease.end().await.context("end the lease")?;
+            }
+            Err(error)
         }
     }
-    if options.keep {
-        progress.say(&lease.how_to_look(&ns));
-    }
-    timeline.end(plan)
 }
 
 /// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
 async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, progress: &Progress) -> Result<()> {
-    let plan = &filled(plan, stage.templates())?;
-    let renders = render_all(plan, helm).await?;
-    record_renders(plan, timeline, &renders);
+    let plan = &render::filled(plan, stage.templates())?;
+    learn_from_plan(plan, timeline.redactor());
+    let renders = render::all(plan, helm).await?;
+    render::record_all(plan, timeline, &renders);
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
         if step.action == Action::Uninstall {
             users.leave().await;
         }
-        progress.say(&describe(step));
+        progress.works(at_step(plan, index, &describe(step)));
         if step.reuses_values {
-            record_render(index, &helm.template_reusing(plan, step, &step_values(plan, step)).await?, timeline);
+            render::record(
+                index,
+                &helm.template_reusing(plan, step, &render::step_values(plan, step)).await?,
+                timeline,
+            );
         }
         timeline.append(Moment::StepStarted { step: index });
         let outcome = match (&step.action, render) {
@@ -161,16 +221,22 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
             (Action::Disrupt | Action::Scale { .. }, _) => {
                 Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
             }
+            (Action::Apply { .. }, _) => Box::pin(apply::run(plan, index, helm, &stage, timeline)).await?,
             // On the heap, as every future that holds much.
             _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
         };
+        if step.action == Action::Uninstall && outcome == StepOutcome::Succeeded {
+            let rendered = renders.iter().flatten().flatten().flatten();
+            let limit = Duration::from_secs(step.timeout_seconds);
+            remains::look(index, rendered, &stage, limit, timeline).await?;
+        }
         users.drain().await;
         let as_expected = is_expected(step, &outcome);
         let has_settled = outcome == StepOutcome::Succeeded;
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
         if has_settled && matches!(step.action, Action::Install | Action::Upgrade) {
-            users.come()?;
+            users.come().await?;
         }
         users.settle().await;
         if !as_expected {
@@ -184,126 +250,6 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
     stage.strike().await
 }
 
-/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
-type Render = Option<Result<Vec<Value>, String>>;
-
-async fn render_all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
-    let renders = plan.steps.iter().map(async |step| match step.action {
-        _ if step.reuses_values => Ok(None),
-        Action::Install | Action::Upgrade | Action::RunHook { .. } => {
-            helm.template(plan, step, &step_values(plan, step)).await.map(Some)
-        }
-        Action::Rollback { .. } | Action::Uninstall | Action::Disrupt | Action::Scale { .. } | Action::Test => Ok(None),
-    });
-    futures::future::try_join_all(renders).await
-}
-
-/// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
-fn record_renders(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
-    // All secrets are learned before the first line is written.
-    renders.iter().flatten().flatten().flatten().for_each(|object| timeline.learn(object));
-    for (index, (step, render)) in plan.steps.iter().zip(renders).enumerate() {
-        if let Some(render) = render
-            && !matches!(step.action, Action::RunHook { .. })
-        {
-            record_render(index, render, timeline);
-        }
-    }
-}
-
-fn record_render(step: usize, render: &Result<Vec<Value>, String>, timeline: &Timeline) {
-    let objects = render.iter().flatten().inspect(|object| timeline.learn(object)).map(|object| timeline.store(object));
-    let objects = objects.collect();
-    timeline.append(Moment::Rendered { step, error: render.as_ref().err().cloned(), objects });
-}
-
-/// The plan with the templates in its values filled in: once, so that a random one is the same in each step.
-fn filled(plan: &Plan, templates: &stage::Templates) -> Result<Plan> {
-    let fill = |values: &Value| {
-        fill(values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)))
-    };
-    let mut filled = plan.clone();
-    filled.values = fill(&plan.values)?;
-    for step in &mut filled.steps {
-        step.values = fill(&step.values)?;
-    }
-    Ok(filled)
-}
-
-/// The steps that take over the release's values, as if they were given the plan's: only the images of that are of use.
-fn without_reuse(mut plan: Plan) -> Plan {
-    plan.steps.retain(|step| step.reuses_values);
-    plan.steps.iter_mut().for_each(|step| step.reuses_values = false);
-    plan
-}
-
-/// The plan's values and the step's; the step's alone where the release's are taken over.
-fn step_values(plan: &Plan, step: &Step) -> Value {
-    if step.reuses_values {
-        return step.values.clone();
-    }
-    let mut values = plan.values.clone();
-    merge(&mut values, step.values.clone());
-    values
-}
-
-/// Kinds that belong to no namespace, and that a chart may render (Kubernetes 1.36, `kubectl api-resources --namespaced=false`).
-const CLUSTER_SCOPED: [&str; 15] = [
-    "APIService",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CSIDriver",
-    "CustomResourceDefinition",
-    "IngressClass",
-    "MutatingWebhookConfiguration",
-    "Namespace",
-    "PersistentVolume",
-    "PriorityClass",
-    "RuntimeClass",
-    "StorageClass",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-    "ValidatingWebhookConfiguration",
-];
-
-/// A chart with objects outside its namespace gets a cluster of its own: they would meet those of other scenarios.
-fn sharing_of<'a>(mut rendered: impl Iterator<Item = &'a Value>) -> Sharing {
-    let is_outside = |object: &Value| object["kind"].as_str().is_some_and(|kind| CLUSTER_SCOPED.contains(&kind));
-    if rendered.any(is_outside) { Sharing::Own { nodes: 1 } } else { Sharing::Shared }
-}
-
-/// A server that a step restarts is no one else's.
-fn databases(plan: &Plan) -> Databases {
-    if plan.databases().next().is_none() {
-        return Databases::None;
-    }
-    let restarts = plan.steps.iter().any(|step| step.fault == Some(Fault::DatabaseRestarts));
-    if restarts { Databases::Own } else { Databases::Shared }
-}
-
-/// Every container image that an object's pod template names.
-fn images_of(object: &Value) -> Vec<String> {
-    let mut images = Vec::new();
-    collect_images(object, &mut images);
-    images
-}
-
-fn collect_images(value: &Value, images: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, item) in map {
-                let containers = ["containers", "initContainers"].contains(&key.as_str());
-                if let (true, Some(items)) = (containers, item.as_array()) {
-                    images.extend(items.iter().filter_map(|container| container["image"].as_str().map(str::to_owned)));
-                }
-                collect_images(item, images);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_images(item, images)),
-        _ => {}
-    }
-}
-
 async fn carry_out(
     plan: &Plan,
     index: usize,
@@ -312,24 +258,27 @@ async fn carry_out(
     stage: &Stage,
     timeline: &Timeline,
 ) -> Result<StepOutcome> {
-    let values = step_values(plan, step);
+    let values = render::step_values(plan, step);
     let args = helm.args(plan, step);
     let began = Instant::now();
     let call = helm.act(step, args.clone(), &values);
-    let output = fault::during(plan, index, stage, timeline, call).await?;
+    let output = tokio::select! {
+        output = fault::during(plan, index, stage, timeline, call) => output?,
+        never = awaited::tell(stage) => match never {},
+    };
     timeline.append(Moment::Helm(HelmCall {
         step: index,
         args,
         status: output.as_ref().and_then(|output| output.status?.code()),
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        stderr: output.as_ref().map(|output| tail(&output.stderr)).unwrap_or_default(),
+        stderr: output.as_ref().map(|output| tail(&output.stderr, timeline)).unwrap_or_default(),
     }));
     if output.is_none() {
         fault::rest(stage).await;
     }
     let status = helm.status(&plan.release).await?;
     if step.action == Action::Test {
-        return release::tested(output, status.as_ref(), stage).await;
+        return release::tested(output, status.as_ref(), stage, timeline).await;
     }
     let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     if let Some(status) = &status {
@@ -337,11 +286,12 @@ async fn carry_out(
     }
     let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
     if !output.is_success() {
-        let why = [tail(&output.stderr), stage.troubles()].join("\n");
+        let why = [tail(&output.stderr, timeline), stage.troubles()].join("\n");
         let outcome = StepOutcome::HelmFailed { why: why.trim().to_owned() };
         // What ran before is to go on: it is asked as after a step that succeeds.
         let ran_before = matches!(step.action, Action::Upgrade | Action::Rollback { .. }) && status.is_some();
         if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, stage) {
+            stage.progress.works(at_step(plan, index, "sampling what ran before"));
             sample::take(plan, index, stage, timeline).await.context("sample what ran before")?;
         }
         return Ok(outcome);
@@ -349,11 +299,10 @@ async fn carry_out(
     if step.action == Action::Uninstall {
         return Ok(StepOutcome::Succeeded);
     }
-    if let Err(why) = stage.settle(&objects, SETTLE_LIMIT).await {
-        return Ok(StepOutcome::NotReady { why });
-    }
-    sample::take(plan, index, stage, timeline).await.context("sample the release")?;
-    Ok(StepOutcome::Succeeded)
+    // Helm waits for no Job, and a user gives one as long as the rest.
+    let has_job = objects.iter().any(|object| object["kind"] == "Job");
+    let limit = if has_job { SETTLE_LIMIT.max(Duration::from_secs(step.timeout_seconds)) } else { SETTLE_LIMIT };
+    sample::of_settled(plan, index, &objects, stage, timeline, || stage.settle(&objects, limit).boxed()).await
 }
 
 fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
@@ -364,9 +313,24 @@ fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
     }
 }
 
-fn started<const N: usize>(ns: &str, timeline: &Timeline, single_etcd: bool, versions: [(&str, String); N]) -> Moment {
-    let mut versions: std::collections::BTreeMap<_, _> =
-        versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+/// Learns the secrets that stand in the scenario and the contract as they are; what a template makes of one is learned when it is made.
+fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
+    let literal = plan.secrets.values().flat_map(BTreeMap::values).filter(|value| !value.contains("{{"));
+    literal.for_each(|secret| redactor.add(secret));
+    [&plan.values]
+        .into_iter()
+        .chain(plan.steps.iter().map(|step| &step.values))
+        .for_each(|it| redactor.add_credentials(it));
+    for (name, value) in plan.set.iter().flat_map(|set| set.split(',')).filter_map(|pair| pair.split_once('=')) {
+        if redact::is_credential(name) {
+            redactor.add(value);
+        }
+    }
+}
+
+fn started(ns: &str, timeline: &Timeline, single_etcd: bool, versions: BTreeMap<&str, String>) -> Moment {
+    timeline.redactor().publish(ns);
+    let mut versions: BTreeMap<_, _> = versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
     versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     Moment::Started {
         format: crate::record::recording::FORMAT,
@@ -384,19 +348,32 @@ fn namespace_name(plan: &Plan) -> String {
     format!("cg-{}-{}", safe.to_lowercase().trim_matches('-'), random::text(5))
 }
 
+/// What is done in a step of so many.
+fn at_step(plan: &Plan, index: usize, what: &str) -> String {
+    format!("step {}/{}: {what}", index + 1, plan.steps.len())
+}
+
 fn describe(step: &Step) -> String {
     match &step.action {
         Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
         Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
         Action::Disrupt => format!("fault {}", step.fault.as_ref().map_or("", Fault::name)),
         Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
+        Action::Apply { objects, .. } => {
+            let titles: Vec<String> = objects.iter().map(crate::judge::object::title).collect();
+            format!("applying {}", titles.join(", "))
+        }
         _ => format!("helm {}", step.verb()),
     }
 }
 
-/// Enough of a long error to understand it.
-fn tail(text: &str) -> String {
+/// Enough of a long error to understand it, without secrets: a half of one would not be known any more.
+fn tail(text: &str, timeline: &Timeline) -> String {
     const LIMIT: usize = 4000;
+    if text.len() <= LIMIT {
+        return text.trim().to_owned();
+    }
+    let text = timeline.redactor().redact(text);
     let start = text.len().saturating_sub(LIMIT);
     let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
     text[start..].trim().to_owned()
@@ -404,24 +381,7 @@ fn tail(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    /// A failure would mean that two charts' cluster roles meet, or that each scenario waits for a cluster of its own.
-    #[test]
-    fn only_objects_outside_the_namespace_ask_for_a_cluster_of_their_own() {
-        let (role, job) = (json!({"kind": "ClusterRole"}), json!({"kind": "Job"}));
-        assert_eq!(sharing_of([&job].into_iter()), Sharing::Shared);
-        assert_eq!(sharing_of([&job, &role].into_iter()), Sharing::Own { nodes: 1 });
-    }
-
-    /// A failure would mean that an image which only an init container runs is not on the node.
-    #[test]
-    fn every_image_of_a_pod_template_is_found() {
-        let spec = json!({"initContainers": [{"image": "a:1"}], "containers": [{"image": "b:1"}, {"name": "c"}]});
-        assert_eq!(images_of(&json!({"spec": {"template": {"spec": spec}}})), ["b:1", "a:1"]);
-    }
 
     /// A failure would mean that a namespace is refused for its name, or that two runs meet in one.
     #[test]

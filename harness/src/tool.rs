@@ -75,6 +75,20 @@ pub struct Tool {
     stdin: Option<Vec<u8>>,
     deadline: Duration,
     redactor: Redactor,
+    listener: Listener,
+}
+
+/// Takes a line.
+type Tell = dyn Fn(&str) + Send + Sync;
+
+/// Is told each line as it comes.
+#[derive(Clone, Default)]
+struct Listener(Option<Arc<Tell>>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Listener").field(&self.0.is_some()).finish()
+    }
 }
 
 impl Tool {
@@ -89,6 +103,7 @@ impl Tool {
             stdin: None,
             deadline: DEADLINE,
             redactor: Redactor::default(),
+            listener: Listener::default(),
         }
     }
 
@@ -143,6 +158,13 @@ impl Tool {
     #[must_use]
     pub fn redact(mut self, redactor: &Redactor) -> Self {
         self.redactor = redactor.clone();
+        self
+    }
+
+    /// Tells each line of both its streams as it comes, with secrets left out; what runs to its end is collected all the same.
+    #[must_use]
+    pub fn telling(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.listener = Listener(Some(Arc::new(listener)));
         self
     }
 
@@ -234,7 +256,9 @@ impl Tool {
         };
         let mut message = format!("{}: {how}\n  {}", self.name, self.line());
         for (stream, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-            for line in tail(text.trim_end(), TAIL).lines() {
+            // Redacted before it is cut: of half a secret nobody knows what it is.
+            let text = self.redactor.redact(tail(text.trim_end(), 4 * TAIL));
+            for line in tail(&text, TAIL).lines() {
                 message = format!("{message}\n  {stream}: {line}");
             }
         }
@@ -294,7 +318,8 @@ struct Running {
 
 impl Running {
     async fn finish(mut self, tool: &Tool) -> Result<Output> {
-        let (mut out, mut err) = (collect(self.child.stdout.take()), collect(self.child.stderr.take()));
+        let told = || Told { listener: tool.listener.clone(), redactor: tool.redactor.clone(), line: Vec::new() };
+        let (mut out, mut err) = (collect(self.child.stdout.take(), told()), collect(self.child.stderr.take(), told()));
         let feed = feed(self.child.stdin.take(), tool.stdin.as_deref());
         let status = tokio::select! {
             (status, ()) = async { tokio::join!(self.child.wait(), feed) } => {
@@ -348,13 +373,36 @@ impl Drop for Collecting {
     }
 }
 
-fn collect(stream: Option<impl AsyncRead + Unpin + Send + 'static>) -> Collecting {
+/// The lines of a stream, for a listener.
+struct Told {
+    listener: Listener,
+    redactor: Redactor,
+    /// The one that has not ended.
+    line: Vec<u8>,
+}
+
+impl Told {
+    fn take(&mut self, bytes: &[u8]) {
+        let Some(listener) = &self.listener.0 else { return };
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                let line = String::from_utf8_lossy(&self.line).into_owned();
+                listener(&self.redactor.redact(line.trim_end()));
+                self.line.clear();
+            }
+        }
+    }
+}
+
+fn collect(stream: Option<impl AsyncRead + Unpin + Send + 'static>, mut told: Told) -> Collecting {
     let kept = Arc::new(RwLock::new(Vec::new()));
     let text = Arc::clone(&kept);
     let reading = tokio::spawn(async move {
         let Some(mut stream) = stream else { return };
         let mut buffer = vec![0; 16 << 10];
         while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+            told.take(&buffer[..n]);
             let mut text = text.write().unwrap_or_else(PoisonError::into_inner);
             text.extend_from_slice(&buffer[..n]);
             if text.len() > KEPT {
@@ -484,6 +532,17 @@ mod tests {
         assert_eq!(seen.pop(), Some(Line::Ended("sh ended: exit status: 4".to_owned())));
         seen.sort_by_key(|line| matches!(line, Line::Err(_)));
         assert_eq!(seen, [Line::Out("a".to_owned()), Line::Err("b".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_listener_is_told_whole_lines_without_secrets() {
+        let secrets = Redactor::default();
+        secrets.add("hunter2");
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let tool = shell("printf 'a hun'; sleep 0.1; echo ter2; printf unended").redact(&secrets);
+        let output = tool.telling(move |line| tell.send(line.to_owned()).unwrap()).run().await.unwrap();
+        assert_eq!(output.stdout, "a hunter2\nunended");
+        assert_eq!((told.recv().await.unwrap().as_str(), told.try_recv().is_err()), ("a [redacted]", true));
     }
 
     #[tokio::test]

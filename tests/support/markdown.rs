@@ -18,6 +18,17 @@ pub struct Piece {
     pub text: String,
 }
 
+/// A fenced block.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Line number of its first line, from 1.
+    pub line: usize,
+    /// The language that its fence names.
+    pub language: String,
+    /// Its lines.
+    pub text: String,
+}
+
 struct Line {
     /// Language of the fenced block that the line is in; empty if the fence names none. `None`: prose.
     fence: Option<String>,
@@ -79,14 +90,76 @@ impl Document {
         commands
     }
 
-    /// The targets of links within the repository, without what follows `#`.
+    /// The fenced blocks, in their order.
+    pub fn blocks(&self) -> Vec<Block> {
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut last = 0;
+        for Line { fence, piece } in &self.lines {
+            let Some(language) = fence else { continue };
+            // Between two blocks stand two fences.
+            match blocks.last_mut().filter(|_| piece.line == last + 1) {
+                Some(block) => block.text.extend([piece.text.as_str(), "\n"]),
+                None => blocks.push(Block {
+                    line: piece.line,
+                    language: language.clone(),
+                    text: format!("{}\n", piece.text),
+                }),
+            }
+            last = piece.line;
+        }
+        blocks
+    }
+
+    /// What a link may name after `#`: the headings, as mdBook and GitHub derive it from them.
+    pub fn anchors(&self) -> Vec<String> {
+        let headings = self.prose().filter_map(|piece| piece.text.strip_prefix('#'));
+        let anchor = |heading: &str| {
+            let words = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = words.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        };
+        headings.map(anchor).collect()
+    }
+
+    /// The targets of links within the repository, with what follows `#`.
     pub fn links(&self) -> Vec<Piece> {
         let targets = self.prose().flat_map(|piece| {
             let targets = piece.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-            targets.map(|text| Piece { line: piece.line, text: text.split('#').next().unwrap_or_default().to_owned() })
+            targets.map(|text| Piece { line: piece.line, text: text.to_owned() })
         });
         targets.filter(|link| !link.text.is_empty() && !link.text.contains(':')).collect()
     }
+}
+
+/// The project's own documents: those at the root, and the book's pages.
+///
+/// # Panics
+/// If they cannot be read.
+pub fn own() -> Vec<Document> {
+    let root = super::repository();
+    let at_root = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    at_root.into_iter().chain(pages()).map(|path| Document::read(&path)).collect()
+}
+
+/// The book's pages.
+///
+/// # Panics
+/// If they cannot be listed.
+pub fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    let mut folders = vec![super::repository().join("docs/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("list {}: {error}", folder.display())) {
+            let path = entry.unwrap_or_else(|error| panic!("list {}: {error}", folder.display())).path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
 }
 
 /// The code spans of a line.

@@ -3,17 +3,22 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod markdown;
+pub mod shell;
+pub mod strangers;
 
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use chartgate::gate;
 use chartgate::home;
 use chartgate::judge::Verdict;
 use chartgate::plan::Plan;
+use chartgate::progress::{Loudness, Show};
 use chartgate::report::{self, Report, ScenarioReport};
 use chartgate::run::Options;
+use chartgate::stdio;
+use chartgate::stop::Stop;
 
 /// The root of the checkout.
 pub fn repository() -> PathBuf {
@@ -34,28 +39,45 @@ pub fn options() -> Options {
 
 /// Runs a plan on the shared cluster.
 pub async fn run(plan: &Plan) -> ScenarioReport {
+    run_with(plan, &options()).await
+}
+
+/// Runs a plan as it is asked for.
+pub async fn run_with(plan: &Plan, options: &Options) -> ScenarioReport {
     home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
     let folder = repository().join("target/chartgate").join(&plan.name);
     let mut plans = [plan.clone()];
     // Dropped at the end: it holds the version that the plan is upgraded from.
-    let _origins = gate::prepare(&mut plans, &options()).await.unwrap_or_else(|error| panic!("{error:#}"));
-    gate::run_one(&plans[0], &options(), folder, Instant::now()).await.unwrap_or_else(|error| panic!("{error:#}"))
+    let _origins = gate::prepare(&mut plans, options).await.unwrap_or_else(|error| panic!("{error:#}"));
+    // As the test's own output, which is shown if it fails.
+    let show = Show::lines(Loudness::Normal, |line| eprintln!("{}", stdio::plain(line)));
+    let (progress, stop) = (show.scenario(&plan.name), Stop::default());
+    let ended = gate::run_one(&plans[0], options, folder, &progress, &stop).await;
+    ended.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-/// Runs a plan, and checks its verdict and that exactly these checks (if any are named) are among the failed ones.
+/// Runs a plan, and checks that its verdict is the expected one, and so is that of each of these checks.
 #[track_caller]
-pub fn check(plan: &Plan, expected: Verdict, failed: &[&str]) -> impl Future<Output = ()> {
-    let caller = std::panic::Location::caller();
-    async move {
-        let scenario = run(plan).await;
-        let shown = report::print(&Report::new(vec![scenario.clone()]));
-        eprintln!("{shown}");
-        assert_eq!(scenario.verdict, expected, "verdict of `{}`, asked at {caller}:\n{shown}", plan.name);
-        for name in failed {
-            let finding = scenario.checks.iter().find(|finding| finding.check == *name);
-            let verdict = finding.map(|finding| finding.verdict);
-            assert_eq!(verdict, Some(Verdict::Fail), "`{name}` must fail, asked at {caller}:\n{shown}");
-        }
+pub fn check(plan: &Plan, expected: Verdict, checks: &[&str]) -> impl Future<Output = ()> {
+    let caller = Location::caller();
+    async move { judged(plan, &options(), expected, checks, caller).await }
+}
+
+/// The same, as it is asked for.
+#[track_caller]
+pub fn check_with(plan: &Plan, options: &Options, expected: Verdict, checks: &[&str]) -> impl Future<Output = ()> {
+    judged(plan, options, expected, checks, Location::caller())
+}
+
+async fn judged(plan: &Plan, options: &Options, expected: Verdict, checks: &[&str], caller: &Location<'_>) {
+    let scenario = run_with(plan, options).await;
+    let shown = stdio::plain(&report::print(&Report::new(vec![scenario.clone()])));
+    eprintln!("{shown}");
+    assert_eq!(scenario.verdict, expected, "verdict of `{}`, asked at {caller}:\n{shown}", plan.name);
+    for name in checks {
+        let finding = scenario.checks.iter().find(|finding| finding.check == *name);
+        let verdict = finding.map(|finding| finding.verdict);
+        assert_eq!(verdict, Some(expected), "verdict of `{name}`, asked at {caller}:\n{shown}");
     }
 }
 
@@ -82,11 +104,16 @@ impl PatchedChart {
 
     /// The same with a chart that lies elsewhere.
     pub fn of(chart: &Path, file: &str, text: &str, fault: &str) -> Self {
-        let copy = repository().join("target/chartgate/patched").join(chartgate::random::text(8));
-        copy_folder(chart, &copy);
-        let chart = Self(copy);
+        let chart = Self::copy(chart);
         chart.replace(file, text, fault);
         chart
+    }
+
+    /// A copy without a fault, which a test may write to.
+    pub fn copy(chart: &Path) -> Self {
+        let copy = repository().join("target/chartgate/patched").join(chartgate::random::text(8));
+        copy_folder(chart, &copy);
+        Self(copy)
     }
 
     /// Replaces another text.

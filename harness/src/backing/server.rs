@@ -7,9 +7,6 @@ use anyhow::Result;
 use crate::home;
 use crate::plan::{Backing, Plan, Server};
 
-/// Servers whose images the set-up made, by the names that contracts give them.
-const KNOWN: [&str; 2] = ["postgres", "redis"];
-
 /// The containers that a plan needs, by name. A database is none: all share one server.
 ///
 /// # Errors
@@ -39,9 +36,4 @@ pub fn variables(backing: &Backing, host: &str, port: u16) -> Vec<(&'static str,
         variables.push(("url", format!("redis://{host}:{port}")));
     }
     variables
-}
-
-/// The images of servers as templates name them, `{{image.NAME}}`, for charts that bring such a server; those that the set-up made.
-pub fn images() -> impl Iterator<Item = (String, String)> {
-    KNOWN.into_iter().filter_map(|name| Some((format!("image.{name}"), home::image(&name.to_uppercase()).ok()?)))
 }

@@ -16,7 +16,7 @@ use crate::wait::{Check, changed, until};
 /// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
 const WITNESS: Duration = Duration::from_secs(20);
 /// After it a probe of the witness is repeated: the reader of the log may have started after the last one.
-const PROBE: Duration = Duration::from_millis(500);
+const PROBE: Duration = Duration::from_millis(100);
 /// Begins the witness's lines in the server's log.
 const MARK: &str = "chartgate-ddl ";
 /// Begins the lines of a fault that took effect.

@@ -18,7 +18,7 @@ use super::registry::{About, Entry, sweep, try_lock};
 use super::{Address, Databases, Owned, Postgres, Request, Sharing, namespace, postgres, server};
 use crate::home::Environment;
 use crate::wait::{Check, pause, until};
-use crate::{backing, home, random};
+use crate::{backing, home, random, stdio};
 
 /// After the last lease: long enough for the next test process of one `cargo test` to start, short for who waits for the end.
 const LINGER: Duration = Duration::from_secs(5);
@@ -157,7 +157,7 @@ impl Broker {
     }
 
     fn log(&self, what: &str) {
-        eprintln!("{:8.2} {} {what}", self.started.elapsed().as_secs_f64(), self.entry.name());
+        stdio::tell(format_args!("{:8.2} {} {what}", self.started.elapsed().as_secs_f64(), self.entry.name()));
     }
 
     /// Attends to a connection in a task of its own.
@@ -447,7 +447,7 @@ impl Broker {
         drop(shared);
         let entry = Arc::into_inner(entry).context("the broker's entry is still used")?;
         let removed = entry.remove().await?;
-        eprintln!("{:8.2} {name} removed {}", started.elapsed().as_secs_f64(), removed.join(", "));
+        stdio::tell(format_args!("{:8.2} {name} removed {}", started.elapsed().as_secs_f64(), removed.join(", ")));
         Ok(())
     }
 }

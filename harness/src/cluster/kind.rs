@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::making::Making;
 use super::provider::Progress;
 use super::registry::{Entry, remove_containers};
 use super::{Access, KubeContext, NETWORK, namespace};
@@ -96,7 +98,10 @@ impl Cluster {
     ) -> Result<Self> {
         let kind = home::tool("kind", home::version("KIND")?)?;
         let is_cgroup_v1 = check_engine().await?;
-        progress.say(format!("creating cluster {name}: Kubernetes {kubernetes}, nodes: {nodes}"));
+        let creating = format!("creating cluster {name} (Kubernetes {kubernetes}, nodes: {nodes})");
+        progress.say(creating.as_str());
+        let making = std::sync::Mutex::new(Making::new(creating, nodes));
+        let progress = progress.clone();
         let create = Tool::new("kind", &kind)
             .args(["create", "cluster", "--name", name, "--image", node_image])
             .args(["--config", "-", "--kubeconfig"])
@@ -104,7 +109,12 @@ impl Cluster {
             // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
             .env("KUBECONFIG", &kubeconfig)
             .stdin(config(nodes, is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes)).to_string())
-            .deadline(CREATE);
+            .deadline(CREATE)
+            .telling(move |line| {
+                if let Some(doing) = making.lock().unwrap_or_else(PoisonError::into_inner).hear(line) {
+                    progress.say(doing);
+                }
+            });
         create
             .run()
             .await
@@ -205,9 +215,7 @@ impl Cluster {
         }
         if !wanted.is_empty() {
             progress.say(format!("loading {} into cluster {}", wanted.join(", "), self.name));
-            for node in &self.nodes {
-                load_into(node, &wanted).await?;
-            }
+            futures::future::try_join_all(self.nodes.iter().map(|node| load_into(node, &wanted))).await?;
             loaded.extend(keys);
             if let Some(entry) = &self.entry {
                 entry.write("images", &*loaded)?;

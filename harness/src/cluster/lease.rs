@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::registry::try_lock;
-use super::{Access, Address, Owned, Postgres, Request};
+use super::{Access, Address, Doing, Owned, Postgres, Request, Sharing};
 use crate::home::{self, Environment};
 use crate::tool::Tool;
 use crate::wait::{Check, until};
@@ -34,6 +34,8 @@ pub struct Lease {
     pub servers: BTreeMap<String, Address>,
     /// Name of the user's context whose cluster it is.
     context: Option<String>,
+    /// Nobody else uses the cluster.
+    is_own: bool,
     connection: Mutex<Connection>,
     ended: watch::Receiver<()>,
 }
@@ -55,11 +57,11 @@ impl Lease {
     ///
     /// # Errors
     /// [`Environment`] if no cluster can be had here.
-    pub async fn acquire(request: &Request, mut progress: impl FnMut(&str)) -> Result<Self> {
+    pub async fn acquire(request: &Request, mut progress: impl FnMut(&Doing)) -> Result<Self> {
         let key = Key::of(&request.kubernetes, request.context.as_ref())?;
         let mut connection = Connection::open(&key, request).await?;
         send(&mut connection.write, &Ask::Lease(request.clone())).await?;
-        let mut said = String::new();
+        let mut said = Doing::default();
         loop {
             match connection.told.recv().await.transpose()? {
                 Some(Tell::Progress(what)) if what == said => {}
@@ -70,7 +72,9 @@ impl Lease {
                 Some(Tell::Ready { cluster, postgres, servers }) => {
                     let (postgres, ended) = (postgres.map(|server| *server), connection.ended.clone());
                     let context = request.context.as_ref().map(|context| context.name().to_owned());
-                    return Ok(Self { cluster, postgres, servers, context, connection: Mutex::new(connection), ended });
+                    let is_own = context.is_none() && request.sharing != Sharing::Shared;
+                    let connection = Mutex::new(connection);
+                    return Ok(Self { cluster, postgres, servers, context, is_own, connection, ended });
                 }
                 Some(Tell::Error { error, environment: true }) => return Err(Environment::new(error).into()),
                 Some(Tell::Error { error, environment: false }) => bail!(error),
@@ -78,6 +82,11 @@ impl Lease {
                 None => return Err(lost(&key)),
             }
         }
+    }
+
+    /// Whether nobody else uses the cluster: neither the user nor another lease.
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Registers something that is about to be made and that goes with this lease.

@@ -7,8 +7,10 @@
 
 pub mod broker;
 mod context;
+mod doing;
 mod kind;
 mod lease;
+mod making;
 mod namespace;
 mod postgres;
 mod protocol;
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use context::KubeContext;
+pub use doing::{Doing, Part};
 pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::{client, client_without_retries};

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{Access, Address, KubeContext, Owned, Postgres, Request, registry};
+use super::{Access, Address, Doing, KubeContext, Owned, Postgres, Request, registry};
 use crate::home;
 
 /// From the holder.
@@ -35,8 +35,8 @@ pub enum Ask {
 pub enum Tell {
     /// The first message: the connection is attended to, and no longer one that an ending broker left behind.
     Hello,
-    /// What is being done, in words.
-    Progress(String),
+    /// What is being done.
+    Progress(Doing),
     /// The lease is granted.
     Ready {
         /// The cluster.
@@ -135,12 +135,14 @@ pub async fn send(half: &mut OwnedWriteHalf, message: &impl Serialize) -> Result
 
 #[cfg(test)]
 mod tests {
+    use super::super::Part;
     use super::*;
 
     /// The wire's words are what a person sees who listens in.
     #[test]
     fn messages_read_well_on_the_wire() {
-        assert_eq!(wire(&Tell::Progress("creating".to_owned())), r#"{"progress":"creating"}"#);
+        let creating = Doing { what: "creating".to_owned(), part: Some(Part { done: 1, of: 2 }) };
+        assert_eq!(wire(&Tell::Progress(creating)), r#"{"progress":{"what":"creating","part":{"done":1,"of":2}}}"#);
         assert_eq!(wire(&Tell::Hello), r#""hello""#);
         assert_eq!(wire(&Ask::Owns(Owned::Namespace("a".to_owned()))), r#"{"owns":{"namespace":"a"}}"#);
         let error = Tell::Error { error: "no disk".to_owned(), environment: true };

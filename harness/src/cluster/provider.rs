@@ -7,12 +7,13 @@ use anyhow::{Result, anyhow};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::Doing;
 use crate::home::{self, Environment};
 
 /// How something's making goes.
 enum State<T> {
     /// It is being made, and what is being done.
-    Making(String),
+    Making(Doing),
     Made(Arc<T>),
     Failed(Failure),
 }
@@ -40,16 +41,16 @@ impl From<Failure> for anyhow::Error {
 
 /// Says what is being done.
 #[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(String) + Send + Sync>);
+pub struct Progress(Arc<dyn Fn(Doing) + Send + Sync>);
 
 impl Progress {
     /// Says it through this function.
-    pub fn new(say: impl Fn(String) + Send + Sync + 'static) -> Self {
+    pub fn new(say: impl Fn(Doing) + Send + Sync + 'static) -> Self {
         Self(Arc::new(say))
     }
 
     /// Says it.
-    pub fn say(&self, what: impl Into<String>) {
+    pub fn say(&self, what: impl Into<Doing>) {
         (self.0)(what.into());
     }
 }
@@ -63,7 +64,7 @@ pub struct Provider<T> {
 impl<T: Send + Sync + 'static> Provider<T> {
     /// Nothing has been made yet.
     pub fn new() -> Self {
-        Self { state: watch::Sender::new(State::Making(String::new())), making: Mutex::new(None) }
+        Self { state: watch::Sender::new(State::Making(Doing::default())), making: Mutex::new(None) }
     }
 
     /// Starts the making, unless it was started before.
@@ -97,8 +98,8 @@ impl<T: Send + Sync + 'static> Provider<T> {
             match now {
                 State::Made(made) => return Ok(made),
                 State::Failed(failure) => return Err(failure.into()),
-                State::Making(what) if what.is_empty() => {}
-                State::Making(what) => progress.say(what),
+                State::Making(doing) if doing.what.is_empty() => {}
+                State::Making(doing) => progress.say(doing),
             }
             state.changed().await?;
         }

@@ -9,17 +9,18 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::object::{is_hook, is_ready_pod, kind, name, statuses, template, text, title};
-use super::ready::{is_pod_of, is_workload, not_ready};
+use super::ready::{goes_when_done, is_in, is_pod_of, is_workload, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{Sighting, StepRun, Track, View, warning};
 use super::{Check, Evidence, Finding};
-use crate::plan::HealthPath;
+use crate::plan::{Action, HealthPath};
 use crate::record::{Answer, Probe, Recording, StepOutcome};
 
 pub(super) const READY: Check = Check {
     name: "ready",
     proves: "every workload of the manifest was ready at the end of each step, by its own kind's rule",
     means: "the release looks installed, but a part of it does not run",
+    explanation: include_str!("explanation/ready.md"),
     judge: ready,
 };
 
@@ -27,6 +28,7 @@ pub(super) const HEALTH_PATH: Check = Check {
     name: "health-path",
     proves: "each path of a serving role answers exactly as promised, at each pod and through its Service",
     means: "load balancers and monitors see a healthy application as broken, or a broken one as healthy",
+    explanation: include_str!("explanation/health-path.md"),
     judge: health_path,
 };
 
@@ -34,6 +36,7 @@ pub(super) const NO_RESTARTS: Check = Check {
     name: "no-restarts",
     proves: "no container ever restarted",
     means: "pods crash before they settle: a race at start-up, a wrong probe, or too little memory",
+    explanation: include_str!("explanation/no-restarts.md"),
     judge: no_restarts,
 };
 
@@ -43,7 +46,12 @@ fn ready(recording: &Recording) -> Finding {
         return not_applicable(READY.name, "the chart renders no workload");
     }
     let mut tally = Tally::of_whole(READY.name, &view);
-    for run in view.tested().filter(|run| (run.leaves_release() || run.is_disruption()) && run.is_to_succeed()) {
+    // What is applied where no release stands says nothing of one.
+    let is_about_release = |run: &StepRun| match run.step.action {
+        Action::Apply { .. } => view.probes(run.index).next().is_some(),
+        _ => run.leaves_release() || run.is_disruption(),
+    };
+    for run in view.tested().filter(|run| is_about_release(run) && run.is_to_succeed()) {
         judge_ready(&view, run, &mut tally);
     }
     tally.finish("every workload was ready at the end of each step")
@@ -76,6 +84,16 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
     }
     let pods: Vec<&Value> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
     for workload in workloads {
+        if !is_in(view.namespace, workload) {
+            let ns = text(&workload["metadata"]["namespace"]);
+            let message = format!("{} is in namespace `{ns}`, and only the release's own is watched", title(workload));
+            tally.void(message).hint("let the chart install it to `.Release.Namespace`, or waive it with that reason");
+            continue;
+        }
+        if goes_when_done(workload) {
+            judge_passing(view, run, workload, tally);
+            continue;
+        }
         let mut live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
         let live: Option<(&Track, &Value)> = live.find_map(|track| Some((track, track.at(end)?)));
         let Some((track, state)) = live else {
@@ -93,6 +111,27 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
                 claim.hint("compare probes, image and environment of the pod with what its log says");
             }
         }
+    }
+}
+
+/// A Job that is removed once it has ended: how it ended is what was seen of it last.
+fn judge_passing(view: &View, run: &StepRun, job: &Value, tally: &mut Tally) {
+    let label = run.label();
+    let (_, end) = run.window().unwrap_or_default();
+    let ran = view.tracks("Job").filter(|track| track.name() == name(job) && track.first().seq <= end).last();
+    match ran {
+        Some(track) if track.completed().is_some() => {
+            tally.proved(track.first().evidence(&format!("was complete at the end of {label}")));
+        }
+        Some(track) => {
+            let why =
+                not_ready(track.last(), &[]).unwrap_or_else(|| format!("{} was not seen to complete", title(job)));
+            tally.fail(format!("{why} at the end of {label}")).with([track.first().evidence("was created")]);
+        }
+        None if run.is_succeeded() => {
+            tally.fail(format!("{} does not exist at the end of {label}, and was never seen", title(job)));
+        }
+        None => {}
     }
 }
 
@@ -147,14 +186,16 @@ fn health_path(recording: &Recording) -> Finding {
 fn judge_path(view: &View, run: &StepRun, role: &str, path: &HealthPath, tally: &mut Tally) {
     let label = run.label();
     let (_, end) = run.window().unwrap_or_default();
-    let asked: Vec<_> = view
-        .probes(run.index)
-        .filter(|(_, probe)| probe.role == role && probe.path.as_ref() == Some(&path.path))
-        .collect();
     let mut due: Vec<Option<&str>> = vec![None];
     due.extend(
         view.pods_of_role(role).iter().filter(|pod| pod.at(end).is_some_and(is_ready_pod)).map(|pod| Some(pod.name())),
     );
+    // A pod that was asked just as it left counts for nothing.
+    let counts = |probe: &Probe| probe.ready_throughout || due.contains(&probe.pod.as_deref());
+    let asked: Vec<_> = view
+        .probes(run.index)
+        .filter(|(_, probe)| probe.role == role && probe.path.as_ref() == Some(&path.path) && counts(probe))
+        .collect();
     if due.len() == 1 {
         tally.void(format!("role `{role}` has no ready pod to ask for {} after {label}", path.path));
     }

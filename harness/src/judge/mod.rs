@@ -3,6 +3,7 @@
 mod faults;
 mod health;
 mod hooks;
+pub(crate) mod network;
 pub(crate) mod object;
 pub mod ready;
 mod render;
@@ -15,6 +16,7 @@ mod tally;
 mod testing;
 pub(crate) mod track;
 mod traffic;
+mod uninstall;
 mod upgrade;
 mod view;
 
@@ -42,6 +44,13 @@ pub enum Verdict {
     Fail,
 }
 
+impl Verdict {
+    /// Whether the gate does not let it pass.
+    pub fn is_red(self) -> bool {
+        matches!(self, Self::Void | Self::Fail)
+    }
+}
+
 /// What a check found.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -53,6 +62,8 @@ pub struct Finding {
     pub message: String,
     /// The moments that show it.
     pub evidence: Vec<Evidence>,
+    /// What alone kept it from being proven, and what another check tells: `step 2 (upgrade) failed`; `null`: nothing did.
+    pub since: Option<String>,
 }
 
 /// A moment of the timeline that a finding cites.
@@ -74,53 +85,103 @@ pub struct Check {
     pub proves: &'static str,
     /// What a failure means for a user of the chart.
     pub means: &'static str,
+    /// How it is proven, its examples and what to do: the text file of its name in `explanation/`, which `explain` reads.
+    pub explanation: &'static str,
     /// Judges a recording.
     pub judge: fn(&Recording) -> Finding,
 }
 
+/// The checks of one subject.
+pub struct Group {
+    /// The subject's name, as in the reference.
+    pub name: &'static str,
+    /// What the checks look at.
+    pub about: &'static str,
+    /// In the order of reports.
+    pub checks: &'static [Check],
+}
+
+/// All checks by subject, in the order of reports.
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "render",
+        about: "What the chart makes of its values, and what helm makes of that",
+        checks: &[
+            render::RENDERS,
+            render::RELEASE_OUTCOME,
+            render::SCHEMA_REJECTS,
+            render::NAMES_UNIQUE,
+            render::IMAGE_PINNED,
+        ],
+    },
+    Group {
+        name: "hooks",
+        about: "Jobs that helm runs before or after a change, such as migrations",
+        checks: &[hooks::HOOK_ORDER, hooks::HOOK_ONCE, hooks::HOOK_CLEANUP, hooks::HOOK_INPUTS],
+    },
+    Group {
+        name: "roles",
+        about: "What each kind of pod does, and what it leaves to the others",
+        checks: &[
+            roles::ROLE_ENV,
+            roles::ROLE_SERVES,
+            roles::SESSION_SHARED,
+            roles::ROLE_SINGLETON,
+            roles::ROLE_MIGRATES,
+            roles::SAME_IMAGE,
+        ],
+    },
+    Group {
+        name: "network",
+        about: "Who reaches the release, and by which way",
+        checks: &[network::NETWORK_POLICY, network::INGRESS_LEADS],
+    },
+    Group {
+        name: "health",
+        about: "Whether what was installed runs, and says so truly",
+        checks: &[health::READY, health::HEALTH_PATH, health::NO_RESTARTS, health::PROBE_INDEPENDENCE],
+    },
+    Group {
+        name: "upgrade",
+        about: "What a change of the release must bring, and what it must leave as it was",
+        checks: &[
+            upgrade::PREVIOUS_VERSION,
+            upgrade::UPGRADE_HAPPENED,
+            traffic::UPGRADE_AVAILABLE,
+            traffic::SESSION_CONTINUITY,
+            upgrade::CONFIG_ROLLS_PODS,
+            upgrade::CONFIG_REACHES_PODS,
+            upgrade::SECRETS_STABLE,
+            upgrade::SELECTOR_STABLE,
+            upgrade::REPLICAS_KEPT,
+        ],
+    },
+    Group {
+        name: "faults",
+        about: "How the release bears what goes wrong in the middle of a change",
+        checks: &[faults::FAULT_HAPPENED, faults::FAILED_MIGRATION_CONTAINED, faults::RELEASE_NOT_STUCK],
+    },
+    Group {
+        name: "rollback",
+        about: "Whether the way back leads there",
+        checks: &[rollback::ROLLBACK_RESTORED, rollback::ROLLBACK_SERVES, rollback::UPGRADE_AFTER_ROLLBACK],
+    },
+    Group { name: "uninstall", about: "What is left when the release is gone", checks: &[uninstall::UNINSTALL_CLEAN] },
+    Group {
+        name: "disruption",
+        about: "What happens when a node is maintained",
+        checks: &[faults::DRAIN_COMPLETES, traffic::DRAIN_AVAILABLE],
+    },
+    Group {
+        name: "security",
+        about: "What the pods may do, and who may read what they know",
+        checks: &[security::PODS_RESTRICTED, security::SERVICE_ACCOUNT_MINIMAL, security::NO_SECRET_IN_PLAIN_SIGHT],
+    },
+];
+
 /// All checks, in the order of reports.
-pub fn all() -> &'static [Check] {
-    const ALL: &[Check] = &[
-        render::RENDERS,
-        render::RELEASE_OUTCOME,
-        render::SCHEMA_REJECTS,
-        render::NAMES_UNIQUE,
-        render::IMAGE_PINNED,
-        hooks::HOOK_ORDER,
-        hooks::HOOK_ONCE,
-        hooks::HOOK_CLEANUP,
-        hooks::HOOK_INPUTS,
-        roles::ROLE_ENV,
-        roles::ROLE_SERVES,
-        roles::SESSION_SHARED,
-        roles::ROLE_SINGLETON,
-        roles::ROLE_MIGRATES,
-        roles::SAME_IMAGE,
-        health::READY,
-        health::HEALTH_PATH,
-        health::NO_RESTARTS,
-        health::PROBE_INDEPENDENCE,
-        upgrade::PREVIOUS_VERSION,
-        upgrade::UPGRADE_HAPPENED,
-        traffic::UPGRADE_AVAILABLE,
-        traffic::SESSION_CONTINUITY,
-        upgrade::CONFIG_ROLLS_PODS,
-        upgrade::SECRETS_STABLE,
-        upgrade::SELECTOR_STABLE,
-        upgrade::REPLICAS_KEPT,
-        faults::FAULT_HAPPENED,
-        faults::FAILED_MIGRATION_CONTAINED,
-        faults::RELEASE_NOT_STUCK,
-        rollback::ROLLBACK_RESTORED,
-        rollback::ROLLBACK_SERVES,
-        rollback::UPGRADE_AFTER_ROLLBACK,
-        faults::DRAIN_COMPLETES,
-        traffic::DRAIN_AVAILABLE,
-        security::PODS_RESTRICTED,
-        security::SERVICE_ACCOUNT_MINIMAL,
-        security::NO_SECRET_IN_PLAIN_SIGHT,
-    ];
-    ALL
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    GROUPS.iter().flat_map(|group| group.checks)
 }
 
 /// Judges a recording: one finding for each check, the worst over all steps.
@@ -134,7 +195,39 @@ pub fn judge(recording: &Recording) -> Vec<Finding> {
         }
         waive(suspend(finding, plan), &plan.waivers, &day)
     };
-    all().iter().map(|check| bound((check.judge)(recording))).collect()
+    all().map(|check| bound((check.judge)(recording))).collect()
+}
+
+/// Checks that only see what others name the cause of, from the nearest to it to the farthest.
+const SYMPTOMS: [&str; 9] = [
+    "no-restarts",
+    "ready",
+    "health-path",
+    "role-serves",
+    "upgrade-available",
+    "session-continuity",
+    "upgrade-happened",
+    "upgrade-after-rollback",
+    "release-outcome",
+];
+
+/// Checks whose failure is why a step failed, and with it a workload that was waited for.
+const CAUSES: [&str; 5] = ["renders", "names-unique", "hook-cleanup", "hook-inputs", "selector-stable"];
+
+/// How far a check is from the cause of what it sees: what explains most comes first.
+pub fn distance(check: &str) -> usize {
+    SYMPTOMS.iter().position(|symptom| *symptom == check).map_or(0, |position| position + 1)
+}
+
+/// Whether a failure is explained by another one, so that a reader needs no more of it than its headline.
+pub fn is_explained(check: &str, by: &str) -> bool {
+    match check {
+        "release-outcome" => by == "ready" || CAUSES.contains(&by),
+        "ready" => CAUSES.contains(&by),
+        // A hook that waits for what never comes is tried until its time is over.
+        "hook-once" => by == "hook-inputs",
+        _ => false,
+    }
 }
 
 /// The checks that apply although no step is to succeed: they judge the refusal itself.
@@ -147,7 +240,7 @@ fn suspend(finding: Finding, plan: &Plan) -> Finding {
         return finding;
     }
     let message = "no step of the plan is to succeed".to_owned();
-    Finding { verdict: Verdict::NotApplicable, message, evidence: Vec::new(), ..finding }
+    Finding { verdict: Verdict::NotApplicable, message, evidence: Vec::new(), since: None, ..finding }
 }
 
 /// Applies a waiver to a finding; an expired one is named and changes nothing.

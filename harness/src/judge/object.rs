@@ -44,7 +44,7 @@ pub fn has_condition(object: &Value, condition: &str) -> bool {
 }
 
 /// A condition of the object's status.
-pub(super) fn condition_of<'v>(object: &'v Value, condition: &str) -> Option<&'v Value> {
+pub(crate) fn condition_of<'v>(object: &'v Value, condition: &str) -> Option<&'v Value> {
     items(&object["status"]["conditions"]).find(|found| found["type"] == condition)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn is_owned_by(object: &Value, uid: &str) -> bool {
 }
 
 /// The pod template (`metadata` and `spec`) of a workload; a pod is its own.
-pub(super) fn template(object: &Value) -> Option<&Value> {
+pub(crate) fn template(object: &Value) -> Option<&Value> {
     match kind(object) {
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
             Some(&object["spec"]["template"])
@@ -104,8 +104,29 @@ pub(super) fn template_of(pod: &Value) -> &str {
     hash.or_else(owner).unwrap_or_else(|| text(&pod["metadata"]["uid"]))
 }
 
+/// The ports that a pod's containers declare; the API server counts those of sidecars among the init containers as well.
+fn ports(pod: &Value) -> impl Iterator<Item = &Value> {
+    let sidecars = items(&pod["spec"]["initContainers"]).filter(|container| container["restartPolicy"] == "Always");
+    sidecars.chain(items(&pod["spec"]["containers"])).flat_map(|container| items(&container["ports"]))
+}
+
+fn number(port: &Value) -> Option<u16> {
+    port.as_u64()?.try_into().ok()
+}
+
+/// The numbers of the ports that a pod's containers declare.
+pub(crate) fn declared_ports(pod: &Value) -> impl Iterator<Item = u16> {
+    ports(pod).filter_map(|port| number(&port["containerPort"]))
+}
+
+/// The number of a container port, which is given by name or number.
+pub(crate) fn port_of(pod: &Value, port: &str) -> Option<u16> {
+    let named = || number(&ports(pod).find(|declared| declared["name"] == port)?["containerPort"]);
+    port.parse().ok().or_else(named)
+}
+
 /// Repository of an image reference, without tag and digest.
-pub(super) fn repository(image: &str) -> &str {
+pub(crate) fn repository(image: &str) -> &str {
     let named = image.split('@').next().unwrap_or_default();
     match named.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => repository,

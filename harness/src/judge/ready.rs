@@ -14,6 +14,16 @@ pub fn is_workload(object: &Value) -> bool {
     )
 }
 
+/// Whether an object of a manifest lives in a namespace, where it names one.
+pub fn is_in(ns: &str, object: &Value) -> bool {
+    object["metadata"]["namespace"].as_str().is_none_or(|own| own.is_empty() || own == ns)
+}
+
+/// Whether an object is a Job that is removed once it has ended (`ttlSecondsAfterFinished`).
+pub fn goes_when_done(object: &Value) -> bool {
+    kind(object) == "Job" && object["spec"]["ttlSecondsAfterFinished"].is_u64()
+}
+
 /// What keeps a live workload from being ready, with what was seen of its pods; `None`: it is ready, or no workload.
 /// `pods` may be all pods of the namespace.
 pub fn not_ready(workload: &Value, pods: &[&Value]) -> Option<String> {

@@ -16,6 +16,7 @@ pub(super) const RENDERS: Check = Check {
     name: "renders",
     proves: "the chart renders with the values of each step",
     means: "users cannot install the chart with these values at all",
+    explanation: include_str!("explanation/renders.md"),
     judge: renders,
 };
 
@@ -23,6 +24,7 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
     name: "release-outcome",
     proves: "each step ended as the scenario says: helm succeeded, or failed with the stated text",
     means: "the same helm command fails (or wrongly succeeds) for users",
+    explanation: include_str!("explanation/release-outcome.md"),
     judge: release_outcome,
 };
 

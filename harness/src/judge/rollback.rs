@@ -22,6 +22,7 @@ pub(super) const ROLLBACK_RESTORED: Check = Check {
     name: "rollback-restored",
     proves: "after a rollback the manifest, the pods' images and the hooks are those of the revision gone back to",
     means: "a rollback leaves a mixture of two versions behind",
+    explanation: include_str!("explanation/rollback-restored.md"),
     judge: rollback_restored,
 };
 

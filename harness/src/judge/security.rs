@@ -16,6 +16,7 @@ pub(super) const PODS_RESTRICTED: Check = Check {
     name: "pods-restricted",
     proves: "every pod meets the restricted Pod Security Standard",
     means: "the chart cannot be installed in a namespace that enforces the standard",
+    explanation: include_str!("explanation/pods-restricted.md"),
     judge: pods_restricted,
 };
 
@@ -23,6 +24,7 @@ pub(super) const SERVICE_ACCOUNT_MINIMAL: Check = Check {
     name: "service-account-minimal",
     proves: "no pod has an API token that it has no right to use, and no role grants everything",
     means: "whoever breaks into a pod can talk to the cluster's API",
+    explanation: include_str!("explanation/service-account-minimal.md"),
     judge: service_account_minimal,
 };
 
@@ -30,6 +32,7 @@ pub(super) const NO_SECRET_IN_PLAIN_SIGHT: Check = Check {
     name: "no-secret-in-plain-sight",
     proves: "no password, token or key stands in a pod's environment, arguments or a ConfigMap",
     means: "everyone who may read pods or ConfigMaps reads the password",
+    explanation: include_str!("explanation/no-secret-in-plain-sight.md"),
     judge: no_secret_in_plain_sight,
 };
 

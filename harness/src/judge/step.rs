@@ -16,7 +16,7 @@ pub(super) struct StepRun<'a> {
     pub(super) release: Option<&'a Release>,
 }
 
-/// What `helm template` made of a step.
+/// What helm made of a step: what the release holds; where the step made none, what `helm template` gave.
 pub(super) struct Rendered<'a> {
     pub(super) entry: &'a Entry,
     pub(super) error: Option<&'a str>,
@@ -42,9 +42,9 @@ impl StepRun<'_> {
         self.step.from.is_none()
     }
 
-    /// Whether the step leaves the release as it is, and only disturbs what runs of it.
+    /// Whether the step leaves the release as it is, and only disturbs what runs of it, or changes what is beside it.
     pub(super) fn is_disruption(&self) -> bool {
-        matches!(self.step.action, Action::Disrupt | Action::Scale { .. })
+        matches!(self.step.action, Action::Disrupt | Action::Scale { .. } | Action::Apply { .. })
     }
 
     /// Whether helm is to go back by itself, because the step is to fail.
@@ -80,7 +80,7 @@ impl StepRun<'_> {
             Action::Rollback { .. } => vec!["pre-rollback", "post-rollback"],
             Action::Test => vec!["test"],
             Action::Uninstall => vec!["pre-delete", "post-delete"],
-            Action::RunHook { .. } | Action::Disrupt | Action::Scale { .. } => Vec::new(),
+            Action::RunHook { .. } | Action::Disrupt | Action::Scale { .. } | Action::Apply { .. } => Vec::new(),
         };
         if self.is_to_roll_back() {
             events.extend(["pre-rollback", "post-rollback"]);

@@ -16,6 +16,8 @@ pub(super) struct Claim {
     message: String,
     hint: Option<String>,
     evidence: Vec<Evidence>,
+    /// What another check tells, and what this follows from.
+    since: Option<String>,
 }
 
 impl Claim {
@@ -42,7 +44,7 @@ impl Tally {
     pub(super) fn of_whole(check: &'static str, view: &View) -> Self {
         let mut tally = Self::new(check);
         if let Some(why) = view.shortfall() {
-            tally.void(format!("not all of it could be proven: {why}"));
+            tally.void_since(&why, format!("not all of it could be proven: {why}"));
         }
         tally
     }
@@ -57,6 +59,13 @@ impl Tally {
         self.claim(Verdict::Void, message.into())
     }
 
+    /// Something could not be proven because of what is told elsewhere: a step that failed.
+    pub(super) fn void_since(&mut self, why: &str, message: impl Into<String>) -> &mut Claim {
+        let claim = self.claim(Verdict::Void, message.into());
+        claim.since = why.lines().next().map(|line| line.split(": ").next().unwrap_or(line).to_owned());
+        claim
+    }
+
     /// A good habit is missing that nobody promised.
     pub(super) fn advise(&mut self, message: impl Into<String>) -> &mut Claim {
         self.claim(Verdict::Advice, message.into())
@@ -67,8 +76,13 @@ impl Tally {
         self.proofs.push(evidence);
     }
 
+    /// A claim that was made before is the same one: a Secret that six variables of a pod need is missing once.
     fn claim(&mut self, verdict: Verdict, message: String) -> &mut Claim {
-        self.claims.push(Claim { verdict, message, hint: None, evidence: Vec::new() });
+        let is_it = |claim: &Claim| (claim.verdict, &claim.message) == (verdict, &message);
+        if let Some(known) = self.claims.iter().position(is_it) {
+            return &mut self.claims[known];
+        }
+        self.claims.push(Claim { verdict, message, hint: None, evidence: Vec::new(), since: None });
         let last = self.claims.len() - 1;
         &mut self.claims[last]
     }
@@ -82,6 +96,7 @@ impl Tally {
             }
             return finding(self.check, Verdict::Pass, pass, proofs);
         };
+        let since = self.since(worst);
         let mut claims = self.claims.into_iter().filter(|claim| claim.verdict == worst);
         let Some(first) = claims.next() else { return finding(self.check, worst, pass, Vec::new()) };
         let mut evidence = first.evidence;
@@ -93,7 +108,14 @@ impl Tally {
         }
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
         let hint = first.hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
-        finding(self.check, worst, format!("{}{more}{hint}", first.message), evidence)
+        Finding { since, ..finding(self.check, worst, format!("{}{more}{hint}", first.message), evidence) }
+    }
+
+    /// What the check is void for alone: something that was seen to be missing is a reason of its own.
+    fn since(&self, worst: Verdict) -> Option<String> {
+        let is_own = |claim: &&Claim| claim.since.is_none() && !claim.evidence.is_empty();
+        let is_alone = worst == Verdict::Void && !self.claims.iter().any(|claim| is_own(&claim));
+        self.claims.iter().find_map(|claim| claim.since.clone()).filter(|_| is_alone)
     }
 }
 
@@ -103,7 +125,7 @@ pub(super) fn not_applicable(check: &'static str, why: impl Into<String>) -> Fin
 }
 
 fn finding(check: &str, verdict: Verdict, message: impl Into<String>, evidence: Vec<Evidence>) -> Finding {
-    Finding { check: check.to_owned(), verdict, message: message.into(), evidence }
+    Finding { check: check.to_owned(), verdict, message: message.into(), evidence, since: None }
 }
 
 /// Evidence that stands at no moment of the timeline.

@@ -1,6 +1,7 @@
 //! Recordings in memory for the checks' tests: a good run of a chart like codex-pooler (install v1, upgrade to v2, roll
 //! back), and single changes to it.
 
+mod examples;
 mod tape;
 mod traffic;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+pub(super) use examples::examples;
 pub(super) use tape::{deployment, hook, pod};
 
 use super::{Check, Finding, Verdict};

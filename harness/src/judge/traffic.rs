@@ -22,6 +22,7 @@ pub(super) const UPGRADE_AVAILABLE: Check = Check {
     name: "upgrade-available",
     proves: "no request of a role's users was lost before, during or after each change of the release, and the right pods answered",
     means: "users meet errors each time the release is upgraded, rolled back or scaled",
+    explanation: include_str!("explanation/upgrade-available.md"),
     judge: upgrade_available,
 };
 
@@ -29,6 +30,7 @@ pub(super) const DRAIN_AVAILABLE: Check = Check {
     name: "drain-available",
     proves: "no request of a role's users was lost while a node was drained",
     means: "users meet errors each time a node is maintained",
+    explanation: include_str!("explanation/drain-available.md"),
     judge: drain_available,
 };
 
@@ -113,8 +115,10 @@ impl<'v, 'a> Around<'v, 'a> {
 
     fn judge(&self, tally: &mut Tally) {
         if self.spans.is_empty() {
-            let why = || format!("there was no traffic during {}", self.run.label());
-            tally.void(self.run.unfinished().unwrap_or_else(why));
+            match self.run.unfinished() {
+                Some(why) => tally.void_since(&why, why.clone()),
+                None => tally.void(format!("there was no traffic during {}", self.run.label())),
+            };
             return;
         }
         if let Some((seen, why)) = self.view.gap_in(self.run, &["Pod", "Job"]) {

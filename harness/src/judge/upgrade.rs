@@ -2,12 +2,14 @@
 
 mod config;
 mod previous;
+mod reach;
 mod replicas;
 mod secrets;
 mod selectors;
 
 pub(super) use config::CONFIG_ROLLS_PODS;
 pub(super) use previous::PREVIOUS_VERSION;
+pub(super) use reach::CONFIG_REACHES_PODS;
 pub(super) use replicas::REPLICAS_KEPT;
 pub(super) use secrets::SECRETS_STABLE;
 pub(super) use selectors::SELECTOR_STABLE;
@@ -26,6 +28,7 @@ pub(super) const UPGRADE_HAPPENED: Check = Check {
     name: "upgrade-happened",
     proves: "each upgrade changed something: pods of a new template, another image, or the schema",
     means: "nothing is known about upgrades: the run's old and new version are the same",
+    explanation: include_str!("explanation/upgrade-happened.md"),
     judge: upgrade_happened,
 };
 

@@ -16,6 +16,8 @@ use crate::record::{Entry, Moment, Probe, Recording, Release};
 pub(super) struct View<'a> {
     pub(super) recording: &'a Recording,
     pub(super) plan: &'a Plan,
+    /// The release's namespace, which is what was watched.
+    pub(super) namespace: &'a str,
     /// Wall-clock time of `at` = 0, in milliseconds since 1970.
     pub(super) unix_ms: u64,
     /// Resource versions of different kinds may be compared.
@@ -41,6 +43,7 @@ impl<'a> View<'a> {
         let mut view = Self {
             recording,
             plan,
+            namespace: "",
             unix_ms: 0,
             single_etcd: false,
             is_whole: false,
@@ -57,8 +60,8 @@ impl<'a> View<'a> {
     fn take(&mut self, entry: &'a Entry) {
         let recording = self.recording;
         match &entry.moment {
-            Moment::Started { unix_ms, single_etcd, .. } => {
-                (self.unix_ms, self.single_etcd) = (*unix_ms, *single_etcd);
+            Moment::Started { unix_ms, single_etcd, namespace, .. } => {
+                (self.unix_ms, self.single_etcd, self.namespace) = (*unix_ms, *single_etcd, namespace);
             }
             Moment::Ended => self.is_whole = true,
             Moment::StepStarted { step } => self.step_mut(*step, |run| run.started = Some(entry)),
@@ -73,19 +76,26 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a step with the release's own values renders is known from the release that it made.
+    /// What helm made of a step is known from the release: `helm template` asks no cluster, so it knows neither what `lookup` finds
+    /// nor the revision. Where helm went back by itself, the release is that of another step.
     fn render_from_release(&mut self) {
         let mut before = 0;
         for run in &mut self.steps {
             let Some(release) = run.release else { continue };
-            if let (true, None, Some(entry)) =
-                (run.step.reuses_values && release.revision > before, &run.rendered, run.started)
-            {
+            let is_its_own = matches!(run.step.action, Action::Install | Action::Upgrade)
+                && release.revision > before
+                && !release.objects.is_empty()
+                && (run.is_succeeded() || !run.step.rolls_back);
+            // A refusal by `helm template` alone is one where helm was to refuse too; else it only missed the cluster.
+            let is_refused = run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_some())
+                && !(run.is_to_succeed() && run.is_succeeded());
+            before = release.revision;
+            let entry = run.rendered.as_ref().map(|rendered| rendered.entry).or(run.started);
+            if let (true, Some(entry)) = (is_its_own && !is_refused, entry) {
                 let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
                 let objects = hashes.map(|hash| self.recording.object(hash)).collect();
                 run.rendered = Some(Rendered { entry, error: None, objects });
             }
-            before = release.revision;
         }
     }
 
@@ -162,6 +172,11 @@ impl<'a> View<'a> {
     /// Everything of a kind, in the order of first sighting.
     pub(super) fn tracks(&self, of_kind: &str) -> impl Iterator<Item = &Track<'a>> {
         self.tracks.iter().filter(move |track| kind(track.last()) == of_kind)
+    }
+
+    /// Everything that was there at a moment, in the order of first sighting.
+    pub(super) fn tracks_at(&self, seq: u64) -> impl Iterator<Item = &Track<'a>> {
+        self.tracks.iter().filter(move |track| track.at(seq).is_some())
     }
 
     /// An object by kind and name, as it was at a moment.
@@ -243,7 +258,7 @@ impl<'a> View<'a> {
         release.objects.iter().map(|hash| self.recording.object(hash)).collect()
     }
 
-    /// Everything that was rendered for any judged step, repetitions and hooks included.
+    /// Everything that was rendered for any judged step, repetitions and hooks included; as the release has it, where there is one.
     pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Value> {
         self.tested().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
     }
@@ -284,7 +299,7 @@ impl<'a> View<'a> {
         const LINES: usize = 5;
         let mut lines: Vec<(&Entry, &str)> = Vec::new();
         for entry in self.recording.entries.iter().take_while(|entry| entry.seq <= before) {
-            if let Moment::Log { pod, container, line } = &entry.moment
+            if let Moment::Log { pod, container, line, .. } = &entry.moment
                 && pod == of_pod
                 && of_container.is_none_or(|wanted| wanted == container)
             {

@@ -10,6 +10,26 @@ use sha2::Sha256;
 
 use crate::redact::Redactor;
 
+/// Teaches a redactor what an object that is about to be made holds: a Secret's values are secret, every object's name is public.
+pub fn teach(redactor: &Redactor, object: &Value) {
+    redactor.publish(object["metadata"]["name"].as_str().unwrap_or_default());
+    if object["kind"] == "Secret" {
+        for (field, is_encoded) in FIELDS {
+            for value in object[field].as_object().into_iter().flat_map(|data| data.values()) {
+                redactor.add_bytes(&decoded(value, is_encoded));
+            }
+        }
+    }
+}
+
+/// The fields of a Secret, and whether their values are base64.
+const FIELDS: [(&str, bool); 2] = [("data", true), ("stringData", false)];
+
+fn decoded(value: &Value, is_encoded: bool) -> Vec<u8> {
+    let text = value.as_str().unwrap_or_default();
+    if is_encoded { STANDARD.decode(text).unwrap_or_default() } else { text.into() }
+}
+
 /// Replaces a Secret's values by hashes under a key that is thrown away with the run, and teaches them to the redactor.
 pub struct Concealer {
     key: [u8; 32],
@@ -27,15 +47,11 @@ impl Concealer {
         if object["kind"] != "Secret" {
             return Cow::Borrowed(object);
         }
+        teach(&self.redactor, object);
         let mut object = object.clone();
-        for (field, is_encoded) in [("data", true), ("stringData", false)] {
+        for (field, is_encoded) in FIELDS {
             for value in object[field].as_object_mut().into_iter().flat_map(|data| data.values_mut()) {
-                let text = value.as_str().unwrap_or_default();
-                let secret = if is_encoded { STANDARD.decode(text).unwrap_or_default() } else { text.into() };
-                if let Ok(text) = std::str::from_utf8(&secret) {
-                    self.redactor.add(text);
-                }
-                *value = json!(self.hash(&secret));
+                *value = json!(self.hash(&decoded(value, is_encoded)));
             }
         }
         Cow::Owned(object)

@@ -28,7 +28,7 @@ pub async fn follow(client: Client, ns: String, namespace: Namespace, timeline: 
     loop {
         for pod in namespace.of_kind("Pod") {
             for container in started_containers(&pod) {
-                if followed.insert(container.clone()) {
+                if followed.insert((container.uid.clone(), container.container.clone(), container.restart)) {
                     followers.spawn(follow_one(pods.clone(), container, timeline.clone()));
                 }
             }
@@ -44,27 +44,35 @@ struct Started {
     pod: String,
     uid: String,
     container: String,
-    restart: u64,
+    restart: u32,
+    /// It has ended and another has taken its place: the kubelet keeps the log of one such.
+    is_previous: bool,
 }
 
-/// The containers of a pod that have, or had, a log.
+/// The containers of a pod that have, or had, a log; of one that was restarted, the one before it as well.
 fn started_containers(pod: &Arc<Value>) -> Vec<Started> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let statuses = ["initContainerStatuses", "containerStatuses"].into_iter().filter_map(|list| {
         let statuses = pod["status"][list].as_array()?;
         Some(statuses.iter().filter(|status| status["containerID"].as_str().is_some_and(|id| !id.is_empty())))
     });
-    let started = statuses.flatten().map(|status| Started {
-        pod: text(&pod["metadata"]["name"]),
-        uid: text(&pod["metadata"]["uid"]),
-        container: text(&status["name"]),
-        restart: status["restartCount"].as_u64().unwrap_or_default(),
+    let started = statuses.flatten().flat_map(|status| {
+        let restart = u32::try_from(status["restartCount"].as_u64().unwrap_or_default()).unwrap_or_default();
+        let before = restart.checked_sub(1).map(|before| (before, true));
+        before.into_iter().chain([(restart, false)]).map(|(restart, is_previous)| Started {
+            pod: text(&pod["metadata"]["name"]),
+            uid: text(&pod["metadata"]["uid"]),
+            container: text(&status["name"]),
+            restart,
+            is_previous,
+        })
     });
     started.collect()
 }
 
 async fn follow_one(pods: Api<Pod>, started: Started, timeline: Timeline) {
-    let parameters = LogParams { container: Some(started.container.clone()), follow: true, ..LogParams::default() };
+    let (container, previous) = (Some(started.container.clone()), started.is_previous);
+    let parameters = LogParams { container, follow: !previous, previous, ..LogParams::default() };
     let opened = wait::until("the log", PATIENCE, async || match pods.log_stream(&started.pod, &parameters).await {
         Ok(stream) => wait::Check::Ready(stream),
         Err(error) => wait::Check::NotYet(error.to_string()),
@@ -74,7 +82,7 @@ async fn follow_one(pods: Api<Pod>, started: Started, timeline: Timeline) {
         let mut lines = opened?.lines();
         while let Some(line) = lines.try_next().await? {
             let (pod, container) = (started.pod.clone(), started.container.clone());
-            timeline.append(Moment::Log { pod, container, line });
+            timeline.append(Moment::Log { pod, container, restart: started.restart, line });
         }
         anyhow::Ok(())
     };

@@ -2,7 +2,7 @@
 //!
 //! A recorder never decides; the judge reads a [`Recording`] after the fact and without a cluster.
 
-mod conceal;
+pub mod conceal;
 pub mod load;
 pub mod logs;
 pub mod prober;
@@ -10,5 +10,7 @@ pub mod recording;
 pub mod timeline;
 pub mod watch;
 
-pub use recording::{Answer, Change, Entry, HelmCall, HookRun, Moment, Probe, Recording, Release, StepOutcome};
+pub use recording::{
+    Answer, Asker, Change, Entry, HelmCall, HookRun, Moment, Probe, Reach, Recording, Release, StepOutcome,
+};
 pub use timeline::Timeline;

@@ -1,6 +1,6 @@
 //! The prober: a pod of ours in a namespace beside the release's, and the conversation with it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::load::{Load, Running, Subject};
 use super::{Moment, Timeline};
 
-/// Its image is on the node already; a pod that does not run by then never will.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// Its image is on the node already, and it runs within a second; on a busy machine within many.
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A probe that is not answered within this time is recorded as timed out. Pods answer in milliseconds; a busy node may
 /// take a second.
@@ -36,6 +36,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 pub struct Prober {
     orders: mpsc::UnboundedSender<Order>,
     shared: Arc<Shared>,
+    /// Whether it runs, or why it never will; `None`: not yet.
+    started: watch::Receiver<Option<Result<(), String>>>,
 }
 
 /// What both ends of the conversation know.
@@ -47,47 +49,107 @@ struct Shared {
     loads: Mutex<HashMap<u64, Running>>,
 }
 
+/// A pod of ours: where it is, and what the cluster knows it by.
+#[derive(Clone, Debug)]
+pub struct Seat<'a> {
+    /// Its namespace.
+    pub ns: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels besides that of a prober.
+    pub labels: &'a BTreeMap<String, String>,
+    /// Its image.
+    pub image: &'a str,
+    /// What it requests of a core, in thousandths: users ask more than a question now and then.
+    pub millicores: u32,
+}
+
+impl Seat<'_> {
+    /// Starts the pod, and waits until it runs; it does nothing before somebody is attached to it.
+    pub async fn take(&self, client: &Client) -> Result<Pod> {
+        run(&Api::namespaced(client.clone(), self.ns), &pod(self)?).await
+    }
+}
+
+/// Starts a pod, and waits until it runs.
+async fn run(pods: &Api<Pod>, pod: &Pod) -> Result<Pod> {
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    pods.create(&PostParams::default(), pod).await.with_context(|| format!("create the pod `{name}`"))?;
+    let running = Box::pin(await_condition(pods.clone(), name, is_pod_running()));
+    let ran = timeout(START_LIMIT, running)
+        .await
+        .map_err(|_| anyhow!("the pod `{name}` did not run within {} s", START_LIMIT.as_secs()))?;
+    ran.with_context(|| format!("wait for the pod `{name}`"))?.with_context(|| format!("the pod `{name}` is gone"))
+}
+
+/// The same, and attaches to it.
+async fn attach(pods: &Api<Pod>, pod: &Pod) -> Result<AttachedProcess> {
+    run(pods, pod).await?;
+    let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false).container("prober");
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    pods.attach(name, &parameters).await.with_context(|| format!("attach to the pod `{name}`"))
+}
+
 impl Prober {
-    /// Starts the prober's pod and the conversation, which runs in `tasks`; what is told of loads goes on the timeline.
-    pub async fn start(
-        client: &Client,
-        ns: &str,
-        image: &str,
-        timeline: &Timeline,
-        tasks: &mut JoinSet<()>,
-    ) -> Result<Self> {
-        let pods: Api<Pod> = Api::namespaced(client.clone(), ns);
-        pods.create(&PostParams::default(), &pod(image)?).await.context("create the prober's pod")?;
-        let running = await_condition(pods.clone(), "prober", is_pod_running());
-        timeout(START_LIMIT, running)
-            .await
-            .map_err(|_| anyhow!("the prober's pod did not run within {} s", START_LIMIT.as_secs()))?
-            .context("wait for the prober's pod")?;
-        let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false);
-        let attached = pods.attach("prober", &parameters).await.context("attach to the prober's pod")?;
+    /// Starts a prober's pod and the conversation, which runs in `tasks`; what is told of loads goes on the timeline. It need
+    /// not run when this returns: whoever asks waits for it.
+    ///
+    /// # Errors
+    /// That there can be no such pod.
+    pub fn launch(client: &Client, seat: &Seat<'_>, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Self> {
         let (orders, incoming) = mpsc::unbounded_channel();
+        let (tell, started) = watch::channel(None);
         let shared = Arc::new(Shared {
             timeline: timeline.clone(),
             next: AtomicU64::default(),
             waiting: Mutex::default(),
             loads: Mutex::default(),
         });
-        let own = shared.clone();
+        let (own, pods, pod) = (shared.clone(), Api::namespaced(client.clone(), seat.ns), pod(seat)?);
         tasks.spawn(async move {
-            let ended = converse(attached, incoming, &own).await;
+            let ended = match attach(&pods, &pod).await {
+                Ok(attached) => {
+                    tell.send_replace(Some(Ok(())));
+                    converse(attached, incoming, &own).await
+                }
+                Err(error) => {
+                    tell.send_replace(Some(Err(format!("{error:#}"))));
+                    Err(error)
+                }
+            };
             own.end(&ended.err().map_or("the prober ended".to_owned(), |error| format!("{error:#}")));
         });
-        Ok(Self { orders, shared })
+        Ok(Self { orders, shared, started })
     }
 
-    /// Asks, and waits for the answer; the question's number and time limit are the prober's to set.
+    /// The same, and waits until it runs.
+    pub async fn start(client: &Client, seat: &Seat<'_>, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Result<Self> {
+        let prober = Self::launch(client, seat, timeline, tasks)?;
+        prober.until_started().await?;
+        Ok(prober)
+    }
+
+    /// Waits until it runs.
+    ///
+    /// # Errors
+    /// That it does not.
+    pub async fn until_started(&self) -> Result<()> {
+        let mut started = self.started.clone();
+        let started = started.wait_for(Option::is_some).await.context("the prober ended")?.clone();
+        started.unwrap_or(Ok(())).map_err(|why| anyhow!("start the prober: {why}"))
+    }
+
+    /// Asks, and waits for the answer; the question's number is the prober's to set, and so is its time limit where it has none.
     ///
     /// # Errors
     /// If the prober itself is gone: then nothing was proven either way.
     pub async fn ask(&self, mut question: Question) -> Result<Reply> {
+        self.until_started().await?;
         let (asker, reply) = oneshot::channel();
         question.id = self.number();
-        question.limit_ms = u64::try_from(ANSWER_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        if question.limit_ms == 0 {
+            question.limit_ms = u64::try_from(ANSWER_LIMIT.as_millis()).unwrap_or(u64::MAX);
+        }
         lock(&self.shared.waiting).insert(question.id, asker);
         self.order(Order::Ask(question))?;
         // A session is two talks, one after the other.
@@ -225,9 +287,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Label and taint of a node that runs Kubernetes itself.
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
-fn pod(image: &str) -> Result<Pod> {
+fn pod(seat: &Seat) -> Result<Pod> {
+    let mut labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "chartgate-prober".to_owned())]);
+    labels.extend(seat.labels.clone());
     let pod = json!({
-        "metadata": {"name": "prober", "labels": {"app.kubernetes.io/name": "chartgate-prober"}},
+        "metadata": {"name": seat.name, "labels": labels},
         "spec": {
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
@@ -242,12 +306,12 @@ fn pod(image: &str) -> Result<Pod> {
             "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
                 "name": "prober",
-                "image": image,
+                "image": seat.image,
                 "imagePullPolicy": "IfNotPresent",
                 "command": ["/prober"],
                 "stdin": true,
                 "stdinOnce": true,
-                "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
+                "resources": {"requests": {"cpu": format!("{}m", seat.millicores), "memory": "16Mi"}},
                 "securityContext": {
                     "allowPrivilegeEscalation": false,
                     "readOnlyRootFilesystem": true,

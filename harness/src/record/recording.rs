@@ -68,6 +68,15 @@ pub enum Moment {
     Helm(HelmCall),
     /// The release as helm describes it after a step.
     Release(Release),
+    /// Helm wrote a revision of a release to the cluster, changed its status, or removed it.
+    Revision {
+        /// The release's name.
+        release: String,
+        /// Revision number, from 1.
+        revision: u32,
+        /// Helm's word: `deployed`, `superseded`, `pending-upgrade`, …; `None`: it was removed.
+        status: Option<String>,
+    },
     /// The neighbour after its install, and again after the last step.
     Neighbour {
         /// Its release's name.
@@ -97,6 +106,9 @@ pub enum Moment {
         pod: String,
         /// Name of the container.
         container: String,
+        /// How often the container had been restarted before.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        restart: u32,
         /// The line.
         line: String,
     },
@@ -116,6 +128,25 @@ pub enum Moment {
         reached_through: String,
         /// What came back there.
         reached: Answer,
+    },
+    /// Whether the cluster enforces `NetworkPolicy`: what the prober met at a pod of ours where nothing listens, so that a
+    /// connection which arrives is refused.
+    Enforcement {
+        /// Without a policy.
+        before: Answer,
+        /// Under a policy that lets nobody ask the pod.
+        denied: Answer,
+        /// Once the policy is gone.
+        after: Answer,
+    },
+    /// A connection that a `NetworkPolicy` of the release stops or lets pass.
+    Reach(Reach),
+    /// What is left after an uninstall of the objects that the release rendered and that no watch shows.
+    Remains {
+        /// Index in the plan's steps.
+        step: usize,
+        /// Hashes of the objects as they are.
+        objects: Vec<String>,
     },
     /// Requests of a role's users that were answered well.
     Served(Served),
@@ -139,6 +170,20 @@ pub enum Moment {
         /// Index in the plan's steps.
         step: usize,
         /// To what, in words.
+        what: String,
+    },
+    /// A step's objects beside the release were applied.
+    Applied {
+        /// Index in the plan's steps.
+        step: usize,
+        /// Hashes of the objects, as the API server then had them.
+        objects: Vec<String>,
+    },
+    /// Something came of the objects that a step applied.
+    Came {
+        /// Index in the plan's steps.
+        step: usize,
+        /// What, in words.
         what: String,
     },
     /// A node was drained: every pod of the release on it was asked to leave, through the eviction API.
@@ -179,6 +224,11 @@ pub enum Moment {
     },
     /// The last entry of a recording that is whole.
     Ended,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How a step ended.
@@ -263,6 +313,12 @@ pub struct Release {
     pub objects: Vec<String>,
     /// The chart's hooks.
     pub hooks: Vec<HookRun>,
+    /// What helm says of the revision, for example why it failed.
+    #[serde(default)]
+    pub description: String,
+    /// The values that it was given, the chart's own not included; `None`: not recorded.
+    #[serde(default)]
+    pub values: Option<Value>,
 }
 
 /// A hook of the release, as helm lists it.
@@ -307,6 +363,39 @@ pub struct Probe {
     pub answer: Answer,
     /// What a serving role's pod answered to the same prober at the same time (positive control).
     pub control: Option<Answer>,
+}
+
+/// A connection to a pod that a `NetworkPolicy` guards, and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reach {
+    /// Index in the plan's steps: after the step's rollout had settled.
+    pub step: usize,
+    /// The role of the pod.
+    pub role: String,
+    /// Name of the pod.
+    pub pod: String,
+    /// Port of the pod's own address.
+    pub port: u16,
+    /// Who asked.
+    pub asker: Asker,
+    /// What came back.
+    pub answer: Answer,
+    /// What the same asker met at the same time at a pod of ours where nothing listens (positive control).
+    pub control: Answer,
+    /// The pod was Ready before the question and after the answer, without a restart between.
+    pub ready_throughout: bool,
+}
+
+/// A pod of ours that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asker {
+    /// The prober. Its pod and its namespace have every label that the contract asks of those who may ask.
+    Prober,
+    /// A pod without these labels in the prober's namespace.
+    Unlabelled,
+    /// A pod with these labels in a namespace without them.
+    Elsewhere,
 }
 
 /// A plan and what was seen while it ran.

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::conceal::Concealer;
+use super::conceal::{Concealer, teach};
 use super::recording::{Entry, Moment, StoredObject, hash_of};
 use crate::home::Environment;
 use crate::plan::Plan;
@@ -29,6 +30,8 @@ struct Shared {
     unix_ms: u64,
     redactor: Redactor,
     concealer: Concealer,
+    /// How many secrets were known before the first line was written.
+    known: usize,
     files: Mutex<Files>,
 }
 
@@ -50,7 +53,9 @@ impl Timeline {
         };
         std::fs::create_dir_all(folder)
             .map_err(|error| Environment::new(format!("cannot make the folder `{}`: {error}", folder.display())))?;
+        publish(plan, &redactor);
         write_plan(&folder.join("plan.json"), plan, &redactor)?;
+        let known = redactor.count();
         let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let files = Files {
             next: 0,
@@ -65,6 +70,7 @@ impl Timeline {
             unix_ms: u64::try_from(unix_ms).unwrap_or_default(),
             concealer: Concealer::new(redactor.clone()),
             redactor,
+            known,
             files: Mutex::new(files),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -90,7 +96,7 @@ impl Timeline {
         let mut files = self.files();
         let entry = Entry { seq: files.next, at: self.now(), moment };
         files.next += 1;
-        let line = self.line(&entry);
+        let line = entry_line(&self.shared.redactor, &entry);
         files.write(|files| &mut files.timeline, &line);
     }
 
@@ -100,7 +106,9 @@ impl Timeline {
         let hash = hash_of(&object);
         let mut files = self.files();
         if files.stored.insert(hash.clone()) {
-            let line = self.line(&StoredObject { hash: hash.clone(), object: Arc::new(object.into_owned()) });
+            let mut object = object.into_owned();
+            self.shared.redactor.redact_value(&mut object);
+            let line = line(&StoredObject { hash: hash.clone(), object: Arc::new(object) });
             files.write(|files| &mut files.objects, &line);
         }
         hash
@@ -114,14 +122,32 @@ impl Timeline {
 
     /// Learns a Secret's values before anything that may repeat them is stored.
     pub fn learn(&self, object: &Value) {
-        drop(self.shared.concealer.conceal(object));
+        teach(&self.shared.redactor, object);
     }
 
-    /// Appends the last moment, and writes the plan once more: it may hold secrets that were only learned since.
+    /// Appends the last moment, and takes out what was written before it was known to be secret: of a Secret that a chart makes up,
+    /// a pod may speak before we have seen it.
     pub fn end(&self, plan: &Plan) -> Result<()> {
         self.append(Moment::Ended);
-        write_plan(&self.shared.folder.join("plan.json"), plan, &self.shared.redactor)?;
+        self.break_off(plan)?;
         self.check()
+    }
+
+    /// Ends the recording before its time, without a last moment: what is on it until now stays, without secrets as in [`Self::end`].
+    pub fn break_off(&self, plan: &Plan) -> Result<()> {
+        let Shared { folder, redactor, known, .. } = &*self.shared;
+        write_plan(&folder.join("plan.json"), plan, redactor)?;
+        if redactor.count() > *known {
+            let files = self.files();
+            rewrite(&folder.join("timeline.jsonl"), |line: Entry| entry_line(redactor, &line))?;
+            rewrite(&folder.join("objects.jsonl"), |line: StoredObject| {
+                let mut object = line.object.as_ref().clone();
+                redactor.redact_value(&mut object);
+                self::line(&StoredObject { object: Arc::new(object), ..line })
+            })?;
+            drop(files);
+        }
+        Ok(())
     }
 
     /// # Errors
@@ -136,21 +162,81 @@ impl Timeline {
         }
     }
 
-    fn line(&self, of: &impl Serialize) -> String {
-        // Our own types always encode: they have string keys and no failing `Serialize`.
-        let mut line = self.shared.redactor.redact(&serde_json::to_string(of).unwrap_or_default());
-        line.push('\n');
-        line
-    }
-
     fn files(&self) -> MutexGuard<'_, Files> {
         self.shared.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// A line without secrets. Where a secret is a word of the recording itself, that it is unreadable is all that can be told.
+fn entry_line(redactor: &Redactor, entry: &Entry) -> String {
+    let text = line(entry);
+    if redactor.redact(&text) == text {
+        return text;
+    }
+    let mut value = serde_json::to_value(entry).unwrap_or_default();
+    let tag = value["kind"].take();
+    let before = value.clone();
+    redactor.redact_value(&mut value);
+    let is_changed = value != before;
+    value["kind"] = tag;
+    if is_changed && Entry::deserialize(&value).is_err() {
+        let why = "a secret reads like a word of the recording".to_owned();
+        return line(&Entry { moment: Moment::Gap { of: "timeline".to_owned(), why }, ..entry.clone() });
+    }
+    line(&value)
+}
+
+fn line(of: &impl Serialize) -> String {
+    // Our own types always encode: they have string keys and no failing `Serialize`.
+    serde_json::to_string(of).unwrap_or_default() + "\n"
+}
+
+/// Writes a file's lines again, beside it first: a run that is killed meanwhile keeps what it had.
+fn rewrite<T: DeserializeOwned>(path: &Path, clean: impl Fn(T) -> String) -> Result<()> {
+    let cannot = |error: std::io::Error| Environment::new(format!("cannot write `{}`: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(cannot)?;
+    let mut cleaned = String::with_capacity(text.len());
+    for line in text.lines() {
+        // A torn line cannot be cleaned.
+        cleaned.extend(serde_json::from_str(line).ok().map(&clean));
+    }
+    let beside = path.with_extension("jsonl.new");
+    std::fs::write(&beside, cleaned).and_then(|()| std::fs::rename(&beside, path)).map_err(cannot)?;
+    Ok(())
+}
+
+/// What the plan calls things by is no secret, whatever a Secret holds.
+fn publish(plan: &Plan, redactor: &Redactor) {
+    let named = [&plan.name, &plan.release, &plan.chart.name, &plan.chart.version];
+    let keys = plan.roles.keys().chain(plan.hooks.keys()).chain(plan.backing.keys()).chain(plan.images.keys());
+    let secrets = plan.secrets.iter().flat_map(|(name, data)| std::iter::once(name).chain(data.keys()));
+    named.into_iter().chain(keys).chain(secrets).for_each(|word| redactor.publish(word));
+    for word in WORDS {
+        redactor.publish(word);
+    }
+}
+
+/// Words of a plan and a recording that a weak password could be.
+const WORDS: [&str; 12] = [
+    "install",
+    "upgrade",
+    "rollback",
+    "uninstall",
+    "disrupt",
+    "succeeds",
+    "succeeded",
+    "interrupted",
+    "postgres",
+    "previous",
+    "refused",
+    "connected",
+];
+
 fn write_plan(path: &Path, plan: &Plan, redactor: &Redactor) -> Result<()> {
-    let text = serde_json::to_string_pretty(plan).context("encode the plan")?;
-    std::fs::write(path, redactor.redact(&text) + "\n")
+    let mut plan = serde_json::to_value(plan).context("encode the plan")?;
+    redactor.redact_value(&mut plan);
+    let text = serde_json::to_string_pretty(&plan).context("encode the plan")?;
+    std::fs::write(path, text + "\n")
         .map_err(|error| Environment::new(format!("cannot write `{}`: {error}", path.display())).into())
 }
 

@@ -11,12 +11,13 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::timeline::Timeline;
 use super::{Change, Moment};
 
 /// What is watched: group, version, kind and plural.
-const KINDS: [(&str, &str, &str, &str); 17] = [
+const KINDS: [(&str, &str, &str, &str); 18] = [
     ("", "v1", "Pod", "pods"),
     ("", "v1", "Service", "services"),
     ("", "v1", "ConfigMap", "configmaps"),
@@ -34,9 +35,20 @@ const KINDS: [(&str, &str, &str, &str); 17] = [
     ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     ("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
 ];
 
-type ByKindAndName = BTreeMap<(String, String), Arc<Value>>;
+/// Whether the watches show an object, or what it refers to, where it is in the release's namespace.
+pub fn is_watched(object: &Value) -> bool {
+    let is_it = |(group, version, kind, _): &(&str, &str, &str, &str)| {
+        let own = if group.is_empty() { (*version).to_owned() } else { format!("{group}/{version}") };
+        object["kind"] == *kind && object["apiVersion"] == own
+    };
+    KINDS.iter().any(is_it)
+}
+
+/// Each object, and when it was last seen to change.
+type ByKindAndName = BTreeMap<(String, String), (Arc<Value>, Instant)>;
 
 /// The namespace as it is now, and a signal for each change of it.
 #[derive(Clone)]
@@ -49,13 +61,29 @@ impl Namespace {
     /// All objects of a kind, by name.
     pub fn of_kind(&self, kind: &str) -> Vec<Arc<Value>> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
-        objects.iter().filter(|(key, _)| key.0 == kind).map(|(_, object)| object.clone()).collect()
+        objects.iter().filter(|(key, _)| key.0 == kind).map(|(_, (object, _))| object.clone()).collect()
+    }
+
+    /// All objects.
+    pub fn all(&self) -> Vec<Arc<Value>> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner).values().map(|(object, _)| object.clone()).collect()
     }
 
     /// One object.
     pub fn get(&self, kind: &str, name: &str) -> Option<Arc<Value>> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
-        objects.get(&(kind.to_owned(), name.to_owned())).cloned()
+        objects.get(&(kind.to_owned(), name.to_owned())).map(|(object, _)| object.clone())
+    }
+
+    /// When one of a kind was last seen to change; `None`: there is none.
+    pub fn last_change(&self, kind: &str) -> Option<Instant> {
+        let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
+        objects.iter().filter(|(key, _)| key.0 == kind).map(|(_, (_, at))| *at).max()
+    }
+
+    /// Whether objects of a kind are seen at all.
+    pub fn is_watched(&self, kind: &str) -> bool {
+        KINDS.iter().any(|(_, _, known, _)| *known == kind)
     }
 
     /// Wakes at each change from now on.
@@ -136,6 +164,7 @@ impl Watch {
         let Some(name) = object.metadata.name.clone() else { return };
         let Ok(mut object) = serde_json::to_value(object) else { return };
         if !self.prepare(&mut object) {
+            self.note_revision(change, &object);
             return;
         }
         self.timeline.object(change, &object);
@@ -144,10 +173,21 @@ impl Watch {
         if change == Change::Deleted {
             objects.remove(&key);
         } else {
-            objects.insert(key, Arc::new(object));
+            objects.insert(key, (Arc::new(object), Instant::now()));
         }
         drop(objects);
         self.changed.send_modify(|version| *version += 1);
+    }
+
+    /// The name, number and status of a revision stand in the labels of helm's Secret.
+    fn note_revision(&self, change: Change, secret: &Value) {
+        let label = |name: &str| secret["metadata"]["labels"][name].as_str().map(str::to_owned);
+        let (Some(release), Some(number), Some(status)) = (label("name"), label("version"), label("status")) else {
+            return;
+        };
+        let Ok(revision) = number.parse() else { return };
+        let status = (change != Change::Deleted).then_some(status);
+        self.timeline.append(Moment::Revision { release, revision, status });
     }
 
     fn forget_all_but(&self, names: &HashSet<String>) {

@@ -22,19 +22,32 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// A text of a chart, a pod or a cluster as it may be shown: without what steers a terminal, and without what no file format takes.
+pub(super) fn plain(text: &str) -> String {
+    let text = strip_ansi_escapes::strip_str(text.replace('\t', "    "));
+    let is_shown = |c: char| match c {
+        '\n' => true,
+        // Noncharacters, and what turns the direction of the text around it.
+        '\u{fffe}' | '\u{ffff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+        c => !c.is_control(),
+    };
+    text.chars().filter(|c| is_shown(*c)).collect()
+}
+
 /// What was found, without what to do about it.
-pub(super) fn statement(finding: &Finding) -> Vec<&str> {
-    finding.message.lines().filter(|line| !line.starts_with("hint: ")).collect()
+pub(super) fn statement(finding: &Finding) -> String {
+    let lines = finding.message.lines().filter(|line| !line.starts_with("hint: "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The statement's first line.
-pub(super) fn headline(finding: &Finding) -> &str {
-    statement(finding).first().copied().unwrap_or_default()
+pub(super) fn headline(finding: &Finding) -> String {
+    bounded(statement(finding).lines().next().unwrap_or_default()).concat()
 }
 
 /// What a person can do about it.
-pub(super) fn hint(finding: &Finding) -> Option<&str> {
-    finding.message.lines().rev().find_map(|line| line.strip_prefix("hint: "))
+pub(super) fn hint(finding: &Finding) -> Option<String> {
+    finding.message.lines().rev().find_map(|line| line.strip_prefix("hint: ")).map(plain)
 }
 
 /// A moment, as reports show it.
@@ -48,57 +61,76 @@ pub(super) fn shown(finding: &Finding) -> (&[Evidence], usize) {
     (&finding.evidence[..shown], finding.evidence.len() - shown)
 }
 
-/// A text of bounded size: its first line and its last ones.
+/// A text of bounded size, as it may be shown: its first line and its last ones.
 pub(super) fn bounded(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let cut = |line: &&str| match line.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => (*line).to_owned(),
-    };
     if lines.len() <= LINES {
-        return lines.iter().map(cut).collect();
+        return lines.iter().map(|line| cut(line)).collect();
     }
     let left_out = lines.len() - LINES;
-    let first = lines.iter().take(1).map(cut).chain([format!("… {left_out} lines are left out")]);
-    first.chain(lines[left_out + 1..].iter().map(cut)).collect()
+    let first = lines.iter().take(1).map(|line| cut(line)).chain([format!("… {left_out} lines are left out")]);
+    first.chain(lines[left_out + 1..].iter().map(|line| cut(line))).collect()
+}
+
+/// A line of bounded width.
+fn cut(line: &str) -> String {
+    // What steers a terminal takes room, too, but not as much; a line may be as long as a whole log.
+    let start: String = line.chars().take(10 * WIDTH).collect();
+    let shown = plain(&start).replace('\n', " ");
+    match shown.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
 }
 
 /// What a check promises its user, and what it means if that does not hold; empty for what is no check.
 pub(super) fn promise(finding: &Finding) -> Option<(&'static str, &'static str)> {
-    judge::all().iter().find(|check| check.name == finding.check).map(|check| (check.proves, check.means))
+    judge::all().find(|check| check.name == finding.check).map(|check| (check.proves, check.means))
 }
 
-/// The whole explanation, with a line of its own for each of: promise, what was seen, the moments, what to do.
+/// The whole explanation, with a line of its own for each of: promise, what was seen, the moments, what to do, and where there is more.
 pub(super) fn explanation(scenario: &ScenarioReport, finding: &Finding) -> String {
-    let mut lines = Vec::new();
-    let mut say = |label: &str, text: String| {
-        lines.push(format!("  {label:<9} {text}").trim_end().to_owned());
-    };
-    if let Some((proves, means)) = promise(finding) {
-        say("promise", proves.to_owned());
-        say("means", means.to_owned());
-    }
+    account(scenario, finding) + &whereabouts(scenario)
+}
+
+/// The explanation without what is the same for every finding of the scenario.
+pub(super) fn account(scenario: &ScenarioReport, finding: &Finding) -> String {
+    let mut lines = Lines::default();
     let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
-    for (index, line) in bounded(&statement(finding).join("\n")).into_iter().enumerate() {
-        say(if index == 0 { seen } else { "" }, line);
+    lines.say(seen, bounded(&statement(finding)));
+    if let Some((proves, means)) = promise(finding) {
+        lines.say("promise", [proves.to_owned()]);
+        lines.say("means", [means.to_owned()]);
     }
     let (moments, more) = shown(finding);
-    for index in 0..moments.len() {
-        let label = if index == 0 { "shown by" } else { "" };
-        for (index, line) in evidence_lines(scenario, moments, index).into_iter().enumerate() {
-            say(if index == 0 { label } else { "" }, line);
+    let told = (0..moments.len()).flat_map(|index| evidence_lines(scenario, moments, index));
+    let more = (more > 0).then(|| format!("… and {more} more in the recording"));
+    lines.say("shown by", told.chain(more));
+    let ask = format!("`chartgate explain {}` says what the check proves", finding.check);
+    lines.say("try", [hint(finding).unwrap_or(ask)]);
+    lines.0
+}
+
+/// How to see it again, and where everything lies.
+pub(super) fn whereabouts(scenario: &ScenarioReport) -> String {
+    let mut lines = Lines::default();
+    lines.say("repeat", scenario.repeat.as_deref().map(plain));
+    lines.say("evidence", [scenario.evidence.display().to_string()]);
+    lines.0
+}
+
+/// Lines under labels.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn say(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
+        for (index, line) in lines.into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            self.0 += format!("  {label:<9} {line}").trim_end();
+            self.0.push('\n');
         }
     }
-    if more > 0 {
-        say("", format!("… and {more} more in the recording"));
-    }
-    let ask = format!("`chartgate explain {}` says what the check proves", finding.check);
-    say("try", hint(finding).map_or(ask, str::to_owned));
-    if let Some(command) = &scenario.repeat {
-        say("repeat", command.clone());
-    }
-    say("evidence", scenario.evidence.display().to_string());
-    lines.join("\n") + "\n"
 }
 
 /// One moment: when, in which step, and what was seen. The step is named where it changes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::explanation::{explanation, headline, word};
+use super::explanation::{bounded, explanation, headline, plain, word};
 use super::{Report, ScenarioReport};
 use crate::judge::{Finding, Verdict};
 
@@ -26,9 +26,9 @@ pub(super) fn document(report: &Report) -> Result<String> {
 }
 
 fn suite(scenario: &ScenarioReport) -> TestSuite {
-    let mut suite = TestSuite::new(scenario.name.as_str());
+    let mut suite = TestSuite::new(plain(&scenario.name));
     suite.set_time(Duration::from_secs_f64(scenario.seconds));
-    suite.add_property(("chart", scenario.chart.as_str()));
+    suite.add_property(("chart", plain(&scenario.chart).as_str()));
     suite.add_property(("evidence", scenario.evidence.display().to_string().as_str()));
     suite.add_test_cases(scenario.checks.iter().map(|finding| case(scenario, finding)));
     suite
@@ -36,9 +36,9 @@ fn suite(scenario: &ScenarioReport) -> TestSuite {
 
 fn case(scenario: &ScenarioReport, finding: &Finding) -> TestCase {
     let mut case = TestCase::new(finding.check.as_str(), status(scenario, finding));
-    case.set_classname(scenario.name.as_str());
+    case.set_classname(plain(&scenario.name));
     if finding.verdict == Verdict::Advice {
-        case.set_system_out(format!("advice: {}", finding.message));
+        case.set_system_out(bounded(&format!("advice: {}", finding.message)).join("\n"));
     }
     case
 }

@@ -6,7 +6,8 @@ use std::io::Write as _;
 
 use anyhow::{Context, Result};
 
-use super::explanation::{explanation, headline, word};
+use super::explanation::{explanation, headline, plain, word};
+use super::order::Red;
 use super::{Report, ScenarioReport};
 use crate::judge::{Finding, Verdict};
 
@@ -42,17 +43,21 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{passed} passed, {failed} failed, {void} void.\n")?;
     writeln!(out, "| verdict | scenario | chart | checks passed | time |\n| --- | --- | --- | ---: | ---: |")?;
     report.scenarios.iter().try_for_each(|scenario| row(scenario, out))?;
-    let mut red: Vec<(&ScenarioReport, &Finding)> = Vec::new();
+    let mut left = EXPLAINED;
     for verdict in [Verdict::Fail, Verdict::Void] {
-        let of =
-            |scenario| -> Vec<_> { ScenarioReport::findings(scenario, verdict).map(|it| (scenario, it)).collect() };
-        red.extend(report.scenarios.iter().flat_map(of));
+        let of = report.scenarios.iter().filter(|scenario| scenario.verdict == verdict);
+        of.into_iter().try_for_each(|scenario| explain(scenario, &mut left, out))?;
     }
-    red.iter().take(EXPLAINED).try_for_each(|(scenario, finding)| explain(scenario, finding, out))?;
-    if red.len() > EXPLAINED {
-        writeln!(out, "\n… and {} more in `report.html`.", red.len() - EXPLAINED)?;
+    let red: usize = report.scenarios.iter().map(|scenario| told(&Red::of(scenario)).count()).sum();
+    if red > EXPLAINED {
+        writeln!(out, "\n… and {} more in `report.html`.", red - EXPLAINED)?;
     }
     Ok(())
+}
+
+/// What is explained in full.
+fn told<'r, 'a>(red: &'r Red<'a>) -> impl Iterator<Item = &'r &'a Finding> {
+    red.broken.iter().chain(&red.unproven)
 }
 
 fn row(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
@@ -63,11 +68,32 @@ fn row(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "| {verdict} | {name} | {chart} | {passed} of {applied} | {seconds:.1} s |")
 }
 
-fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
+fn explain(scenario: &ScenarioReport, left: &mut usize, out: &mut String) -> std::fmt::Result {
+    let red = Red::of(scenario);
+    if *left == 0 {
+        return Ok(());
+    }
+    for finding in told(&red).take(*left) {
+        *left -= 1;
+        explain_one(scenario, finding, out)?;
+    }
+    for finding in &red.explained {
+        writeln!(
+            out,
+            "\nWith it: {} {}: {}",
+            word(finding.verdict),
+            inline(&finding.check),
+            inline(&headline(finding))
+        )?;
+    }
+    red.kept().try_for_each(|kept| writeln!(out, "\nNot proven {}.", inline(&kept)))
+}
+
+fn explain_one(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
     let text = explanation(scenario, finding);
     let fence = fence(&text);
     let (check, name) = (inline(&finding.check), inline(&scenario.name));
-    writeln!(out, "\n### {} {check} in {name}\n\n{}\n", word(finding.verdict), inline(headline(finding)))?;
+    writeln!(out, "\n### {} {check} in {name}\n\n{}\n", word(finding.verdict), inline(&headline(finding)))?;
     writeln!(out, "<details><summary>evidence, and what to try</summary>\n\n{fence}text\n{text}{fence}\n\n</details>")
 }
 
@@ -79,6 +105,7 @@ fn fence(text: &str) -> String {
 
 /// A line of foreign text that is neither markup nor the end of a table's cell.
 fn inline(text: &str) -> String {
+    let text = plain(text);
     let line = text.lines().next().unwrap_or_default();
     line.chars().fold(String::new(), |mut out, c| {
         match c {

@@ -1,14 +1,17 @@
 //! Reports, all from the findings: what runs now, the summary on the terminal, and the files that [`Report::write`] makes.
 
+pub mod evidence;
 mod explanation;
+pub mod github;
 mod junit;
 mod markdown;
+mod order;
 mod page;
 mod repeat;
 mod terminal;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use schemars::{JsonSchema, Schema};
@@ -21,7 +24,7 @@ use crate::record::{Moment, Recording, StepOutcome};
 
 pub use markdown::append_to_job_summary;
 pub use repeat::note as note_commands;
-pub use terminal::print;
+pub use terminal::{painted, print, print_red};
 
 /// Version of `verdict.json`; a change that old readers would misread raises it.
 pub const FORMAT: u32 = 1;
@@ -59,6 +62,9 @@ pub struct ScenarioReport {
     pub steps: Vec<StepReport>,
     /// What each check found.
     pub checks: Vec<Finding>,
+    /// Why it was not run, or not to its end; `null`: it was.
+    #[serde(default)]
+    pub not_run: Option<String>,
     /// The command that runs this scenario alone once more; `null`: its file is not known any more.
     pub repeat: Option<String>,
     /// The folder of its evidence.
@@ -129,7 +135,7 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
 
 impl ScenarioReport {
     /// A scenario of which nothing is known yet.
-    pub fn empty(plan: &Plan, evidence: &Path) -> Self {
+    pub(crate) fn empty(plan: &Plan, evidence: &Path) -> Self {
         Self {
             name: plan.name.clone(),
             description: plan.description.clone(),
@@ -138,6 +144,7 @@ impl ScenarioReport {
             seconds: 0.0,
             steps: Vec::new(),
             checks: Vec::new(),
+            not_run: None,
             repeat: repeat::command(plan, evidence),
             evidence: evidence.to_owned(),
         }
@@ -154,6 +161,34 @@ impl ScenarioReport {
             checks,
             ..Self::empty(&recording.plan, evidence)
         }
+    }
+
+    /// One that was not run, or not to its end, and why. What was recorded of it stays.
+    pub fn stopped(plan: &Plan, evidence: &Path, why: &str) -> Self {
+        let known =
+            Recording::load(evidence).map_or_else(|_| Self::empty(plan, evidence), |it| Self::of(&it, evidence));
+        let finding = Finding {
+            check: "run".to_owned(),
+            verdict: Verdict::Void,
+            message: format!("not run{}: {why}", if known.steps.is_empty() { "" } else { " to its end" }),
+            evidence: Vec::new(),
+            since: None,
+        };
+        Self { verdict: Verdict::Void, checks: vec![finding], not_run: Some(why.to_owned()), ..known }
+    }
+
+    /// The checks that do not pass, or that it was not run.
+    pub fn wrong(&self) -> String {
+        if self.not_run.is_some() {
+            return self.checks.first().map(|finding| finding.message.clone()).unwrap_or_default();
+        }
+        self.decisive().iter().map(|finding| finding.check.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The findings that do not let it pass: what is broken is the likely cause of what could not be proven.
+    fn decisive(&self) -> Vec<&Finding> {
+        let failed: Vec<_> = self.findings(Verdict::Fail).collect();
+        if failed.is_empty() { self.findings(Verdict::Void).collect() } else { failed }
     }
 
     /// The findings that ended so.
@@ -201,25 +236,6 @@ fn steps(recording: &Recording) -> Vec<StepReport> {
         }
     }
     steps
-}
-
-/// Says what a scenario is doing, on standard error.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    scenario: String,
-    started: Instant,
-}
-
-impl Progress {
-    /// Progress of one scenario of a run that began at `started`.
-    pub fn new(scenario: &str, started: Instant) -> Self {
-        Self { scenario: scenario.to_owned(), started }
-    }
-
-    /// One line: since when, who, what.
-    pub fn say(&self, what: &str) {
-        eprintln!("{:>7.1}s  {}: {what}", self.started.elapsed().as_secs_f64(), self.scenario);
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::explanation::{bounded, headline, hint, moment, promise, shown, statement, word};
+use super::explanation::{bounded, headline, hint, moment, plain, promise, shown, statement, word};
+use super::order::Red;
 use super::{Report, ScenarioReport};
 use crate::judge::{Finding, Verdict};
 use crate::record::Recording;
@@ -106,8 +107,9 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
 }
 
 fn row(index: usize, scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
-    let red = scenario.checks.iter().filter(|finding| finding.verdict == scenario.verdict);
-    let red: Vec<_> = red.filter(|finding| finding.verdict >= Verdict::Void).map(|it| escaped(&it.check)).collect();
+    let red = Red::of(scenario);
+    let red = if scenario.verdict == Verdict::Fail { [red.broken, red.explained].concat() } else { red.unproven };
+    let red: Vec<_> = red.iter().map(|finding| escaped(&finding.check)).collect();
     let applied = scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable).count();
     let passed = scenario.findings(Verdict::Pass).count();
     let name = escaped(&scenario.name);
@@ -131,13 +133,18 @@ fn section(index: usize, scenario: &ScenarioReport, is_open: bool, out: &mut Str
         scenario.seconds
     )?;
     writeln!(out, "<p>{}</p>", escaped(&scenario.description))?;
-    for verdict in [Verdict::Fail, Verdict::Void] {
-        scenario.findings(verdict).try_for_each(|finding| explain(scenario, finding, out))?;
+    let red = Red::of(scenario);
+    red.broken.iter().try_for_each(|finding| explain(scenario, finding, out))?;
+    for finding in &red.explained {
+        let (check, said) = (escaped(&finding.check), escaped(&headline(finding)));
+        writeln!(out, "<p>With it: {} {check}: {said}</p>", badge(finding.verdict))?;
     }
+    red.unproven.iter().try_for_each(|finding| explain(scenario, finding, out))?;
+    red.kept().try_for_each(|kept| writeln!(out, "<p>{} {}</p>", badge(Verdict::Void), escaped(&kept)))?;
     writeln!(out, "<div class=\"timeline\"><noscript>The timeline needs JavaScript.</noscript></div>")?;
     writeln!(out, "<details class=\"checks\"><summary>All checks</summary><div class=\"wide\"><table><tbody>")?;
     for finding in &scenario.checks {
-        let (check, said) = (escaped(&finding.check), escaped(headline(finding)));
+        let (check, said) = (escaped(&finding.check), escaped(&headline(finding)));
         writeln!(out, "<tr><td>{}<td>{check}<td>{said}", badge(finding.verdict))?;
     }
     writeln!(out, "</tbody></table></div></details>\n</details>")
@@ -147,12 +154,12 @@ fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> st
     let check = escaped(&finding.check);
     writeln!(out, "<article class=\"{}\"><h3>{} {check}</h3>\n<dl>", class(finding.verdict), badge(finding.verdict))?;
     let mut say = |label: &str, text: &str| writeln!(out, "<dt>{label}<dd>{text}");
+    let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
+    say(seen, &escaped(&bounded(&statement(finding)).join("\n")))?;
     if let Some((proves, means)) = promise(finding) {
         say("promise", &escaped(proves))?;
         say("means", &escaped(means))?;
     }
-    let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
-    say(seen, &escaped(&bounded(&statement(finding).join("\n")).join("\n")))?;
     let (moments, more) = shown(finding);
     let items = moments.iter().map(|evidence| {
         let text = escaped(&bounded(&evidence.text).join("\n"));
@@ -167,7 +174,7 @@ fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> st
         say("shown by", &format!("<ol>{list}</ol>{more}"))?;
     }
     if let Some(hint) = hint(finding) {
-        say("try", &escaped(hint))?;
+        say("try", &escaped(&hint))?;
     }
     if let Some(command) = &scenario.repeat {
         say("repeat", &format!("<code>{}</code>", escaped(command)))?;
@@ -191,14 +198,13 @@ fn class(verdict: Verdict) -> &'static str {
 
 /// A text as HTML shows it, in an element or a quoted attribute.
 fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
+    plain(text).chars().fold(String::new(), |mut out, c| {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if c.is_control() && c != '\n' && c != '\t' => {}
             c => out.push(c),
         }
         out

@@ -1,13 +1,13 @@
 //! The command that runs one scenario alone once more, noted beside its evidence.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
 use super::write;
 use crate::plan::Plan;
 use crate::run::Options;
-use crate::scenario::{self, Overrides};
+use crate::scenario::Overrides;
 use crate::tool::quoted;
 
 /// File in a scenario's folder of evidence.
@@ -17,10 +17,10 @@ const NOTE: &str = "command.txt";
 ///
 /// # Errors
 /// If the folder cannot be written to.
-pub fn note(plans: &[Plan], paths: &[PathBuf], overrides: &Overrides, options: &Options, out: &Path) -> Result<()> {
+pub fn note(plans: &[Plan], overrides: &Overrides, options: &Options, out: &Path) -> Result<()> {
     let flags = flags(overrides, options);
     for plan in plans {
-        let file = scenario::file_of(plan, paths).unwrap_or_else(|| plan.chart.path.clone());
+        let file = plan.file.as_ref().unwrap_or(&plan.chart.path);
         let words = ["chartgate".to_owned(), "run".to_owned(), file.display().to_string()].into_iter();
         let line = words.chain(flags.iter().cloned()).map(|word| quoted(&word)).collect::<Vec<_>>().join(" ");
         write(&out.join(&plan.name), NOTE, &(line + "\n"))?;

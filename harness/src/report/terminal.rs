@@ -1,29 +1,62 @@
-//! The summary on the terminal: a line a check, failures last, each with its evidence and the command that repeats it.
+//! The summary on the terminal: a line a check, then what is red: failures last, each scenario's cause first.
 
 use std::fmt::Write;
 
-use super::explanation::{explanation, headline, word};
+use anstyle::Style;
+
+use super::explanation::{account, headline, plain, whereabouts, word};
+use super::order::{Red, since};
 use super::{Report, ScenarioReport};
 use crate::judge::{Finding, Verdict};
+use crate::stdio::{BAD, DIM, DOUBTFUL, GOOD};
 
-/// The summary as text.
+/// The summary as text, with the codes of its colours.
 pub fn print(report: &Report) -> String {
+    written(|out| {
+        report.scenarios.iter().filter(|scenario| scenario.not_run.is_none()).try_for_each(|it| list(it, out))?;
+        render_red(report, out)
+    })
+}
+
+/// Of the summary, what does not pass and the verdict.
+pub fn print_red(report: &Report) -> String {
+    written(|out| render_red(report, out))
+}
+
+fn written(render: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
     let mut out = String::new();
-    match render(report, &mut out) {
+    match render(&mut out) {
         Ok(()) => out,
         Err(error) => format!("{out}\nthe summary broke off: {error}\n"),
     }
 }
 
-fn render(report: &Report, out: &mut String) -> std::fmt::Result {
-    report.scenarios.iter().try_for_each(|scenario| list(scenario, out))?;
+/// A verdict's word, in its colour.
+pub fn painted(verdict: Verdict) -> String {
+    let style = style(verdict);
+    format!("{style}{}{style:#}", word(verdict))
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Pass => GOOD,
+        Verdict::Fail => BAD,
+        Verdict::Void => DOUBTFUL,
+        Verdict::Advice | Verdict::Waived | Verdict::NotApplicable => DIM,
+    }
+}
+
+fn render_red(report: &Report, out: &mut String) -> std::fmt::Result {
+    render_not_run(report, out)?;
     // A person reads from the end: what is broken stands below what could not be proven.
-    report.scenarios.iter().try_for_each(|scenario| explain_unproven(scenario, out))?;
-    for scenario in &report.scenarios {
-        scenario.findings(Verdict::Fail).try_for_each(|finding| explain(scenario, finding, out))?;
+    for verdict in [Verdict::Void, Verdict::Fail] {
+        let of = report.scenarios.iter().filter(|scenario| scenario.verdict == verdict && scenario.not_run.is_none());
+        of.into_iter().try_for_each(|scenario| explain(scenario, out))?;
     }
     let [passed, failed, void] = [Verdict::Pass, Verdict::Fail, Verdict::Void].map(|verdict| report.count(verdict));
-    writeln!(out, "\n{}: {passed} passed, {failed} failed, {void} void", word(report.verdict))?;
+    let not_run = report.scenarios.iter().filter(|scenario| scenario.not_run.is_some()).count();
+    let (void, stopped) = (void - not_run, if not_run == 0 { String::new() } else { format!(", {not_run} not run") });
+    writeln!(out, "\n{}: {passed} passed, {failed} failed, {void} void{stopped}", painted(report.verdict))?;
     if report.scenarios.is_empty() {
         writeln!(out, "no scenario ran, so nothing was proven")?;
     }
@@ -31,30 +64,44 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
 }
 
 fn list(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\n{}  {}  {:.1} s", scenario.name, scenario.chart, scenario.seconds)?;
-    for finding in scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable) {
-        writeln!(out, "  {:<7} {:<24} {}", word(finding.verdict), finding.check, headline(finding))?;
+    writeln!(out, "\n{}  {}  {:.1} s", plain(&scenario.name), plain(&scenario.chart), scenario.seconds)?;
+    let is_told = |finding: &&Finding| finding.verdict != Verdict::NotApplicable && since(finding).is_none();
+    for finding in scenario.checks.iter().filter(is_told) {
+        let style = style(finding.verdict);
+        writeln!(out, "  {style}{:<7}{style:#} {:<24} {}", word(finding.verdict), finding.check, headline(finding))?;
     }
+    let style = style(Verdict::Void);
+    let word = word(Verdict::Void);
+    Red::of(scenario).kept().try_for_each(|kept| writeln!(out, "  {style}{word:<7}{style:#} {}", plain(&kept)))?;
     let beside: Vec<_> = scenario.findings(Verdict::NotApplicable).map(|finding| finding.check.as_str()).collect();
     if beside.is_empty() { Ok(()) } else { writeln!(out, "  not applicable: {}", beside.join(", ")) }
 }
 
-/// What could not be proven; only by name where something is broken, which is the likely cause.
-fn explain_unproven(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
-    let unproven: Vec<_> = scenario.findings(Verdict::Void).collect();
-    if scenario.findings(Verdict::Fail).next().is_none() {
-        return unproven.iter().try_for_each(|finding| explain(scenario, finding, out));
+/// The scenarios that were not run, or not to their end; they have one cause.
+fn render_not_run(report: &Report, out: &mut String) -> std::fmt::Result {
+    let stopped: Vec<_> = report.scenarios.iter().filter(|scenario| scenario.not_run.is_some()).collect();
+    let Some(cause) = stopped.first().and_then(|scenario| scenario.not_run.as_deref()) else { return Ok(()) };
+    writeln!(out, "\n{} not run, because {cause}:", painted(Verdict::Void))?;
+    for scenario in stopped {
+        let ended = if scenario.steps.is_empty() { "" } else { " (ended while it ran)" };
+        writeln!(out, "  {}{ended}", plain(&scenario.name))?;
     }
-    if unproven.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<_> = unproven.iter().map(|finding| finding.check.as_str()).collect();
-    writeln!(out, "\nnot proven in {} because of the failures below: {}", scenario.name, names.join(", "))
+    Ok(())
 }
 
-fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
-    write!(out, "\n{} {} in {}\n", word(finding.verdict), finding.check, scenario.name)?;
-    out.write_str(&explanation(scenario, finding))
+/// What is red in a scenario: the cause first of what is broken, and below what is unproven for a reason of its own.
+fn explain(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
+    let red = Red::of(scenario);
+    for finding in red.unproven.iter().chain(&red.broken) {
+        write!(out, "\n{} {} in {}\n", painted(finding.verdict), finding.check, plain(&scenario.name))?;
+        out.write_str(&account(scenario, finding))?;
+    }
+    for (index, finding) in red.explained.iter().enumerate() {
+        let label = if index == 0 { "\n  with it" } else { "         " };
+        writeln!(out, "{label}   {} {}: {}", painted(finding.verdict), finding.check, headline(finding))?;
+    }
+    writeln!(out)?;
+    out.write_str(&whereabouts(scenario))
 }
 
 #[cfg(test)]
@@ -63,12 +110,16 @@ mod tests {
     use super::*;
     use crate::judge::Evidence;
 
+    fn print_plainly(report: &Report) -> String {
+        crate::stdio::plain(&print(report))
+    }
+
     /// A failure would mean that a person searches the cause among its consequences.
     #[test]
     fn a_failure_stands_last_with_its_moments_and_what_to_do() {
-        let shown = print(&report(vec![
+        let shown = print_plainly(&report(vec![
             finding("ready", Verdict::Fail, "Deployment `x` has 0 of 1 pods available\nhint: see its log"),
-            finding("role-serves", Verdict::Void, "step 1 failed"),
+            finding("role-serves", Verdict::Void, "no pod was asked"),
             finding("hook-once", Verdict::NotApplicable, "no hook"),
             finding("renders", Verdict::Pass, "it renders"),
         ]));
@@ -76,11 +127,11 @@ mod tests {
             shown.contains("\n  pass    renders                  it renders\n  not applicable: hook-once\n"),
             "{shown}"
         );
-        assert!(shown.contains("not proven in chart/case because of the failures below: role-serves"), "{shown}");
+        let above = shown.split("FAIL ready in chart/case\n").next().unwrap_or_default();
+        assert!(above.contains("\nVOID role-serves in chart/case\n  unproven  no pod was asked\n"), "{shown}");
         let end = shown.split("FAIL ready in chart/case\n").nth(1).unwrap_or_default();
         let parts = [
-            "  promise   every workload of the manifest was ready",
-            "  broken    Deployment `x` has 0 of 1 pods available\n",
+            "  broken    Deployment `x` has 0 of 1 pods available\n  promise   every workload of the manifest was ready",
             "  shown by  in step 1 (install):\n",
             "+1.234s  pod `x` created",
             "  try       see its log\n",
@@ -96,7 +147,7 @@ mod tests {
     /// A failure would mean that "nothing was proven" looks like success.
     #[test]
     fn a_void_is_explained_and_an_empty_run_is_void() {
-        let shown = print(&report(vec![finding("hook-order", Verdict::Void, "the watch had a gap")]));
+        let shown = print_plainly(&report(vec![finding("hook-order", Verdict::Void, "the watch had a gap")]));
         let end = shown.split("VOID hook-order in chart/case\n").nth(1).unwrap_or_default();
         assert!(end.contains("  unproven  the watch had a gap\n"), "{shown}");
         assert!(print(&Report::new(Vec::new())).contains("no scenario ran, so nothing was proven"));
@@ -113,5 +164,24 @@ mod tests {
         for part in ["log ends with:", "lines are left out", "line 4999 ", "and 188 more in the recording"] {
             assert!(shown.contains(part), "`{part}` is not in:\n{shown}");
         }
+    }
+
+    /// A failure would mean that a scenario which was not run is taken for one that passed, or hides what ended the run.
+    #[test]
+    fn what_was_not_run_is_named_once_and_counted_apart() {
+        let mut all = report(vec![finding("ready", Verdict::Fail, "broken")]);
+        let stopped = |name: &str| ScenarioReport {
+            name: name.to_owned(),
+            steps: Vec::new(),
+            not_run: Some("`chart/case` did not pass".to_owned()),
+            ..report(vec![finding("run", Verdict::Void, "not run")]).scenarios.remove(0)
+        };
+        all.scenarios.extend([stopped("chart/other"), stopped("chart/third")]);
+        let shown = print_plainly(&all);
+        let named = "VOID not run, because `chart/case` did not pass:\n  chart/other\n  chart/third\n";
+        assert!(shown.contains(named) && !shown.contains("VOID run in"), "{shown}");
+        assert!(shown.ends_with("\nFAIL: 0 passed, 1 failed, 0 void, 2 not run\n"), "{shown}");
+        let red = crate::stdio::plain(&print_red(&all));
+        assert!(shown.ends_with(&red) && !red.contains("chart 1.0.0"), "{red}");
     }
 }

@@ -6,7 +6,7 @@ use crate::judge::{Evidence, Finding, Verdict};
 /// A finding that cites one moment.
 pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
     let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod `x` created".to_owned() };
-    Finding { check: check.to_owned(), verdict, message: message.to_owned(), evidence: vec![seen] }
+    Finding { check: check.to_owned(), verdict, message: message.to_owned(), evidence: vec![seen], since: None }
 }
 
 /// A run of one scenario with one step.
@@ -21,6 +21,7 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
         seconds: 2.0,
         steps: vec![step],
         checks,
+        not_run: None,
         repeat: Some("chartgate run case.yaml".to_owned()),
         evidence: "out".into(),
     }])

@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
+use super::network;
 use crate::judge::ready::is_selected;
 use crate::plan::{Action, Plan};
 
 /// What the prober's pod requests.
 const PROBER: u64 = 100;
+/// What the pods request that ask where a `NetworkPolicy` guards, three at most.
+const ASKERS: u64 = 30;
 
 /// The CPU that a plan's pods request at its largest step, in thousandths of a core: those that stay, and the largest one of a hook or
 /// a rollout. Where more of them pass at once, they wait for each other, and none for ever.
@@ -30,7 +33,8 @@ fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
     });
     let pods: Vec<(u64, u64)> = pods.collect();
     let passing = pods.iter().map(|(_, one)| *one).max().unwrap_or_default();
-    pods.iter().map(|(count, one)| count * one).sum::<u64>() + passing
+    let askers = if network::guards_a_role(plan, objects) { ASKERS } else { 0 };
+    pods.iter().map(|(count, one)| count * one).sum::<u64>() + passing + askers
 }
 
 /// The pods of a workload: its own number, its autoscaler's floor, or what a step scales it to, whatever is most.

@@ -7,6 +7,7 @@ mod scale;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::DeleteParams;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use super::stage::Stage;
 use super::{ready, sample};
 use crate::helm::Helm;
+use crate::judge::object::{kind, name};
 use crate::plan::{Action, Fault, Plan, Step};
 use crate::record::{Moment, StepOutcome, Timeline};
 use crate::tool::Output;
@@ -89,7 +91,7 @@ async fn kill_migrator(plan: &Plan, index: usize, stage: &Stage, timeline: &Time
         .collect();
     for pod in stage.namespace.of_kind("Pod") {
         if jobs.iter().any(|job| ready::is_pod_of(job, &pod)) && !is_finished(&pod) {
-            let name = name_of(&pod);
+            let name = name(&pod);
             kill(stage, name).await?;
             timeline.append(Moment::Fault {
                 step: index,
@@ -150,12 +152,10 @@ pub async fn disturb(
 impl Disturbance<'_> {
     /// Waits until the release stands as before, and samples it.
     async fn settle(&self) -> Result<StepOutcome> {
-        let is_short = || self.missing_pods().or_else(|| self.stage.not_ready(&self.manifest));
-        if let Err(why) = self.stage.wait(self.deadline, is_short).await {
-            return Ok(StepOutcome::NotReady { why });
-        }
-        sample::take(self.plan, self.index, self.stage, self.timeline).await.context("sample the release")?;
-        Ok(StepOutcome::Succeeded)
+        let Self { plan, index, manifest, stage, timeline, deadline } = self;
+        let is_short = || self.missing_pods().or_else(|| stage.not_ready(manifest));
+        let settle = || stage.wait(*deadline, &is_short).boxed();
+        sample::of_settled(plan, *index, manifest, stage, timeline, settle).await
     }
 
     fn note(&self, what: String) {
@@ -166,11 +166,11 @@ impl Disturbance<'_> {
     fn missing_pods(&self) -> Option<String> {
         let pods = self.stage.namespace.of_kind("Pod");
         self.manifest.iter().filter(|object| scale::is_scalable(object)).find_map(|object| {
-            let live = self.stage.namespace.get(object["kind"].as_str()?, name_of(object))?;
+            let live = self.stage.namespace.get(object["kind"].as_str()?, name(object))?;
             let ready = pods.iter().filter(|pod| ready::is_pod_of(&live, pod) && ready::is_ready_pod(pod)).count();
             let wanted = live["spec"]["replicas"].as_u64().unwrap_or(1);
             let is_short = u64::try_from(ready).unwrap_or(u64::MAX) < wanted;
-            is_short.then(|| format!("{} `{}` has {ready} of {wanted} pods ready", kind_of(&live), name_of(&live)))
+            is_short.then(|| format!("{} `{}` has {ready} of {wanted} pods ready", kind(&live), name(&live)))
         })
     }
 
@@ -180,7 +180,7 @@ impl Disturbance<'_> {
         let Some(pod) = pods.iter().find(|pod| ready::is_selected(select, pod) && ready::is_ready_pod(pod)) else {
             return Ok(Err(format!("role `{role}` has no ready pod that could be killed")));
         };
-        let name = name_of(pod);
+        let name = name(pod);
         kill(self.stage, name).await?;
         self.note(format!("pod `{name}` of role `{role}` was killed without grace"));
         Ok(self.gone(pod).await)
@@ -188,7 +188,7 @@ impl Disturbance<'_> {
 
     /// Waits until a pod is gone.
     async fn gone(&self, pod: &Value) -> Result<(), String> {
-        let name = name_of(pod);
+        let name = name(pod);
         let is_there = || {
             let live = self.stage.namespace.get("Pod", name)?;
             (live["metadata"]["uid"] == pod["metadata"]["uid"]).then(|| format!("pod `{name}` is still there"))
@@ -217,12 +217,4 @@ async fn kill(stage: &Stage, pod: &str) -> Result<()> {
 
 fn is_finished(pod: &Value) -> bool {
     pod["status"]["phase"] == "Succeeded" || pod["status"]["phase"] == "Failed"
-}
-
-fn name_of(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap_or_default()
-}
-
-fn kind_of(object: &Value) -> &str {
-    object["kind"].as_str().unwrap_or_default()
 }

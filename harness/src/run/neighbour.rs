@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde_json::Value;
 
+use super::render::step_values;
 use super::stage::Stage;
-use super::{SETTLE_LIMIT, step_values, tail};
+use super::{SETTLE_LIMIT, tail};
 use crate::helm::Helm;
 use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, Timeline};
@@ -34,7 +35,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     if output.is_success() {
         installed.look_again(stage, timeline).await;
     } else {
-        installed.note(timeline, Some([tail(&output.stderr), stage.troubles()].join("\n").trim().to_owned()));
+        installed.note(timeline, Some([tail(&output.stderr, timeline), stage.troubles()].join("\n").trim().to_owned()));
     }
     Ok(Some(installed))
 }

@@ -18,6 +18,8 @@ const LOG_LINES: i64 = 20;
 
 /// The release as helm describes it, with its objects.
 pub fn describe(step: usize, status: &Status, objects: &[Value], timeline: &Timeline) -> Result<Release> {
+    // What a values file of the user holds is first seen here.
+    status.config.iter().for_each(|values| timeline.redactor().add_credentials(values));
     let hooks = status.hooks.iter().map(|hook| {
         let object = yaml::objects(&hook.manifest)?.pop().unwrap_or_default();
         Ok(HookRun { object: timeline.store(&object), events: hook.events.clone(), weight: hook.weight })
@@ -28,16 +30,23 @@ pub fn describe(step: usize, status: &Status, objects: &[Value], timeline: &Time
         status: status.info.status.clone(),
         objects: objects.iter().map(|object| timeline.store(object)).collect(),
         hooks: hooks.collect::<Result<_>>()?,
+        description: status.info.description.clone(),
+        values: status.config.clone(),
     })
 }
 
 /// How `helm test` ended; of a failure, with the logs of the tests.
-pub async fn tested(output: Option<Output>, status: Option<&Status>, stage: &Stage) -> Result<StepOutcome> {
+pub async fn tested(
+    output: Option<Output>,
+    status: Option<&Status>,
+    stage: &Stage,
+    timeline: &Timeline,
+) -> Result<StepOutcome> {
     let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
     if output.is_success() {
         return Ok(StepOutcome::Succeeded);
     }
-    let mut why = vec![tail(&output.stderr)];
+    let mut why = vec![tail(&output.stderr, timeline)];
     let tests = status.into_iter().flat_map(|status| &status.hooks);
     for test in tests.filter(|hook| hook.events.iter().any(|event| event == "test")) {
         let object = yaml::objects(&test.manifest)?.pop().unwrap_or_default();

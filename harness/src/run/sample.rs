@@ -1,25 +1,28 @@
 //! The samples after a step: which pods accept connections, and what they answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chartgate_prober::{Question, Reply, Session};
-use futures::future::try_join_all;
+use futures::future::{BoxFuture, try_join_all};
 use serde_json::Value;
+use tokio::time::Instant;
 
+use super::at_step;
+use super::route::until_routed;
 use super::stage::Stage;
+use crate::judge::object::{declared_ports, port_of};
 use crate::judge::ready::{is_ready_pod, is_selected};
 use crate::plan::{Plan, Role, Serves};
 use crate::random;
-use crate::record::{Answer, Moment, Probe, Timeline};
+use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
 use crate::wait::pause;
-
-/// A pod leaves within its grace period, which is seldom longer; after this the Service is asked all the same.
-pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Each node hears of a Service's new pods on its own: in milliseconds, and within seconds where it is busy.
 const ROUTE_LIMIT: Duration = Duration::from_secs(10);
+/// What goes on changing after so many samples is judged as it is.
+const SAMPLES: usize = 3;
 /// Before a Service is asked again: as long as a node takes for its routes when nothing else is to do.
 const ROUTE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -38,22 +41,55 @@ struct Ask<'a> {
 
 /// Asks every ready pod of every role at the same time, and then each Service in front of a serving role.
 pub async fn take(plan: &Plan, step: usize, stage: &Stage, timeline: &Timeline) -> Result<()> {
-    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect();
-    ask_all(pod_asks(plan, &pods), step, stage, timeline).await?;
-    // A pod that drains says so, and a Service sends to it until every node has heard that it is leaving.
-    let serving = plan.present_roles().filter(|(_, role)| role.serves.is_some());
-    let selectors: Vec<&str> = serving.map(|(_, role)| role.select.as_str()).collect();
-    stage.until_drained(&selectors, DRAIN_LIMIT).await;
+    let pods = ready_pods(stage);
+    let guarded = async {
+        match stage.guards() {
+            Some(network) => network.ask(plan, &pods, step, stage, timeline).await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(ask_all(pod_asks(plan, &pods), step, stage, timeline), guarded)?;
+    until_routed(plan, stage).await;
     ask_all(service_asks(plan, &pods, stage), step, stage, timeline).await
+}
+
+/// Waits until the release stands, and takes the samples: again where an autoscaler or an operator changed it meanwhile.
+pub async fn of_settled<'a>(
+    plan: &Plan,
+    step: usize,
+    manifest: &[Value],
+    stage: &Stage,
+    timeline: &Timeline,
+    settle: impl Fn() -> BoxFuture<'a, Result<(), String>>,
+) -> Result<StepOutcome> {
+    for _ in 0..SAMPLES {
+        stage.progress.works(at_step(plan, step, "waiting until all is ready"));
+        if let Err(why) = settle().await {
+            return Ok(StepOutcome::NotReady { why });
+        }
+        stage.progress.works(at_step(plan, step, "sampling"));
+        let asked = ready_pods(stage);
+        take(plan, step, stage, timeline).await.context("sample the release")?;
+        let is_new = |pod: &Arc<Value>| asked.iter().all(|known| known["metadata"]["uid"] != pod["metadata"]["uid"]);
+        if stage.not_ready(manifest).is_none() && !ready_pods(stage).iter().any(is_new) {
+            break;
+        }
+    }
+    Ok(StepOutcome::Succeeded)
+}
+
+/// The pods that are asked now.
+fn ready_pods(stage: &Stage) -> Vec<Arc<Value>> {
+    stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect()
 }
 
 /// Whether each role has a pod that can be asked.
 pub fn is_possible(plan: &Plan, stage: &Stage) -> bool {
-    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect();
+    let pods = ready_pods(stage);
     plan.present_roles().all(|(_, role)| of_role(&pods, role).next().is_some())
 }
 
-fn of_role<'a>(pods: &'a [Arc<Value>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Value>> {
+pub(super) fn of_role<'a>(pods: &'a [Arc<Value>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Value>> {
     pods.iter().filter(|pod| is_selected(&role.select, pod))
 }
 
@@ -82,9 +118,11 @@ fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
                 asks.push(ask(port, None));
                 asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.clone()))));
             } else {
-                let mut ports: Vec<u16> = served.iter().map(|(_, port)| *port).chain(own_ports(pod)).collect();
+                let mut ports: Vec<u16> = served.iter().map(|(_, port)| *port).chain(declared_ports(pod)).collect();
                 ports.sort_unstable();
                 ports.dedup();
+                let free: Vec<u16> = role.listens.iter().filter_map(|port| port_of(pod, port)).collect();
+                ports.retain(|port| !free.contains(port));
                 asks.extend(ports.into_iter().map(|port| ask(port, None)));
             }
         }
@@ -189,7 +227,7 @@ async fn ask_patiently(stage: &Stage, question: Question, awaited: Option<u16>) 
 }
 
 /// What must not change while a pod is asked: it is the same, Ready, and was not restarted.
-fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, u64)> {
+pub(super) fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, u64)> {
     let Some(name) = pod else { return Some(Default::default()) };
     let pod = stage.namespace.get("Pod", name).filter(|pod| is_ready_pod(pod))?;
     let statuses = pod["status"]["containerStatuses"].as_array()?;
@@ -197,30 +235,16 @@ fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, u64)> {
     Some((pod["metadata"]["uid"].as_str()?.to_owned(), restarts))
 }
 
-fn name_of(pod: &Value) -> String {
+pub(super) fn name_of(pod: &Value) -> String {
     pod["metadata"]["name"].as_str().unwrap_or_default().to_owned()
 }
 
-fn address_of(pod: &Value) -> String {
+pub(super) fn address_of(pod: &Value) -> String {
     pod["status"]["podIP"].as_str().unwrap_or_default().to_owned()
 }
 
-fn host_and_port(host: &str, port: u16) -> String {
+pub(super) fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-fn declared_ports(pod: &Value) -> impl Iterator<Item = &Value> {
-    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
-    containers.filter_map(|container| container["ports"].as_array()).flatten()
-}
-
-fn own_ports(pod: &Value) -> Vec<u16> {
-    declared_ports(pod).filter_map(|port| port["containerPort"].as_u64()?.try_into().ok()).collect()
-}
-
-fn port_of(pod: &Value, port: &str) -> Option<u16> {
-    let named = || declared_ports(pod).find(|declared| declared["name"] == port)?["containerPort"].as_u64();
-    port.parse().ok().or_else(|| named()?.try_into().ok())
 }
 
 /// Cluster address of the first Service in front of a role, once the role has a ready pod.
@@ -234,14 +258,8 @@ pub fn service_address(role: &Role, stage: &Stage) -> Option<String> {
 fn service_addresses(stage: &Stage, pod: &Value, port: &str) -> Vec<String> {
     let number = port_of(pod, port);
     let mut addresses = Vec::new();
-    for service in stage.namespace.of_kind("Service") {
-        let selector = service["spec"]["selector"].as_object().filter(|selector| !selector.is_empty());
-        let is_ours = selector.is_some_and(|selector| {
-            selector.iter().all(|(key, value)| pod["metadata"]["labels"][key.as_str()] == *value)
-        });
-        let Some(host) = service["spec"]["clusterIP"].as_str().filter(|host| is_ours && *host != "None") else {
-            continue;
-        };
+    for service in stage.namespace.of_kind("Service").iter().filter(|service| is_in_front_of(service, pod)) {
+        let host = service["spec"]["clusterIP"].as_str().unwrap_or_default();
         for declared in service["spec"]["ports"].as_array().into_iter().flatten() {
             let target = match &declared["targetPort"] {
                 Value::String(name) => port_of(pod, name),
@@ -254,4 +272,16 @@ fn service_addresses(stage: &Stage, pod: &Value, port: &str) -> Vec<String> {
         }
     }
     addresses
+}
+
+/// Whether a Service with an address of its own selects a pod.
+fn is_in_front_of(service: &Value, pod: &Value) -> bool {
+    is_of_service(service, pod) && service["spec"]["clusterIP"].as_str().is_some_and(|host| host != "None")
+}
+
+/// Whether a Service selects a pod.
+pub(super) fn is_of_service(service: &Value, pod: &Value) -> bool {
+    let selector = service["spec"]["selector"].as_object().filter(|selector| !selector.is_empty());
+    let labels = &pod["metadata"]["labels"];
+    selector.is_some_and(|selector| selector.iter().all(|(key, value)| labels[key.as_str()] == *value))
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Secret, ServiceAccount};
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Node, Secret, ServiceAccount};
+use kube::api::{ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -16,14 +16,16 @@ use tokio::sync::{Mutex, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::network::{self, Network};
 use super::ready;
 use crate::backing::{self, Database, Seen, Witness};
 use crate::cluster;
 use crate::cluster::{Lease, Owned};
 use crate::home;
 use crate::plan::{Backing, Plan};
+use crate::progress::Progress;
 use crate::random;
-use crate::record::prober::Prober;
+use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
 use crate::record::{Moment, Timeline, logs, watch};
 use crate::scenario::fill;
@@ -56,7 +58,11 @@ pub struct Stage {
     pub namespace: Namespace,
     /// Asks the release's pods.
     pub prober: Prober,
+    /// Asks the pods that a `NetworkPolicy` guards; `None`: no policy of the release is about a role that serves.
+    guards: Option<Network>,
     timeline: Timeline,
+    /// Says what is waited for.
+    pub progress: Progress,
     tasks: [JoinSet<()>; 3],
     /// The cluster.
     pub client: Client,
@@ -64,36 +70,49 @@ pub struct Stage {
     pub kubeconfig: PathBuf,
     /// The release's namespace.
     pub ns: String,
+    /// Nobody else uses the cluster.
+    pub owns_cluster: bool,
 }
 
 impl Stage {
     /// Sets everything up; when this returns, the recorder watches and the first step may run.
-    pub async fn set(plan: &Plan, lease: &Lease, ns: &str, helm: &str, timeline: &Timeline) -> Result<Self> {
+    pub async fn set(
+        plan: &Plan,
+        lease: &Lease,
+        ns: &str,
+        mut versions: BTreeMap<&'static str, String>,
+        timeline: &Timeline,
+        progress: &Progress,
+    ) -> Result<Self> {
         let client = cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
+        versions.insert("kubernetes", version.git_version);
+        versions.extend(node_versions(&client).await);
         timeline.append(super::started(
             ns,
             timeline,
             // Another cluster may keep some kinds elsewhere; kind has one etcd.
             lease.cluster.is_kind(),
-            [("kubernetes", version.git_version), ("helm", helm.to_owned())],
+            versions,
         ));
         let beside = format!("{ns}-prober");
-        for (name, labels) in [(ns, plan.namespace_labels.clone()), (&beside, BTreeMap::new())] {
-            lease.owns(Owned::Namespace(name.to_owned())).await?;
-            create_namespace(&client, name, labels, plan).await?;
-        }
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
-        let image = home::prober()?;
+        let (image, labels) = (home::prober()?, network::pod_labels(plan));
+        let seat = Seat { ns: &beside, name: "prober", labels: &labels, image: &image, millicores: 100 };
         let mut database_tasks = JoinSet::new();
         let (strike, struck) = signal::channel(None);
-        let (databases, namespace, prober) = tokio::join!(
-            databases(plan, lease, timeline, &strike, &mut database_tasks),
-            watch::start(&client, ns, timeline, &mut tasks),
-            Prober::start(&client, &beside, &image, timeline, &mut prober_tasks),
-        );
-        let (databases, prober) = (databases?, prober?);
+        let release = async {
+            create_namespace(&client, lease, ns, plan.namespace_labels.clone(), plan).await?;
+            anyhow::Ok(watch::start(&client, ns, timeline, &mut tasks).await)
+        };
+        let prober = async {
+            create_namespace(&client, lease, &beside, network::namespace_labels(plan), plan).await?;
+            // Its pod starts while the release does: the first question is asked after that.
+            Prober::launch(&client, &seat, timeline, &mut prober_tasks)
+        };
+        let databases = databases(plan, lease, timeline, &strike, &mut database_tasks);
+        let (databases, namespace, prober) = tokio::try_join!(databases, release, prober)?;
         let mut templates = known_templates(plan, ns);
         for Watched { name, database, .. } in &databases {
             timeline.redactor().add(database.password());
@@ -113,12 +132,28 @@ impl Stage {
             struck,
             namespace,
             prober,
+            guards: None,
             timeline: timeline.clone(),
+            progress: progress.clone(),
             tasks,
             client,
             kubeconfig: lease.cluster.kubeconfig.clone(),
             ns: ns.to_owned(),
+            owns_cluster: lease.is_own(),
         })
+    }
+
+    /// Lets the cluster show whether it enforces `NetworkPolicy`, and asks pods that one guards from now on.
+    pub async fn guard(&mut self, plan: &Plan, lease: &Lease) -> Result<()> {
+        let [_, tasks, _] = &mut self.tasks;
+        let place = network::Place { client: &self.client, lease, ns: &self.ns, timeline: &self.timeline };
+        self.guards = Some(Network::set(plan, &place, self.prober.clone(), tasks).await?);
+        Ok(())
+    }
+
+    /// What asks pods that a `NetworkPolicy` guards.
+    pub fn guards(&self) -> Option<&Network> {
+        self.guards.as_ref()
     }
 
     /// What `{{…}}` stands for.
@@ -128,7 +163,16 @@ impl Stage {
 
     /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.
     pub async fn settle(&self, manifest: &[Value], limit: Duration) -> Result<(), String> {
-        self.wait(Instant::now() + limit, || self.not_ready(manifest)).await
+        let failed = || self.jobs(manifest).find(|job| ready::has_condition(job, "Failed"));
+        // A Job that failed does not become ready any more.
+        self.wait(Instant::now() + limit, || self.not_ready(manifest).filter(|_| failed().is_none())).await?;
+        failed().map_or(Ok(()), |_| self.not_ready(manifest).map_or(Ok(()), Err))
+    }
+
+    /// The Jobs of a manifest that are there.
+    fn jobs<'a>(&'a self, manifest: &'a [Value]) -> impl Iterator<Item = Arc<Value>> + 'a {
+        let jobs = manifest.iter().filter(|object| object["kind"] == "Job");
+        jobs.filter_map(|job| self.namespace.get("Job", job["metadata"]["name"].as_str()?))
     }
 
     /// Waits until nothing keeps the namespace from being as it is to be; the error says what does.
@@ -137,6 +181,7 @@ impl Stage {
         loop {
             changes.mark_unchanged();
             let Some(why) = what_is_wrong() else { return Ok(()) };
+            self.tell(&why);
             match timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(format!("{why} (and the watches ended)")),
@@ -145,13 +190,20 @@ impl Stage {
         }
     }
 
-    /// What keeps a workload of the manifest from being ready.
+    /// Says what is waited for, or seen meanwhile.
+    pub fn tell(&self, what: &str) {
+        self.progress.detail(self.timeline.redactor().redact(what));
+    }
+
+    /// What keeps a workload of the manifest from being ready. Another namespace is helm's to look at.
     pub fn not_ready(&self, manifest: &[Value]) -> Option<String> {
         let pods = self.namespace.of_kind("Pod");
         let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
-        manifest.iter().filter(|object| ready::is_workload(object)).find_map(|object| {
+        let is_ours = |object: &&Value| ready::is_workload(object) && ready::is_in(&self.ns, object);
+        manifest.iter().filter(is_ours).find_map(|object| {
             let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
             match self.namespace.get(kind, name) {
+                None if ready::goes_when_done(object) => None,
                 None => Some(format!("{kind} `{name}` does not exist")),
                 Some(live) => ready::not_ready(&live, &pods),
             }
@@ -230,10 +282,26 @@ impl Stage {
     }
 }
 
+/// What the nodes run besides Kubernetes; nothing, where we may not look at them.
+async fn node_versions(client: &Client) -> BTreeMap<&'static str, String> {
+    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default().limit(1)).await;
+    let info = nodes.ok().and_then(|nodes| nodes.items.into_iter().next()?.status?.node_info);
+    let described = info.map(|info| {
+        [
+            ("architecture", info.architecture),
+            ("container-runtime", info.container_runtime_version),
+            ("kernel", info.kernel_version),
+            ("node-os", info.os_image),
+        ]
+    });
+    described.into_iter().flatten().collect()
+}
+
 /// What is known before any server runs.
 fn known_templates(plan: &Plan, ns: &str) -> Templates {
+    let images = home::images().into_iter().map(|(name, reference)| (format!("image.{name}"), reference));
     let named = [("release", plan.release.clone()), ("namespace", ns.to_owned())];
-    named.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(backing::images()).collect()
+    named.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(images).collect()
 }
 
 /// Stand-ins for what is only known once servers run, so that a chart can be rendered before.
@@ -258,13 +326,24 @@ pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
     templates
 }
 
-async fn create_namespace(
+/// A scenario's name as the value of a label: 63 characters at most, of which the last ones say the most.
+fn label_value(name: &str) -> String {
+    const LIMIT: usize = 63;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let safe: String = name.chars().map(|c| if is_allowed(c) { c } else { '.' }).collect();
+    safe[safe.len().saturating_sub(LIMIT)..].trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+}
+
+/// Makes a namespace that goes with the lease.
+pub(super) async fn create_namespace(
     client: &Client,
+    lease: &Lease,
     name: &str,
     mut labels: BTreeMap<String, String>,
     plan: &Plan,
 ) -> Result<()> {
-    labels.insert(LABEL.to_owned(), plan.name.replace('/', "."));
+    lease.owns(Owned::Namespace(name.to_owned())).await?;
+    labels.insert(LABEL.to_owned(), label_value(&plan.name));
     let namespace = json!({"metadata": {"name": name, "labels": labels}});
     let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
     let all: Api<KubernetesNamespace> = Api::all(client.clone());
@@ -342,4 +421,18 @@ fn note(timeline: &Timeline, database: &str, seen: Seen) {
         }
         Seen::Gap(why) => Moment::Gap { of: format!("ddl {database}"), why },
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a scenario with a long name, or one with a space in it, never runs.
+    #[test]
+    fn a_label_holds_what_kubernetes_allows() {
+        assert_eq!(label_value("chart/one-replica"), "chart.one-replica");
+        assert_eq!(label_value("chart/größe (1)"), "chart.gr..e..1");
+        let long = label_value(&format!("{}-{}", "x".repeat(20), "y".repeat(62)));
+        assert_eq!(long, "y".repeat(62));
+    }
 }

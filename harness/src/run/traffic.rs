@@ -10,7 +10,8 @@ use chartgate_prober::{RequestLoad, SessionLoad};
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::sample::{DRAIN_LIMIT, service_address};
+use super::route::DRAIN_LIMIT;
+use super::sample::service_address;
 use super::stage::Stage;
 use crate::plan::{Plan, Serves, Traffic, UserRequest};
 use crate::random;
@@ -46,11 +47,12 @@ impl<'a> Users<'a> {
     /// Begins the traffic of every role that has some, unless it runs.
     ///
     /// # Errors
-    /// If the prober ended.
-    pub fn come(&mut self) -> Result<()> {
-        if !self.loads.is_empty() {
+    /// If the prober does not run.
+    pub async fn come(&mut self) -> Result<()> {
+        if !self.loads.is_empty() || self.plan.traffic.is_empty() {
             return Ok(());
         }
+        self.stage.prober.until_started().await?;
         for (name, traffic) in &self.plan.traffic {
             let Some(role) = self.plan.roles.get(name) else { continue };
             let (Some(serves), Some(address)) = (&role.serves, service_address(role, self.stage)) else {

@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::unknown;
 use crate::plan::{Backing, Server};
-use crate::yaml::Source;
+use crate::yaml::{Mistake, Spot, unknown};
 
 /// The kinds of servers that can be started by name alone.
 const BACKING_KINDS: [&str; 2] = ["postgres", "redis"];
 
-/// A server: one that is known by its name, or else its image, port and sign of readiness.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// A server that the chart's pods use, of the scenario's own: one that is known by its name or `kind` (`postgres: {}`, `redis: {}`),
+/// or else its `image`, `port` and sign of being `ready`. It runs outside the cluster, on its network.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Backing", transform = known_or_described)]
 pub struct BackingFile {
-    /// What it is, where its name does not say so.
+    /// What it is, where its name does not say so: `cache: {kind: redis}`.
+    #[schemars(extend("enum" = ["postgres", "redis", null]))]
     pub kind: Option<String>,
-    /// Reference of its image.
+    /// Reference of its image, with a tag or a digest.
     pub image: Option<String>,
     /// Its environment.
     #[serde(default)]
@@ -27,6 +30,12 @@ pub struct BackingFile {
     pub port: Option<u16>,
     /// What it writes to its log once it is ready.
     pub ready: Option<String>,
+}
+
+fn known_or_described(schema: &mut Schema) {
+    let known = json!({"properties": {"image": false, "env": false, "port": false, "ready": false}});
+    let described = json!({"required": ["image", "port", "ready"], "properties": {"kind": false}});
+    schema.insert("oneOf".to_owned(), json!([known, described]));
 }
 
 impl BackingFile {
@@ -50,21 +59,20 @@ impl BackingFile {
     }
 }
 
-/// Reports servers of an unknown kind, and those of an image that lack something.
-pub fn check_backing(backing: &BTreeMap<String, BackingFile>, source: &Source) -> Result<()> {
+/// Refuses servers of an unknown kind, and those of an image that lack something.
+pub fn check_backing(at: Spot, backing: &BTreeMap<String, BackingFile>) {
     for (name, server) in backing {
+        let at = at.key(name);
         let is_whole = server.port.is_some() && server.ready.is_some() && server.kind.is_none();
         let has_more = server.port.is_some() || server.ready.is_some() || !server.env.is_empty();
         if if server.image.is_some() { !is_whole } else { has_more } {
-            let hint = "hint: a server of an image has `image`, `port`, `ready` and perhaps `env`; a known one has none of them";
-            return Err(source.error(name, &format!("the server `{name}` is not described\n{hint}")));
+            let hint =
+                "a server of an image has `image`, `port`, `ready` and perhaps `env`; a known one has none of them";
+            at.of_key().refuse(Mistake::new(&format!("the server `{name}` is not described")).with_hint(hint));
+        } else if server.image.is_none() && !BACKING_KINDS.contains(&server.kind.as_ref().unwrap_or(name).as_str()) {
+            let kind = server.kind.as_ref().unwrap_or(name);
+            let mistake = unknown("backing server", kind, BACKING_KINDS);
+            if server.kind.is_some() { at.key("kind").refuse(mistake) } else { at.of_key().refuse(mistake) }
         }
-    }
-    let kinds = BACKING_KINDS.map(str::to_owned);
-    let named = backing.iter().filter(|(_, server)| server.image.is_none());
-    let named = named.map(|(name, server)| server.kind.as_ref().unwrap_or(name));
-    match named.into_iter().find(|kind| !kinds.contains(kind)) {
-        Some(kind) => Err(unknown(source, "backing server", kind, kinds.iter())),
-        None => Ok(()),
     }
 }

@@ -1,125 +1,181 @@
 //! The contract file, as it is written: what the chart promises.
 
+mod check;
+mod promise;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Formatter;
 use std::path::PathBuf;
 
-use anyhow::Result;
-use chartgate_prober::{Continuity, Session};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+use serde_json::json;
 
-use super::backing::{BackingFile, check_backing};
-use super::unknown;
+use super::backing::BackingFile;
+use super::network::NetworkFile;
 use crate::judge;
-use crate::plan::{HealthPath, Hook, Image, Requirement, Role, Serves, Sessions, UserRequest};
-use crate::yaml::Source;
+use crate::plan::Requirement;
+use crate::yaml::{Mistake, Source, Spot};
 
-/// What a chart promises, independent of scenarios.
-#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) use promise::for_release;
+
+/// What a chart promises, whatever a scenario does to it.
+///
+/// It lies beside the scenarios as `contract.yaml`, or in the chart's `ci/chartgate/`. An unknown key is a mistake.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Contract")]
 pub struct ContractFile {
-    /// The chart, relative to the file.
+    /// The chart's folder, relative to the file. A contract that a chart carries itself needs none.
     pub chart: Option<PathBuf>,
-    /// Servers that the chart's pods need.
+    /// Servers that the chart's pods need, by name.
     #[serde(default)]
     pub backing: BTreeMap<String, BackingFile>,
-    /// Secrets that a user of the chart makes: name to key to value or template.
+    /// Secrets that a user of the chart makes: name to key to value. Templates may stand in the values.
     #[serde(default)]
     pub secrets: BTreeMap<String, BTreeMap<String, String>>,
-    /// The chart's roles.
+    /// The parts of the application that have pods of their own, by name.
     #[serde(default)]
     pub roles: BTreeMap<String, RoleFile>,
-    /// The chart's hooks.
+    /// The chart's hooks, by name.
     #[serde(default)]
     pub hooks: BTreeMap<String, HookFile>,
-    /// Advice fails.
+    /// All advice fails.
     #[serde(default)]
     pub strict: bool,
-    /// Checks whose advice fails: what the chart promises beyond what all charts must hold.
+    /// Checks whose advice fails: what the chart promises beyond what every chart must hold. `chartgate explain` lists them.
     #[serde(default)]
+    #[schemars(with = "Vec<CheckName>")]
     pub checks: Vec<String>,
-    /// Checks that may fail or be void for a while.
+    /// What may stay after an uninstall, besides what is annotated `helm.sh/resource-policy: keep`: `KIND` or `KIND/NAME`, where a name
+    /// may hold `{{release}}` and end with `*`.
+    #[serde(default)]
+    pub leaves: Vec<String>,
+    /// Checks that may fail or be void for a while. With `--no-waivers` none counts.
     #[serde(default)]
     pub waivers: Vec<WaiverFile>,
-    /// The images that scenarios vary.
+    /// The images that scenarios vary, by name, and the values that set them.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFile>,
-    /// What must be in the cluster before the release.
+    /// What must be in the cluster before the release; a scenario with requirements runs on a cluster of its own.
     #[serde(default)]
     pub requires: Vec<RequirementFile>,
-    /// No version of the chart comes before this one; it ends with the chart's first tag in git.
+    /// There is no version of the chart before this one: `from: previous` is then the chart itself, until git has a tag such as
+    /// `v1.0.0` or `NAME-1.0.0`.
     #[serde(default, rename = "first-release")]
     pub first_release: bool,
 }
 
-/// Objects from a file, or from files of a Go module.
-#[derive(Clone, Debug, Deserialize)]
+/// The name of a check.
+struct CheckName;
+
+impl JsonSchema for CheckName {
+    fn schema_name() -> Cow<'static, str> {
+        "Check".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let named = judge::all().map(|check| json!({"const": check.name, "description": check.proves}));
+        json_schema!({"description": "The name of a check, and what it proves.", "oneOf": named.collect::<Vec<_>>()})
+    }
+}
+
+/// Objects that must be in the cluster: a `manifest`, or `files` of a `go-module`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Requirement", transform = manifest_or_module)]
 pub struct RequirementFile {
-    /// A file of manifests or a folder of such files, relative to the file that says so.
+    /// A file of manifests or a folder of such files, relative to the file that says so. Templates may stand in them.
     pub manifest: Option<PathBuf>,
-    /// `PATH@VERSION` of a Go module.
+    /// `PATH@VERSION` of a Go module: where an operator's definitions come from.
     #[serde(rename = "go-module")]
+    #[schemars(regex(pattern = "^[^@]+@[^@]+$"))]
     pub go_module: Option<String>,
     /// Files and folders in the module.
     #[serde(default)]
     pub files: Vec<String>,
 }
 
+fn manifest_or_module(schema: &mut Schema) {
+    let manifest = json!({"required": ["manifest"], "properties": {"go-module": false, "files": false}});
+    let module =
+        json!({"required": ["go-module", "files"], "properties": {"manifest": false, "files": {"minItems": 1}}});
+    schema.insert("oneOf".to_owned(), json!([manifest, module]));
+}
+
 impl RequirementFile {
-    /// As the plan holds it.
-    pub fn plan(self, source: &Source) -> Result<Requirement> {
-        match (self.manifest, self.go_module) {
-            (Some(path), None) if self.files.is_empty() => Ok(Requirement::Manifest(source.path.with_file_name(path))),
-            (None, Some(module)) if !self.files.is_empty() && module.contains('@') => {
-                Ok(Requirement::GoModule { module, files: self.files })
+    /// As the plan holds it; `None`: it is refused.
+    pub fn plan(self, source: &Source, at: Spot) -> Option<Requirement> {
+        let mistake = match (self.manifest, self.go_module) {
+            (Some(path), None) if self.files.is_empty() => {
+                return Some(Requirement::Manifest(source.path.with_file_name(path)));
             }
-            (None, Some(module)) => {
-                let hint = "hint: write `{go-module: PATH@VERSION, files: [FILE]}`";
-                Err(source.error(&module, &format!("`{module}` needs a version, and `files` of it\n{hint}")))
+            (None, Some(module)) if !self.files.is_empty() && is_pinned(&module) => {
+                return Some(Requirement::GoModule { module, files: self.files });
             }
-            _ => Err(source.error("requires", "a requirement is a `manifest`, or a `go-module` with its `files`")),
-        }
+            (None, Some(module)) => Mistake::new(&format!("`{module}` needs a version, and `files` of it"))
+                .with_hint("write `{go-module: PATH@VERSION, files: [FILE]}`"),
+            _ => Mistake::new("a requirement is a `manifest`, or a `go-module` with its `files`"),
+        };
+        at.refuse(mistake);
+        None
     }
 }
 
+fn is_pinned(module: &str) -> bool {
+    module
+        .split_once('@')
+        .is_some_and(|(path, version)| !path.is_empty() && !version.is_empty() && !version.contains('@'))
+}
+
 /// A check that may fail or be void until a day.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Waiver")]
 pub struct WaiverFile {
     /// The check's name.
+    #[schemars(with = "CheckName")]
     pub check: String,
     /// The scenario, by its file's stem.
     pub scenario: String,
     /// Why that is acceptable for now.
     pub reason: String,
     /// The last day on which it counts, as `YYYY-MM-DD` in UTC.
+    #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), example = &"2026-12-31")]
     pub until: String,
 }
 
 /// A role's promises.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Role")]
 pub struct RoleFile {
-    /// Label selector of its pods.
+    /// Labels that all of its pods have and no others: `KEY=VALUE`, comma-separated. `{{release}}` stands for the release's name.
     pub select: String,
-    /// Environment variables that it has; `null`: that it must not have.
+    /// Environment variables that its containers have; with `null`, that they must not have.
     #[serde(default)]
     pub env: BTreeMap<String, Option<String>>,
-    /// What it serves; without it, it must refuse connections.
+    /// What it serves; without it, its pods must refuse connections.
     pub serves: Option<ServesFile>,
+    /// Ports on which a role without a Service may accept connections: for metrics, or a probe's.
+    #[serde(default)]
+    pub listens: Vec<PortFile>,
     /// At most one pod of it may run at any time.
     #[serde(default)]
     pub singleton: bool,
 }
 
 /// What a role serves.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Serves")]
 pub struct ServesFile {
     /// Container port, by name or number.
     pub port: PortFile,
-    /// Readiness path: answers 200 when the pod is ready.
-    pub ready: String,
+    /// Readiness path: it answers 200 when the pod is ready. Without it, only connections are tried.
+    pub ready: Option<String>,
     /// Websocket sessions that live in one pod and can be reached through each.
     pub sessions: Option<SessionsFile>,
     /// Further paths and what they answer.
@@ -127,11 +183,15 @@ pub struct ServesFile {
     pub answers: Vec<AnswerFile>,
     /// What its users ask for under traffic; by default the readiness path.
     pub traffic: Option<TrafficFile>,
+    /// That a `NetworkPolicy` of the chart guards it, and whom that lets ask; without it, one that the chart renders all the same
+    /// is to let anyone ask the serving port, and no other.
+    pub network: Option<NetworkFile>,
 }
 
 /// A request of a user, and the answer that is right.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Traffic")]
 pub struct TrafficFile {
     /// Path with its query.
     pub path: String,
@@ -148,8 +208,9 @@ pub struct TrafficFile {
 }
 
 /// How a websocket session is spoken to.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Sessions")]
 pub struct SessionsFile {
     /// Path of the websocket; `{{session}}` stands for the session's name.
     pub path: String,
@@ -167,8 +228,9 @@ pub struct SessionsFile {
 }
 
 /// How a session goes on. In each text `{{n}}` stands for a message's number, from 1.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Continuity")]
 pub struct ContinuityFile {
     /// What the client sends.
     pub message: String,
@@ -179,8 +241,7 @@ pub struct ContinuityFile {
 }
 
 /// A port's name or number.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
 pub enum PortFile {
     /// By number.
     Number(u16),
@@ -188,9 +249,60 @@ pub enum PortFile {
     Name(String),
 }
 
+impl PortFile {
+    /// As the plan holds it.
+    pub fn text(self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Name(name) => name,
+        }
+    }
+}
+
+// An untagged enum would say neither what was expected nor what was found.
+impl<'de> Deserialize<'de> for PortFile {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct NumberOrName;
+
+        impl Visitor<'_> for NumberOrName {
+            type Value = PortFile;
+
+            fn expecting(&self, out: &mut Formatter) -> std::fmt::Result {
+                out.write_str("a port's name or number")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<PortFile, E> {
+                Ok(PortFile::Name(name.to_owned()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<PortFile, E> {
+                let number = u16::try_from(number).ok().filter(|number| *number > 0);
+                number.map(PortFile::Number).ok_or_else(|| E::custom("a port's number is from 1 to 65535"))
+            }
+        }
+
+        reader.deserialize_any(NumberOrName)
+    }
+}
+
+impl JsonSchema for PortFile {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string"}]})
+    }
+}
+
 /// A promised answer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Answer")]
 pub struct AnswerFile {
     /// Path with its query.
     pub path: String,
@@ -205,12 +317,14 @@ pub struct AnswerFile {
 }
 
 /// A hook's promises.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Hook")]
 pub struct HookFile {
-    /// Label selector of its Job.
+    /// Labels that its Job has and no other: `KEY=VALUE`, comma-separated. `{{release}}` stands for the release's name.
     pub select: String,
-    /// Events that it runs at, for example `pre-upgrade`.
+    /// Events that it runs at.
+    #[schemars(schema_with = "events")]
     pub events: Vec<String>,
     /// Roles whose new pods wait for it.
     #[serde(default)]
@@ -220,16 +334,18 @@ pub struct HookFile {
 }
 
 /// An image and the values that set it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Image")]
 pub struct ImageFile {
-    /// Value path of the repository, or of the whole reference where there is no `tag`.
+    /// Value path of the repository (`image.repository`), or of the whole reference where there is no `tag`.
     pub repository: String,
-    /// Value path of the tag.
+    /// Value path of the tag: `image.tag`.
     pub tag: Option<String>,
-    /// Repository to use in place of the chart's default.
+    /// Repository to use in place of the chart's default; needed where there is no `tag`.
     pub r#use: Option<String>,
-    /// Version name to tag.
+    /// Name of each version to its tag: `{v1: "1.0", v2: "1.1"}`. A scenario starts with the first one in alphabetical order.
+    #[schemars(extend("minProperties" = 1))]
     pub versions: BTreeMap<String, String>,
     /// Tag of a version that migrates well and whose server ends at once, for the fault `image-crashes`.
     pub crashes: Option<String>,
@@ -241,142 +357,8 @@ pub struct ImageFile {
     pub roles: Vec<String>,
 }
 
-impl ContractFile {
-    /// Reports what serde cannot see: names that refer to nothing.
-    pub fn check(&self, source: &Source) -> Result<()> {
-        check_backing(&self.backing, source)?;
-        let known: Vec<String> = judge::all().iter().map(|check| check.name.to_owned()).collect();
-        let named = self.checks.iter().chain(self.waivers.iter().map(|waiver| &waiver.check));
-        if let Some(name) = named.into_iter().find(|name| !known.contains(name)) {
-            return Err(unknown(source, "check", name, known.iter()));
-        }
-        if let Some(waiver) = self.waivers.iter().find(|waiver| !is_day(&waiver.until)) {
-            return Err(source.error(&waiver.until, &format!("`{}` is no day\nhint: write `YYYY-MM-DD`", waiver.until)));
-        }
-        for hook in self.hooks.values() {
-            if let Some(role) = hook.before.iter().find(|role| !self.roles.contains_key(*role)) {
-                return Err(unknown(source, "role", role, self.roles.keys()));
-            }
-            let databases =
-                || self.backing.iter().filter(|(name, server)| server.is_database(name)).map(|(name, _)| name);
-            if let Some(database) = hook.migrates.as_ref().filter(|name| !databases().any(|known| known == *name)) {
-                return Err(unknown(source, "database", database, databases()));
-            }
-            let events: Vec<String> = EVENTS.iter().map(|event| (*event).to_owned()).collect();
-            if let Some(event) = hook.events.iter().find(|event| !events.contains(event)) {
-                return Err(unknown(source, "hook event", event, events.iter()));
-            }
-        }
-        for role in self.images.values().flat_map(|image| &image.roles) {
-            if !self.roles.contains_key(role) && !self.hooks.contains_key(role) {
-                return Err(unknown(source, "role or hook", role, self.roles.keys().chain(self.hooks.keys())));
-            }
-        }
-        for (name, image) in &self.images {
-            if image.versions.is_empty() {
-                return Err(source.error(name, &format!("the image `{name}` has no `versions`")));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a text has the form of a day, so that days can be compared as texts.
-fn is_day(text: &str) -> bool {
-    let is_part =
-        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.len() == 3 && parts.into_iter().zip([4, 2, 2]).all(is_part)
-}
-
-/// Helm's hook events (Helm's documentation, "Chart Hooks").
-const EVENTS: [&str; 9] = [
-    "pre-install",
-    "post-install",
-    "pre-upgrade",
-    "post-upgrade",
-    "pre-rollback",
-    "post-rollback",
-    "pre-delete",
-    "post-delete",
-    "test",
-];
-
-impl RoleFile {
-    /// As the plan holds it, for a release.
-    pub fn plan(self, release: &str) -> Role {
-        Role {
-            select: for_release(&self.select, release),
-            env: self.env,
-            serves: self.serves.map(ServesFile::plan),
-            singleton: self.singleton,
-        }
-    }
-}
-
-impl ServesFile {
-    fn plan(self) -> Serves {
-        let ready = HealthPath { path: self.ready, status: ok(), ..HealthPath::default() };
-        let others = self.answers.into_iter().map(|answer| HealthPath {
-            path: answer.path,
-            status: answer.status,
-            body: answer.body,
-            headers: answer.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect(),
-        });
-        let port = match self.port {
-            PortFile::Number(number) => number.to_string(),
-            PortFile::Name(name) => name,
-        };
-        let sessions = self.sessions.map(|file| Sessions {
-            path: file.path,
-            talk: Session { headers: file.headers, first: file.first, second: file.second, reply: file.reply },
-            continuity: file.continuity.map(|said| Continuity {
-                message: said.message,
-                acknowledged: said.acknowledged,
-                resumed: said.resumed,
-            }),
-        });
-        let traffic = self.traffic.map(|file| UserRequest {
-            path: file.path,
-            headers: file.headers,
-            status: file.status,
-            body: file.body,
-            pod: file.pod.map(|name| name.to_lowercase()),
-        });
-        Serves { port, paths: std::iter::once(ready).chain(others).collect(), sessions, traffic }
-    }
-}
-
-impl HookFile {
-    /// As the plan holds it, for a release.
-    pub fn plan(self, release: &str) -> Hook {
-        Hook {
-            select: for_release(&self.select, release),
-            events: self.events,
-            before: self.before,
-            migrates: self.migrates,
-        }
-    }
-}
-
-impl ImageFile {
-    /// As the plan holds it.
-    pub fn plan(&self) -> Image {
-        Image {
-            repository_path: self.repository.clone(),
-            tag_path: self.tag.clone(),
-            repository: self.r#use.clone(),
-            versions: self.versions.clone(),
-            crashes: self.crashes.clone(),
-            never_ready: self.never_ready.clone(),
-            used_by: self.roles.clone(),
-        }
-    }
-}
-
-/// A selector may name the release, the one thing that is known before anything runs.
-fn for_release(select: &str, release: &str) -> String {
-    select.replace("{{release}}", release)
+fn events(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "string", "enum": check::EVENTS}})
 }
 
 fn ok() -> u16 {

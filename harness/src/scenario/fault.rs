@@ -1,16 +1,19 @@
-//! Faults, as a scenario writes them: a name, or a map with one name and what belongs to it.
+//! Faults: as a scenario writes them, and what each needs.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Formatter;
 
-use anyhow::Result;
-use serde_json::{Map, Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
-use super::contract::ContractFile;
-use super::file::ScenarioFile;
 use super::image::set_image;
-use super::{seconds, unknown};
-use crate::plan::{Fault, Image, Step};
-use crate::yaml::Source;
+use super::scalar::Duration;
+use crate::plan::{Fault, Image};
+use crate::yaml::{Mistake, Spot};
 
 /// Long enough for the liveness probes of the others to fail, if they ask the role (three times ten seconds by default).
 const ROLE_DOWN_SECONDS: u64 = 40;
@@ -21,113 +24,187 @@ const NODES_TO_DRAIN: u8 = 2;
 /// A tag that no one gives an image.
 const NO_SUCH_TAG: &str = "chartgate-no-such-tag";
 
-/// The names of all faults, in the order of the reference.
-const NAMES: [&str; 12] = [
-    "migration-fails",
-    "migration-slow",
-    "migration-hangs",
-    "migrator-killed",
-    "client-killed",
-    "image-crashes",
-    "image-never-ready",
-    "image-missing",
-    "pod-killed",
-    "node-drained",
-    "role-down",
-    "database-restarts",
-];
+/// A fault is a name, or a map of one name to what belongs to it. It is made to happen, and stands on the timeline when it does. One
+/// that did not happen proves nothing: the scenario is then void.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Fault")]
+pub enum FaultFile {
+    /// Every change of the schema that the application makes fails, in every database that a hook `migrates`.
+    MigrationFails,
+    /// The first change of the schema takes so long: `{migration-slow: 20s}`.
+    MigrationSlow(Duration),
+    /// No change of the schema ends, until helm does.
+    MigrationHangs,
+    /// The pod of the hook that `migrates` is killed in its first change; the Job's next pod finds nothing in its way.
+    MigratorKilled,
+    /// Helm is killed once a Job's pod or a changed workload shows that it has begun. The step is to end so, without `expect`.
+    ClientKilled,
+    /// The images get the contract's tag `crashes`: the migration succeeds, and the server ends at once.
+    ImageCrashes,
+    /// The images get the contract's tag `never-ready`: the migration succeeds, and the server is never ready.
+    ImageNeverReady,
+    /// The images get a tag that does not exist.
+    ImageMissing,
+    /// A ready pod of the role is killed without grace: `{pod-killed: app}`.
+    PodKilled(String),
+    /// The node with the most pods of the release is cordoned and its pods are evicted, as by `kubectl drain`; needs `workers: 2`.
+    NodeDrained,
+    /// The role has no pod for so long, by default 40 s: `{role-down: app}`, `{role-down: {role: app, for: 90s}}`.
+    RoleDown(RoleDown),
+    /// The PostgreSQL server, which is then the scenario's own, is restarted.
+    DatabaseRestarts,
+}
 
-/// Reads a fault: `NAME`, `{NAME: VALUE}`.
-///
-/// # Errors
-/// [`Invalid`](crate::yaml::Invalid) for a name or a value that means nothing.
-pub(super) fn parse<'a>(source: &Source, written: &Value, roles: impl Iterator<Item = &'a String>) -> Result<Fault> {
-    let (name, value) = match written {
-        Value::String(name) => (name.as_str(), &Value::Null),
-        Value::Object(map) if map.len() == 1 => {
-            map.iter().next().map_or(("", &Value::Null), |(name, value)| (name.as_str(), value))
+/// A role, and how long it has no pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleDown {
+    role: String,
+    length: Duration,
+}
+
+/// A role that is down for a while.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RoleDownFor {
+    /// The contract's name of the role.
+    role: String,
+    /// How long; by default `40s`.
+    r#for: Option<Duration>,
+}
+
+impl<'de> Deserialize<'de> for RoleDown {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct RoleOrMap;
+
+        impl<'de> Visitor<'de> for RoleOrMap {
+            type Value = RoleDown;
+
+            fn expecting(&self, out: &mut Formatter) -> std::fmt::Result {
+                out.write_str("a role, or a map with `role` and `for`")
+            }
+
+            fn visit_str<E: Error>(self, role: &str) -> Result<RoleDown, E> {
+                Ok(RoleDown { role: role.to_owned(), length: Duration(ROLE_DOWN_SECONDS) })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RoleDown, A::Error> {
+                let file = RoleDownFor::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(RoleDown { role: file.role, length: file.r#for.unwrap_or(Duration(ROLE_DOWN_SECONDS)) })
+            }
         }
-        _ => return Err(source.error("fault", "a fault is a name, or a map with one name: `{migration-slow: 20s}`")),
-    };
-    let roles: Vec<&String> = roles.collect();
-    let role = |value: &Value| match value.as_str() {
-        Some(role) if roles.iter().any(|known| *known == role) => Ok(role.to_owned()),
-        Some(role) => Err(unknown(source, "role", role, roles.iter().copied())),
-        None => Err(source.error(name, &format!("`{name}` names a role\nhint: write `{{{name}: ROLE}}`"))),
-    };
-    let plain = |fault| match value {
-        Value::Null => Ok(fault),
-        _ => Err(source.error(name, &format!("`{name}` takes no value"))),
-    };
-    match name {
-        "migration-fails" => plain(Fault::MigrationFails),
-        "migration-slow" => {
-            let text = value.as_str().ok_or_else(|| source.error(name, "how slow? write `{migration-slow: 20s}`"))?;
-            Ok(Fault::MigrationSlow { seconds: seconds(source, text)? })
-        }
-        "migration-hangs" => plain(Fault::MigrationHangs),
-        "migrator-killed" => plain(Fault::MigratorKilled),
-        "client-killed" => plain(Fault::ClientKilled),
-        "image-crashes" => plain(Fault::ImageCrashes),
-        "image-never-ready" => plain(Fault::ImageNeverReady),
-        "image-missing" => plain(Fault::ImageMissing),
-        "pod-killed" => Ok(Fault::PodKilled { role: role(value)? }),
-        "node-drained" => plain(Fault::NodeDrained),
-        "role-down" => role_down(source, value, role),
-        "database-restarts" => plain(Fault::DatabaseRestarts),
-        _ => {
-            let names = NAMES.map(str::to_owned);
-            Err(unknown(source, "fault", name, names.iter()))
+
+        reader.deserialize_any(RoleOrMap)
+    }
+}
+
+impl JsonSchema for RoleDown {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "RoleDown".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let whole = RoleDownFor::json_schema(generator);
+        json_schema!({"anyOf": [{"type": "string"}, whole]})
+    }
+}
+
+/// The faults that happen to a step of helm.
+pub(super) struct FaultOfHelm;
+
+/// The faults that are steps of their own.
+pub(super) struct Disruption;
+
+impl JsonSchema for FaultOfHelm {
+    fn schema_name() -> Cow<'static, str> {
+        "Fault".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        faults(generator, "What goes wrong during a step of helm", false)
+    }
+}
+
+impl JsonSchema for Disruption {
+    fn schema_name() -> Cow<'static, str> {
+        "Disruption".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        faults(generator, "A disturbance of a release that nobody changes", true)
+    }
+}
+
+fn faults(generator: &mut SchemaGenerator, what: &str, are_disruptions: bool) -> Schema {
+    let mut schema = FaultFile::json_schema(generator);
+    let whole = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let described = format!("{what}: {}", whole.trim_start_matches("A fault is "));
+    schema.insert("description".to_owned(), Value::String(described));
+    if let Some(kinds) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        kinds.retain(|kind| {
+            let key = kind["properties"].as_object().and_then(|properties| properties.keys().next());
+            let name = kind["const"].as_str().or(key.map(String::as_str));
+            name.is_some_and(|name| Fault::DISRUPTIONS.contains(&name)) == are_disruptions
+        });
+    }
+    schema
+}
+
+impl FaultFile {
+    /// As the plan holds it.
+    pub fn plan(&self) -> Fault {
+        match self {
+            Self::MigrationFails => Fault::MigrationFails,
+            Self::MigrationSlow(length) => Fault::MigrationSlow { seconds: length.0 },
+            Self::MigrationHangs => Fault::MigrationHangs,
+            Self::MigratorKilled => Fault::MigratorKilled,
+            Self::ClientKilled => Fault::ClientKilled,
+            Self::ImageCrashes => Fault::ImageCrashes,
+            Self::ImageNeverReady => Fault::ImageNeverReady,
+            Self::ImageMissing => Fault::ImageMissing,
+            Self::PodKilled(role) => Fault::PodKilled { role: role.clone() },
+            Self::NodeDrained => Fault::NodeDrained,
+            Self::RoleDown(down) => Fault::RoleDown { role: down.role.clone(), seconds: down.length.0 },
+            Self::DatabaseRestarts => Fault::DatabaseRestarts,
         }
     }
 }
 
-/// `{role-down: ROLE}`, or `{role-down: {role: ROLE, for: 40s}}`.
-fn role_down(source: &Source, value: &Value, role: impl Fn(&Value) -> Result<String>) -> Result<Fault> {
-    let Value::Object(map) = value else {
-        return Ok(Fault::RoleDown { role: role(value)?, seconds: ROLE_DOWN_SECONDS });
-    };
-    let keys = ["role".to_owned(), "for".to_owned()];
-    if let Some(key) = map.keys().find(|key| !keys.contains(key)) {
-        return Err(unknown(source, "key", key, keys.iter()));
-    }
-    let length = map.get("for").and_then(Value::as_str).map(|text| seconds(source, text)).transpose()?;
-    let named = map.get("role").unwrap_or(&Value::Null);
-    Ok(Fault::RoleDown { role: role(named)?, seconds: length.unwrap_or(ROLE_DOWN_SECONDS) })
+/// What a scenario and its contract have that faults need.
+pub(super) struct Means {
+    pub(super) workers: u8,
+    pub(super) has_database: bool,
+    pub(super) migrates: bool,
 }
 
-/// Reports faults that could never happen in the scenario.
-///
-/// # Errors
-/// [`Invalid`](crate::yaml::Invalid) for the first of them.
-pub(super) fn check(source: &Source, steps: &[Step], scenario: &ScenarioFile, contract: &ContractFile) -> Result<()> {
-    let mut servers = contract.backing.iter().chain(&scenario.backing);
-    let has_database = servers.any(|(name, server)| server.is_database(name));
-    let migrates = contract.hooks.values().any(|hook| hook.migrates.is_some());
-    for fault in steps.iter().filter_map(|step| step.fault.as_ref()) {
-        let (what, hint) = match fault {
-            Fault::NodeDrained if scenario.workers < NODES_TO_DRAIN => {
-                ("needs a node that pods can go to", "hint: ask for nodes of the scenario's own: `workers: 2`")
-            }
-            Fault::DatabaseRestarts if !has_database => {
-                ("needs a database", "hint: name one under `backing:`: `postgres: {}`")
-            }
-            fault if fault.is_of_migration() && !migrates => (
-                "needs a hook that migrates a database",
-                "hint: name the database in the contract's hook: `migrates: NAME`",
-            ),
-            _ => continue,
-        };
-        return Err(source.error(fault.name(), &format!("`{}` {what}\n{hint}", fault.name())));
+/// Refuses a fault that could never happen in the scenario, or not where it stands.
+pub(super) fn check(at: Spot, fault: &Fault, is_own_step: bool, means: &Means) {
+    if fault.is_disruption() != is_own_step {
+        let place = if is_own_step { "it belongs to a step of helm" } else { "it is a step of its own" };
+        at.refuse(Mistake::new(&format!("`{}` cannot stand here: {place}", fault.name())));
+        return;
     }
-    Ok(())
+    let (what, hint) = match fault {
+        Fault::NodeDrained if means.workers < NODES_TO_DRAIN => {
+            ("needs a node that pods can go to", "ask for nodes of the scenario's own: `workers: 2`")
+        }
+        Fault::DatabaseRestarts if !means.has_database => {
+            ("needs a database", "name one under `backing:`: `postgres: {}`")
+        }
+        fault if fault.is_of_migration() && !means.migrates => {
+            ("needs a hook that migrates a database", "name the database in the contract's hook: `migrates: NAME`")
+        }
+        _ => return,
+    };
+    at.refuse(Mistake::new(&format!("`{}` {what}", fault.name())).with_hint(hint));
 }
 
 /// The values that bring a faulty image, where the fault is one.
-///
-/// # Errors
-/// [`Invalid`](crate::yaml::Invalid) if the contract names no such image.
-pub(super) fn values(source: &Source, fault: &Fault, images: &BTreeMap<String, Image>) -> Result<Value> {
+pub(super) fn values(at: Spot, fault: &Fault, images: &BTreeMap<String, Image>) -> Value {
     let tag_of = |image: &Image| match fault {
         Fault::ImageCrashes => image.crashes.clone(),
         Fault::ImageNeverReady => image.never_ready.clone(),
@@ -135,23 +212,23 @@ pub(super) fn values(source: &Source, fault: &Fault, images: &BTreeMap<String, I
         _ => None,
     };
     let mut values = Value::Object(Map::new());
-    if !matches!(fault, Fault::ImageCrashes | Fault::ImageNeverReady | Fault::ImageMissing) {
-        return Ok(values);
-    }
-    for (name, image) in images {
-        if let Some(tag) = tag_of(image) {
-            set_image(source, &mut values, name, image, &tag)?;
-        }
-    }
-    if values == json!({}) {
-        let key = if *fault == Fault::ImageCrashes { "crashes" } else { "never-ready" };
-        let hint = match fault {
-            Fault::ImageMissing => "hint: name the value paths of an image under `images:` in the contract".to_owned(),
-            _ => format!("hint: give an image of the contract a tag for it: `{key}: TAG`"),
+    let key = match fault {
+        Fault::ImageCrashes => Some("crashes"),
+        Fault::ImageNeverReady => Some("never-ready"),
+        Fault::ImageMissing => None,
+        _ => return values,
+    };
+    let tags: Vec<_> = images.values().filter_map(|image| Some((image, tag_of(image)?))).collect();
+    if tags.is_empty() {
+        let hint = match key {
+            None => "name the value paths of an image under `images:` in the contract".to_owned(),
+            Some(key) => format!("give an image of the contract a tag for it: `{key}: TAG`"),
         };
-        return Err(
-            source.error(fault.name(), &format!("no image of the contract can play `{}`\n{hint}", fault.name()))
-        );
+        let what = format!("no image of the contract can play `{}`", fault.name());
+        at.refuse(Mistake::new(&what).with_hint(hint));
     }
-    Ok(values)
+    for (image, tag) in tags {
+        set_image(&mut values, image, &tag);
+    }
+    values
 }

@@ -1,8 +1,13 @@
 //! `from:` and `--from`: what an upgrade starts from.
 
+use std::borrow::Cow;
+use std::fmt::Formatter;
 use std::path::Path;
 
 use anyhow::Result;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::Overrides;
 use crate::plan::{Origin, Place, Plan};
@@ -14,9 +19,77 @@ const SELF: &str = "self";
 /// The words that are no path.
 const WORDS: [&str; 2] = ["previous", SELF];
 
+/// What upgrades start from, as it is written: one version, or a list of them.
+#[derive(Clone, Debug, Default)]
+pub struct FromFile(pub(super) Vec<String>);
+
+// An untagged enum would lose the place of a mistake.
+impl<'de> Deserialize<'de> for FromFile {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = Vec<String>;
+
+            fn expecting(&self, out: &mut Formatter) -> std::fmt::Result {
+                out.write_str("a version to upgrade from, or a list of them")
+            }
+
+            fn visit_str<E: Error>(self, one: &str) -> Result<Self::Value, E> {
+                Ok(vec![one.to_owned()])
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut several: A) -> Result<Self::Value, A::Error> {
+                std::iter::from_fn(|| several.next_element().transpose()).collect()
+            }
+        }
+
+        reader.deserialize_any(OneOrSeveral).map(Self)
+    }
+}
+
+impl JsonSchema for FromFile {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "From".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let version = generator.subschema_for::<Version>();
+        json_schema!({"anyOf": [version, {"type": "array", "items": version, "minItems": 1}]})
+    }
+}
+
+/// A version of the chart to upgrade from.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it is there for its schema: what is written is read as a text")]
+enum Version {
+    /// The chart itself: the upgrade changes its values or image.
+    Itself(#[schemars(extend("const" = "self"))] String),
+    /// The highest version in git that is lower than the chart's, in its last state; a pre-release only where there is no other.
+    Previous(#[schemars(extend("const" = "previous"))] String),
+    /// `git:REF`: the chart as it was at a commit, a branch or a tag.
+    Git(#[schemars(regex(pattern = r"^git:[^-]"), extend("examples" = ["git:v1.2.0"]))] String),
+    /// `oci://…:VERSION`: pulled with your own logins; without a version, the newest one.
+    Registry(
+        #[schemars(regex(pattern = r"^oci://"), extend("examples" = ["oci://registry.example/charts/app:1.2.0"]))]
+        String,
+    ),
+    /// A chart's folder or its `.tgz`, relative to the file.
+    Path(
+        #[schemars(regex(pattern = r"^(?!git:|oci://).*(/|\.tgz$)"), extend("examples" = ["./app-1.2.0.tgz"]))]
+        String,
+    ),
+}
+
 /// A version that cannot be meant.
 pub(super) struct Wrong {
-    pub(super) asked: String,
+    /// Its place in the list.
+    pub(super) index: usize,
     pub(super) why: String,
 }
 
@@ -32,7 +105,6 @@ pub(super) fn begin_with(plan: Plan, scenarios: Vec<Origin>, overrides: &Overrid
 
 /// Reads versions; paths are relative to a folder.
 pub(super) fn origins(asked: &[String], folder: &Path) -> Result<Vec<Origin>, Wrong> {
-    let wrong = |asked: &String, why: String| Wrong { asked: asked.clone(), why };
     if let [only] = asked
         && only == SELF
     {
@@ -40,13 +112,14 @@ pub(super) fn origins(asked: &[String], folder: &Path) -> Result<Vec<Origin>, Wr
     }
     asked
         .iter()
-        .map(|text| {
+        .enumerate()
+        .map(|(index, text)| {
             let place = if text == SELF {
                 Err("`self` stands alone: the chart itself is what the last version is upgraded to".to_owned())
             } else {
                 place(text, folder)
             };
-            let place = place.map_err(|why| wrong(text, why))?;
+            let place = place.map_err(|why| Wrong { index, why })?;
             Ok(Origin { asked: text.clone(), place, ..Origin::default() })
         })
         .collect()
@@ -65,11 +138,11 @@ fn place(text: &str, folder: &Path) -> Result<Place, String> {
     }
     let path = folder.join(text);
     // A path that is not there may be made by then; a single word is a mistake.
-    if text.contains('/') || Path::new(text).extension().is_some_and(|ending| ending == "tgz") || path.exists() {
+    if text.contains('/') || Path::new(text).extension().is_some_and(|ending| ending == "tgz") {
         let absolute = std::path::absolute(&path).map_err(|error| format!("`{text}` is no path: {error}"))?;
         return Ok(Place::Path(absolute));
     }
     let hint = nearest(text, WORDS.into_iter()).map_or(String::new(), |near| format!("\nhint: did you mean `{near}`?"));
-    let known = "`previous`, `self`, `git:REF`, `oci://…`, a chart's folder or its `.tgz`";
+    let known = "`previous`, `self`, `git:REF`, `oci://…`, a chart's folder (`./FOLDER`) or its `.tgz`";
     Err(format!("`{text}` is no version to upgrade from; write {known}{hint}"))
 }

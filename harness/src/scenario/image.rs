@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{set_path, unknown};
+use super::names::Names;
+use super::set_path;
 use crate::plan::Image;
-use crate::yaml::{Invalid, Source};
+use crate::yaml::{Invalid, Mistake, Spot, unknown};
 
 /// An image of the user's in place of one that the contract names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,34 +95,46 @@ pub(super) fn first_versions(images: &BTreeMap<String, Image>) -> BTreeMap<Strin
 
 /// The values that select a version of each image.
 pub(super) fn image_values(
-    source: &Source,
+    at: Spot,
+    names: &Names,
     images: &BTreeMap<String, Image>,
     chosen: &BTreeMap<String, String>,
-) -> Result<Value> {
+) -> Value {
     let mut values = json!({});
     for (name, version) in chosen {
-        let image = images.get(name).ok_or_else(|| unknown(source, "image", name, images.keys()))?;
-        let tag =
-            image.versions.get(version).ok_or_else(|| unknown(source, "version", version, image.versions.keys()))?;
-        set_image(source, &mut values, name, image, tag)?;
+        let at = at.key(name);
+        if !names.check_image(at.of_key(), name) {
+            continue;
+        }
+        let Some(image) = images.get(name) else { continue };
+        match image.versions.get(version) {
+            Some(tag) => set_image(&mut values, image, tag),
+            None => at.refuse(unknown("version", version, image.versions.keys().map(String::as_str))),
+        }
     }
-    Ok(values)
+    values
 }
 
 /// Sets the values that select a tag of an image.
-pub(super) fn set_image(source: &Source, values: &mut Value, name: &str, image: &Image, tag: &str) -> Result<()> {
+pub(super) fn set_image(values: &mut Value, image: &Image, tag: &str) {
     match (&image.tag_path, &image.repository) {
-        (Some(path), _) => set_path(values, path, json!(tag)),
-        (None, Some(repository)) => {
+        (Some(path), repository) => {
+            set_path(values, path, json!(tag));
+            if let Some(repository) = repository {
+                set_path(values, &image.repository_path, json!(repository));
+            }
+        }
+        (None, repository) => {
+            let repository = repository.as_deref().unwrap_or_default();
             set_path(values, &image.repository_path, json!(format!("{repository}:{tag}")));
         }
-        (None, None) => {
-            let message = format!("the image `{name}` is set by one value, so its `use:` must name the repository");
-            return Err(source.error(name, &message));
-        }
     }
-    if let (Some(_), Some(repository)) = (&image.tag_path, &image.repository) {
-        set_path(values, &image.repository_path, json!(repository));
+}
+
+/// Refuses an image that one value sets, if nothing says what stands before the tag there.
+pub(super) fn check_repository(at: Spot, name: &str, image: &Image) {
+    if image.tag_path.is_none() && image.repository.is_none() {
+        let what = format!("the image `{name}` is set by one value, so its `use:` must name the repository");
+        at.refuse(Mistake::new(&what));
     }
-    Ok(())
 }

@@ -3,14 +3,14 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::*;
-use crate::plan::{Backing, Place, Server};
-use crate::yaml::Invalid;
+use crate::plan::{Action, Awaited, Backing, Place, Server};
+use crate::yaml::{Invalid, Mistakes};
 
 /// A folder with a chart, a contract and one scenario.
-struct Files(PathBuf);
+pub(super) struct Files(PathBuf);
 
 impl Files {
-    fn new(name: &str, contract: &str, scenario: &str) -> Self {
+    pub(super) fn new(name: &str, contract: &str, scenario: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("chartgate-{name}-{}", crate::random::text(6)));
         std::fs::create_dir_all(folder.join("chart")).unwrap();
         std::fs::write(folder.join("chart/Chart.yaml"), "name: pooler\nversion: 1.2.3\nappVersion: 7\n").unwrap();
@@ -25,9 +25,9 @@ impl Files {
 
     /// The error of loading, without the folder's name.
     #[track_caller]
-    fn refusal(&self) -> String {
+    pub(super) fn refusal(&self) -> String {
         let error = self.load().unwrap_err();
-        assert!(error.is::<Invalid>(), "exit code 2 is for mistakes in files: {error:?}");
+        assert!(error.is::<Mistakes>(), "exit code 2 is for mistakes in files: {error:?}");
         error.to_string().replace(&format!("{}/", self.0.display()), "")
     }
 }
@@ -38,7 +38,7 @@ impl Drop for Files {
     }
 }
 
-const CONTRACT_TEXT: &str = "
+pub(super) const CONTRACT_TEXT: &str = "
 chart: chart
 backing: {postgres: {}}
 images: {app: {repository: image.repository, tag: image.tag, use: example/app, versions: {v1: '1.0', v2: '2.0'}}}
@@ -73,11 +73,15 @@ fn a_name_that_refers_to_nothing_is_refused_with_what_is_known() {
         (
             CONTRACT_TEXT.replace("before: [web]", "before: [wbe]"),
             plain.to_owned(),
-            "contract.yaml:6: unknown role `wbe`",
+            "unknown role `wbe`\n --> contract.yaml:6:",
         ),
         (CONTRACT_TEXT.replace("[pre-upgrade]", "[pre-upgarde]"), plain.to_owned(), "did you mean `pre-upgrade`?"),
         (CONTRACT_TEXT.replace("migrates: postgres", "migrates: mysql"), plain.to_owned(), "known are `postgres`"),
-        (CONTRACT_TEXT.to_owned(), plain.replace("{}", "{images: {app: v3}}"), "case.yaml:2: unknown version `v3`"),
+        (
+            CONTRACT_TEXT.to_owned(),
+            plain.replace("{}", "{images: {app: v3}}"),
+            "unknown version `v3`\n --> case.yaml:2:",
+        ),
         (CONTRACT_TEXT.to_owned(), format!("{plain}without: [webb]\n"), "did you mean `web`?"),
     ];
     for (contract, scenario, expected) in cases {
@@ -94,7 +98,7 @@ fn a_step_has_exactly_one_verb() {
         assert!(refusal.contains("a step has exactly one of"), "{refusal}");
     }
     let refusal = Files::new("verbs", CONTRACT_TEXT, "description: x\nsteps: [{instal: {}}]\n").refusal();
-    assert!(refusal.starts_with("case.yaml:2:") && refusal.contains("did you mean `install`?"), "{refusal}");
+    assert!(refusal.contains("case.yaml:2:10") && refusal.contains("did you mean `install`?"), "{refusal}");
 }
 
 /// A failure would mean that a fault which can never happen is found out on a cluster, minutes later.
@@ -179,7 +183,7 @@ fn a_chart_without_scenarios_runs_with_its_ci_values() {
     let chart = files.0.join("chart");
     let names = || {
         let plans = plans(&[], &Overrides { chart: Some(chart.clone()), ..Overrides::default() }).unwrap();
-        plans.into_iter().map(|plan| (plan.name, plan.values_files.len(), plan.steps.len())).collect::<Vec<_>>()
+        plans.into_iter().map(|plan| (plan.name, plan.base_files.len(), plan.steps.len())).collect::<Vec<_>>()
     };
     assert_eq!(names(), [("pooler/defaults".to_owned(), 0, 2)]);
     std::fs::create_dir_all(chart.join("ci")).unwrap();
@@ -187,6 +191,51 @@ fn a_chart_without_scenarios_runs_with_its_ci_values() {
         std::fs::write(chart.join("ci").join(name), "").unwrap();
     }
     assert_eq!(names(), [("pooler/a".to_owned(), 1, 2), ("pooler/b".to_owned(), 1, 2)]);
+}
+
+/// A failure would mean that tests which a chart brings are left out, or that a weight is taken for one.
+#[test]
+fn a_chart_with_tests_of_its_own_is_tested_by_them() {
+    let files = Files::new("own-tests", CONTRACT_TEXT, "");
+    let chart = files.0.join("chart");
+    std::fs::create_dir_all(chart.join("templates/tests")).unwrap();
+    let last = |template: &str| {
+        std::fs::write(chart.join("templates/tests/pod.yaml"), template).unwrap();
+        let overrides = Overrides { chart: Some(chart.clone()), ..Overrides::default() };
+        plans(&[], &overrides).unwrap()[0].steps.last().map(|step| step.action.clone())
+    };
+    for test in [
+        "annotations: {\"helm.sh/hook\": test}",
+        "    helm.sh/hook: \"test-success\"\n",
+        "helm.sh/hook: post-install,test",
+    ] {
+        assert_eq!(last(test), Some(Action::Test), "{test}");
+    }
+    for other in ["helm.sh/hook: pre-install # the latest", "helm.sh/hook-weight: \"5\" # test", "test: true"] {
+        assert_eq!(last(other), Some(Action::Upgrade), "{other}");
+    }
+}
+
+/// A failure would mean that a chart which cannot be installed by itself starts a cluster first.
+#[test]
+fn a_library_chart_is_refused() {
+    let files = Files::new("library", CONTRACT_TEXT, "description: x\nsteps: [{install: {}}]\n");
+    std::fs::write(files.0.join("chart/Chart.yaml"), "name: lib\nversion: 1.0.0\ntype: library\n").unwrap();
+    let refusal = files.refusal();
+    assert!(refusal.contains("it is a library chart, which cannot be installed\n --> contract.yaml"), "{refusal}");
+    assert!(refusal.contains("hint: give a chart that uses it"), "{refusal}");
+}
+
+/// A failure would mean that a scenario runs with other values than the file that it names has.
+#[test]
+fn a_values_file_is_found_beside_the_scenario() {
+    let scenario = "description: x\nvalues-files: [chart/small.yaml]\nsteps: [{install: {}}]\n";
+    let files = Files::new("values-files", CONTRACT_TEXT, scenario);
+    let refusal = files.refusal();
+    let says = ["cannot find the values file `chart/small.yaml`", "--> case.yaml:2:16"];
+    assert!(says.iter().all(|text| refusal.contains(text)), "{refusal}");
+    std::fs::write(files.0.join("chart/small.yaml"), "replicas: 1\n").unwrap();
+    assert!(files.load().unwrap().base_files[0].ends_with("chart/small.yaml"));
 }
 
 /// A failure would mean that a server which a contract describes is another one in a run, or none.
@@ -247,9 +296,9 @@ fn a_release_begins_with_the_versions_that_it_is_upgraded_from() {
 #[test]
 fn a_version_that_cannot_be_meant_is_refused_with_its_line() {
     let cases = [
-        ("from: previuos", "case.yaml:3: `previuos` is no version to upgrade from"),
+        ("from: previuos", "`previuos` is no version to upgrade from"),
         ("from: previuos", "did you mean `previous`?"),
-        ("from: [previous, self]", "case.yaml:3: `self` stands alone"),
+        ("from: [previous, self]", "`self` stands alone"),
         ("from: {a: b}", "expected a version to upgrade from, or a list of them"),
         ("from: {a: b}", "case.yaml:3"),
         ("from: 'git:'", "names no commit"),
@@ -259,7 +308,8 @@ fn a_version_that_cannot_be_meant_is_refused_with_its_line() {
         assert!(refusal.contains(expected), "`{expected}` is not in: {refusal}");
     }
     let useless = "description: x\nsteps: [{install: {}}]\nfrom: previous\n";
-    assert!(Files::new("from", CONTRACT_TEXT, useless).refusal().starts_with("case.yaml:3: `from` has no effect"));
+    let refusal = Files::new("from", CONTRACT_TEXT, useless).refusal();
+    assert!(refusal.starts_with("error: `from` has no effect") && refusal.contains("case.yaml:3:1"), "{refusal}");
     let install = "description: x\nsteps: [{install: {reuse-values: true}}]\n";
     assert!(Files::new("from", CONTRACT_TEXT, install).refusal().contains("only an upgrade has values to reuse"));
 }
@@ -277,4 +327,126 @@ fn the_users_version_is_upgraded_from_wherever_something_is_upgraded() {
     assert_eq!(begins(&scenario, &["git:v1", "git:v2"]), (2, vec![Some(0), Some(1), None, None]));
     assert_eq!(begins(&scenario, &["self"]), (0, vec![None, None, None]));
     assert_eq!(begins("description: x\nsteps: [{install: {}}]\n", &["previous"]), (0, vec![None]));
+}
+
+/// A failure would mean that the harness asks as somebody else than those whom the contract lets ask, or forgets what may stay.
+#[test]
+fn a_contract_says_who_may_ask_and_what_stays() {
+    let network = "network: {from: {namespace: 'edge=yes', pods: 'app=proxy, tier=front'}, ports: [metrics, 9090]}";
+    let contract = CONTRACT_TEXT.replace("ready: /readyz", &format!("ready: /readyz, {network}"));
+    let contract = format!("{contract}leaves: ['PersistentVolumeClaim/data-{{{{release}}}}-*', Secret]\n");
+    let scenario = "description: x\nsteps: [{install: {}}]\n";
+    let plan = Files::new("network", &contract, scenario).load().unwrap();
+    let network = plan.roles["web"].serves.as_ref().and_then(|serves| serves.network.clone()).unwrap();
+    assert_eq!(network.ports, ["metrics", "9090"]);
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let peers = plan.peers().next().unwrap();
+    assert_eq!(peers.namespace, [label("edge", "yes")].into());
+    assert_eq!(peers.pods, [label("app", "proxy"), label("tier", "front")].into());
+    assert_eq!(plan.leaves, ["PersistentVolumeClaim/data-pooler-*", "Secret"]);
+}
+
+/// A failure would mean that a contract which the harness cannot keep is found out on the cluster.
+#[test]
+fn peers_that_the_harness_cannot_be_are_refused() {
+    let scenario = "description: x\nsteps: [{install: {}}]\n";
+    for (peers, says) in [
+        ("namespace: 'kubernetes.io/metadata.name=ingress'", "is the name of one namespace"),
+        ("namespace: '', pods: 'app=proxy'", "hint: write `namespace: KEY=VALUE`"),
+    ] {
+        let serves = format!("ready: /readyz, network: {{from: {{{peers}}}}}");
+        let refusal = Files::new("peers", &CONTRACT_TEXT.replace("ready: /readyz", &serves), scenario).refusal();
+        assert!(refusal.contains(says), "{refusal}");
+    }
+    let of = |label: &str| format!("serves: {{port: 1, ready: /, network: {{from: {{namespace: '{label}'}}}}}}");
+    let contract = format!(
+        "chart: chart\nroles:\n  a: {{select: role=a, {}}}\n  b: {{select: role=b, {}}}\n",
+        of("edge=yes"),
+        of("edge=no")
+    );
+    let refusal = Files::new("peers", &contract, scenario).refusal();
+    assert!(refusal.contains("the label `edge` is to be `yes` and `no`"), "{refusal}");
+}
+
+/// A failure would mean that what a step applies is not what its author wrote, or is awaited for another time.
+#[test]
+fn applied_objects_come_from_the_step_and_from_a_manifest() {
+    let scenario = "
+description: x
+steps:
+  - install: {}
+  - apply:
+      manifest: store.yaml
+      objects: [{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: '{{namespace}}'}}]
+      until: [{kind: Store, name: platform, condition: Ready}, {kind: Secret, name: '{{release}}-a', changes: data.A}]
+      timeout: 20s
+";
+    let files = Files::new("apply", CONTRACT_TEXT, scenario);
+    let store = "apiVersion: x/v1\nkind: Store\nmetadata: {name: platform}\n";
+    std::fs::write(files.0.join("store.yaml"), store).unwrap();
+    let plan = files.load().unwrap();
+    let Action::Apply { objects, until } = &plan.steps[1].action else { panic!("{:?}", plan.steps[1]) };
+    assert_eq!(objects.iter().map(|object| &object["kind"]).collect::<Vec<_>>(), ["Secret", "Store"]);
+    let titles: Vec<String> = until.iter().map(Awaited::title).collect();
+    assert_eq!(titles, ["Store `platform` is Ready", "`data.A` of Secret `{{release}}-a` changes"]);
+    assert_eq!(plan.steps[1].timeout_seconds, 20);
+}
+
+/// A failure would mean that a step which can apply nothing, or waits for nothing that could be, is found out on a cluster.
+#[test]
+fn what_cannot_be_applied_is_refused_at_its_line() {
+    let object = "objects: [{apiVersion: v1, kind: Secret, metadata: {name: a}}]";
+    let cases = [
+        ("{}".to_owned(), "`apply` has no object to apply"),
+        ("{manifest: none.yaml}".to_owned(), "cannot read the manifest"),
+        ("{objects: [{kind: Secret, metadata: {name: a}}]}".to_owned(), "an object of `apply` has no `apiVersion`"),
+        ("{objects: [{apiVersion: v1, kind: Secret}]}".to_owned(), "an object of `apply` has no `metadata.name`"),
+        (
+            format!("{{{}}}", object.replace("name: a", "name: a, namespace: other")),
+            "Secret `a` is in the namespace `other`",
+        ),
+        (format!("{{{object}, until: [{{kind: Secret, name: a}}]}}"), "is a `condition` or a field that `changes`"),
+        (
+            format!("{{{object}, until: [{{kind: Secret, name: a, changes: data..A}}]}}"),
+            "`data..A` is no path of a field",
+        ),
+        (format!("{{{object}, untill: []}}"), "did you mean `until`?"),
+    ];
+    for (apply, expected) in cases {
+        let scenario = format!("description: x\nsteps:\n  - install: {{}}\n  - apply: {apply}\n");
+        let refusal = Files::new("applies", CONTRACT_TEXT, &scenario).refusal();
+        assert!(refusal.contains(expected), "`{expected}` is not in: {refusal}");
+    }
+}
+
+/// A failure would mean that a user's manifest is run as a scenario, and refused for it.
+#[test]
+fn a_folder_of_manifests_holds_no_scenario() {
+    let files = Files::new("manifests", CONTRACT_TEXT, "description: x\nsteps: [{install: {}}]\n");
+    for folder in ["manifests", "more"] {
+        std::fs::create_dir(files.0.join(folder)).unwrap();
+        std::fs::write(files.0.join(folder).join("store.yaml"), "kind: Store\n").unwrap();
+    }
+    let found = discover(std::slice::from_ref(&files.0)).unwrap();
+    let shown: Vec<_> = found.iter().map(|path| path.strip_prefix(&files.0).unwrap().display().to_string()).collect();
+    assert_eq!(shown, ["case.yaml", "chart/Chart.yaml", "more/store.yaml"]);
+}
+
+/// A failure would mean that one chart's evidence is written over another's, or that one scenario is run twice.
+#[test]
+fn each_scenario_of_a_run_has_a_name_of_its_own() {
+    let root = std::env::temp_dir().join(format!("chartgate-names-{}", crate::random::text(6)));
+    let charts = ["api", "web", "other/web"].map(|name| root.join(name));
+    for chart in &charts {
+        let own = chart.join(CHART_SCENARIOS);
+        std::fs::create_dir_all(&own).unwrap();
+        std::fs::write(chart.join("Chart.yaml"), "name: x\nversion: 1.0.0\n").unwrap();
+        std::fs::write(own.join(CONTRACT), "chart: ../..\n").unwrap();
+        std::fs::write(own.join("upgrade.yaml"), "description: x\nsteps: [{install: {}}]\n").unwrap();
+    }
+    let twice = [&charts[..], &[charts[0].join(CHART_SCENARIOS).join("upgrade.yaml")]].concat();
+    let plans = plans(&twice, &Overrides::default());
+    std::fs::remove_dir_all(&root).unwrap();
+    let names: Vec<_> = plans.unwrap().into_iter().map(|plan| plan.name).collect();
+    assert_eq!(names, ["api/upgrade", "web/upgrade", "web/upgrade-2"]);
 }

@@ -15,6 +15,7 @@ pub(in crate::judge) const FAILED_MIGRATION_CONTAINED: Check = Check {
     name: "failed-migration-contained",
     proves: "where a migration failed, no new pod of what depends on it was made, and the old version served on",
     means: "a failed migration takes the running version down, or lets the new one loose on the old schema",
+    explanation: include_str!("../explanation/failed-migration-contained.md"),
     judge: failed_migration_contained,
 };
 

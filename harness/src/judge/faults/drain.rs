@@ -10,6 +10,7 @@ pub(in crate::judge) const DRAIN_COMPLETES: Check = Check {
     name: "drain-completes",
     proves: "every pod of the release left a drained node in time, and the release was ready again on the others",
     means: "a node cannot be maintained: the drain hangs on the release, or the release does not come back",
+    explanation: include_str!("../explanation/drain-completes.md"),
     judge: drain_completes,
 };
 

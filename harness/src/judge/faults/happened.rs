@@ -13,6 +13,7 @@ pub(in crate::judge) const FAULT_HAPPENED: Check = Check {
     name: "fault-happened",
     proves: "each fault of the scenario took effect in its step",
     means: "the release bore a fault that never came: nothing is known of how it bears one",
+    explanation: include_str!("../explanation/fault-happened.md"),
     judge: fault_happened,
 };
 

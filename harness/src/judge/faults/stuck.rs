@@ -10,6 +10,7 @@ pub(in crate::judge) const RELEASE_NOT_STUCK: Check = Check {
     name: "release-not-stuck",
     proves: "after helm was killed in the middle of a change, the release was rolled back or upgraded as the scenario says",
     means: "a lost connection of the one who upgrades leaves a release that refuses every further upgrade",
+    explanation: include_str!("../explanation/release-not-stuck.md"),
     judge: release_not_stuck,
 };
 

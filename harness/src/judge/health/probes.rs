@@ -12,6 +12,7 @@ pub(in crate::judge) const PROBE_INDEPENDENCE: Check = Check {
     name: "probe-independence",
     proves: "liveness asks something else than readiness",
     means: "when a database is away, every pod is restarted over and over instead of waiting",
+    explanation: include_str!("../explanation/probe-independence.md"),
     judge: probe_independence,
 };
 

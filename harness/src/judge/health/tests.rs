@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::judge::testing::{Story, check, end_of, examples, gap, named};
 use crate::record::{Change, Moment};
 
 fn is_v2_worker(object: &Value) -> bool {
@@ -60,6 +60,35 @@ fn a_workload_that_only_helm_takes_for_ready_fails() {
 fn a_workload_that_does_not_exist_fails() {
     let story = Story::good().unseen(named("Deployment", "cg-worker"));
     check(&READY, &story, Verdict::Fail, "Deployment `cg-worker` does not exist");
+}
+
+/// A plain Job that Kubernetes removes once it has ended, as it was seen last.
+fn with_passing_job(condition: &str) -> Story {
+    let job = json!({
+        "kind": "Job", "metadata": {"name": "once", "uid": "once"}, "spec": {"ttlSecondsAfterFinished": 0},
+    });
+    let mut ended = job.clone();
+    ended["status"] = json!({"conditions": [{"type": condition, "status": "True"}]});
+    let story = Story::good().rendering(&job).sighting(end_of(0), Change::Applied, &ended);
+    story.sighting(end_of(0), Change::Deleted, &ended)
+}
+
+/// A failure would mean that a Job which is gone because it is done makes a chart red, or that one which failed is overlooked.
+#[test]
+fn a_job_that_goes_when_it_is_done_is_judged_by_how_it_ended() {
+    check(&READY, &with_passing_job("Complete"), Verdict::Pass, "");
+    check(&READY, &with_passing_job("Failed"), Verdict::Fail, "Job `once` failed");
+    let unseen = with_passing_job("Complete").unseen(named("Job", "once"));
+    check(&READY, &unseen, Verdict::Fail, "Job `once` does not exist at the end of step 1 (install)");
+}
+
+/// A failure would mean that what a chart installs elsewhere is called missing, or ready although nobody looked.
+#[test]
+fn a_workload_in_another_namespace_is_void() {
+    let story = Story::good().edit(named("Deployment", "cg-worker"), |deployment| {
+        deployment["metadata"]["namespace"] = json!("kube-system");
+    });
+    check(&READY, &story, Verdict::Void, "Deployment `cg-worker` is in namespace `kube-system`");
 }
 
 /// A failure would mean that a state which nobody saw counts as ready.
@@ -126,6 +155,19 @@ fn a_path_that_was_not_asked_is_void() {
     check(&HEALTH_PATH, &dying, Verdict::Void, "not ready all the time");
 }
 
+/// A failure would mean that a run is void for a question which came a moment too late.
+#[test]
+fn a_pod_that_leaves_while_it_is_asked_counts_for_nothing() {
+    let story = Story::good();
+    let asked = story.0.entries.iter().find_map(|entry| match &entry.moment {
+        Moment::Probe(probe) if probe.step == 1 && probe.path.is_some() && probe.pod.is_some() => Some(probe.clone()),
+        _ => None,
+    });
+    let (pod, answer) = (Some("cg-app-0".to_owned()), Answer::TimedOut);
+    let late = Probe { pod, answer, ready_throughout: false, ..asked.expect("the role is asked") };
+    check(&HEALTH_PATH, &story.before(end_of(1), Moment::Probe(late)), Verdict::Pass, "");
+}
+
 /// A failure would mean that a chart whose contract promises no path is red.
 #[test]
 fn without_paths_health_does_not_apply() {
@@ -144,8 +186,12 @@ fn restarted(pod: &'static str) -> Story {
 /// A failure would mean that an application which crashes before it settles is accepted.
 #[test]
 fn a_restart_fails_with_its_reason_and_log() {
-    let line =
-        Moment::Log { pod: "cg-app-0".to_owned(), container: "app".to_owned(), line: "no memory left".to_owned() };
+    let line = Moment::Log {
+        pod: "cg-app-0".to_owned(),
+        container: "app".to_owned(),
+        restart: 0,
+        line: "no memory left".to_owned(),
+    };
     let story = restarted("cg-app-0").before(end_of(0), line);
     let says = "container `app` of pod `cg-app-0` restarted 2 times; it last ended with exit code 137 (OOMKilled)";
     let finding = check(&NO_RESTARTS, &story, Verdict::Fail, says);
@@ -194,4 +240,15 @@ fn a_restart_in_a_disruption_fails() {
         pod["status"]["containerStatuses"][0]["restartCount"] = json!(1);
     });
     check(&NO_RESTARTS, &story, Verdict::Fail, "container `app` of pod `cg-app-1` restarted 1 times");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = unready();
+    examples(&READY, &Story::good(), &failing);
+    let failing = answering(|probe| probe.step == 1 && probe.pod.is_some(), &http(503, "ok"));
+    examples(&HEALTH_PATH, &Story::good(), &failing);
+    let failing = restarted("cg-app-0");
+    examples(&NO_RESTARTS, &Story::good(), &failing);
 }

@@ -12,6 +12,7 @@ pub(in crate::judge) const HOOK_CLEANUP: Check = Check {
     name: "hook-cleanup",
     proves: "every hook's object is removed before the hook runs again",
     means: "after a hook failed once, each further upgrade fails with `already exists` until someone cleans up by hand",
+    explanation: include_str!("../explanation/hook-cleanup.md"),
     judge: hook_cleanup,
 };
 
@@ -36,8 +37,9 @@ fn hook_cleanup(recording: &Recording) -> Finding {
         } else if has("hook-succeeded") && has("hook-failed") {
             tally.proved(note(format!("{} is removed however it ends", title(hook))));
         } else {
+            let when = if has("hook-failed") { "succeeds" } else { "fails" };
             let message = format!(
-                "{} stays behind when the hook fails, and the next run of it collides: its policy is `{policy}`",
+                "{} stays behind when the hook {when}, and the next run of it collides: its policy is `{policy}`",
                 title(hook)
             );
             tally.fail(message).hint(format!("add `before-hook-creation` to its `{POLICY}`"));

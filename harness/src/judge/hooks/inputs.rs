@@ -13,6 +13,7 @@ pub(in crate::judge) const HOOK_INPUTS: Check = Check {
     name: "hook-inputs",
     proves: "a pre-install hook's pods need no object that the same install makes later",
     means: "the first install hangs: the hook's pod waits for a Secret, ConfigMap, ServiceAccount or volume that is never made",
+    explanation: include_str!("../explanation/hook-inputs.md"),
     judge: hook_inputs,
 };
 

@@ -13,6 +13,7 @@ pub(in crate::judge) const HOOK_ONCE: Check = Check {
     name: "hook-once",
     proves: "each hook ran exactly once for each of its events, at its first attempt, and never where it is switched off",
     means: "a migration runs twice, is skipped, or runs although the user disabled it",
+    explanation: include_str!("../explanation/hook-once.md"),
     judge: hook_once,
 };
 
@@ -93,7 +94,8 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
                 .with(seen())
                 .hint(format!("its Job is to have `helm.sh/hook: {}`", hook.events.join(",")));
         } else if here.len() < due && run.is_to_succeed() {
-            tally.void(format!("hook `{name}` was not seen in {}, which did not succeed", run.label()));
+            let message = format!("hook `{name}` was not seen in {}, which did not succeed", run.label());
+            tally.void_since(&run.unfinished().unwrap_or_default(), message);
         } else {
             for job in here {
                 judge_attempts(view, run, name, job, tally);
@@ -125,7 +127,8 @@ fn judge_attempts(view: &View, run: &StepRun, name: &str, job: &Track, tally: &m
         let message = format!("{} pods of {hook} succeeded in {label}, not {due}", succeeded.len());
         tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created")));
     } else if succeeded.len() as u64 != due {
-        tally.void(format!("{hook} did not succeed in {label}, which failed"));
+        let why = run.unfinished().unwrap_or_default();
+        tally.void_since(&why, format!("{hook} did not succeed in {label}, which failed"));
     } else {
         tally.proved(
             job.first().evidence(&format!("was the only one of hook `{name}` in {label}, and one pod of it succeeded")),

@@ -15,6 +15,7 @@ pub(in crate::judge) const HOOK_ORDER: Check = Check {
     name: "hook-order",
     proves: "each hook completed before the first new pod of what depends on it, and hooks ran in the order of their weights",
     means: "new pods meet a system that the hook has not prepared: a new version runs on the old schema",
+    explanation: include_str!("../explanation/hook-order.md"),
     judge: hook_order,
 };
 

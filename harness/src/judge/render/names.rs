@@ -14,6 +14,7 @@ pub(in crate::judge) const NAMES_UNIQUE: Check = Check {
     name: "names-unique",
     proves: "every rendered object's name derives from the release's",
     means: "a second release of the chart in the same namespace collides with the first",
+    explanation: include_str!("../explanation/names-unique.md"),
     judge: names_unique,
 };
 
@@ -21,6 +22,7 @@ pub(in crate::judge) const IMAGE_PINNED: Check = Check {
     name: "image-pinned",
     proves: "every rendered image has a tag other than `latest`, or a digest",
     means: "what runs changes without an upgrade, and cannot be rolled back",
+    explanation: include_str!("../explanation/image-pinned.md"),
     judge: image_pinned,
 };
 

@@ -11,6 +11,7 @@ pub(in crate::judge) const SCHEMA_REJECTS: Check = Check {
     name: "schema-rejects",
     proves: "values that the chart refuses are refused with the stated reason, before any object is applied",
     means: "a mistake in a user's values leaves half a release behind, or is told in a way that helps no one",
+    explanation: include_str!("../explanation/schema-rejects.md"),
     judge: schema_rejects,
 };
 
@@ -42,7 +43,8 @@ fn schema_rejects(recording: &Recording) -> Finding {
 fn judge_step(view: &View, run: &StepRun, text: &str, tally: &mut Tally) {
     let label = run.label();
     let Some((entry, outcome)) = run.ended else {
-        tally.void(run.unfinished().unwrap_or_default());
+        let why = run.unfinished().unwrap_or_default();
+        tally.void_since(&why, why.clone());
         return;
     };
     if let Some((seen, why)) = view.gap_in(run, &["Pod", "Deployment", "Service", "ConfigMap", "Secret", "Job"]) {

@@ -1,10 +1,11 @@
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, start_of};
 use crate::record::Moment;
 
 fn with_error(step: usize, text: &str) -> Story {
-    Story::good().moments(|moment| match moment {
+    let story = Story::good().without(|moment| matches!(moment, Moment::Release(release) if release.step == step));
+    story.moments(|moment| match moment {
         Moment::Rendered { step: other, error, objects } if *other == step => {
             *error = Some(text.to_owned());
             objects.clear();
@@ -23,6 +24,20 @@ fn a_chart_that_does_not_render_fails() {
     check(&RENDERS, &expected, Verdict::Fail, "nil pointer");
 }
 
+/// A failure would mean that a chart which looks for something in the cluster (`lookup`) and needs to find it is refused.
+#[test]
+fn what_only_helm_template_cannot_render_passes() {
+    let story = Story::good().moments(|moment| {
+        if let Moment::Rendered { step: 1, error, objects } = moment {
+            *error = Some("Error: make the Secret `keys` first".to_owned());
+            objects.clear();
+        }
+    });
+    check(&RENDERS, &story, Verdict::Pass, "");
+    let failed = story.ending(1, &StepOutcome::HelmFailed { why: "no".to_owned() }, "no");
+    check(&RENDERS, &failed, Verdict::Fail, "make the Secret `keys` first");
+}
+
 /// A failure would mean that values which the chart rightly refuses make the gate red.
 #[test]
 fn a_refusal_that_the_scenario_expects_passes() {
@@ -36,12 +51,16 @@ fn a_refusal_that_the_scenario_expects_passes() {
 /// A failure would mean that a chart which renders nothing, or was never rendered, counts as rendered.
 #[test]
 fn an_empty_or_missing_render_is_void() {
-    let missing = Story::good().without(|moment| matches!(moment, Moment::Rendered { step: 1, .. }));
+    let missing = Story::good().without(|moment| match moment {
+        Moment::Rendered { step, .. } => *step == 1,
+        Moment::Release(release) => release.step == 1,
+        _ => false,
+    });
     check(&RENDERS, &missing, Verdict::Void, "step 2 (upgrade)");
-    let empty = Story::good().moments(|moment| {
-        if let Moment::Rendered { objects, .. } = moment {
-            objects.clear();
-        }
+    let empty = Story::good().moments(|moment| match moment {
+        Moment::Rendered { objects, .. } => objects.clear(),
+        Moment::Release(release) => release.objects.clear(),
+        _ => {}
     });
     check(&RENDERS, &empty, Verdict::Void, "no object at all for step 1 (install)");
 }
@@ -133,4 +152,13 @@ fn a_failed_step_of_an_earlier_version_is_void() {
     let failed = outcome_of(0, &StepOutcome::HelmFailed { why: "timed out".to_owned() });
     let story = failed.plan(|plan| plan.steps[0].from = Some(0));
     check(&RELEASE_OUTCOME, &story, Verdict::Void, "the version to upgrade from does not install: step 1 (install)");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = with_error(1, "nil pointer evaluating interface {}.seconds");
+    examples(&RENDERS, &Story::good(), &failing);
+    let failing = Story::good().failing_install("timed out waiting for the condition");
+    examples(&RELEASE_OUTCOME, &Story::good(), &failing);
 }

@@ -15,6 +15,7 @@ pub(in crate::judge) const ROLE_ENV: Check = Check {
     name: "role-env",
     proves: "each pod of a role has the environment that makes it this role, and a role that is switched off has no pod",
     means: "a pod takes up work that belongs to another role, or does none of its own",
+    explanation: include_str!("../explanation/role-env.md"),
     judge: role_env,
 };
 

@@ -15,6 +15,7 @@ pub(in crate::judge) const SAME_IMAGE: Check = Check {
     name: "same-image",
     proves: "after each step, all pods of the roles and hooks that share an image run the same one",
     means: "a role or the migration stays behind on another version of the application",
+    explanation: include_str!("../explanation/same-image.md"),
     judge: same_image,
 };
 

@@ -11,6 +11,7 @@ pub(in crate::judge) const ROLE_MIGRATES: Check = Check {
     name: "role-migrates",
     proves: "the schema changed only while its hook ran, and never where the hook is switched off",
     means: "application pods change the schema themselves: they race for locks, and a disabled migration still happens",
+    explanation: include_str!("../explanation/role-migrates.md"),
     judge: role_migrates,
 };
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::judge::network::guards;
 use crate::judge::object::{is_ready_pod, items, text};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, Track, View};
@@ -14,6 +15,7 @@ pub(in crate::judge) const ROLE_SERVES: Check = Check {
     name: "role-serves",
     proves: "only the serving role accepts connections, probed from the network, and only its pods are behind a Service",
     means: "requests reach a pod that is not meant to answer them, or none at all",
+    explanation: include_str!("../explanation/role-serves.md"),
     judge: role_serves,
 };
 
@@ -35,14 +37,25 @@ fn role_serves(recording: &Recording) -> Finding {
 
 fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let label = run.label();
-    let is_serving = view.plan.roles.get(role).is_some_and(|role| role.serves.is_some());
+    let promised = view.plan.roles.get(role);
+    let is_serving = promised.is_some_and(|role| role.serves.is_some());
+    let is_free = promised.is_some_and(|role| !role.listens.is_empty());
     let is_asked = |(_, probe): &(&Entry, &Probe)| probe.role == role && probe.pod.is_some() && probe.path.is_none();
-    let probes: Vec<(&Entry, &Probe)> = view.probes(run.index).filter(is_asked).collect();
+    let staying = ready_pods(view, run, role);
+    let is_staying = |probe: &Probe| staying.iter().any(|pod| probe.pod.as_deref() == Some(pod.name()));
+    // A pod that was asked just as it left says nothing of its role, unless it accepted: it counts for nothing.
+    let counts = |probe: &Probe| probe.ready_throughout || is_accepted(&probe.answer) || is_staying(probe);
+    let probes = view.probes(run.index).filter(is_asked).filter(|(_, probe)| counts(probe));
+    let probes: Vec<(&Entry, &Probe)> = probes.collect();
+    if probes.is_empty() && is_free && !is_serving {
+        // All that it could be asked at is left to it.
+        return;
+    }
     if probes.is_empty() {
         tally.void(format!("no connection to a pod of role `{role}` was tried after {label}"));
         return;
     }
-    for pod in ready_pods(view, run, role) {
+    for pod in staying {
         if !probes.iter().any(|(_, probe)| probe.pod.as_deref() == Some(pod.name())) {
             tally.void(format!("no connection to pod `{}` of role `{role}` was tried after {label}", pod.name()));
         }
@@ -51,7 +64,7 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
         let pod = probe.pod.as_deref().unwrap_or_default();
         let shown = format!("pod `{pod}` of role `{role}` at {}", probe.address);
         let seen = |what: &str| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{shown} {what}") };
-        let has_control = matches!(probe.control, Some(Answer::Connected | Answer::Http { .. }));
+        let has_control = probe.control.as_ref().is_some_and(is_accepted);
         match (&probe.answer, is_serving) {
             (Answer::Connected | Answer::Http { .. }, true) => tally.proved(seen("accepted a connection")),
             (Answer::Connected | Answer::Http { .. }, false) => {
@@ -77,6 +90,9 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
             (Answer::Refused, false) => {
                 tally.proved(seen("refused a connection, while a serving pod accepted one from the same prober"));
             }
+            (Answer::TimedOut, false) if has_control && probe.ready_throughout && is_guarded(view, run, pod) => {
+                tally.proved(seen("did not answer: a NetworkPolicy guards it"));
+            }
             (Answer::TimedOut, _) => {
                 tally.void(format!("a connection to {shown} timed out after {label}")).with([seen("did not answer")]);
             }
@@ -90,6 +106,17 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
             }
         }
     }
+}
+
+/// Whether a policy decides who may ask a pod at the step's end: then silence is what a connection meets that is not to arrive.
+fn is_guarded(view: &View, run: &StepRun, pod: &str) -> bool {
+    let Some((_, end)) = run.window() else { return false };
+    let Some(pod) = view.object_at("Pod", pod, end) else { return false };
+    view.tracks("NetworkPolicy").filter_map(|policy| policy.at(end)).any(|policy| guards(policy, pod))
+}
+
+fn is_accepted(answer: &Answer) -> bool {
+    matches!(answer, Answer::Connected | Answer::Http { .. })
 }
 
 fn ready_pods<'a, 'v>(view: &'v View<'a>, run: &StepRun, role: &str) -> Vec<&'v Track<'a>> {

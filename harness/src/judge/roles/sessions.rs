@@ -9,6 +9,7 @@ pub(in crate::judge) const SESSION_SHARED: Check = Check {
     name: "session-shared",
     proves: "a websocket session that was opened through one pod is reached through the others",
     means: "a client whose reconnect meets another pod loses its session",
+    explanation: include_str!("../explanation/session-shared.md"),
     judge: session_shared,
 };
 

@@ -11,6 +11,7 @@ pub(in crate::judge) const ROLE_SINGLETON: Check = Check {
     name: "role-singleton",
     proves: "at no moment did two pods of a singleton role run, not even during a rollout",
     means: "scheduled work is done twice",
+    explanation: include_str!("../explanation/role-singleton.md"),
     judge: role_singleton,
 };
 

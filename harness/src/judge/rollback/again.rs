@@ -10,6 +10,7 @@ pub(in crate::judge) const UPGRADE_AFTER_ROLLBACK: Check = Check {
     name: "upgrade-after-rollback",
     proves: "after a rollback the release can be upgraded again",
     means: "users who rolled back once are stuck on the old version",
+    explanation: include_str!("../explanation/upgrade-after-rollback.md"),
     judge: upgrade_after_rollback,
 };
 
@@ -30,7 +31,7 @@ fn upgrade_after_rollback(recording: &Recording) -> Finding {
                 tally.fail(format!("the upgrade after a rollback did not succeed: {why}")).with(view.troubles(run));
             }
             (Some(why), _) => {
-                tally.void(why);
+                tally.void_since(&why, why.clone());
             }
             (None, Some(release)) if release.status == "deployed" => {
                 tally.proved(note(format!("{label} made revision {} after a rollback", release.revision)));

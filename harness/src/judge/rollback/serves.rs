@@ -14,6 +14,7 @@ pub(in crate::judge) const ROLLBACK_SERVES: Check = Check {
     name: "rollback-serves",
     proves: "the older version serves on the schema that the newer one left",
     means: "a rollback after a migration is no way out: the old version does not run on the new schema",
+    explanation: include_str!("../explanation/rollback-serves.md"),
     judge: rollback_serves,
 };
 
@@ -94,7 +95,8 @@ fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: 
     } else {
         format!("a schema newer than revision {to}")
     };
-    for (role, serves) in view.plan.present_roles().filter_map(|(name, role)| Some((name, role.serves.as_ref()?))) {
+    let serving = view.plan.present_roles().filter_map(|(name, role)| Some((name, role.serves.as_ref()?)));
+    for (role, serves) in serving.filter(|(_, serves)| !serves.paths.is_empty()) {
         let mut is_asked = false;
         for (entry, probe) in view.probes(run.index).filter(|(_, probe)| probe.role == *role) {
             let Some(path) = serves.paths.iter().find(|path| probe.path.as_ref() == Some(&path.path)) else { continue };

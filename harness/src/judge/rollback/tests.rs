@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, hook, named};
+use crate::judge::testing::{Story, check, end_of, examples, gap, hook, named};
 use crate::record::{Answer, Change, Moment, StepOutcome};
 
 /// A failure would mean that a rollback which leaves an object of the newer version is accepted.
@@ -202,4 +202,21 @@ fn a_rollback_after_an_upgrade_that_did_not_end_well_passes() {
 fn a_rollback_after_an_unrecorded_release_is_void() {
     let story = Story::good().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
     check(&ROLLBACK_RESTORED, &story, Verdict::Void, "was not recorded");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = Story::good().edit(
+        |object| object["metadata"]["uid"] == "worker-2",
+        |pod| pod["spec"]["containers"][0]["image"] = json!("reg.example/codex-pooler:v2"),
+    );
+    examples(&ROLLBACK_RESTORED, &Story::good(), &failing);
+    let failing = Story::good().probes(
+        |probe| probe.step == 2 && probe.path.is_some(),
+        |probe| {
+            probe.answer = Answer::Http { status: 500, headers: [].into(), body: String::new() };
+        },
+    );
+    examples(&ROLLBACK_SERVES, &Story::good(), &failing);
 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, named};
+use crate::judge::testing::{Story, check, examples, named};
 
 fn worker(change: impl Fn(&mut Value)) -> Story {
     Story::good()
@@ -110,4 +110,15 @@ fn without_pods_there_is_no_advice() {
     for of in [PODS_RESTRICTED, SERVICE_ACCOUNT_MINIMAL, NO_SECRET_IN_PLAIN_SIGHT] {
         check(&of, &story, Verdict::NotApplicable, "the chart renders");
     }
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = worker(|spec| spec["containers"][0]["securityContext"] = Value::Null);
+    examples(&PODS_RESTRICTED, &Story::good(), &failing);
+    let failing = worker(|spec| spec["automountServiceAccountToken"] = Value::Null);
+    examples(&SERVICE_ACCOUNT_MINIMAL, &Story::good(), &failing);
+    let failing = worker(|spec| spec["containers"][0]["env"] = json!([{"name": "DB_PASSWORD", "value": "hunter2"}]));
+    examples(&NO_SECRET_IN_PLAIN_SIGHT, &Story::good(), &failing);
 }

@@ -29,6 +29,7 @@ fn plan() -> Plan {
         env,
         serves,
         singleton: name == "scheduler",
+        ..Role::default()
     };
     let serves =
         Serves { port: "http".to_owned(), paths: vec![path("/readyz"), path("/healthz")], ..Serves::default() };
@@ -141,7 +142,15 @@ impl Tape {
         let objects = manifest(tag).iter().map(|object| self.store(object)).collect();
         let events = ["pre-install", "pre-upgrade"].map(str::to_owned).to_vec();
         let hooks = vec![HookRun { object: self.store(&hook(tag)), events, weight: 0 }];
-        self.push(Moment::Release(Release { step, revision, status: "deployed".to_owned(), objects, hooks }));
+        self.push(Moment::Release(Release {
+            step,
+            revision,
+            status: "deployed".to_owned(),
+            objects,
+            hooks,
+            description: String::new(),
+            values: None,
+        }));
         self.sample(step);
         self.push(Moment::StepEnded { step, outcome: StepOutcome::Succeeded });
     }

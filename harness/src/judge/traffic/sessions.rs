@@ -13,6 +13,7 @@ pub(in crate::judge) const SESSION_CONTINUITY: Check = Check {
     name: "session-continuity",
     proves: "no acknowledged message of a websocket session was lost, and each session ended with a proper close code and went on",
     means: "clients lose what they were told is safe, or are cut off without a word, each time the release is changed",
+    explanation: include_str!("../explanation/session-continuity.md"),
     judge: session_continuity,
 };
 

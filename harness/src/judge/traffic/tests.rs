@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::judge::Verdict;
 use crate::judge::object::is_terminating;
-use crate::judge::testing::{Story, check, gap, start_of};
+use crate::judge::testing::{Story, check, examples, gap, start_of};
 use crate::record::Moment;
 
 fn busy() -> Story {
@@ -151,16 +151,21 @@ fn without_traffic_or_change_it_does_not_apply() {
     check(&DRAIN_AVAILABLE, &busy(), Verdict::NotApplicable, "no such step");
 }
 
-/// A failure would mean that users who meet errors during a drain are not counted.
-#[test]
-fn a_request_lost_in_a_drain_fails() {
+/// Users while a node is drained.
+fn drained() -> Story {
     let drained = Moment::Drained {
         step: 2,
         node: "worker-1".to_owned(),
         evicted: vec!["cg-app-1".to_owned()],
         stayed: BTreeMap::new(),
     };
-    let story = Story::disrupted(Fault::NodeDrained, drained).under_traffic();
+    Story::disrupted(Fault::NodeDrained, drained).under_traffic()
+}
+
+/// A failure would mean that users who meet errors during a drain are not counted.
+#[test]
+fn a_request_lost_in_a_drain_fails() {
+    let story = drained();
     check(&DRAIN_AVAILABLE, &story, Verdict::Pass, "no request was lost");
     let at = story.time(start_of(2)) + 20;
     let lost = story.losing(at, Failure::Refused);
@@ -175,4 +180,13 @@ fn a_killed_pod_is_no_change_of_the_release() {
     let story = Story::disrupted(Fault::PodKilled { role: "app".to_owned() }, moment).under_traffic();
     let at = story.time(start_of(2)) + 20;
     check(&UPGRADE_AVAILABLE, &story.losing(at, Failure::Refused), Verdict::Pass, "");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = busy().losing(ending(&busy()) - 5, Failure::Refused);
+    examples(&UPGRADE_AVAILABLE, &busy(), &failing);
+    let failing = drained().losing(drained().time(start_of(2)) + 20, Failure::Refused);
+    examples(&DRAIN_AVAILABLE, &drained(), &failing);
 }

@@ -14,6 +14,7 @@ pub(in crate::judge) const CONFIG_ROLLS_PODS: Check = Check {
     name: "config-rolls-pods",
     proves: "when an upgrade changes a ConfigMap or Secret, the pods that use it are replaced",
     means: "users change the configuration, and nothing happens until a pod restarts by chance",
+    explanation: include_str!("../explanation/config-rolls-pods.md"),
     judge: config_rolls_pods,
 };
 

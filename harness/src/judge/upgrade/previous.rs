@@ -10,6 +10,7 @@ pub(in crate::judge) const PREVIOUS_VERSION: Check = Check {
     name: "previous-version",
     proves: "each version to upgrade from could be had and was installed",
     means: "nothing is known about the upgrade that users will make: the version they have was not there",
+    explanation: include_str!("../explanation/previous-version.md"),
     judge: previous_version,
 };
 

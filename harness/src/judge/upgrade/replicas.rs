@@ -13,6 +13,7 @@ pub(in crate::judge) const REPLICAS_KEPT: Check = Check {
     name: "replicas-kept",
     proves: "an upgrade keeps the number of pods that a workload was scaled to",
     means: "each upgrade throws away what the autoscaler gave, in the middle of the load that asked for it",
+    explanation: include_str!("../explanation/replicas-kept.md"),
     judge: replicas_kept,
 };
 
@@ -113,7 +114,7 @@ fn judge_scaler(view: &View, scaler: &Value, tally: &mut Tally) {
         title(workload),
         title(scaler)
     );
-    tally.advise(message).hint(HINT);
+    tally.fail(message).hint(HINT);
 }
 
 #[cfg(test)]

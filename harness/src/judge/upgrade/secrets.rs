@@ -15,6 +15,7 @@ pub(in crate::judge) const SECRETS_STABLE: Check = Check {
     name: "secrets-stable",
     proves: "an upgrade or rollback leaves the release's Secrets as they were",
     means: "each upgrade makes new passwords and keys: sessions are lost, and a database refuses the new password",
+    explanation: include_str!("../explanation/secrets-stable.md"),
     judge: secrets_stable,
 };
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, kind, name, title};
+use crate::judge::object::{containers, is_hook, kind, name, repository, template, text, title};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
 use crate::judge::{Check, Evidence, Finding};
@@ -12,10 +12,11 @@ pub(in crate::judge) const SELECTOR_STABLE: Check = Check {
     name: "selector-stable",
     proves: "selectors and other immutable fields are the same for every version and all values",
     means: "the upgrade is refused with `field is immutable`, and users must delete the workload by hand",
+    explanation: include_str!("../explanation/selector-stable.md"),
     judge: selector_stable,
 };
 
-/// Labels that change with each version of the chart or the application.
+/// Labels that name a version of the chart or the application. A version that nobody releases, such as `v1` of a mesh, stays.
 const VERSIONED: [&str; 5] = ["helm.sh/chart", "app.kubernetes.io/version", "chart", "version", "appVersion"];
 
 fn selector_stable(recording: &Recording) -> Finding {
@@ -32,7 +33,7 @@ fn selector_stable(recording: &Recording) -> Finding {
         let same = |other: &&&Value| kind(other) == kind(workload) && name(other) == name(workload);
         let known = workloads[..index].iter().find(same);
         if known.is_none() {
-            judge_labels(workload, &mut tally);
+            judge_labels(&view, workload, &mut tally);
         }
         let Some(first) = known.or_else(|| earlier.iter().find(same)) else { continue };
         for (field, value) in fixed(workload) {
@@ -58,9 +59,12 @@ fn selector_stable(recording: &Recording) -> Finding {
     tally.finish("selectors and other immutable fields are the same in every step")
 }
 
-fn judge_labels(workload: &Value, tally: &mut Tally) {
+fn judge_labels(view: &View, workload: &Value, tally: &mut Tally) {
     let labels = workload["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
-    let mut versioned = labels.map(|(key, _)| key.as_str()).filter(|key| VERSIONED.contains(key));
+    let is_versioned = |value: &str| has_version(value) || releases(view, workload).contains(&value);
+    let mut versioned = labels
+        .filter(|(key, value)| VERSIONED.contains(&key.as_str()) && is_versioned(text(value)))
+        .map(|(key, _)| key);
     match versioned.next() {
         Some(label) => {
             let message = format!("the selector of {} has `{label}`, which changes with each version", title(workload));
@@ -68,6 +72,23 @@ fn judge_labels(workload: &Value, tally: &mut Tally) {
         }
         None => tally.proved(note(format!("{} selects by labels that stay", title(workload)))),
     }
+}
+
+/// Whether a text holds a version of at least two numbers, such as `app-1.2.3`.
+fn has_version(text: &str) -> bool {
+    let is_digit = |c: Option<&char>| c.is_some_and(char::is_ascii_digit);
+    let characters: Vec<char> = text.chars().collect();
+    characters.windows(3).any(|three| three[1] == '.' && is_digit(three.first()) && is_digit(three.last()))
+}
+
+/// What each release changes: the versions of the chart, and the tags of the workload's images.
+fn releases<'v>(view: &'v View, workload: &'v Value) -> Vec<&'v str> {
+    let chart = &view.plan.chart;
+    let tags = template(workload).into_iter().flat_map(containers).filter_map(|container| {
+        let image = text(&container["image"]);
+        image.strip_prefix(repository(image))?.strip_prefix(':')
+    });
+    tags.chain([chart.version.as_str()]).chain(chart.app_version.as_deref()).collect()
 }
 
 /// The fields of a workload that Kubernetes refuses to change.

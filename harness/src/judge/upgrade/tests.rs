@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap};
+use crate::judge::testing::{Story, check, end_of, examples, gap};
 use crate::plan::Expect;
 use crate::record::Moment;
 
@@ -49,4 +49,11 @@ fn without_an_upgrade_it_does_not_apply() {
     check(&UPGRADE_HAPPENED, &story, Verdict::NotApplicable, "no upgrade");
     let failing = Story::good().plan(|plan| plan.steps[1].expect = Expect::Fails("x".to_owned()));
     check(&UPGRADE_HAPPENED, &failing, Verdict::NotApplicable, "no upgrade");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = unchanged();
+    examples(&UPGRADE_HAPPENED, &Story::good(), &failing);
 }

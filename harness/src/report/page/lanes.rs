@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::story::{Bar, Detail, Group, Lane, Mark, Scene, merged, note, shown};
-use crate::judge::object::{has_condition, is_selected, items, kind, name, text};
+use crate::judge::object::{has_condition, is_selected, items, kind, name, text, title};
 use crate::judge::track::Track;
 use crate::record::{Answer, Change, HelmCall, Moment, Release};
 
@@ -210,6 +210,26 @@ pub(super) fn faults(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
     vec![Group { title: "faults".to_owned(), lanes: of_marks(scene, lanes) }]
 }
 
+/// What was applied beside the release, and what came of it.
+pub(super) fn applied(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
+    let mut lanes = BTreeMap::<&str, Vec<Mark>>::new();
+    for entry in &scene.recording.entries {
+        match &entry.moment {
+            Moment::Applied { objects, .. } => {
+                let titles = objects.iter().map(|hash| title(scene.recording.object(hash))).collect::<Vec<_>>();
+                let mark = Mark { at: entry.at, class: "answered", label: titles.join(", ") };
+                lanes.entry("applied").or_default().push(mark);
+            }
+            Moment::Came { what, .. } => {
+                let mark = Mark { at: entry.at, class: "answered", label: what.clone() };
+                lanes.entry("came of it").or_default().push(mark);
+            }
+            _ => {}
+        }
+    }
+    vec![Group { title: "beside the release".to_owned(), lanes: of_marks(scene, lanes) }]
+}
+
 /// What the prober was answered, and what nobody saw.
 pub(super) fn answers(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
     let (mut roles, mut gaps) = (BTreeMap::<&str, Vec<Mark>>::new(), BTreeMap::<&str, Vec<Mark>>::new());
@@ -226,6 +246,11 @@ pub(super) fn answers(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
                 let class = if is_answered(reached) { "answered" } else { "silent" };
                 let label = format!("session through {opened_through}, then {reached_through}: {}", told(reached));
                 roles.entry(role).or_default().push(Mark { at: entry.at, class, label });
+            }
+            Moment::Reach(reach) => {
+                let class = if is_answered(&reach.answer) { "answered" } else { "silent" };
+                let label = format!("pod {}, port {}: {}", reach.pod, reach.port, told(&reach.answer));
+                roles.entry(&reach.role).or_default().push(Mark { at: entry.at, class, label });
             }
             Moment::Gap { of, why } => {
                 let mark = Mark { at: entry.at, class: "unproven", label: format!("{of}: {why}") };

@@ -61,7 +61,8 @@ fn role(scene: &Scene, pod: &Value) -> String {
 fn state(pod: &Value) -> (&'static str, String) {
     let phase = text(&pod["status"]["phase"]);
     let said = trouble(pod).unwrap_or_default();
-    let is_in_trouble = ["ended with", "waits:", "not scheduled"].iter().any(|sign| said.contains(sign));
+    // One that is not scheduled yet waits for its place, which another pod may leave.
+    let is_in_trouble = ["ended with", "waits:"].iter().any(|sign| said.contains(sign));
     let runs = statuses(pod).any(|status| status["state"]["running"].is_object());
     let is_over =
         statuses(pod).next().is_some() && statuses(pod).all(|status| status["state"]["terminated"]["exitCode"] == 0);
@@ -151,7 +152,7 @@ fn bounded(log: &[(u64, &str, &str)], limit: usize) -> Vec<(Option<u64>, String)
 fn logs<'a>(scene: &Scene<'a>) -> HashMap<&'a str, Log<'a>> {
     let mut logs: HashMap<&str, Log> = HashMap::new();
     for entry in &scene.recording.entries {
-        if let Moment::Log { pod, container, line } = &entry.moment {
+        if let Moment::Log { pod, container, line, .. } = &entry.moment {
             logs.entry(pod).or_default().push((entry.at, container, line));
         }
     }

@@ -142,9 +142,10 @@ impl<'a> Scene<'a> {
     pub(super) fn story(&mut self, depth: Depth) -> Result<String> {
         self.depth = depth;
         let mut details = Vec::new();
-        let lanes: [Lanes; 9] = [
+        let lanes: [Lanes; 10] = [
             lanes::helm,
             lanes::faults,
+            lanes::applied,
             lanes::jobs,
             pods::pods,
             lanes::endpoints,

@@ -123,7 +123,7 @@ fn crowded(pods: usize, requests: usize) -> Recording {
         for line in 0..80 {
             let pod = format!("codex-pooler-app-b8b998d77-{index}");
             let line = format!("request {line} {}", crate::random::text(32));
-            let moment = Moment::Log { pod, container: "app".to_owned(), line };
+            let moment = Moment::Log { pod, container: "app".to_owned(), restart: 0, line };
             recording.entries.push(Entry { seq: 0, at: 4000, moment });
         }
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{kind_of, name_of};
+use crate::judge::object::{kind, name};
 use crate::judge::ready;
 use crate::record::{Moment, Timeline};
 use crate::run::stage::Stage;
@@ -51,7 +51,7 @@ pub async fn rest(stage: &Stage) {
     let is_active = || {
         let jobs = stage.namespace.of_kind("Job");
         let job = jobs.iter().find(|job| !["Complete", "Failed"].iter().any(|end| ready::has_condition(job, end)))?;
-        Some(format!("Job `{}` has not ended", name_of(job)))
+        Some(format!("Job `{}` has not ended", name(job)))
     };
     // One that goes on for longer is what the next step meets.
     stage.wait(Instant::now() + REST, is_active).await.ok();
@@ -64,7 +64,7 @@ fn state(stage: &Stage) -> State {
         owners.into_iter().any(|owner| owner["kind"] == "Job")
     };
     let pods = stage.namespace.of_kind("Pod").into_iter().filter(|pod| of_job(pod));
-    let key = |object: &Value| (kind_of(object).to_owned(), name_of(object).to_owned());
+    let key = |object: &Value| (kind(object).to_owned(), name(object).to_owned());
     let generations = workloads.map(|workload| (key(&workload), workload["metadata"]["generation"].clone()));
     generations.chain(pods.map(|pod| (key(&pod), pod["metadata"]["uid"].clone()))).collect()
 }

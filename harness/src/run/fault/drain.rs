@@ -12,8 +12,9 @@ use kube::api::EvictParams;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Disturbance, is_finished, name_of};
+use super::{Disturbance, is_finished};
 use crate::cluster;
+use crate::judge::object::name;
 use crate::record::{Moment, StepOutcome};
 use crate::wait::{Check, pause, until};
 
@@ -61,7 +62,7 @@ async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Value>]) -
     let left = join_all(pods.iter().map(|pod| evict(disturbance, &evictions, pod))).await;
     let (mut evicted, mut stayed) = (Vec::new(), BTreeMap::new());
     for (pod, left) in pods.iter().zip(left) {
-        let name = name_of(pod).to_owned();
+        let name = name(pod).to_owned();
         match left {
             Ok(()) => evicted.push(name),
             Err(why) => drop(stayed.insert(name, why)),
@@ -78,7 +79,7 @@ async fn evict(disturbance: &Disturbance<'_>, pods: &Api<Pod>, pod: &Value) -> R
     let refusal = Mutex::new(None);
     let limit = disturbance.deadline.saturating_duration_since(Instant::now());
     let asked = until("leave to evict it", limit, || async {
-        match pods.evict(name_of(pod), &EvictParams::default()).await {
+        match pods.evict(name(pod), &EvictParams::default()).await {
             Ok(_) => Check::Ready(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Check::Ready(()),
             Err(kube::Error::Api(status)) if status.code == 429 => {

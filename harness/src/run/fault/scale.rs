@@ -7,13 +7,14 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{Disturbance, kind_of, name_of};
+use super::Disturbance;
+use crate::judge::object::{kind, name};
 use crate::judge::ready;
 use crate::wait::pause;
 
 /// Whether an object has a `scale`, and its pods are counted by `spec.replicas`.
 pub fn is_scalable(object: &Value) -> bool {
-    matches!(kind_of(object), "Deployment" | "StatefulSet" | "ReplicaSet")
+    matches!(kind(object), "Deployment" | "StatefulSet" | "ReplicaSet")
 }
 
 /// Gives a role's workloads so many pods, and waits until the workloads say so.
@@ -44,7 +45,7 @@ pub async fn down(disturbance: &Disturbance<'_>, role: &str, hold: Duration) -> 
         let is_there = || {
             let pods = disturbance.stage.namespace.of_kind("Pod");
             let pod = pods.iter().find(|pod| ready::is_selected(select, pod))?;
-            Some(format!("pod `{}` of role `{role}` is still there", name_of(pod)))
+            Some(format!("pod `{}` of role `{role}` is still there", name(pod)))
         };
         if let Err(why) = disturbance.stage.wait(disturbance.deadline, is_there).await {
             return Ok(Err(why));
@@ -72,12 +73,12 @@ fn none_of(role: &str) -> String {
 }
 
 fn size_of(disturbance: &Disturbance<'_>, workload: &Value) -> Option<u64> {
-    let live = disturbance.stage.namespace.get(kind_of(workload), name_of(workload))?;
+    let live = disturbance.stage.namespace.get(kind(workload), name(workload))?;
     Some(live["spec"]["replicas"].as_u64().unwrap_or(1))
 }
 
 async fn scale(disturbance: &Disturbance<'_>, workload: &Value, replicas: u64) -> Result<()> {
-    let (kind, name) = (kind_of(workload), name_of(workload));
+    let (kind, name) = (kind(workload), name(workload));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", kind));
     let stage = disturbance.stage;
     let api: Api<DynamicObject> = Api::namespaced_with(stage.client.clone(), &stage.ns, &resource);

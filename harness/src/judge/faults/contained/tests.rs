@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap};
+use crate::judge::testing::{Story, check, end_of, examples, gap};
 use crate::plan::Action;
 use crate::record::recording::Failure;
 use crate::record::{Answer, Moment};
@@ -76,4 +76,11 @@ fn without_the_fault_or_the_pods_it_is_void() {
 fn without_a_failing_migration_it_does_not_apply() {
     let story = Story::good().plan(|plan| plan.steps[1].action = Action::Upgrade);
     check(&FAILED_MIGRATION_CONTAINED, &story, Verdict::NotApplicable, "no migration of the plan");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = contained().sighting(end_of(1), Change::Applied, &crate::judge::testing::pod("worker", 1, "v2"));
+    examples(&FAILED_MIGRATION_CONTAINED, &contained(), &failing);
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::judge::testing::{Story, check};
+use crate::judge::testing::{Story, check, examples};
 use crate::judge::{Verdict, judge, verdict_of};
 use crate::record::StepOutcome;
 
@@ -53,4 +53,11 @@ fn an_empty_or_untouched_node_is_void() {
 #[test]
 fn without_a_drain_it_does_not_apply() {
     check(&DRAIN_COMPLETES, &Story::good(), Verdict::NotApplicable, "drains no node");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = drained(&[], &[("cg-app-1", "Cannot evict pod as it would violate the pod's disruption budget.")]);
+    examples(&DRAIN_COMPLETES, &drained(&["cg-app-1"], &[]), &failing);
 }

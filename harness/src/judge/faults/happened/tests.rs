@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of};
+use crate::judge::testing::{Story, check, end_of, examples};
 
 fn with(fault: Fault) -> Story {
     Story::good().plan(|plan| {
@@ -64,4 +64,16 @@ fn a_drain_without_pods_is_none() {
 #[test]
 fn without_a_fault_it_does_not_apply() {
     check(&FAULT_HAPPENED, &Story::good(), Verdict::NotApplicable, "no step of the plan has a fault");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = with(Fault::MigrationFails);
+    examples(
+        &FAULT_HAPPENED,
+        &with(Fault::MigrationFails)
+            .before(end_of(1), Moment::Fault { step: 1, what: "CREATE TABLE was made to fail".to_owned() }),
+        &failing,
+    );
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::judge::testing::{Story, check, start_of};
+use crate::judge::testing::{Story, check, examples, start_of};
 use crate::judge::{Verdict, judge, verdict_of};
 use crate::plan::Expect;
 use crate::record::StepOutcome;
@@ -42,4 +42,14 @@ fn a_release_that_was_not_left_pending_is_void() {
 #[test]
 fn without_a_killed_client_it_does_not_apply() {
     check(&RELEASE_NOT_STUCK, &Story::good(), Verdict::NotApplicable, "helm is killed in no step");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = {
+        let why = "another operation (install/upgrade/rollback) is in progress";
+        killed().ending(2, &StepOutcome::HelmFailed { why: why.to_owned() }, why)
+    };
+    examples(&RELEASE_NOT_STUCK, &killed(), &failing);
 }

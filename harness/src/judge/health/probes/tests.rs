@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, named};
+use crate::judge::testing::{Story, check, examples, named};
 
 fn liveness(probe: &Value) -> Story {
     Story::good().edit(named("Deployment", "cg-app"), |deployment| {
@@ -28,4 +28,11 @@ fn without_liveness_it_does_not_apply() {
     check(&PROBE_INDEPENDENCE, &liveness(&Value::Null), Verdict::NotApplicable, "no container");
     let connection = json!({"tcpSocket": {"port": "http"}});
     check(&PROBE_INDEPENDENCE, &liveness(&connection), Verdict::NotApplicable, "no container");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = liveness(&json!({"httpGet": {"path": "/readyz", "port": "http"}}));
+    examples(&PROBE_INDEPENDENCE, &Story::good(), &failing);
 }

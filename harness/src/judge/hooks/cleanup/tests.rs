@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, named};
+use crate::judge::testing::{Story, check, examples, named};
 use crate::record::Moment;
 
 fn with_policy(policy: Option<&'static str>) -> Story {
@@ -14,6 +14,8 @@ fn with_policy(policy: Option<&'static str>) -> Story {
 fn a_hook_that_stays_behind_when_it_fails_is_caught() {
     let says = "Job `cg-migrations` stays behind when the hook fails";
     check(&HOOK_CLEANUP, &with_policy(Some("hook-succeeded")), Verdict::Fail, says);
+    let says = "Job `cg-migrations` stays behind when the hook succeeds";
+    check(&HOOK_CLEANUP, &with_policy(Some("hook-failed")), Verdict::Fail, says);
 }
 
 /// A failure would mean that a hook which cleans up is refused.
@@ -39,4 +41,11 @@ fn a_collision_is_caught() {
 #[test]
 fn without_hooks_it_does_not_apply() {
     check(&HOOK_CLEANUP, &Story::good().unrendered(is_hook), Verdict::NotApplicable, "no hook");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = with_policy(Some("hook-succeeded"));
+    examples(&HOOK_CLEANUP, &Story::good(), &failing);
 }

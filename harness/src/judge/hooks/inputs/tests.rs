@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, named};
+use crate::judge::testing::{Story, check, examples, named};
 
 fn needing(change: impl Fn(&mut Value)) -> Story {
     Story::good().edit(named("Job", "cg-migrations"), move |job| change(&mut job["spec"]["template"]["spec"]))
@@ -69,4 +69,12 @@ fn without_hooks_it_does_not_apply() {
 fn an_upgrade_renders_what_an_install_would() {
     let story = Story::good().plan(|plan| plan.steps[0].from = Some(0));
     check(&HOOK_INPUTS, &story, Verdict::Pass, "");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing =
+        needing(|spec| spec["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "cg-scheduler"}}]));
+    examples(&HOOK_INPUTS, &Story::good(), &failing);
 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, hook, named, pod, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, gap, hook, named, pod, start_of};
 use crate::plan::Expect;
 use crate::record::{Change, Moment};
 
@@ -107,4 +107,11 @@ fn a_killed_migrator_may_need_a_second_attempt() {
     check(&HOOK_ONCE, &story, Verdict::Fail, "needed more than one attempt in step 2 (upgrade)");
     let asked = story.plan(|plan| plan.steps[1].fault = Some(Fault::MigratorKilled));
     check(&HOOK_ONCE, &asked, Verdict::Pass, "");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = another_run(1);
+    examples(&HOOK_ONCE, &Story::good(), &failing);
 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, hook, named, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, gap, hook, named, start_of};
 use crate::record::Moment;
 
 fn uid(uid: &str) -> impl Fn(&Value) -> bool {
@@ -127,4 +127,11 @@ fn hooks_of_one_event_run_by_weight() {
         early.message
     );
     check(&HOOK_ORDER, &seed_hook(10_000).before(end_of(0), gap("Job")), Verdict::Void, "gap of Job");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = completed_at(version_of(&Story::good(), "app-1") + 1);
+    examples(&HOOK_ORDER, &Story::good(), &failing);
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::judge::Verdict;
 use crate::judge::testing::start_of;
-use crate::judge::testing::{Story, check, named};
+use crate::judge::testing::{Story, check, examples, named};
 use crate::plan::Neighbour;
 use crate::record::recording::hash_of;
 
@@ -94,4 +94,15 @@ fn a_neighbour_keeps_its_objects_and_its_health() {
 fn a_neighbour_that_was_not_looked_at_is_void() {
     let story = neighbour(&[], None).without(|moment| matches!(moment, Moment::Neighbour { .. }));
     check(&NAMES_UNIQUE, &story, Verdict::Void, "was not looked at");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = Story::good().edit(named("Service", "cg"), |service| service["metadata"]["name"] = json!("pooler"));
+    examples(&NAMES_UNIQUE, &Story::good(), &failing);
+    let failing = Story::good().edit(named("Deployment", "cg-worker"), |deployment| {
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("reg.example/app:latest");
+    });
+    examples(&IMAGE_PINNED, &Story::good(), &failing);
 }

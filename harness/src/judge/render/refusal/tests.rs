@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
 use crate::record::{Change, Moment};
 
 /// A first step that is to be refused for a value, and is.
@@ -56,4 +56,11 @@ fn a_gap_or_a_step_that_never_ended_is_void() {
 #[test]
 fn without_a_refused_render_it_does_not_apply() {
     check(&SCHEMA_REJECTS, &Story::good(), Verdict::NotApplicable, "no step is to be refused");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = refused("something is wrong");
+    examples(&SCHEMA_REJECTS, &refused(REASON), &failing);
 }

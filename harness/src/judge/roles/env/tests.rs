@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::judge::testing::{Story, check, end_of, examples, gap, named};
 
 fn with_env(pod: &'static str, name: &str, variable: &Value) -> Story {
     let (name, variable) = (name.to_owned(), variable.clone());
@@ -90,4 +90,11 @@ fn pods_that_were_not_seen_are_void() {
 #[test]
 fn without_roles_it_does_not_apply() {
     check(&ROLE_ENV, &Story::good().plan(|plan| plan.roles.clear()), Verdict::NotApplicable, "no role");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = with_env("cg-worker-1", "OBAN_MODE", &json!({"value": "web"}));
+    examples(&ROLE_ENV, &Story::good(), &failing);
 }

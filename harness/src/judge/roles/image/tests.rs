@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::judge::testing::{Story, check, end_of, examples, gap, named};
 
 fn running(pod: &'static str, image: &'static str) -> Story {
     Story::good().edit(named("Pod", pod), move |pod| pod["spec"]["containers"][0]["image"] = json!(image))
@@ -64,4 +64,11 @@ fn without_images_it_does_not_apply() {
 #[test]
 fn a_neighbour_may_stay_on_another_version() {
     check(&SAME_IMAGE, &Story::good().with_neighbour(), Verdict::Pass, "");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = running("cg-worker-1", "reg.example/codex-pooler:v1");
+    examples(&SAME_IMAGE, &Story::good(), &failing);
 }

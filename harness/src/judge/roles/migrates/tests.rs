@@ -1,6 +1,6 @@
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
 use crate::plan::Action;
 
 fn ddl_at(story: &Story, at: u64) -> Moment {
@@ -104,4 +104,11 @@ fn a_job_counts_from_its_making_on() {
     check(&ROLE_MIGRATES, &story, Verdict::Fail, "while hook `migrations` did not run");
     let made = |job: &mut serde_json::Value| job["metadata"]["creationTimestamp"] = "2023-11-14T22:13:20Z".into();
     check(&ROLE_MIGRATES, &story.edit(named("Job", "cg-migrations"), made), Verdict::Pass, "");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = Story::good().before(end_of(1), ddl_at(&Story::good(), created(&Story::good(), "worker-1") + 1));
+    examples(&ROLE_MIGRATES, &Story::good(), &failing);
 }

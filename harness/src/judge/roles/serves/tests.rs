@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
 use crate::record::Moment;
 
 fn worker(change: impl Fn(&mut Probe)) -> Story {
@@ -38,6 +38,34 @@ fn a_refusal_counts_only_of_a_ready_pod_and_beside_a_served_connection() {
     check(&ROLE_SERVES, &worker(|probe| probe.answer = Answer::TimedOut), Verdict::Void, "timed out");
     let failed = worker(|probe| probe.answer = Answer::Failed("no route".to_owned()));
     check(&ROLE_SERVES, &failed, Verdict::Void, "no route");
+}
+
+/// A pod of the role's last version is asked too, just as it leaves: it is gone before the answer.
+fn with_a_leaving(role: &str, answer: &Answer) -> Story {
+    let story = Story::good();
+    let asked = story.0.entries.iter().find_map(|entry| match &entry.moment {
+        Moment::Probe(probe) if probe.role == role && probe.step == 1 && probe.path.is_none() => Some(probe.clone()),
+        _ => None,
+    });
+    let (pod, answer) = (Some(format!("cg-{role}-0")), answer.clone());
+    let probe = Probe { pod, answer, ready_throughout: false, ..asked.expect("the role is asked") };
+    story.before(end_of(1), Moment::Probe(probe))
+}
+
+/// A failure would mean that a run is void for a question which came a moment too late, or that a leak of a leaving pod is overlooked.
+#[test]
+fn a_pod_that_leaves_while_it_is_asked_counts_for_nothing() {
+    for role in ["app", "worker"] {
+        for answer in [Answer::Refused, Answer::TimedOut, Answer::Failed("no route".to_owned())] {
+            check(&ROLE_SERVES, &with_a_leaving(role, &answer), Verdict::Pass, "");
+        }
+    }
+    let says = "pod `cg-worker-0` of role `worker` at 10.244.0.7:4000 accepted a connection";
+    check(&ROLE_SERVES, &with_a_leaving("worker", &Answer::Connected), Verdict::Fail, says);
+    let alone = with_a_leaving("worker", &Answer::Refused).without(
+        |moment| matches!(moment, Moment::Probe(probe) if probe.step == 1 && probe.pod.as_deref() == Some("cg-worker-1")),
+    );
+    check(&ROLE_SERVES, &alone, Verdict::Void, "no connection to a pod of role `worker`");
 }
 
 /// A failure would mean that a pod nobody asked counts as silent.
@@ -103,4 +131,29 @@ fn a_neighbours_pod_behind_the_service_fails() {
     slice["endpoints"] = json!([{"targetRef": {"kind": "Pod", "name": "cg-app-1", "uid": "app-1"}}]);
     let story = with_neighbour(Story::good()).sighting(start_of(0), crate::record::Change::Applied, &slice);
     check(&ROLE_SERVES, &story, Verdict::Fail, "it stood behind the second release's Service");
+}
+
+/// A failure would mean that a chart which guards its worker by a policy can never be green.
+#[test]
+fn silence_of_a_guarded_pod_counts_as_a_refusal() {
+    let labels = json!({"app.kubernetes.io/component": "worker"});
+    let policy = json!({
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "worker", "uid": "policy"},
+        "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]},
+    });
+    let silent = || worker(|probe| probe.answer = Answer::TimedOut);
+    let guarded = |story: Story| story.sighting(start_of(0), crate::record::Change::Applied, &policy);
+    check(&ROLE_SERVES, &guarded(silent()), Verdict::Pass, "");
+    check(&ROLE_SERVES, &silent(), Verdict::Void, "timed out");
+    let alone = worker(|probe| (probe.answer, probe.control) = (Answer::TimedOut, Some(Answer::TimedOut)));
+    let alone = guarded(alone);
+    check(&ROLE_SERVES, &alone, Verdict::Void, "timed out");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = worker(|probe| probe.answer = Answer::Connected);
+    examples(&ROLE_SERVES, &Story::good(), &failing);
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, named};
+use crate::judge::testing::{Story, check, end_of, examples, named};
 use crate::plan::Sessions;
 
 /// A run whose contract promises sessions, with two replicas of the serving role.
@@ -55,4 +55,11 @@ fn without_a_promise_or_a_second_replica_it_does_not_apply() {
     check(&SESSION_SHARED, &Story::good(), Verdict::NotApplicable, "promises no websocket sessions");
     let single = promised().edit(named("Deployment", "cg-app"), |deployment| deployment["spec"]["replicas"] = json!(1));
     check(&SESSION_SHARED, &single, Verdict::NotApplicable, "one replica");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = with(&Answer::Closed { code: 4409, reason: "another pod owns it".to_owned() });
+    examples(&SESSION_SHARED, &with(&Answer::Replied("ack".to_owned())), &failing);
 }

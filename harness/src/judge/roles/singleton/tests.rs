@@ -1,5 +1,5 @@
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named};
+use crate::judge::testing::{Story, check, end_of, examples, gap, named};
 use crate::record::Moment;
 
 use super::*;
@@ -49,4 +49,11 @@ fn a_neighbours_pod_is_none_of_the_role() {
     check(&ROLE_SINGLETON, &Story::good().with_neighbour(), Verdict::Pass, "");
     let own = Story::good().with_neighbour().plan(|plan| plan.neighbour = None);
     check(&ROLE_SINGLETON, &own, Verdict::Fail, "`other-scheduler-0` started before");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = Story::good().plan(|plan| plan.roles.get_mut("worker").expect("it is there").singleton = true);
+    examples(&ROLE_SINGLETON, &Story::good(), &failing);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of};
+use crate::judge::testing::{Story, check, end_of, examples};
 use crate::record::{Moment, StepOutcome};
 
 /// The first two steps change places: what was the install is a rollback, and an upgrade follows it.
@@ -44,4 +44,12 @@ fn an_upgrade_that_did_not_end_is_void() {
 #[test]
 fn without_an_upgrade_after_a_rollback_it_does_not_apply() {
     check(&UPGRADE_AFTER_ROLLBACK, &Story::good(), Verdict::NotApplicable, "no upgrade after a rollback");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing =
+        after_rollback().ending(1, &StepOutcome::HelmFailed { why: "already exists".to_owned() }, "already exists");
+    examples(&UPGRADE_AFTER_ROLLBACK, &after_rollback(), &failing);
 }

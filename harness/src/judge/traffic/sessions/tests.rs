@@ -1,6 +1,6 @@
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, gap, start_of};
+use crate::judge::testing::{Story, check, examples, gap, start_of};
 
 fn talking() -> Story {
     Story::good().with_session()
@@ -87,4 +87,11 @@ fn a_silent_session_is_void() {
 #[test]
 fn without_sessions_it_does_not_apply() {
     check(&SESSION_CONTINUITY, &Story::good().under_traffic(), Verdict::NotApplicable, "no sessions");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = closed(Some(1006));
+    examples(&SESSION_CONTINUITY, &talking(), &failing);
 }

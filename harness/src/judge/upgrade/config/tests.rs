@@ -4,33 +4,54 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, named};
-use crate::record::Moment;
+use crate::judge::testing::{Story, check, end_of, examples, gap, named};
 use crate::record::recording::hash_of;
+use crate::record::{Moment, Release};
 
-/// The upgrade renders another ConfigMap for the scheduler.
-fn changed() -> Story {
-    let mut story = Story::good();
-    let new = json!({"kind": "ConfigMap", "metadata": {"name": "cg-scheduler"}, "data": {"OBAN_MODE": "other"}});
-    let hash = hash_of(&new);
-    story.0.objects.insert(hash.clone(), Arc::new(new));
-    let objects = story.0.objects.clone();
+fn is_render(moment: &Moment) -> bool {
+    matches!(moment, Moment::Rendered { step: 1, .. })
+}
+
+fn is_release(moment: &Moment) -> bool {
+    matches!(moment, Moment::Release(release) if release.step == 1)
+}
+
+/// Another object of the same kind and name stands in what the upgrade rendered, or in the release that it made.
+fn with(mut story: Story, other: &Value, in_it: fn(&Moment) -> bool) -> Story {
+    let hash = hash_of(other);
+    story.0.objects.insert(hash.clone(), Arc::new(other.clone()));
+    let all = story.0.objects.clone();
+    let is_same = |known: &String| kind(&all[known]) == kind(other) && name(&all[known]) == name(other);
     story.moments(|moment| {
-        if let Moment::Rendered { step: 1, objects: rendered, .. } = moment {
-            let config = rendered.iter_mut().find(|hash| named("ConfigMap", "cg-scheduler")(&objects[*hash]));
-            config.expect("it is rendered").clone_from(&hash);
+        let is_picked = in_it(moment);
+        let (Moment::Rendered { objects, .. } | Moment::Release(Release { objects, .. })) = moment else { return };
+        if let Some(found) = objects.iter_mut().find(|known| is_picked && is_same(known)) {
+            found.clone_from(&hash);
         }
     })
 }
 
+fn other_config() -> Value {
+    json!({"kind": "ConfigMap", "metadata": {"name": "cg-scheduler"}, "data": {"OBAN_MODE": "other"}})
+}
+
+/// The upgrade renders another ConfigMap for the scheduler.
+fn changed() -> Story {
+    with(with(Story::good(), &other_config(), is_render), &other_config(), is_release)
+}
+
 /// In the cluster it changes too, unless the chart keeps what is there.
 fn changed_live() -> Story {
+    in_cluster(changed())
+}
+
+fn in_cluster(story: Story) -> Story {
     let live = json!({
         "kind": "ConfigMap",
         "metadata": {"name": "cg-scheduler", "uid": "config-map", "resourceVersion": "9"},
         "data": {"OBAN_MODE": "other"},
     });
-    changed().sighting(end_of(1), crate::record::Change::Applied, &live)
+    story.sighting(end_of(1), crate::record::Change::Applied, &live)
 }
 
 /// The scheduler's pod of the install stays.
@@ -91,18 +112,35 @@ fn without_a_changed_configuration_it_does_not_apply() {
 /// A failure would mean that an upgrade with `--reuse-values` may leave pods on the old configuration.
 #[test]
 fn a_configuration_that_only_the_release_knows_is_judged_too() {
-    let reusing = |story: Story| {
-        let mut story = story.plan(|plan| plan.steps[1].reuses_values = true);
-        let rendered = story.0.entries.iter().find_map(|entry| match &entry.moment {
-            Moment::Rendered { step: 1, objects, .. } => Some(objects.clone()),
-            _ => None,
-        });
-        story = story.moments(|moment| match moment {
-            Moment::Release(release) if release.step == 1 => release.objects = rendered.clone().unwrap_or_default(),
-            _ => {}
-        });
-        story.without(|moment| matches!(moment, Moment::Rendered { step: 1, .. }))
-    };
+    let reusing = |story: Story| story.plan(|plan| plan.steps[1].reuses_values = true).without(is_render);
     check(&CONFIG_ROLLS_PODS, &reusing(changed_live()), Verdict::Pass, "");
     check(&CONFIG_ROLLS_PODS, &reusing(kept(changed_live())), Verdict::Fail, "was not replaced");
+}
+
+/// A failure would mean that a chart which generates something at each render hides a configuration that its upgrade changes, where
+/// only the cluster shows that: by the revision, or by what `lookup` finds.
+#[test]
+fn a_secret_that_is_only_rendered_anew_hides_no_changed_configuration() {
+    let secret = |password: &str| json!({"kind": "Secret", "metadata": {"name": "s"}, "data": {"password": password}});
+    let reference = json!({"secretRef": {"name": "s"}});
+    let story = Story::good().rendering(&secret("kept")).edit(named("Deployment", "cg-scheduler"), |deployment| {
+        let sources = &mut deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"];
+        sources.as_array_mut().expect("a list").push(reference.clone());
+    });
+    let mut live = secret("kept");
+    (live["metadata"]["uid"], live["metadata"]["resourceVersion"]) = (json!("secret"), json!("8"));
+    let story = story.sighting(end_of(0), crate::record::Change::Applied, &live);
+    let rendered_anew = |story: Story| with(story, &secret("another"), is_render);
+    check(&CONFIG_ROLLS_PODS, &rendered_anew(story.clone()), Verdict::NotApplicable, "no upgrade renders another");
+    let changed = with(rendered_anew(story), &other_config(), is_release);
+    let live = in_cluster(changed);
+    check(&CONFIG_ROLLS_PODS, &kept(live.clone()), Verdict::Fail, "changed ConfigMap `cg-scheduler`, but pod");
+    check(&CONFIG_ROLLS_PODS, &live, Verdict::Pass, "");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = kept(changed_live());
+    examples(&CONFIG_ROLLS_PODS, &changed_live(), &failing);
 }

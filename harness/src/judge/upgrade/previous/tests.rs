@@ -1,5 +1,5 @@
 use super::*;
-use crate::judge::testing::{Story, check};
+use crate::judge::testing::{Story, check, examples};
 use crate::judge::{Verdict, judge, verdict_of};
 use crate::plan::{Chart, Origin};
 use crate::record::{Moment, StepOutcome};
@@ -69,4 +69,11 @@ fn a_missing_version_is_void() {
 #[test]
 fn without_an_earlier_version_it_does_not_apply() {
     check(&PREVIOUS_VERSION, &Story::good(), Verdict::NotApplicable, "no other version");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = from_previous().ending(0, &StepOutcome::HelmFailed { why: "timed out".to_owned() }, "timed out");
+    examples(&PREVIOUS_VERSION, &from_previous(), &failing);
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap};
+use crate::judge::testing::{Story, check, end_of, examples, gap};
 
 /// The app is scaled to three before the last step, which leaves it with `left`.
 fn scaled(left: u64) -> Story {
@@ -43,12 +43,12 @@ fn an_unseen_size_is_void() {
     check(&REPLICAS_KEPT, &unscaled, Verdict::Void, "no workload of role `app` had 4 replicas before step 3 (upgrade)");
 }
 
-/// A failure would mean that nobody learns of a size which fights with the autoscaler.
+/// A failure would mean that a chart whose every upgrade throws away what the autoscaler gave is released.
 #[test]
-fn a_size_beside_an_autoscaler_is_advised_against() {
+fn a_size_beside_an_autoscaler_fails() {
     let story = Story::good().rendering(&scaler());
     let says = "Deployment `cg-app` is rendered with `replicas`, though HorizontalPodAutoscaler `cg-app` scales it";
-    check(&REPLICAS_KEPT, &story, Verdict::Advice, says);
+    check(&REPLICAS_KEPT, &story, Verdict::Fail, says);
     let free = |deployment: &mut Value| drop(deployment["spec"].as_object_mut().map(|spec| spec.remove("replicas")));
     let story = story.edit(|object| object["metadata"]["name"] == "cg-app" && object["kind"] == "Deployment", free);
     check(&REPLICAS_KEPT, &story, Verdict::Pass, "");
@@ -58,4 +58,11 @@ fn a_size_beside_an_autoscaler_is_advised_against() {
 #[test]
 fn without_scaling_it_does_not_apply() {
     check(&REPLICAS_KEPT, &Story::good(), Verdict::NotApplicable, "nothing is scaled");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = scaled(1);
+    examples(&REPLICAS_KEPT, &scaled(3), &failing);
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, gap, start_of};
+use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
 use crate::record::Change;
 
 fn secret(password: &str, version: u64) -> Value {
@@ -52,4 +52,11 @@ fn an_unseen_secret_is_void() {
 #[test]
 fn without_secrets_it_does_not_apply() {
     check(&SECRETS_STABLE, &Story::good(), Verdict::NotApplicable, "no Secret");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = generating().sighting(end_of(1), Change::Applied, &secret("hmac:2", 6));
+    examples(&SECRETS_STABLE, &generating(), &failing);
 }

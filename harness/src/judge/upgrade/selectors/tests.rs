@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, named};
+use crate::judge::testing::{Story, check, examples, named};
 use crate::record::Moment;
 
 /// A failure would mean that an upgrade which Kubernetes refuses for every user is accepted.
@@ -24,6 +24,21 @@ fn a_selector_with_a_version_fails() {
         deployment["spec"]["selector"]["matchLabels"]["helm.sh/chart"] = json!("codex-pooler-0.1.0");
     });
     check(&SELECTOR_STABLE, &story, Verdict::Fail, "the selector of Deployment `cg-app` has `helm.sh/chart`");
+}
+
+/// A failure would mean that a label which only looks like a version makes a sound chart red, or that a tag in a selector is overlooked.
+#[test]
+fn only_a_version_that_is_released_breaks_a_selector() {
+    let with = |key: &'static str, value: &'static str| {
+        Story::good().edit(named("Deployment", "cg-app"), move |deployment| {
+            deployment["spec"]["selector"]["matchLabels"][key] = json!(value);
+        })
+    };
+    check(&SELECTOR_STABLE, &with("version", "stable"), Verdict::Pass, "");
+    check(&SELECTOR_STABLE, &with("chart", "codex-pooler"), Verdict::Pass, "");
+    for (key, value) in [("version", "v1"), ("app.kubernetes.io/version", "1.36"), ("chart", "sub-0.3.0_rc.1")] {
+        check(&SELECTOR_STABLE, &with(key, value), Verdict::Fail, "which changes with each version");
+    }
 }
 
 /// A failure would mean that a plain Job which an upgrade changes is accepted.
@@ -50,4 +65,13 @@ fn a_refused_change_is_caught() {
 fn without_workloads_it_does_not_apply() {
     let story = Story::good().unrendered(|object| object["kind"] != "Service");
     check(&SELECTOR_STABLE, &story, Verdict::NotApplicable, "cannot be changed");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let failing = Story::good().edit(named("Deployment", "cg-app"), |deployment| {
+        deployment["spec"]["selector"]["matchLabels"]["helm.sh/chart"] = json!("codex-pooler-0.1.0");
+    });
+    examples(&SELECTOR_STABLE, &Story::good(), &failing);
 }

@@ -1,0 +1,37 @@
+//! Ctrl-C while scenarios run: the first ends them, the second this process.
+
+use anyhow::{Context, Result};
+use chartgate::progress::Show;
+use chartgate::stdio;
+use chartgate::stop::{Cause, Stop};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use super::INTERRUPTED;
+
+/// Listens for Ctrl-C, and for being told to terminate, from when this returns.
+pub fn listen(show: Show, stop: Stop) -> Result<JoinHandle<()>> {
+    let hear = |kind| signal(kind).context("listen for Ctrl-C");
+    let signals = (hear(SignalKind::interrupt())?, hear(SignalKind::terminate())?);
+    Ok(tokio::spawn(answer(signals, show, stop)))
+}
+
+/// Whoever asks twice does not want to wait: the broker cleans up without us.
+async fn answer((mut interrupt, mut terminate): (Signal, Signal), show: Show, stop: Stop) {
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if stop.cause() == Some(Cause::Interrupted) {
+            show.end();
+            stdio::tell("left: what was seen is kept, and the broker removes what was started");
+            // All else would wait for something. The kernel ends our children, and the connections' end tells the broker.
+            std::process::exit(INTERRUPTED.into());
+        }
+        show.say(
+            "interrupted: ending the scenarios and removing what they started; once more leaves that to the broker",
+        );
+        stop.ask(Cause::Interrupted);
+    }
+}

@@ -1,0 +1,27 @@
+//! The subcommands that are more than a call of the library.
+
+mod interrupt;
+pub mod run;
+
+use std::path::Path;
+
+use anyhow::Result;
+use chartgate::judge::Verdict;
+use chartgate::progress::Loudness;
+use chartgate::report::{self, Report, github};
+use chartgate::stdio;
+
+/// The exit code of what was interrupted, as a shell says it of what Ctrl-C ended.
+pub const INTERRUPTED: u8 = 130;
+
+/// Prints the report, and gives the exit code of its verdict.
+pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<u8> {
+    let summary = if loudness == Loudness::Quiet { report::print_red(report) } else { report::print(report) };
+    let text = format!("{summary}{}\n", report::place(folder));
+    stdio::print(if github::is_here() { github::uninterpreted(&text) } else { text })?;
+    Ok(match report.verdict {
+        Verdict::Fail => 1,
+        Verdict::Void => 3,
+        Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
+    })
+}

@@ -1,0 +1,176 @@
+//! `chartgate run`: scenarios on a cluster, and the verdict.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use chartgate::cluster::KubeContext;
+use chartgate::gate::{self, OnFailure};
+use chartgate::origin::Pulled;
+use chartgate::plan::Plan;
+use chartgate::progress::{Loudness, Show};
+use chartgate::report::{self, github};
+use chartgate::run::Options;
+use chartgate::scenario::{self, ImageOverride, Overrides};
+use chartgate::stop::{Cause, Stop};
+use chartgate::{home, stdio};
+
+use super::{INTERRUPTED, interrupt};
+
+/// What is run, on what, and where the reports go.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Scenario files, folders of them, or charts (whose own scenarios or ci/*-values.yaml are run); by default scenarios/
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Chart to put in the contract's chart's place: a folder, or oci://…:VERSION
+    #[arg(long, value_name = "CHART")]
+    chart: Option<PathBuf>,
+    /// Version to upgrade from, in every scenario that installs and upgrades: a chart's folder or .tgz, oci://…, git:REF, previous, self;
+    /// several are upgraded through, in this order (repeatable)
+    #[arg(long, value_name = "VERSION")]
+    from: Vec<String>,
+    /// Image in place of one of the contract's, for every version or for one (repeatable)
+    #[arg(long = "image", value_name = "NAME[@VERSION]=REPO[:TAG]")]
+    images: Vec<ImageOverride>,
+    /// Values file above the scenario's values (repeatable)
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
+    /// Value above everything, as helm's `--set` (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Let no waiver of a contract count, as before a release
+    #[arg(long)]
+    no_waivers: bool,
+    /// Folder for the reports (report.html, junit.xml, summary.md, verdict.json) and the evidence
+    #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
+    out: PathBuf,
+    /// Helm major version; by default the one that harness/versions.env names
+    #[arg(long, env = "HELM", value_parser = ["3", "4"])]
+    helm: Option<String>,
+    /// Kubernetes minor version; by default the one that harness/versions.env names [env: KUBERNETES]
+    // Read from the environment later: clap would take the variable for an option that conflicts.
+    #[arg(long, value_name = "KUBERNETES")]
+    kubernetes: Option<String>,
+    /// Context of your kubeconfig whose cluster to use, in namespaces of our own. A cluster that is not kind's on this machine
+    /// pulls all images itself: `CHARTGATE_PROBER_IMAGE` then names one of harness/prober
+    #[arg(long, value_name = "NAME", conflicts_with = "kubernetes")]
+    context: Option<String>,
+    /// Leave the cluster and the namespaces for a look
+    #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
+    #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
+    keep: bool,
+    #[command(flatten)]
+    voice: Voice,
+    #[command(flatten)]
+    course: Course,
+}
+
+/// How much is said.
+#[derive(clap::Args)]
+struct Voice {
+    /// Print the verdict and what does not pass, and nothing else
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say each step, what is waited for in it, and each line of helm's
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// What becomes of the other scenarios when one does not pass.
+#[derive(clap::Args)]
+struct Course {
+    /// At the first scenario that fails or is void, end those that run and begin no other
+    #[arg(long, conflicts_with = "keep_going")]
+    fail_fast: bool,
+    /// Run every scenario, whatever becomes of the others: the default
+    #[arg(long)]
+    keep_going: bool,
+}
+
+impl Arguments {
+    /// Runs the scenarios and gives the exit code.
+    pub async fn run(self) -> Result<u8> {
+        let loudness = match self.voice {
+            Voice { quiet: true, .. } => Loudness::Quiet,
+            Voice { verbose: true, .. } => Loudness::Verbose,
+            Voice { .. } => Loudness::Normal,
+        };
+        let (show, stop) = (Show::new(loudness), Stop::default());
+        let listening = interrupt::listen(show.clone(), stop.clone())?;
+        let ended = self.carry_out(loudness, &show, &stop).await;
+        listening.abort();
+        show.end();
+        match ended {
+            Err(error) if stop.cause() == Some(Cause::Interrupted) => {
+                stdio::tell(format_args!("error: {error:#}"));
+                Ok(INTERRUPTED)
+            }
+            Ok(_) if stop.cause() == Some(Cause::Interrupted) => Ok(INTERRUPTED),
+            ended => ended,
+        }
+    }
+
+    async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {
+        let Self { out, course, .. } = &self;
+        let on_failure = if course.fail_fast { OnFailure::FailFast } else { OnFailure::KeepGoing };
+        let prepared = stop.unless(self.prepare()).await?;
+        let Prepared { plans, options, overrides, .. } = prepared;
+        report::note_commands(&plans, &overrides, &options, out)?;
+        let files: BTreeMap<_, _> = plans.iter().map(|plan| (plan.name.clone(), file_of(plan))).collect();
+        let report = gate::run(plans, &options, out, on_failure, show, stop).await?;
+        show.end();
+        report::append_to_job_summary(&report)?;
+        let code = super::conclude(&report, out, loudness)?;
+        if github::is_here() {
+            stdio::print(github::annotations(&report, |name| files.get(name).map(PathBuf::as_path)))?;
+        }
+        Ok(code)
+    }
+
+    /// All that is known before anything runs.
+    async fn prepare(&self) -> Result<Prepared> {
+        let overrides = Overrides {
+            chart: self.chart.clone(),
+            from: self.from.clone(),
+            values_files: self.values.clone(),
+            set: self.set.clone(),
+            images: self.images.clone(),
+            no_waivers: self.no_waivers,
+        };
+        let helm = self.helm.clone().map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
+        let pulled = Pulled::of(overrides.chart.as_deref(), &helm).await?;
+        let plans = scenario::plans(&self.paths, &in_place(&overrides, pulled.as_ref()))?;
+        let context = self.context.as_deref().map(KubeContext::read).transpose()?;
+        let kubernetes = match (&context, &self.kubernetes) {
+            (Some(context), _) => context.version().await?,
+            (None, Some(minor)) => minor.clone(),
+            (None, None) => home::kubernetes()?,
+        };
+        let options = Options { kubernetes, context, helm, keep: self.keep };
+        Ok(Prepared { plans, options, overrides, _pulled: pulled })
+    }
+}
+
+/// What is run, and with what.
+struct Prepared {
+    plans: Vec<Plan>,
+    options: Options,
+    overrides: Overrides,
+    /// Its folder is there for as long as this.
+    _pulled: Option<Pulled>,
+}
+
+/// Where a scenario's notes belong: its file, or that of a chart that has none; as GitHub knows it.
+fn file_of(plan: &Plan) -> PathBuf {
+    let file = plan.file.clone().unwrap_or_else(|| plan.chart.path.join("Chart.yaml"));
+    let workspace = std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from);
+    let relative = workspace.and_then(|root| Some(file.canonicalize().ok()?.strip_prefix(root).ok()?.to_owned()));
+    relative.unwrap_or(file)
+}
+
+/// The overrides, with the chart that was pulled in its reference's place.
+fn in_place(overrides: &Overrides, pulled: Option<&Pulled>) -> Overrides {
+    let chart = pulled.map(|pulled| pulled.chart().to_owned()).or_else(|| overrides.chart.clone());
+    Overrides { chart, ..overrides.clone() }
+}

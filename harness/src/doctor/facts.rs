@@ -1,0 +1,198 @@
+//! What was seen of the machine, without a word on how good that is.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::cluster::{self, Standing};
+use crate::home;
+use crate::tool::Tool;
+
+/// A busy engine answers within a few seconds.
+const ENGINE: Duration = Duration::from_secs(30);
+/// Each tool by its name and the key of its version.
+const TOOLS: [(&str, &str); 3] = [("kind", "KIND"), ("helm", "HELM_3"), ("helm", "HELM_4")];
+
+/// All that was seen.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// The engine, or why none answers.
+    pub(super) engine: Result<Engine, String>,
+    /// Where each pinned tool is and what it says of itself, or what is the matter with it.
+    pub(super) tools: Vec<Result<String, String>>,
+    /// The images that a run starts: the reference, and whether the engine has it; or why there is none on record.
+    pub(super) images: Vec<Result<(String, bool), String>>,
+    /// The file systems that a run fills.
+    pub(super) disks: Vec<Disk>,
+    /// Bytes that programs can still get; `None`: the kernel does not say.
+    pub(super) available_memory: Option<u64>,
+    pub(super) kernel: Kernel,
+    /// What brokers of this state folder made and is there now.
+    pub(super) standing: Vec<(String, Standing)>,
+    /// Containers with the names of ours which no broker of this state folder made.
+    pub(super) strangers: Vec<String>,
+}
+
+/// A Docker engine that answers.
+#[derive(Clone, Debug)]
+pub(super) struct Engine {
+    pub(super) version: String,
+    pub(super) system: String,
+    pub(super) architecture: String,
+    pub(super) cores: u64,
+    /// Bytes.
+    pub(super) memory: u64,
+    /// `1` or `2`.
+    pub(super) cgroups: String,
+    /// What it cannot limit for a container: `memory`, `cpu`, `pids`.
+    pub(super) unlimited: Vec<&'static str>,
+}
+
+/// A file system.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    pub(super) of: Kept,
+    pub(super) folder: PathBuf,
+    /// Free bytes; `None`: it is in a virtual machine.
+    pub(super) free: Option<u64>,
+}
+
+/// What a file system keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The engine's images and containers.
+    Engine,
+    /// The state folder.
+    State,
+}
+
+/// The kernel that this process runs on.
+#[derive(Clone, Debug)]
+pub(super) struct Kernel {
+    pub(super) release: String,
+    /// How many inotify instances a user may have; `None`: the kernel does not say.
+    pub(super) inotify_instances: Option<u64>,
+    /// How many files a user may watch.
+    pub(super) inotify_watches: Option<u64>,
+}
+
+impl Facts {
+    /// Looks.
+    pub(super) async fn gather() -> Result<Self> {
+        let info = ask_engine().await.map_err(|error| format!("{error:#}"));
+        let standing = cluster::standing()?;
+        let mut facts = Self {
+            engine: info.as_ref().map(Engine::of).map_err(Clone::clone),
+            tools: Vec::new(),
+            images: Vec::new(),
+            disks: vec![Disk::of(Kept::State, home::folder()?)],
+            available_memory: available_memory(),
+            kernel: Kernel::this(),
+            standing,
+            strangers: Vec::new(),
+        };
+        for (name, key) in TOOLS {
+            facts.tools.push(ask_tool(name, key).await.map_err(|error| format!("{error:#}")));
+        }
+        if let Ok(info) = &info {
+            let root = info["DockerRootDir"].as_str().unwrap_or_default();
+            facts.disks.push(Disk::of(Kept::Engine, PathBuf::from(root)));
+            facts.images = images().await;
+            facts.strangers = strangers(&facts.standing).await;
+        }
+        Ok(facts)
+    }
+}
+
+impl Engine {
+    fn of(info: &Value) -> Self {
+        let text = |key: &str| info[key].as_str().unwrap_or("?").to_owned();
+        let limits = [("memory", "MemoryLimit"), ("cpu", "CpuCfsQuota"), ("pids", "PidsLimit")];
+        let unlimited = limits.into_iter().filter(|(_, key)| info[*key] == false).map(|(name, _)| name);
+        Self {
+            version: text("ServerVersion"),
+            system: text("OperatingSystem"),
+            architecture: text("Architecture"),
+            cores: info["NCPU"].as_u64().unwrap_or_default(),
+            memory: info["MemTotal"].as_u64().unwrap_or_default(),
+            cgroups: text("CgroupVersion"),
+            unlimited: unlimited.collect(),
+        }
+    }
+}
+
+impl Disk {
+    fn of(of: Kept, folder: PathBuf) -> Self {
+        // A state folder that is still to be made lies where its nearest parent does. The engine's folder may be elsewhere.
+        let there = match of {
+            Kept::Engine => folder.as_path(),
+            Kept::State => folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/")),
+        };
+        let disk = rustix::fs::statvfs(there).ok();
+        Self { of, free: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)), folder }
+    }
+}
+
+impl Kernel {
+    fn this() -> Self {
+        let limit = |name: &str| number(&std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?);
+        Self {
+            release: rustix::system::uname().release().to_string_lossy().into_owned(),
+            inotify_instances: limit("max_user_instances"),
+            inotify_watches: limit("max_user_watches"),
+        }
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).and_then(number)?;
+    Some(kilobytes << 10)
+}
+
+async fn ask_engine() -> Result<Value> {
+    let call = Tool::on_path("docker").args(["info", "--format", "{{json .}}"]).deadline(ENGINE);
+    let info: Value = serde_json::from_str(&call.run().await?.stdout)?;
+    // Without a server the client still answers, and only its message says so.
+    match info["ServerErrors"][0].as_str() {
+        Some(error) => anyhow::bail!("{error}"),
+        None => Ok(info),
+    }
+}
+
+/// A tool that is there must start, too: it may be built for another machine, or only half there.
+async fn ask_tool(name: &str, key: &str) -> Result<String> {
+    let path = home::tool(name, home::version(key)?)?;
+    Tool::new(name, &path).args(["version"]).run().await?;
+    Ok(path.display().to_string())
+}
+
+async fn images() -> Vec<Result<(String, bool), String>> {
+    let node = home::kubernetes().and_then(|minor| home::node_image(&minor));
+    let mut images = Vec::new();
+    for image in [node, home::prober(), home::image("POSTGRES"), home::image("REDIS")] {
+        images.push(match image {
+            Err(error) => Err(format!("{error:#}")),
+            Ok(reference) => {
+                let call = Tool::on_path("docker").args(["image", "inspect", "--format", "{{.Id}}", &reference]);
+                let is_there = call.run().await.is_ok();
+                Ok((reference, is_there))
+            }
+        });
+    }
+    images
+}
+
+/// Containers whose names are like ours.
+async fn strangers(standing: &[(String, Standing)]) -> Vec<String> {
+    let call = Tool::on_path("docker").args(["ps", "--all", "--filter", "name=^chartgate-", "--format", "{{.Names}}"]);
+    let found = call.run().await.map(|output| output.stdout).unwrap_or_default();
+    let is_ours = |name: &str| standing.iter().any(|(own, _)| name.starts_with(&format!("{own}-")));
+    found.lines().filter(|name| !is_ours(name)).map(str::to_owned).collect()
+}

@@ -1,0 +1,60 @@
+//! What a chart renders with each set of values that its author keeps for tests.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::dependency;
+use crate::helm::Helm;
+use crate::home;
+use crate::plan::{Action, Plan, Step};
+use crate::redact::Redactor;
+use crate::scenario::{self, Overrides};
+use crate::yaml::Invalid;
+
+/// A chart, rendered with one set of values.
+pub struct Render {
+    /// The chart's name.
+    pub chart: String,
+    /// The release's name.
+    pub release: String,
+    /// What the values are called: the file's name without `-values.yaml`, or `defaults`.
+    pub name: String,
+    /// The values file; `None`: the chart's defaults.
+    pub file: Option<PathBuf>,
+    /// The rendered objects, hooks and definitions included.
+    pub objects: Vec<Value>,
+}
+
+/// Renders a chart with each of its `ci/*-values.yaml`, or with its defaults, as a first install.
+///
+/// # Errors
+/// [`Invalid`] if the chart is none, or does not render with one of them.
+pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
+    let overrides = Overrides { chart: Some(chart.to_owned()), ..Overrides::default() };
+    let plans = scenario::plans(&[], &overrides)?;
+    let version = home::version(&format!("HELM_{helm}"))?;
+    if plans.iter().any(|plan| plan.chart.has_dependencies) {
+        dependency::build(&home::tool("helm", version)?, chart).await?;
+    }
+    let helm = Helm::new(version, &home::kubernetes()?, "default", Redactor::default())?;
+    let mut renders = Vec::new();
+    for plan in plans {
+        let rendered = helm.template(&plan, &Step::new(Action::Install), &json!({})).await?;
+        let objects = rendered.map_err(|refusal| Invalid(refused(&plan, &refusal)))?;
+        let name = plan.name.rsplit('/').next().unwrap_or_default().to_owned();
+        let file = plan.base_files.into_iter().next();
+        renders.push(Render { chart: plan.chart.name, release: plan.release, name, file, objects });
+    }
+    Ok(renders)
+}
+
+fn refused(plan: &Plan, refusal: &str) -> String {
+    if let Some(file) = plan.base_files.first() {
+        format!("the chart does not render with `{}`: {refusal}", file.display())
+    } else {
+        let hint = "hint: give the chart a `ci/NAME-values.yaml` with what a user must set";
+        format!("the chart does not render with its defaults: {refusal}\n{hint}")
+    }
+}

@@ -1,0 +1,117 @@
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::render::Render;
+use super::*;
+use crate::scenario::Overrides;
+
+/// A web server with a hook, a Secret that nobody makes, and a worker that one set of values switches off.
+fn renders() -> Vec<Render> {
+    let labels = |part: &str| json!({"app.kubernetes.io/instance": "shop", "app.kubernetes.io/component": part});
+    let secret =
+        |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "shop-keys", "key": key}}});
+    let workload = |part: &str, container: Value| {
+        let template = json!({"metadata": {"labels": labels(part)}, "spec": {"containers": [container]}});
+        let spec = json!({"selector": {"matchLabels": labels(part)}, "template": template});
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("shop-{part}")}, "spec": spec})
+    };
+    let web = workload(
+        "web",
+        json!({
+            "image": "registry.example/shop:1.2",
+            "env": [{"name": "MODE", "value": "web"}, secret("TOKEN", "token"), secret("DATABASE_URL", "url")],
+            "ports": [{"name": "http", "containerPort": 8080}],
+            "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}},
+        }),
+    );
+    let worker = workload(
+        "worker",
+        json!({
+            "image": "registry.example/worker:3",
+            "ports": [{"name": "metrics", "containerPort": 9090}],
+            "livenessProbe": {"httpGet": {"path": "/", "port": 8081}},
+        }),
+    );
+    let ports = json!([{"port": 80, "targetPort": "http"}]);
+    let service = json!({"kind": "Service", "spec": {"selector": labels("web"), "ports": ports}});
+    let hook = |name: &str, labels: Value| {
+        let annotations = json!({"helm.sh/hook": "pre-install,pre-upgrade"});
+        json!({"kind": "Job", "metadata": {"name": name, "labels": labels, "annotations": annotations}})
+    };
+    let objects = vec![web, service, hook("shop-migrate", labels("migrate")), hook("shop-other", json!({}))];
+    let render = |name: &str, objects| Render {
+        chart: "shop".to_owned(),
+        release: "shop".to_owned(),
+        name: name.to_owned(),
+        file: Some(PathBuf::from(format!("ci/{name}-values.yaml"))),
+        objects,
+    };
+    vec![render("small", objects.clone()), render("large", [objects, vec![worker]].concat())]
+}
+
+fn found() -> Found {
+    let values = json!({"image": {"repository": "registry.example/shop", "tag": ""}, "worker": {"image": "registry.example/worker:3"}});
+    Found::of(&renders(), &values)
+}
+
+/// A failure would mean that the first thing a newcomer writes with us is refused.
+#[test]
+fn what_is_written_is_a_contract_and_scenarios() {
+    let root = std::env::temp_dir().join(format!("chartgate-init-{}", std::process::id()));
+    let folder = root.join("shop");
+    let own = folder.join("ci/chartgate");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: shop\nversion: 1.0.0\n").unwrap();
+    let (found, renders) = (found(), renders());
+    std::fs::write(own.join("contract.yaml"), contract::text(&found)).unwrap();
+    for (index, render) in renders.iter().enumerate() {
+        std::fs::write(folder.join(render.file.as_ref().unwrap()), "").unwrap();
+        std::fs::write(own.join(super::scenario::file_name(render)), super::scenario::text(&found, index, render))
+            .unwrap();
+    }
+    let plans = crate::scenario::plans(&[], &Overrides { chart: Some(folder.clone()), ..Overrides::default() });
+    std::fs::remove_dir_all(&root).unwrap();
+    let plans = plans.unwrap();
+    assert_eq!(plans.iter().map(|plan| plan.name.as_str()).collect::<Vec<_>>(), ["shop/large", "shop/small"]);
+    let plan = &plans[0];
+    let web = &plan.roles["web"];
+    assert_eq!(web.select, "app.kubernetes.io/component=web,app.kubernetes.io/instance=shop");
+    let serves = web.serves.as_ref().unwrap();
+    assert_eq!((serves.port.as_str(), serves.paths[0].path.as_str()), ("http", "/ready"));
+    assert_eq!(plan.roles["worker"].listens, ["8081", "metrics"]);
+    assert_eq!(plan.hooks["migrate"].before, ["web", "worker"]);
+    assert_eq!(plan.images["app"].tag_path.as_deref(), Some("image.tag"));
+    assert_eq!(plan.images["app"].used_by, ["web"]);
+    assert_eq!(plan.images["worker"].repository.as_deref(), Some("registry.example/worker"));
+    assert_eq!(plan.secrets["shop-keys"]["token"], "{{random.32}}");
+    assert_eq!(plan.secrets["shop-keys"]["url"], "{{postgres.url}}");
+    assert!(plan.backing.contains_key("postgres"));
+    assert_eq!((plan.absent.len(), &plans[1].absent), (0, &vec!["worker".to_owned()]));
+    assert_eq!(plan.base_files.len(), 1);
+}
+
+/// A failure would mean that a hook which the contract cannot tell from others is held to what another one does.
+#[test]
+fn a_hook_without_labels_of_its_own_is_only_mentioned() {
+    let found = found();
+    assert_eq!(found.nameless, BTreeSet::from(["shop-other".to_owned()]));
+    assert!(contract::text(&found).contains("The hook Job `shop-other` has no labels"));
+}
+
+/// A failure would mean that a newcomer is not told of what the cluster lacks.
+#[test]
+fn kinds_that_the_chart_does_not_define_are_named() {
+    let mut renders = renders();
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": {"group": "own.example"}});
+    let of = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind});
+    let more = [
+        definition,
+        of("own.example/v1", "Own"),
+        of("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        of("networking.k8s.io/v1", "Ingress"),
+    ];
+    renders[0].objects.extend(more);
+    let found = Found::of(&renders, &json!({}));
+    assert_eq!(found.foreign, BTreeSet::from(["HTTPRoute of gateway.networking.k8s.io".to_owned()]));
+}

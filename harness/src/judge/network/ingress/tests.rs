@@ -1,0 +1,146 @@
+use serde_json::json;
+
+use super::*;
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
+use crate::plan::Action;
+use crate::record::Change;
+
+fn ingress() -> Value {
+    let backend = json!({"service": {"name": "cg", "port": {"number": 80}}});
+    json!({
+        "kind": "Ingress",
+        "metadata": {"name": "cg", "uid": "ingress"},
+        "spec": {
+            "rules": [{"host": "app.example.com", "http": {"paths": [{"path": "/", "backend": backend}]}}],
+            "tls": [{"secretName": "app-tls", "hosts": ["app.example.com"]}],
+        },
+    })
+}
+
+fn secret() -> Value {
+    json!({"kind": "Secret", "metadata": {"name": "app-tls", "uid": "tls"}, "data": {"tls.crt": "hash", "tls.key": "hash"}})
+}
+
+/// A good run with a Service and its Secret, and this route.
+fn routed(route: &Value) -> Story {
+    let service = json!({
+        "kind": "Service",
+        "metadata": {"name": "cg", "uid": "service"},
+        "spec": {"ports": [{"name": "http", "port": 80, "targetPort": "http"}]},
+    });
+    let story = [&service, &secret()]
+        .into_iter()
+        .fold(Story::good().rendering(route), |story, object| story.sighting(start_of(0), Change::Applied, object));
+    story.edit(named("EndpointSlice", ""), |slice| slice["ports"] = json!([{"name": "http", "port": 4000}]))
+}
+
+#[track_caller]
+fn check_edited(at: &str, value: Value, verdict: Verdict, says: &str) {
+    let mut route = ingress();
+    *route.pointer_mut(at).expect("the field is there") = value;
+    check(&INGRESS_LEADS, &routed(&route), verdict, says);
+}
+
+/// A failure would mean that an Ingress which leads to its pods is red.
+#[test]
+fn an_ingress_that_leads_to_ready_endpoints_passes() {
+    let finding = check(&INGRESS_LEADS, &routed(&ingress()), Verdict::Pass, "every route led to ready endpoints");
+    assert!(finding.evidence[0].text.contains("Ingress `cg` led to port 80 (`http`) of Service `cg`"), "{finding:?}");
+    check_edited("/spec/rules/0/http/paths/0/backend/service/port", json!({"name": "http"}), Verdict::Pass, "");
+}
+
+/// A failure would mean that an Ingress to a Service or a port that is not there is accepted.
+#[test]
+fn a_backend_that_is_not_there_fails() {
+    let service = "/spec/rules/0/http/paths/0/backend/service";
+    let says = "Ingress `cg` leads to Service `web`, which does not exist; there are `cg` after step 1 (install)";
+    check_edited(&format!("{service}/name"), json!("web"), Verdict::Fail, says);
+    let says = "leads to port 8080 of Service `cg`, which has only port 80 (`http`)";
+    check_edited(&format!("{service}/port/number"), json!(8080), Verdict::Fail, says);
+    check_edited("/spec/rules", json!([]), Verdict::Fail, "leads nowhere: it names no Service");
+    let by_default = json!({"name": "none", "port": {"number": 80}});
+    let mut route = ingress();
+    route["spec"]["defaultBackend"] = json!({"service": by_default});
+    check(&INGRESS_LEADS, &routed(&route), Verdict::Fail, "leads to Service `none`");
+}
+
+/// A failure would mean that a Service behind which nothing is ready counts as a way to the application.
+#[test]
+fn a_service_without_ready_endpoints_fails() {
+    let edited = |key: &'static str, value: Value| {
+        routed(&ingress()).edit(named("EndpointSlice", ""), move |slice| slice[key] = value.clone())
+    };
+    let says = "leads to port 80 (`http`) of Service `cg`, which has no ready endpoint";
+    check(&INGRESS_LEADS, &edited("endpoints", json!([])), Verdict::Fail, says);
+    check(&INGRESS_LEADS, &edited("endpoints", json!([{"conditions": {"ready": false}}])), Verdict::Fail, says);
+    // No pod has a port of the name that the Service sends to.
+    check(&INGRESS_LEADS, &edited("ports", json!([])), Verdict::Fail, says);
+}
+
+/// A failure would mean that users meet the controller's own certificate behind a green gate.
+#[test]
+fn a_tls_secret_that_nobody_makes_fails() {
+    let absent = || routed(&ingress()).unseen(named("Secret", "app-tls"));
+    check(
+        &INGRESS_LEADS,
+        &absent(),
+        Verdict::Fail,
+        "takes its certificate from Secret `app-tls`, which does not exist",
+    );
+    let unknown = absent().plan(|plan| plan.roles.clear());
+    check(&INGRESS_LEADS, &unknown, Verdict::Advice, "which does not exist");
+    let issued = |ingress: &mut Value| {
+        ingress["metadata"]["annotations"] = json!({"cert-manager.io/cluster-issuer": "letsencrypt"});
+    };
+    check(&INGRESS_LEADS, &absent().edit(named("Ingress", "cg"), issued), Verdict::Pass, "");
+    let empty = |secret: &mut Value| secret["data"] = json!({"tls.crt": "hash"});
+    let story = routed(&ingress()).edit(named("Secret", "app-tls"), empty);
+    check(&INGRESS_LEADS, &story, Verdict::Fail, "Secret `app-tls`, which has no `tls.key`");
+}
+
+/// A failure would mean that a certificate for a host that leads nowhere is accepted, or one for all below a domain is not.
+#[test]
+fn hosts_of_tls_are_hosts_of_rules() {
+    let hosts = "/spec/tls/0/hosts";
+    let says = "has TLS for `api.example.com`, which is a host of no rule; hosts are `app.example.com`";
+    check_edited(hosts, json!(["app.example.com", "api.example.com"]), Verdict::Fail, says);
+    check_edited(hosts, json!(["*.example.com"]), Verdict::Pass, "");
+    check_edited(hosts, json!(["*.com"]), Verdict::Fail, "has TLS for `*.com`");
+    check_edited("/spec/rules/0/host", json!(""), Verdict::Pass, "");
+}
+
+/// A failure would mean that a route of the Gateway API is not followed.
+#[test]
+fn a_route_of_the_gateway_api_is_followed() {
+    let route = |service: &str, port: u16| {
+        let refs = json!([{"name": service, "port": port}, {"kind": "Bucket", "name": "files"}]);
+        json!({"kind": "HTTPRoute", "metadata": {"name": "cg"}, "spec": {"rules": [{"backendRefs": refs}]}})
+    };
+    check(&INGRESS_LEADS, &routed(&route("cg", 80)), Verdict::Pass, "");
+    check(&INGRESS_LEADS, &routed(&route("cg", 81)), Verdict::Fail, "HTTPRoute `cg` leads to port 81 of Service `cg`");
+    check(&INGRESS_LEADS, &routed(&route("web", 80)), Verdict::Fail, "leads to Service `web`");
+}
+
+/// A failure would mean that a route which nobody followed counts as one that leads somewhere.
+#[test]
+fn what_was_not_watched_is_void() {
+    let story = routed(&ingress()).before(end_of(1), gap("EndpointSlice"));
+    check(&INGRESS_LEADS, &story, Verdict::Void, "where routes led after step 2 (upgrade) is unknown");
+    let gone = routed(&ingress()).plan(|plan| plan.steps.iter_mut().for_each(|step| step.action = Action::Uninstall));
+    check(&INGRESS_LEADS, &gone, Verdict::Void, "nothing was seen");
+}
+
+/// A failure would mean that a chart without a route is red.
+#[test]
+fn without_a_route_it_does_not_apply() {
+    check(&INGRESS_LEADS, &Story::good(), Verdict::NotApplicable, "renders no Ingress and no HTTPRoute");
+}
+
+/// A failure would mean that a user who looks the check up reads what it never says.
+#[test]
+fn the_examples_are_what_it_says() {
+    let mut route = ingress();
+    route["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!("web");
+    examples(&INGRESS_LEADS, &routed(&ingress()), &routed(&route));
+}

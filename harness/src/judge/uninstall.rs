@@ -1,0 +1,141 @@
+//! `uninstall-clean`: an uninstall leaves nothing but what is meant to stay.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::object::{is_hook, is_owned_by, is_terminating, items, kind, name, text, title};
+use super::tally::{Tally, not_applicable, note};
+use super::view::{StepRun, Track, View};
+use super::{Check, Finding};
+use crate::plan::Action;
+use crate::record::{Moment, Recording};
+
+pub(super) const UNINSTALL_CLEAN: Check = Check {
+    name: "uninstall-clean",
+    proves: "an uninstall leaves nothing but what the chart keeps on purpose",
+    means: "what is left stands in the next install's way, or keeps secrets and costs that nobody knows of",
+    explanation: include_str!("explanation/uninstall-clean.md"),
+    judge: uninstall_clean,
+};
+
+fn uninstall_clean(recording: &Recording) -> Finding {
+    let view = View::of(recording);
+    let is_uninstall = |run: &&StepRun| run.step.action == Action::Uninstall && run.is_to_succeed();
+    if !view.tested().any(|run| is_uninstall(&run)) {
+        return not_applicable(UNINSTALL_CLEAN.name, "no step uninstalls the release");
+    }
+    let mut tally = Tally::of_whole(UNINSTALL_CLEAN.name, &view);
+    for run in view.tested().filter(is_uninstall).filter(|run| run.is_succeeded()) {
+        judge_step(&view, run, &mut tally);
+    }
+    tally.finish("nothing was left but what is kept on purpose")
+}
+
+fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
+    let (Some((start, end)), label) = (run.window(), run.label()) else { return };
+    let gap = view.recording.entries.iter().find_map(|entry| match &entry.moment {
+        // A gap of a log says nothing of objects.
+        Moment::Gap { of, why } if (start..=end).contains(&entry.seq) && !of.contains(' ') => Some((of, why)),
+        _ => None,
+    });
+    if let Some((of, why)) = gap {
+        tally.void(format!("what was left after {label} is unknown: the recording has a gap of {of}: {why}"));
+        return;
+    }
+    let unwatched = view.recording.entries.iter().find_map(|entry| match &entry.moment {
+        Moment::Remains { step, objects } if *step == run.index => Some(objects),
+        _ => None,
+    });
+    let Some(unwatched) = unwatched else {
+        tally.void(format!("what was left after {label} was not looked for"));
+        return;
+    };
+    tally.proved(note(format!("what was left after {label} was looked for")));
+    let mut left: Vec<&Value> = came_with_release(view, end);
+    left.extend(unwatched.iter().map(|hash| view.recording.object(hash)));
+    let uids: BTreeSet<&str> = left.iter().map(|object| text(&object["metadata"]["uid"])).collect();
+    let claims = claims_of_stateful_sets(view);
+    for object in left.iter().filter(|object| !uids.iter().any(|uid| is_owned_by(object, uid))) {
+        judge_object(view, object, &claims, &label, tally);
+    }
+}
+
+/// What stood in the namespace at a moment, and did not before the first step.
+fn came_with_release<'a>(view: &View<'a>, end: u64) -> Vec<&'a Value> {
+    let first = view.steps.iter().find_map(|run| run.started).map_or(0, |entry| entry.seq);
+    let is_helms = |seq: u64| view.step_at(seq).is_some_and(|run| !matches!(run.step.action, Action::RunHook { .. }));
+    let tracks = view.tracks_at(end).filter(|track| track.first().seq > first && is_helms(track.first().seq));
+    let tracks = tracks.filter(|track| kind(track.last()) != "Event" && !view.is_neighbours(track));
+    tracks.filter_map(|track| track.at(end)).collect()
+}
+
+/// Beginnings of the names of the volume claims that a `StatefulSet` makes from its templates.
+fn claims_of_stateful_sets(view: &View) -> Vec<String> {
+    let sets = view.tracks("StatefulSet").map(Track::last);
+    let claims = sets.flat_map(|set| {
+        let of = move |template: &Value| format!("{}-{}-", name(template), name(set));
+        items(&set["spec"]["volumeClaimTemplates"]).map(of)
+    });
+    claims.collect()
+}
+
+fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tally: &mut Tally) {
+    let (shown, metadata) = (title(object), &object["metadata"]);
+    let kept = |why: &str| note(format!("{shown} stayed after {label}: {why}"));
+    if view.plan.leaves.iter().any(|leaves| is_meant(leaves, object)) {
+        tally.proved(kept("the contract says so"));
+    } else if metadata["annotations"]["helm.sh/resource-policy"] == "keep" {
+        tally.proved(kept("its `helm.sh/resource-policy` is `keep`"));
+    } else if is_terminating(object) {
+        let finalizers: Vec<&str> = items(&metadata["finalizers"]).map(text).collect();
+        let why = format!("it waits for its finalizers: `{}`", finalizers.join("`, `"));
+        let why = if finalizers.is_empty() { "it ends too slowly".to_owned() } else { why };
+        tally.fail(format!("{shown} was still being deleted after {label}: {why}"));
+    } else if is_hook(object) {
+        if object["spec"]["ttlSecondsAfterFinished"].is_u64() {
+            tally.proved(kept("Kubernetes removes it some time after it ended"));
+            return;
+        }
+        let hint = "add `hook-succeeded` to its `helm.sh/hook-delete-policy`: helm removes no hook in an uninstall";
+        tally.fail(format!("{shown}, which is a hook, is still there after {label}")).hint(hint);
+    } else if kind(object) == "PersistentVolumeClaim" && claims.iter().any(|claim| name(object).starts_with(claim)) {
+        let hint =
+            "name it in the contract's `leaves` if users are told of it, or set `persistentVolumeClaimRetentionPolicy`";
+        tally.advise(format!("{shown} stays after {label}, as Kubernetes keeps what a StatefulSet stored")).hint(hint);
+    } else if is_of_release(view, object) {
+        let hint =
+            "annotate it `helm.sh/resource-policy: keep` if it is to stay, or name it in the contract's `leaves`";
+        tally.fail(format!("{shown} is still there after {label}, though the release made it")).hint(hint);
+    } else {
+        let hint = "let its maker own it by an object of the release, or name it in the contract's `leaves`";
+        tally.advise(format!("{shown} came while the release was there and stays after {label}")).hint(hint);
+    }
+}
+
+/// Whether an entry of the contract's `leaves` means an object.
+fn is_meant(leaves: &str, object: &Value) -> bool {
+    match leaves.split_once('/') {
+        None => kind(object) == leaves,
+        Some((of_kind, with_name)) if kind(object) == of_kind => match with_name.strip_suffix('*') {
+            Some(begin) => name(object).starts_with(begin),
+            None => name(object) == with_name,
+        },
+        Some(_) => false,
+    }
+}
+
+/// Whether the release rendered an object of this kind and name.
+fn is_of_release(view: &View, object: &Value) -> bool {
+    let released = view.steps.iter().filter_map(|run| run.release).flat_map(|release| view.manifest(release));
+    let mut all = view
+        .steps
+        .iter()
+        .filter_map(|run| run.rendered.as_ref())
+        .flat_map(|it| it.objects.iter().copied())
+        .chain(released);
+    all.any(|rendered| kind(rendered) == kind(object) && name(rendered) == name(object))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! What of a secret is a secret of its own, and which values are secrets by their name.
+
+use serde_json::Value;
+
+/// A line of a secret that is as long as this, without a blank, is a line of a key; others may be prose.
+const SHORTEST_LINE: usize = 16;
+
+/// Names, in lower case and without signs, under which values hold a secret.
+const CREDENTIALS: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "clientsecret",
+    "apikey",
+    "secretkey",
+    "secretkeybase",
+    "privatekey",
+    "accesskey",
+    "connectionstring",
+    "dsn",
+];
+
+/// Whether a value's name says that it is a secret: `auth.rootPassword`, `API_KEY`. What only names one is none.
+pub fn is_credential(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain = plain.to_lowercase();
+    let names_another = ["existing", "ref", "name"].iter().any(|word| plain.contains(word));
+    !names_another && CREDENTIALS.iter().any(|ending| plain.ends_with(ending))
+}
+
+/// The texts in values that are secrets by their name. A template is none: it is filled in later.
+pub(super) fn credentials(values: &Value) -> Vec<&str> {
+    match values {
+        Value::Object(map) => {
+            let named = map.iter().filter(|(name, _)| is_credential(name)).filter_map(|(_, value)| value.as_str());
+            let named = named.filter(|value| !value.contains("{{"));
+            named.chain(map.values().flat_map(credentials)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(credentials).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A secret, and what in it is secret by itself.
+pub(super) fn parts(secret: &str) -> Vec<String> {
+    let secret = secret.trim_end_matches(['\n', '\r']);
+    let mut parts = vec![secret.to_owned()];
+    parts.extend(secret.lines().filter_map(password_of_url));
+    if let Ok(document @ Value::Object(_)) = serde_json::from_str(secret) {
+        // A Docker configuration, for example: its own `auth` is the password once more, which is found encoded, too.
+        parts.extend(credentials(&document).into_iter().map(str::to_owned));
+    }
+    let lines: Vec<&str> = secret.lines().map(str::trim).collect();
+    if lines.len() > 1 {
+        parts.extend(lines.iter().filter_map(|line| credential_of_line(line)));
+        parts.extend(lines.iter().filter_map(|line| password_of_url(line)));
+        let is_of_key = |line: &&&str| line.len() >= SHORTEST_LINE && !line.contains(char::is_whitespace);
+        parts.extend(lines.iter().filter(is_of_key).map(|line| (*line).to_owned()));
+    }
+    parts
+}
+
+/// The value of `NAME=value` or `name: value`, where the name says that it is a secret.
+fn credential_of_line(line: &str) -> Option<String> {
+    let (name, value) = line.split_once(['=', ':'])?;
+    let value = value.trim().trim_matches(['"', '\'', ',']);
+    is_credential(name).then(|| value.to_owned())
+}
+
+/// The password in `scheme://user:password@host`, as it is given to the server.
+fn password_of_url(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    let is_template = password.contains("{{");
+    (!password.is_empty() && !is_template).then(|| super::view::without_percents(password))
+}

@@ -1,0 +1,79 @@
+//! What helm renders for the steps of a plan, from values with their templates filled in.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::stage;
+use crate::helm::Helm;
+use crate::plan::{Action, Plan, Step};
+use crate::record::{Moment, Timeline};
+use crate::scenario::{fill, merge};
+use crate::yaml;
+
+/// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
+pub type Render = Option<Result<Vec<Value>, String>>;
+
+pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
+    let renders = plan.steps.iter().map(async |step| match step.action {
+        _ if step.reuses_values => Ok(None),
+        Action::Install | Action::Upgrade | Action::RunHook { .. } => {
+            helm.template(plan, step, &step_values(plan, step)).await.map(Some)
+        }
+        Action::Rollback { .. }
+        | Action::Uninstall
+        | Action::Disrupt
+        | Action::Scale { .. }
+        | Action::Test
+        | Action::Apply { .. } => Ok(None),
+    });
+    futures::future::try_join_all(renders).await
+}
+
+/// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
+pub fn record_all(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
+    // All secrets are learned before the first line is written.
+    renders.iter().flatten().flatten().flatten().for_each(|object| timeline.learn(object));
+    for (index, (step, render)) in plan.steps.iter().zip(renders).enumerate() {
+        if let Some(render) = render
+            && !matches!(step.action, Action::RunHook { .. })
+        {
+            record(index, render, timeline);
+        }
+    }
+}
+
+pub fn record(step: usize, render: &Result<Vec<Value>, String>, timeline: &Timeline) {
+    let objects = render.iter().flatten().inspect(|object| timeline.learn(object)).map(|object| timeline.store(object));
+    let objects = objects.collect();
+    timeline.append(Moment::Rendered { step, error: render.as_ref().err().cloned(), objects });
+}
+
+/// The plan with the templates in its values filled in: once, so that a random one is the same in each step.
+pub fn filled(plan: &Plan, templates: &stage::Templates) -> Result<Plan> {
+    let fill = |values: &Value| {
+        fill(values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)))
+    };
+    let mut filled = plan.clone();
+    filled.values = fill(&plan.values)?;
+    for step in &mut filled.steps {
+        step.values = fill(&step.values)?;
+    }
+    Ok(filled)
+}
+
+/// The steps that take over the release's values, as if they were given the plan's: only the images of that are of use.
+pub fn without_reuse(mut plan: Plan) -> Plan {
+    plan.steps.retain(|step| step.reuses_values);
+    plan.steps.iter_mut().for_each(|step| step.reuses_values = false);
+    plan
+}
+
+/// The plan's values and the step's; the step's alone where the release's are taken over.
+pub fn step_values(plan: &Plan, step: &Step) -> Value {
+    if step.reuses_values {
+        return step.values.clone();
+    }
+    let mut values = plan.values.clone();
+    merge(&mut values, step.values.clone());
+    values
+}

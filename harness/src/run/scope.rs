@@ -1,0 +1,86 @@
+//! What a release reaches: its namespace alone, or the cluster.
+
+use serde_json::Value;
+
+use crate::cluster::Sharing;
+
+/// Kubernetes' own kinds that live in a namespace and that a chart may render, by their group (Kubernetes 1.36,
+/// `kubectl api-resources --namespaced`). All others are taken for cluster-wide: those of a group that is not Kubernetes' come with
+/// their definition, which is.
+const NAMESPACED: [(&str, &[&str]); 10] = [
+    (
+        "",
+        &[
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("apps", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
+    ("autoscaling", &["HorizontalPodAutoscaler"]),
+    ("batch", &["CronJob", "Job"]),
+    ("coordination.k8s.io", &["Lease"]),
+    ("discovery.k8s.io", &["EndpointSlice"]),
+    ("networking.k8s.io", &["Ingress", "NetworkPolicy"]),
+    ("policy", &["PodDisruptionBudget"]),
+    ("rbac.authorization.k8s.io", &["Role", "RoleBinding"]),
+    ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"]),
+];
+
+/// A chart with objects outside its namespace gets a cluster of its own: they would meet those of other scenarios.
+pub fn sharing<'a>(mut rendered: impl Iterator<Item = &'a Value>, ns: &str) -> Sharing {
+    let is_inside = |object: &Value| {
+        let own = object["metadata"]["namespace"].as_str().is_none_or(|own| own.is_empty() || own == ns);
+        own && is_namespaced(object)
+    };
+    if rendered.all(is_inside) { Sharing::Shared } else { Sharing::Own { nodes: 1 } }
+}
+
+fn is_namespaced(object: &Value) -> bool {
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let kinds = NAMESPACED.iter().find(|(known, _)| *known == group).map(|(_, kinds)| *kinds);
+    kinds.unwrap_or_default().contains(&object["kind"].as_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A failure would mean that two charts' cluster-wide objects meet, or that each scenario waits for a cluster of its own.
+    #[test]
+    fn only_what_is_outside_the_namespace_asks_for_a_cluster_of_its_own() {
+        let of = |version: &str, kind: &str, ns: Option<&str>| {
+            let object = json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": ns}});
+            sharing([&object].into_iter(), "ours")
+        };
+        for (version, kind) in [("v1", "Service"), ("batch/v1", "Job"), ("rbac.authorization.k8s.io/v1", "Role")] {
+            assert_eq!(of(version, kind, None), Sharing::Shared);
+            assert_eq!(of(version, kind, Some("ours")), Sharing::Shared);
+            assert_eq!(of(version, kind, Some("kube-system")), Sharing::Own { nodes: 1 });
+        }
+        let outside = [
+            ("v1", "Namespace"),
+            ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+            ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+            ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema"),
+            // Whether a stranger's kind is cluster-wide is not known before its definition is there.
+            ("cert-manager.io/v1", "ClusterIssuer"),
+            ("example.org/v1", "Service"),
+        ];
+        for (version, kind) in outside {
+            assert_eq!(of(version, kind, None), Sharing::Own { nodes: 1 }, "{kind}");
+        }
+    }
+}

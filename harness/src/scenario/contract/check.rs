@@ -1,0 +1,86 @@
+//! What serde cannot see in a contract: names that refer to nothing.
+
+use super::ContractFile;
+use crate::judge;
+use crate::scenario::backing::check_backing;
+use crate::scenario::names::Names;
+use crate::scenario::network;
+use crate::yaml::{Mistake, Source, Spot, unknown};
+
+impl ContractFile {
+    /// Refuses what serde cannot see.
+    pub fn check(&self, source: &Source, names: &Names) {
+        let root = source.root();
+        check_backing(root.key("backing"), &self.backing);
+        network::check(root.key("roles"), &self.roles);
+        self.check_checks(root);
+        self.check_hooks(root.key("hooks"), names);
+        for (name, image) in &self.images {
+            let at = root.key("images").key(name);
+            for (index, role) in image.roles.iter().enumerate() {
+                names.check_part(at.key("roles").item(index), role);
+            }
+            if image.versions.is_empty() {
+                at.key("versions").refuse(Mistake::new(&format!("the image `{name}` has no `versions`")));
+            }
+        }
+    }
+
+    fn check_checks(&self, root: Spot) {
+        let known = || judge::all().map(|check| check.name);
+        let check = |at: Spot, name: &String| {
+            if !known().any(|known| known == name) {
+                at.refuse(unknown("check", name, known()));
+            }
+        };
+        for (index, name) in self.checks.iter().enumerate() {
+            check(root.key("checks").item(index), name);
+        }
+        for (index, waiver) in self.waivers.iter().enumerate() {
+            let at = root.key("waivers").item(index);
+            check(at.key("check"), &waiver.check);
+            if !is_day(&waiver.until) {
+                let mistake = Mistake::new(&format!("`{}` is no day", waiver.until));
+                at.key("until").refuse(mistake.with_hint("write `YYYY-MM-DD`"));
+            }
+        }
+    }
+
+    fn check_hooks(&self, at: Spot, names: &Names) {
+        for (name, hook) in &self.hooks {
+            let at = at.key(name);
+            for (index, role) in hook.before.iter().enumerate() {
+                names.check_role(at.key("before").item(index), role);
+            }
+            if let Some(database) = &hook.migrates {
+                names.check_database(at.key("migrates"), database);
+            }
+            for (index, event) in hook.events.iter().enumerate() {
+                if !EVENTS.contains(&event.as_str()) {
+                    at.key("events").item(index).refuse(unknown("hook event", event, EVENTS));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a text has the form of a day, so that days can be compared as texts.
+fn is_day(text: &str) -> bool {
+    let is_part =
+        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == 3 && parts.into_iter().zip([4, 2, 2]).all(is_part)
+}
+
+/// Helm's hook events (Helm's documentation, "Chart Hooks").
+pub(super) const EVENTS: [&str; 9] = [
+    "pre-install",
+    "post-install",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "pre-delete",
+    "post-delete",
+    "test",
+];

@@ -1,0 +1,66 @@
+//! The names that a contract gives its parts, for what refers to them.
+
+use super::contract::ContractFile;
+use crate::yaml::{Source, Spot, unknown};
+
+/// What can be referred to. `None`: no one knows, because just there the contract has a mistake.
+#[derive(Debug, Default)]
+pub struct Names {
+    roles: Option<Vec<String>>,
+    hooks: Option<Vec<String>>,
+    images: Option<Vec<String>>,
+    databases: Vec<String>,
+}
+
+impl Names {
+    /// The names in a contract, also of what has mistakes itself.
+    pub fn of(source: Option<&Source>, contract: &ContractFile) -> Self {
+        let below = |key: &str| match source.map(Source::root) {
+            None => Some(Vec::new()),
+            Some(root) if root.is_readable() => root.child(key).map_or(Some(Vec::new()), Spot::names),
+            Some(_) => None,
+        };
+        let databases = contract.backing.iter().filter(|(name, server)| server.is_database(name));
+        Self {
+            roles: below("roles"),
+            hooks: below("hooks"),
+            images: below("images"),
+            databases: databases.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+
+    /// Refuses what is no role; whether it is one.
+    pub fn check_role(&self, at: Spot, name: &str) -> bool {
+        check(at, "role", name, self.roles.as_deref())
+    }
+
+    /// Refuses what is no hook.
+    pub fn check_hook(&self, at: Spot, name: &str) {
+        check(at, "hook", name, self.hooks.as_deref());
+    }
+
+    /// Refuses what is no image; whether it is one.
+    pub fn check_image(&self, at: Spot, name: &str) -> bool {
+        check(at, "image", name, self.images.as_deref())
+    }
+
+    /// Refuses what is neither role nor hook.
+    pub fn check_part(&self, at: Spot, name: &str) {
+        let parts = self.roles.as_ref().zip(self.hooks.as_ref()).map(|(roles, hooks)| [&**roles, hooks].concat());
+        check(at, "role or hook", name, parts.as_deref());
+    }
+
+    /// Refuses what is no database.
+    pub fn check_database(&self, at: Spot, name: &str) {
+        check(at, "database", name, Some(&self.databases));
+    }
+}
+
+fn check(at: Spot, what: &str, name: &str, known: Option<&[String]>) -> bool {
+    let Some(known) = known else { return false };
+    let is_known = known.iter().any(|known| known == name);
+    if !is_known {
+        at.refuse(unknown(what, name, known.iter().map(String::as_str)));
+    }
+    is_known
+}
