@@ -1,5 +1,5 @@
 //! The commands that the documents tell a reader to type are run as they stand, where they need no cluster. What needs one is
-//! in `tests/tutorial.rs` and `tests/e2e.rs`.
+//! in `tests/cluster/tutorial.rs` and `tests/e2e.rs`.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 

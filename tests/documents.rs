@@ -289,7 +289,11 @@ fn every_test_that_a_document_names_exists() {
     for document in documents() {
         for piece in code(&document) {
             let names = piece.text.split("--test ").skip(1).filter_map(|rest| rest.split_whitespace().next());
-            for name in names.filter(|name| !support::repository().join(format!("tests/{name}.rs")).exists()) {
+            let exists = |name: &&str| {
+                let paths = [format!("tests/{name}.rs"), format!("tests/{name}/main.rs")];
+                paths.iter().any(|path| support::repository().join(path).exists())
+            };
+            for name in names.filter(|name| !exists(name)) {
                 wrong.push(format!("{}: no test `{name}`", place(&document, &piece)));
             }
         }

@@ -118,10 +118,12 @@ target=$home/target
 # shellcheck disable=SC2034 # used by the scripts that source this file
 binaries=$target/$triple/image
 
-# compile_static PACKAGE...: compiles crates of this repository for images, as static binaries in the folder `binaries`.
+# compile_static: compiles the crates of this repository that images hold, as static binaries in the folder `binaries`. All of them at
+# once: another selection has other features, and compiles what they share anew.
 compile_static() {
+  local packages=(chartgate-prober chartgate-standin chartgate-external-secrets chartgate-network-policy)
   env "CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_RUSTFLAGS=-C target-feature=+crt-static" \
-    cargo build --manifest-path "$repo/Cargo.toml" --target-dir "$target" --locked --profile image --target "$triple" "${@/#/--package=}"
+    cargo build --manifest-path "$repo/Cargo.toml" --target-dir "$target" --locked --profile image --target "$triple" "${packages[@]/#/--package=}"
 }
 
 # has_image REF: whether the engine has it.

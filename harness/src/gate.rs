@@ -1,6 +1,7 @@
 //! The gate: plans in, a report out.
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -41,10 +42,7 @@ pub async fn run(
     show: &Show,
     stop: &Stop,
 ) -> Result<Report> {
-    std::fs::create_dir_all(out).map_err(|error| {
-        let hint = "hint: choose another folder with `--out`";
-        Environment::new(format!("cannot make the folder `{}`: {error}\n{hint}", out.display()))
-    })?;
+    let _only = take(out)?;
     let origins = match stop.unless(prepare(&mut plans, options)).await {
         // Each scenario says that it was not run.
         Err(error) if error.is::<Cause>() => None,
@@ -78,6 +76,22 @@ pub async fn run(
         // What is missing says more than that the report could not be written for the same reason.
         Some(error) if report.verdict != Verdict::Fail => Err(error),
         _ => written.map(|()| report),
+    }
+}
+
+/// Makes the folder of a run, which is this run's alone for as long as what this gives.
+fn take(out: &Path) -> Result<File> {
+    let refusal = |what: &str| {
+        let hint = "hint: choose another folder with `--out`";
+        Environment::new(format!("{what}\n{hint}"))
+    };
+    let cannot = |error| refusal(&format!("cannot make the folder `{}`: {error}", out.display()));
+    std::fs::create_dir_all(out).map_err(cannot)?;
+    let folder = File::open(out).map_err(cannot)?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(refusal(&format!("another run writes into `{}`", out.display())).into()),
+        // Not each file system has locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
 
@@ -197,4 +211,22 @@ fn collect(folder: &Path, scenarios: &mut Vec<ScenarioReport>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that two runs write into the same files, and both seem to have proven nothing.
+    #[test]
+    fn a_folder_is_one_runs_alone_while_it_goes_on() {
+        let folder = std::env::temp_dir().join(format!("chartgate-out-{}", std::process::id()));
+        let first = take(&folder).unwrap();
+        let refusal = take(&folder).unwrap_err();
+        drop(first);
+        let second = take(&folder).is_ok();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(is_environment(&refusal) && refusal.to_string().contains("another run writes into"), "{refusal:#}");
+        assert!(second);
+    }
 }

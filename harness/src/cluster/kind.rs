@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::containers::remove_containers;
 use super::making::Making;
 use super::provider::Progress;
-use super::registry::{Entry, remove_containers};
+use super::registry::Entry;
 use super::{Access, KubeContext, NETWORK, namespace};
 use crate::home::{self, Environment};
 use crate::tool::Tool;
@@ -276,13 +277,15 @@ fn config(nodes: u8, with_cgroup_v1: bool) -> serde_json::Value {
     json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes, "kubeadmConfigPatches": patches})
 }
 
-/// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later.
+/// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later. What two
+/// replicas would request of the node is left to the scenarios: one answers all of them with little.
 ///
 /// kind has not waited for the node, so the pods that this replaces have not been started. With several nodes they have: a
 /// new one on a node that just joined may begin before that node knows the API server's address, and then hangs for 30 s.
 async fn hasten_dns(client: kube::Client) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
-    let container = json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}});
+    let container =
+        json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}, "resources": {"requests": {"cpu": "25m"}}});
     let patch = json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}});
     deployments.patch("coredns", &PatchParams::default(), &Patch::Strategic(patch)).await?;
     Ok(())

@@ -6,6 +6,7 @@
 //! Everything is registered in the state folder before it is made, so that the next broker finds what a killed one left.
 
 pub mod broker;
+mod containers;
 mod context;
 mod doing;
 mod kind;

@@ -15,10 +15,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::containers::remove_containers;
 use super::namespace;
 use crate::home::{self, Environment};
 use crate::random;
-use crate::tool::Tool;
 use crate::wait::{Check, until};
 
 /// Version of an entry's content; of another one, only its containers' names are understood.
@@ -29,10 +29,6 @@ const LOGS: Duration = Duration::from_secs(48 * 3600);
 const NAMESPACES: &str = "namespaces";
 /// A broker that is told to end removes its clusters, which takes about two seconds each.
 const END: Duration = Duration::from_secs(60);
-/// A node is gone within seconds; the engine gives each container ten to end, and says so if it did not.
-const REMOVAL: Duration = Duration::from_secs(120);
-/// What the engine says of a container whose processes do not end when they are killed.
-const STUCK: &str = "did not receive an exit event";
 
 /// Where brokers keep their entries, sockets and logs. Only the user may look into it: it holds passwords.
 pub fn folder() -> Result<PathBuf> {
@@ -263,40 +259,6 @@ impl Entry {
         };
         futures::future::try_join_all(names.into_iter().map(remove)).await
     }
-}
-
-/// Removes the containers whose names begin with `name-`, with their volumes. Gives their names.
-///
-/// # Errors
-/// [`Environment`] if the engine cannot end one of them.
-pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
-    let filter = format!("name=^{name}-");
-    let list = ["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"];
-    let mut removed = BTreeSet::new();
-    let mut stuck = None;
-    // More than once: a client that was killed may have asked the engine for one that is only now made, and a busy machine may take
-    // longer to end one than the engine waits for it.
-    for _ in 0..3 {
-        let found = Tool::on_path("docker").args(list).run().await?;
-        let names: Vec<_> = found.stdout.lines().map(str::to_owned).collect();
-        if names.is_empty() {
-            return Ok(removed.into_iter().collect());
-        }
-        let call = Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&names).deadline(REMOVAL);
-        let output = call.run_unchecked().await?;
-        stuck = output.stderr.contains(STUCK).then(|| call.failure(&output));
-        // Another may have removed it at the same moment.
-        let is_harmless = ["already in progress", "No such container"].iter().any(|text| output.stderr.contains(text));
-        if !output.is_success() && !is_harmless && stuck.is_none() {
-            return Err(call.failure(&output));
-        }
-        removed.extend(names);
-    }
-    let Some(error) = stuck else { return Ok(removed.into_iter().collect()) };
-    let what = format!("the engine cannot end a container of `{name}`");
-    let hint =
-        "restart the engine (`make engine-stop`, `make engine`, or your system's way), then run `chartgate clean`";
-    Err(Environment::because(&what, &error, hint).into())
 }
 
 /// The folders of all entries.

@@ -24,8 +24,6 @@ const COMMON: [&str; 7] = [
     "app.kubernetes.io/part-of",
     "version",
 ];
-/// Labels whose value is the release's name.
-const RELEASE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
 /// Groups of kinds that each cluster has, besides those that end with this.
 const BUILT_IN: [&str; 5] = ["apps", "autoscaling", "batch", "policy", ""];
 const BUILT_IN_ENDING: &str = ".k8s.io";
@@ -169,11 +167,11 @@ fn selects(labels: &Value, others: &Value) -> bool {
     telling(labels).all(|(key, value)| others[key] == value)
 }
 
-/// A selector of telling labels, in which the release's name is left open.
+/// A selector of telling labels, in which the release's name is left open, whole or as the start of a longer one.
 pub fn selector(labels: &Value, release: &str) -> String {
-    let pairs = telling(labels).map(|(key, value)| match value {
-        value if value == release && RELEASE.contains(&key) => format!("{key}={{{{release}}}}"),
-        value => format!("{key}={value}"),
+    let pairs = telling(labels).map(|(key, value)| match value.strip_prefix(release) {
+        Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{key}={{{{release}}}}{rest}"),
+        _ => format!("{key}={value}"),
     });
     pairs.collect::<Vec<_>>().join(",")
 }

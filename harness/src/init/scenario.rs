@@ -22,6 +22,11 @@ pub fn text(found: &Found, index: usize, render: &Render) -> String {
 fn write_all(found: &Found, index: usize, render: &Render, out: &mut String) -> Result {
     let (chart, name) = (&found.chart, &render.name);
     writeln!(out, "description: {chart} installs with its {name} values, takes the same again, and goes back.")?;
+    writeln!(
+        out,
+        "# Another name than the chart's, as users give it: an object whose name is the same for every release shows."
+    )?;
+    writeln!(out, "release: {}", render.release)?;
     match render.file.as_ref().and_then(|file| file.file_name()) {
         Some(file) => writeln!(out, "values-files: [{:?}]", format!("../{}", file.to_string_lossy()))?,
         None => writeln!(out, "# values: {{}}              # of every step, on top of the chart's own")?,

@@ -8,13 +8,12 @@ use crate::scenario::Overrides;
 
 /// A web server with a hook, a Secret that nobody makes, and a worker that one set of values switches off.
 fn renders() -> Vec<Render> {
-    let labels = |part: &str| json!({"app.kubernetes.io/instance": "shop", "app.kubernetes.io/component": part});
-    let secret =
-        |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "shop-keys", "key": key}}});
+    let labels = |part: &str| json!({"app.kubernetes.io/instance": "my-shop", "app": format!("my-shop-{part}")});
+    let secret = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "my-shop-keys", "key": key}}});
     let workload = |part: &str, container: Value| {
         let template = json!({"metadata": {"labels": labels(part)}, "spec": {"containers": [container]}});
         let spec = json!({"selector": {"matchLabels": labels(part)}, "template": template});
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("shop-{part}")}, "spec": spec})
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("my-shop-{part}")}, "spec": spec})
     };
     let web = workload(
         "web",
@@ -39,10 +38,10 @@ fn renders() -> Vec<Render> {
         let annotations = json!({"helm.sh/hook": "pre-install,pre-upgrade"});
         json!({"kind": "Job", "metadata": {"name": name, "labels": labels, "annotations": annotations}})
     };
-    let objects = vec![web, service, hook("shop-migrate", labels("migrate")), hook("shop-other", json!({}))];
+    let objects = vec![web, service, hook("my-shop-migrate", labels("migrate")), hook("my-shop-other", json!({}))];
     let render = |name: &str, objects| Render {
         chart: "shop".to_owned(),
-        release: "shop".to_owned(),
+        release: "my-shop".to_owned(),
         name: name.to_owned(),
         file: Some(PathBuf::from(format!("ci/{name}-values.yaml"))),
         objects,
@@ -75,8 +74,9 @@ fn what_is_written_is_a_contract_and_scenarios() {
     let plans = plans.unwrap();
     assert_eq!(plans.iter().map(|plan| plan.name.as_str()).collect::<Vec<_>>(), ["shop/large", "shop/small"]);
     let plan = &plans[0];
+    assert_eq!(plan.release, "my-shop");
     let web = &plan.roles["web"];
-    assert_eq!(web.select, "app.kubernetes.io/component=web,app.kubernetes.io/instance=shop");
+    assert_eq!(web.select, "app=my-shop-web,app.kubernetes.io/instance=my-shop");
     let serves = web.serves.as_ref().unwrap();
     assert_eq!((serves.port.as_str(), serves.paths[0].path.as_str()), ("http", "/ready"));
     assert_eq!(plan.roles["worker"].listens, ["8081", "metrics"]);
@@ -84,8 +84,8 @@ fn what_is_written_is_a_contract_and_scenarios() {
     assert_eq!(plan.images["app"].tag_path.as_deref(), Some("image.tag"));
     assert_eq!(plan.images["app"].used_by, ["web"]);
     assert_eq!(plan.images["worker"].repository.as_deref(), Some("registry.example/worker"));
-    assert_eq!(plan.secrets["shop-keys"]["token"], "{{random.32}}");
-    assert_eq!(plan.secrets["shop-keys"]["url"], "{{postgres.url}}");
+    assert_eq!(plan.secrets["my-shop-keys"]["token"], "{{random.32}}");
+    assert_eq!(plan.secrets["my-shop-keys"]["url"], "{{postgres.url}}");
     assert!(plan.backing.contains_key("postgres"));
     assert_eq!((plan.absent.len(), &plans[1].absent), (0, &vec!["worker".to_owned()]));
     assert_eq!(plan.base_files.len(), 1);
@@ -95,8 +95,10 @@ fn what_is_written_is_a_contract_and_scenarios() {
 #[test]
 fn a_hook_without_labels_of_its_own_is_only_mentioned() {
     let found = found();
-    assert_eq!(found.nameless, BTreeSet::from(["shop-other".to_owned()]));
-    assert!(contract::text(&found).contains("The hook Job `shop-other` has no labels"));
+    assert_eq!(found.nameless, BTreeSet::from(["my-shop-other".to_owned()]));
+    let text = contract::text(&found);
+    assert!(text.contains("\"app={{release}}-web,app.kubernetes.io/instance={{release}}\""), "{text}");
+    assert!(text.contains("The hook Job `my-shop-other` has no labels"));
 }
 
 /// A failure would mean that a newcomer is not told of what the cluster lacks.

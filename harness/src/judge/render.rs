@@ -86,6 +86,26 @@ fn judge_unrendered(run: &StepRun, tally: &mut Tally) {
     }
 }
 
+/// Helm's words with its lists (`1 error occurred:`, and a line for each error) in the line that they belong to.
+fn without_lists(why: &str) -> String {
+    let before_list = |line: &str| {
+        let (rest, count) =
+            line.strip_suffix(" occurred:")?.trim_end_matches('s').strip_suffix(" error")?.rsplit_once(' ')?;
+        count.parse::<usize>().ok().map(|_| format!("{rest} "))
+    };
+    let mut told = String::new();
+    for line in why.lines() {
+        if let Some(error) = line.strip_prefix("\t* ") {
+            let joint = if told.is_empty() || told.ends_with(' ') { "" } else { "; " };
+            told.extend([joint, error.trim()]);
+        } else {
+            let joint = if told.is_empty() { "" } else { "\n" };
+            told.extend([joint, before_list(line).as_deref().unwrap_or(line)]);
+        }
+    }
+    told.trim().to_owned()
+}
+
 fn release_outcome(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let mut tally = Tally::new(RELEASE_OUTCOME.name);
@@ -104,7 +124,7 @@ fn release_outcome(recording: &Recording) -> Finding {
             (Expect::Succeeds, StepOutcome::Succeeded) => tally.proved(seen(ended, format!("{label} succeeded"))),
             (Expect::Succeeds, StepOutcome::HelmFailed { why }) => {
                 let what = if run.helm.is_some() { "helm failed" } else { "it failed" };
-                let claim = tally.fail(format!("{label} was to succeed, but {what}: {why}"));
+                let claim = tally.fail(format!("{label} was to succeed, but {what}: {}", without_lists(why)));
                 claim.with(helm_said(run)).with(view.troubles(run));
                 claim.hint("the check `ready` names the workload that was waited for, if there is one");
             }

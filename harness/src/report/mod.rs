@@ -21,6 +21,7 @@ use crate::home::Environment;
 use crate::judge::{self, Finding, Verdict};
 use crate::plan::Plan;
 use crate::record::{Moment, Recording, StepOutcome};
+use order::Red;
 
 pub use markdown::append_to_job_summary;
 pub use repeat::note as note_commands;
@@ -185,10 +186,11 @@ impl ScenarioReport {
         self.decisive().iter().map(|finding| finding.check.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// The findings that do not let it pass: what is broken is the likely cause of what could not be proven.
+    /// The findings that do not let it pass, the cause first: what is broken is the likely cause of what could not be proven.
     fn decisive(&self) -> Vec<&Finding> {
-        let failed: Vec<_> = self.findings(Verdict::Fail).collect();
-        if failed.is_empty() { self.findings(Verdict::Void).collect() } else { failed }
+        let Red { broken, explained, unproven, .. } = Red::of(self);
+        let found = if broken.is_empty() { unproven } else { [broken, explained].concat() };
+        if found.is_empty() { self.findings(Verdict::Void).collect() } else { found }
     }
 
     /// The findings that ended so.

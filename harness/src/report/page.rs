@@ -107,9 +107,7 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
 }
 
 fn row(index: usize, scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
-    let red = Red::of(scenario);
-    let red = if scenario.verdict == Verdict::Fail { [red.broken, red.explained].concat() } else { red.unproven };
-    let red: Vec<_> = red.iter().map(|finding| escaped(&finding.check)).collect();
+    let red: Vec<_> = scenario.decisive().into_iter().map(|finding| escaped(&finding.check)).collect();
     let applied = scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable).count();
     let passed = scenario.findings(Verdict::Pass).count();
     let name = escaped(&scenario.name);

@@ -93,6 +93,18 @@ fn a_failed_step_fails_with_helms_words_and_the_pods_trouble() {
     );
 }
 
+/// A failure would mean that the line which says why helm failed ends with `1 error occurred:`.
+#[test]
+fn a_list_of_helms_errors_is_told_in_its_line() {
+    let why = "Error: UPGRADE FAILED: post-upgrade hooks failed: 2 errors occurred:\n\t* job greet failed\n\t* job two failed\n\n\npods: none";
+    check(
+        &RELEASE_OUTCOME,
+        &Story::good().failing_install(why),
+        Verdict::Fail,
+        "helm failed: Error: UPGRADE FAILED: post-upgrade hooks failed: job greet failed; job two failed\n",
+    );
+}
+
 fn outcome_of(step: usize, new: &StepOutcome) -> Story {
     Story::good().moments(|moment| match moment {
         Moment::StepEnded { step: other, outcome } if *other == step => *outcome = new.clone(),

@@ -1,7 +1,5 @@
 //! The broker on a real cluster: what a lease has, and that nothing of it is left whatever ends its holder.
 
-#![expect(clippy::unwrap_used, reason = "a test's helper ends the test")]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -3,10 +3,6 @@
 //! No pod listens here. A packet that arrives at a port without a listener is refused at once, and one that a policy drops is
 //! never answered: the two cannot be mistaken for each other.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,8 +26,9 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use rstest::{Context, rstest};
 use serde_json::{Value, json};
-use support::PatchedChart;
 use tokio::task::JoinSet;
+
+use crate::support::{self, PatchedChart};
 
 /// The enforcer follows a change in milliseconds; a dropped packet is only known after the prober's five seconds.
 const FOLLOWED: Duration = Duration::from_secs(60);

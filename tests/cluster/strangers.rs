@@ -1,17 +1,17 @@
 //! Charts that are not ours and promise nothing: they run with their own `ci/*-values.yaml`, and are judged by what every
 //! chart must hold.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::collections::BTreeSet;
 
 use chartgate::judge::Verdict;
 use chartgate::plan::{Action, Plan};
 use chartgate::run::Options;
 use rstest::rstest;
-use support::strangers::{self, Stranger};
+
+use crate::support::{
+    self,
+    strangers::{self, Stranger},
+};
 
 const ALL: [&str; 9] = ["agent", "bare", "batch", "generated", "hooked", "mixed", "operator", "queue", "umbrella"];
 
@@ -51,6 +51,7 @@ fn every_stranger_is_run() {
     let names: BTreeSet<_> = folders.map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(names, ALL.iter().map(Into::into).collect());
     let tests = support::tests_of_this_binary();
-    let cases = tests.iter().filter(|name| name.starts_with("a_sound_chart_without_a_contract_passes::")).count();
+    let cases =
+        tests.iter().filter(|name| name.starts_with("strangers::a_sound_chart_without_a_contract_passes::")).count();
     assert_eq!(cases, ALL.len());
 }

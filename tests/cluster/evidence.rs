@@ -1,9 +1,5 @@
 //! What a run writes: it holds no secret, in whatever form.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +11,8 @@ use chartgate::home;
 use chartgate::report::{self, Report};
 use chartgate::scenario::{self, Overrides};
 use flate2::read::GzDecoder;
+
+use crate::support;
 
 /// Secrets of each kind, none of which may be read anywhere. Each has what encodings treat otherwise.
 const CONTRACTS: &str = "Kontrakt?>~\"9f2c/41d7&x";

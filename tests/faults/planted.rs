@@ -2,15 +2,12 @@
 //!
 //! Each is one edit of the chart; the same scenario on the chart without it passes in `e2e`.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use chartgate::judge::Verdict;
 use chartgate::plan::{Action, Plan};
 use chartgate::scenario::{self, Overrides};
 use rstest::{Context, rstest};
-use support::PatchedChart;
+
+use crate::support::{self, PatchedChart};
 
 /// A fault that keeps pods from becoming ready is only known when helm gives up.
 const TIMEOUT_SECONDS: u64 = 30;

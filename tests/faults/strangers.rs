@@ -1,14 +1,11 @@
 //! Faults that real charts had, planted in charts that are not ours: each is found without a contract, by the check that is meant for it.
 //! The same charts without the fault pass in `strangers`.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use chartgate::judge::Verdict;
 use chartgate::plan::Plan;
 use chartgate::scenario::Overrides;
-use support::strangers::Stranger;
+
+use crate::support::{self, strangers::Stranger};
 
 /// What a user runs who has nothing but the chart; `fault` names the folder of its evidence.
 fn plan(stranger: &Stranger, fault: &str) -> Plan {

@@ -1,15 +1,15 @@
 //! The book's tutorial, done step by step as a reader does it: files are written, commands typed, and what the page says is
 //! compared with what comes out. It needs a cluster.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use chartgate::home;
-use support::markdown::{Block, Document};
-use support::shell::Shell;
+
+use crate::support::{
+    self,
+    markdown::{Block, Document},
+    shell::Shell,
+};
 
 /// How the page marks a command that is to fail.
 const EXITS: &str = "# exits with ";

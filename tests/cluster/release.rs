@@ -1,9 +1,5 @@
 //! A chart as its users get it: packaged, pushed to a registry and installed from there.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use chartgate::home;
@@ -12,6 +8,8 @@ use chartgate::tool::{Output, Tool};
 use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
+
+use crate::support;
 
 const PORT: u16 = 5000;
 

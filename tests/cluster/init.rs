@@ -1,9 +1,5 @@
 //! `chartgate init`: what it writes for any chart can be read, and runs.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::Path;
 
 use chartgate::init;
@@ -11,8 +7,11 @@ use chartgate::judge::Verdict;
 use chartgate::plan::Plan;
 use chartgate::scenario::{self, Overrides};
 use rstest::rstest;
-use support::PatchedChart;
-use support::strangers::{self, Stranger};
+
+use crate::support::{
+    self, PatchedChart,
+    strangers::{self, Stranger},
+};
 
 /// Writes a contract and scenarios for a copy of a chart, and reads them.
 async fn written(chart: &Path, set: &[String]) -> Vec<Plan> {

@@ -1,9 +1,5 @@
 //! A run that is killed or interrupted leaves nothing: no cluster, no container, no process.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +10,8 @@ use chartgate::record::{Moment, Recording};
 use chartgate::scenario::{self, Overrides};
 use chartgate::wait::{Check, until};
 use rustix::process::{Pid, Signal};
-use support::Home;
+
+use crate::support::{self, Home};
 
 /// Some ten seconds after the kill nothing of ours is left; a busy machine takes its time.
 const SOON: Duration = Duration::from_secs(90);
@@ -72,7 +69,7 @@ async fn a_gate_that_is_interrupted_twice_ends_at_once_and_leaves_nothing() {
 async fn a_killed_test_leaves_nothing() {
     let victim = Victim::new();
     let mut command = victim.command(&std::env::current_exe().expect("a test knows its binary"));
-    command.args(["--exact", "to_be_killed", "--ignored", "--nocapture"]);
+    command.args(["--exact", "killed::to_be_killed", "--ignored", "--nocapture"]);
     victim.kill_during_helm(command).await;
 }
 

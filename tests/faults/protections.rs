@@ -3,14 +3,11 @@
 //!
 //! Each is one edit of the chart or the plan; the same scenario without it passes in `e2e`.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use chartgate::judge::Verdict;
 use chartgate::plan::{Expect, Plan};
 use chartgate::scenario::{self, Overrides};
-use support::PatchedChart;
+
+use crate::support::{self, PatchedChart};
 
 /// The first steps of a scenario, on a chart that lacks something.
 fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {

@@ -1,0 +1,113 @@
+//! Containers of ours, removed whatever state they are in.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::home::Environment;
+use crate::tool::Tool;
+
+/// A node is gone within seconds; the engine gives each container ten to end, and says so if it did not.
+const REMOVAL: Duration = Duration::from_secs(120);
+/// What the engine says of a container whose processes do not end when they are killed.
+const STUCK: &str = "did not receive an exit event";
+/// Where cgroup v1 holds what processes are frozen in. Under cgroup v2 a frozen process can be killed.
+const FREEZER: &str = "/sys/fs/cgroup/freezer";
+
+/// Removes the containers whose names begin with `name-`, with their volumes. Gives their names.
+///
+/// # Errors
+/// [`Environment`] if the engine cannot end one of them.
+pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
+    let filter = format!("name=^{name}-");
+    let list = ["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"];
+    let mut removed = BTreeSet::new();
+    let mut stuck = None;
+    // More than once: a client that was killed may have asked the engine for one that is only now made, and a busy machine may take
+    // longer to end one than the engine waits for it.
+    for _ in 0..3 {
+        let found = Tool::on_path("docker").args(list).run().await?;
+        let names: Vec<_> = found.stdout.lines().map(str::to_owned).collect();
+        if names.is_empty() {
+            return Ok(removed.into_iter().collect());
+        }
+        let call = Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&names).deadline(REMOVAL);
+        let output = call.run_unchecked().await?;
+        stuck = output.stderr.contains(STUCK).then(|| call.failure(&output));
+        if stuck.is_some() {
+            thaw(&names).await?;
+        }
+        // Another may have removed it at the same moment.
+        let is_harmless = ["already in progress", "No such container"].iter().any(|text| output.stderr.contains(text));
+        if !output.is_success() && !is_harmless && stuck.is_none() {
+            return Err(call.failure(&output));
+        }
+        removed.extend(names);
+    }
+    let Some(error) = stuck else { return Ok(removed.into_iter().collect()) };
+    let what = format!("the engine cannot end a container of `{name}`");
+    let hint =
+        "restart the engine (`make engine-stop`, `make engine`, or your system's way), then run `chartgate clean`";
+    Err(Environment::because(&what, &error, hint).into())
+}
+
+/// Lets the frozen processes of containers go on. The runtime freezes a pod's processes for a moment when it starts them; if it is killed
+/// in that moment, cgroup v1 keeps them frozen, and what is frozen cannot be killed.
+async fn thaw(names: &[String]) -> Result<()> {
+    let inspect = Tool::on_path("docker").args(["inspect", "--format", "{{.Id}}"]).args(names);
+    // One of them may be gone by now: its line is empty.
+    let ids = inspect.run_unchecked().await?.stdout;
+    thaw_below(Path::new(FREEZER), &ids.lines().filter(|id| !id.is_empty()).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Thaws the groups below those whose names hold one of the ids. Where it may not, or there are none, the engine's own words remain.
+fn thaw_below(group: &Path, ids: &[&str]) {
+    let children = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
+    for child in children.filter(|path| path.is_dir()) {
+        let name = child.file_name().unwrap_or_default().to_string_lossy();
+        if ids.iter().any(|id| name.contains(id)) {
+            thaw_all(&child);
+        } else {
+            thaw_below(&child, ids);
+        }
+    }
+}
+
+fn thaw_all(group: &Path) {
+    let state = group.join("freezer.state");
+    if fs::read_to_string(&state).is_ok_and(|state| state.trim() == "FROZEN") {
+        fs::write(&state, "THAWED").ok();
+    }
+    let children = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
+    children.filter(|path| path.is_dir()).for_each(|child| thaw_all(&child));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a run which was killed in an unlucky moment leaves a node that nobody can remove, or that somebody
+    /// else's paused container goes on.
+    #[test]
+    fn only_frozen_groups_of_the_named_containers_are_thawed() {
+        let root = std::env::temp_dir().join(format!("chartgate-thaw-{}", std::process::id()));
+        let groups = [
+            ("docker/abc/kubelet/pod1", "FROZEN\n", "THAWED"),
+            ("docker/abc", "THAWED\n", "THAWED\n"),
+            ("docker/other", "FROZEN\n", "FROZEN\n"),
+            ("system.slice/docker-def.scope/pod2", "FROZEN\n", "THAWED"),
+        ];
+        for (group, state, _) in groups {
+            fs::create_dir_all(root.join(group)).unwrap();
+            fs::write(root.join(group).join("freezer.state"), state).unwrap();
+        }
+        thaw_below(&root, &["abc", "def"]);
+        let states = groups.map(|(group, _, _)| fs::read_to_string(root.join(group).join("freezer.state")).unwrap());
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(states, groups.map(|(_, _, expected)| expected));
+    }
+}
