@@ -32,12 +32,12 @@ fail() {
 }
 
 # patiently LOG WHAT COMMAND...: runs a long command into a log file, says every 15 s how far it is, and shows the log's end if it
-# fails. `patiently_quiet=1` leaves out the first line, for a command that mostly has nothing to do; `patiently_tail` shortens the end.
+# fails. `patiently_tail` shortens the end.
 patiently() {
   local log=$home/log/$1.log what=$2 ticker status=0
   shift 2
   mkdir -p "$home/log"
-  [ -n "${patiently_quiet:-}" ] || step "$what"
+  step "$what"
   : > "$log"
   (
     # Nothing is inherited, so that a reader of this script's output does not wait for the last sleep.
@@ -118,10 +118,10 @@ target=$home/target
 # shellcheck disable=SC2034 # used by the scripts that source this file
 binaries=$target/$triple/image
 
-# compile_static: compiles the crates of this repository that images hold, as static binaries in the folder `binaries`. All of them at
-# once: another selection has other features, and compiles what they share anew.
+# compile_static [PACKAGE...]: compiles crates of this repository for images, as static binaries in the folder `binaries`: those of the
+# app images, and more. Never fewer: another selection has other features, and compiles anew what they share.
 compile_static() {
-  local packages=(chartgate-prober chartgate-standin chartgate-external-secrets chartgate-network-policy)
+  local packages=(chartgate-prober chartgate-standin chartgate-external-secrets "$@")
   env "CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_RUSTFLAGS=-C target-feature=+crt-static" \
     cargo build --manifest-path "$repo/Cargo.toml" --target-dir "$target" --locked --profile image --target "$triple" "${packages[@]/#/--package=}"
 }
