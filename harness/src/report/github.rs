@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::judge::Verdict;
 
-    /// A failure would mean that a reviewer does not see what broke, or that a chart's own words end the note.
+    /// A failure would mean that a reviewer does not see what broke, the cause first, or that a chart's own words end the note.
     #[test]
     fn a_scenario_that_does_not_pass_is_noted_at_its_file() {
         let red = report(vec![
@@ -61,7 +61,7 @@ mod tests {
         ]);
         assert_eq!(
             annotations(&red, |_| Some(Path::new("scenarios/a,b/case.yaml"))),
-            "::error file=scenarios/a%2Cb/case.yaml,title=FAIL chart/case::ready: 100%25 of `a:b`, at%0Asame-image: two images\n"
+            "::error file=scenarios/a%2Cb/case.yaml,title=FAIL chart/case::same-image: two images%0Aready: 100%25 of `a:b`, at\n"
         );
         let mut stopped = red;
         stopped.scenarios[0].not_run = Some("interrupted".to_owned());

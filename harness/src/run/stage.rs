@@ -38,6 +38,8 @@ const LABEL: &str = "chartgate.dev/scenario";
 
 /// A controller makes the account in milliseconds, and half a minute after the API server's start.
 const ACCOUNT_LIMIT: Duration = Duration::from_secs(90);
+/// A watch shows what was made within milliseconds; a busy machine takes its time.
+const SEEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// A database of the scenario's own, and the witness of its schema.
 struct Watched {
@@ -126,7 +128,7 @@ impl Stage {
         create_secrets(&client, ns, plan, &templates, timeline).await?;
         tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
         let tasks = [tasks, prober_tasks, database_tasks];
-        Ok(Self {
+        let stage = Self {
             templates,
             databases,
             struck,
@@ -140,7 +142,14 @@ impl Stage {
             kubeconfig: lease.cluster.kubeconfig.clone(),
             ns: ns.to_owned(),
             owns_cluster: lease.is_own(),
-        })
+        };
+        // What is made here is on the timeline before the first step, and is not taken for what that applied.
+        let unseen = || {
+            let name = plan.secrets.keys().find(|name| stage.namespace.get("Secret", name).is_none())?;
+            Some(format!("the watch has not shown the new Secret `{name}` yet"))
+        };
+        stage.wait(Instant::now() + SEEN_LIMIT, unseen).await.map_err(anyhow::Error::msg)?;
+        Ok(stage)
     }
 
     /// Lets the cluster show whether it enforces `NetworkPolicy`, and asks pods that one guards from now on.
