@@ -7,3 +7,27 @@ mod protections;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
+
+use chartgate::plan::Plan;
+use chartgate::scenario::{self, Overrides};
+use support::PatchedChart;
+
+/// A scenario of ours, with what a test puts in a part's place; `name` names the folder of its evidence.
+fn load(of: &str, name: &str, overrides: &Overrides) -> Plan {
+    let path = support::repository().join(format!("scenarios/{of}.yaml"));
+    let mut plan = scenario::load(&path, overrides).expect("the scenario is valid");
+    plan.name = format!("faults/{name}");
+    plan
+}
+
+/// The same on another chart.
+fn on_chart(of: &str, name: &str, chart: &PatchedChart) -> Plan {
+    load(of, name, &Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() })
+}
+
+/// Its first steps.
+fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {
+    let mut plan = on_chart(of, name, chart);
+    plan.steps.truncate(count);
+    plan
+}

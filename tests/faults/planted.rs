@@ -4,29 +4,14 @@
 
 use chartgate::judge::Verdict;
 use chartgate::plan::{Action, Plan};
-use chartgate::scenario::{self, Overrides};
+use chartgate::scenario::Overrides;
 use rstest::{Context, rstest};
 
 use crate::support::{self, PatchedChart};
+use crate::{first_steps, load, on_chart};
 
 /// A fault that keeps pods from becoming ready is only known when helm gives up.
 const TIMEOUT_SECONDS: u64 = 30;
-
-/// The first steps of a scenario of codex-pooler, on another chart.
-fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {
-    let mut plan = on_chart(&format!("codex-pooler/{of}"), name, chart);
-    plan.steps.truncate(count);
-    plan
-}
-
-/// A scenario, on another chart.
-fn on_chart(scenario: &str, name: &str, chart: &PatchedChart) -> Plan {
-    let path = support::repository().join(format!("scenarios/{scenario}.yaml"));
-    let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
-    let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
-    plan.name = format!("faults/{name}");
-    plan
-}
 
 /// The same where the last step never ends: helm gives up soon. Whatever else is to become ready has its time, on a busy machine too.
 fn given_up(mut plan: Plan) -> Plan {
@@ -89,7 +74,7 @@ async fn caught(
     #[case] check: &str,
 ) {
     let (name, chart) = planted(&context, file, text, fault);
-    support::check(&first_steps(steps, "single-replica", &name, &chart), Verdict::Fail, &[check]).await;
+    support::check(&first_steps(steps, "codex-pooler/single-replica", &name, &chart), Verdict::Fail, &[check]).await;
 }
 
 /// A failure would mean that a chart whose release never becomes ready is released, or that its users are not told why.
@@ -118,7 +103,7 @@ async fn caught_when_helm_gives_up(
     #[case] check: &str,
 ) {
     let (name, chart) = planted(&context, file, text, fault);
-    let mut plan = given_up(first_steps(1, "single-replica", &name, &chart));
+    let mut plan = given_up(first_steps(1, "codex-pooler/single-replica", &name, &chart));
     plan.binding = vec![check.to_owned()];
     support::check(&plan, Verdict::Fail, &[check]).await;
 }
@@ -164,7 +149,7 @@ async fn caught_where_the_contract_asks(
     #[case] check: &str,
 ) {
     let (name, chart) = planted(&context, file, text, fault);
-    let mut plan = first_steps(1, "single-replica", &name, &chart);
+    let mut plan = first_steps(1, "codex-pooler/single-replica", &name, &chart);
     plan.binding = vec![check.to_owned()];
     support::check(&plan, Verdict::Fail, &[check]).await;
 }
@@ -175,7 +160,7 @@ async fn a_change_that_rolls_no_pod_is_caught() {
     let checksum = "set $annotations \"checksum/secret\" (.root.Values.secrets.data | toJson | sha256sum)";
     let chart =
         PatchedChart::new("codex-pooler", "templates/_helpers.tpl", checksum, "set $annotations \"note\" \"none\"");
-    let mut plan = first_steps(2, "created-secret", "no-checksum", &chart);
+    let mut plan = first_steps(2, "codex-pooler/created-secret", "no-checksum", &chart);
     plan.steps[1].values = serde_json::json!({"secrets": {"data": {"totp-key-version": "2"}}});
     support::check(&plan, Verdict::Fail, &["config-rolls-pods"]).await;
 }
@@ -189,7 +174,7 @@ async fn a_version_that_refuses_what_the_newer_one_left_is_caught() {
     let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", port, newer);
     let left = "{{- if eq .Values.image.tag \"v2\" }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-left\n  annotations: {helm.sh/resource-policy: keep}\ndata: {STANDIN_VERSION: broken-unready}\n{{- end }}\n";
     chart.append("templates/app.yaml", left);
-    let mut plan = first_steps(3, "single-replica", "no-way-back", &chart);
+    let mut plan = first_steps(3, "codex-pooler/single-replica", "no-way-back", &chart);
     plan.values["extraEnvFrom"] =
         serde_json::json!([{"configMapRef": {"name": "codex-pooler-left", "optional": true}}]);
     support::check(&given_up(plan), Verdict::Fail, &["rollback-serves"]).await;
@@ -203,7 +188,7 @@ async fn a_rollback_that_leaves_pods_behind_is_caught() {
     let strategy = "  strategy:\n    type: RollingUpdate\n    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}";
     let stays = "  serviceName: none\n  updateStrategy: {type: {{ eq .Values.image.tag \"v2\" | ternary \"RollingUpdate\" \"OnDelete\" }}}";
     chart.replace(file, strategy, stays);
-    let plan = first_steps(3, "single-replica", "pods-left-behind", &chart);
+    let plan = first_steps(3, "codex-pooler/single-replica", "pods-left-behind", &chart);
     support::check(&plan, Verdict::Fail, &["rollback-restored"]).await;
 }
 
@@ -215,7 +200,7 @@ async fn an_upgrade_that_fails_after_a_rollback_is_caught() {
     let again = "- {name: PORT, value: \"4000\"}\n            {{- if lookup \"v1\" \"ConfigMap\" .Release.Namespace (printf \"%s-mark\" .Release.Name) }}\n            - {name: STANDIN_VERSION, value: broken-unready}\n            {{- end }}";
     let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", port, again);
     chart.append("templates/app.yaml", mark);
-    let mut plan = first_steps(3, "single-replica", "no-way-forward", &chart);
+    let mut plan = first_steps(3, "codex-pooler/single-replica", "no-way-forward", &chart);
     plan.steps.push(plan.steps[1].clone());
     support::check(&given_up(plan), Verdict::Fail, &["upgrade-after-rollback"]).await;
 }
@@ -229,7 +214,7 @@ async fn a_schema_that_lets_unknown_values_pass_is_caught() {
         "\"additionalProperties\": false",
         "\"additionalProperties\": true",
     );
-    let plan = first_steps(1, "unknown-value-refused", "open-schema", &chart);
+    let plan = first_steps(1, "codex-pooler/unknown-value-refused", "open-schema", &chart);
     support::check(&plan, Verdict::Fail, &["release-outcome"]).await;
 }
 
@@ -238,7 +223,7 @@ async fn a_schema_that_lets_unknown_values_pass_is_caught() {
 async fn a_refusal_without_its_reason_is_caught() {
     let says = "app.replicaCount is %d, but a websocket session lives in one pod: set %s, or keep app.replicaCount=1\" (int $app.replicaCount) (join \" and \" $missing)";
     let chart = PatchedChart::new("codex-pooler", "templates/_helpers.tpl", says, "no\"");
-    let plan = first_steps(1, "unsafe-multi-replica-refused", "no-reason", &chart);
+    let plan = first_steps(1, "codex-pooler/unsafe-multi-replica-refused", "no-reason", &chart);
     support::check(&plan, Verdict::Fail, &["schema-rejects"]).await;
 }
 
@@ -248,7 +233,7 @@ async fn a_pod_that_migrates_where_migrations_are_off_is_caught() {
     let start = "command: [\"/app/bin/codex_pooler\", \"start\"]";
     let both = "command: [\"/bin/sh\", \"-c\", \"/app/bin/codex_pooler eval 'CodexPooler.Release.migrate()'; exec /app/bin/codex_pooler start\"]";
     let chart = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", start, both);
-    let mut plan = first_steps(2, "migrations-disabled", "role-leak", &chart);
+    let mut plan = first_steps(2, "codex-pooler/migrations-disabled", "role-leak", &chart);
     plan.steps.remove(0);
     support::check(&plan, Verdict::Fail, &["role-migrates"]).await;
 }
@@ -262,7 +247,7 @@ async fn a_topology_without_forwarding_is_caught() {
         "{name: CODEX_POOLER_WEBSOCKET_OWNER_FORWARDING, value: \"true\"}",
         "{name: CODEX_POOLER_WEBSOCKET_OWNER_FORWARDING, value: \"false\"}",
     );
-    let plan = first_steps(1, "multi-replica-owner-forwarding", "no-forwarding", &chart);
+    let plan = first_steps(1, "codex-pooler/multi-replica-owner-forwarding", "no-forwarding", &chart);
     support::check(&plan, Verdict::Fail, &["session-shared"]).await;
 }
 
@@ -271,7 +256,7 @@ async fn a_topology_without_forwarding_is_caught() {
 async fn a_fixed_name_is_caught() {
     let derived = "name: {{ include \"codex-pooler.fullname\" . }}-worker";
     let chart = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", derived, "name: worker");
-    let plan = first_steps(1, "two-releases", "fixed-name", &chart);
+    let plan = first_steps(1, "codex-pooler/two-releases", "name-of-both-releases", &chart);
     support::check(&plan, Verdict::Fail, &["release-outcome"]).await;
 }
 
@@ -285,16 +270,14 @@ async fn a_regenerated_secret_is_caught() {
         kept,
         "  {{ $key }}: {{ (eq $key \"secret-key-base\") | ternary (randAlphaNum 64) . | b64enc }}",
     );
-    let plan = first_steps(2, "created-secret", "regenerated-secret", &chart);
+    let plan = first_steps(2, "codex-pooler/created-secret", "regenerated-secret", &chart);
     support::check(&plan, Verdict::Fail, &["secrets-stable"]).await;
 }
 
 /// A failure would mean that an upgrade which changes nothing counts as an upgrade that works.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_that_changes_nothing_is_void() {
-    let path = support::repository().join("scenarios/codex-pooler/single-replica.yaml");
-    let mut plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
-    plan.name = "faults/nothing-changed".to_owned();
+    let mut plan = load("codex-pooler/single-replica", "nothing-changed", &Overrides::default());
     plan.steps.truncate(2);
     plan.steps[1].values = serde_json::json!({});
     support::check(&plan, Verdict::Void, &[]).await;
@@ -303,9 +286,7 @@ async fn an_upgrade_that_changes_nothing_is_void() {
 /// A failure would mean that a promised path which answers something else is released.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_that_does_not_answer_as_promised_is_caught() {
-    let path = support::repository().join("scenarios/codex-pooler/single-replica.yaml");
-    let mut plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
-    plan.name = "faults/broken-promise".to_owned();
+    let mut plan = load("codex-pooler/single-replica", "broken-promise", &Overrides::default());
     plan.steps.truncate(1);
     let serves = plan.roles.get_mut("app").and_then(|role| role.serves.as_mut()).expect("the role serves");
     serves.paths[1].body = Some("something else".to_owned());
@@ -317,7 +298,7 @@ async fn a_path_that_does_not_answer_as_promised_is_caught() {
 async fn a_new_value_that_reused_values_lack_is_caught() {
     let (guarded, unguarded) = ("$rollout.minReadySeconds | default 0", "$role.rollout.minReadySeconds");
     let chart = PatchedChart::new("codex-pooler", "templates/app.yaml", guarded, unguarded);
-    let plan = first_steps(2, "reuse-values-from-previous", "nil-value", &chart);
+    let plan = first_steps(2, "codex-pooler/reuse-values-from-previous", "nil-value", &chart);
     support::check(&plan, Verdict::Fail, &["renders", "release-outcome"]).await;
 }
 
@@ -327,7 +308,7 @@ async fn a_pod_that_the_namespace_refuses_is_caught() {
     let restricted = "{{- toYaml .root.Values.securityContext | nindent 2 }}";
     let chart =
         PatchedChart::new("codex-pooler", "templates/_helpers.tpl", restricted, "{allowPrivilegeEscalation: true}");
-    let mut plan = first_steps(1, "single-replica", "refused-pod", &chart);
+    let mut plan = first_steps(1, "codex-pooler/single-replica", "refused-pod", &chart);
     plan.namespace_labels.insert("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned());
     support::check(&given_up(plan), Verdict::Fail, &["release-outcome"]).await;
 }

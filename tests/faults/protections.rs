@@ -4,20 +4,11 @@
 //! Each is one edit of the chart or the plan; the same scenario without it passes in `e2e`.
 
 use chartgate::judge::Verdict;
-use chartgate::plan::{Expect, Plan};
-use chartgate::scenario::{self, Overrides};
+use chartgate::plan::Expect;
+use chartgate::scenario::Overrides;
 
 use crate::support::{self, PatchedChart};
-
-/// The first steps of a scenario, on a chart that lacks something.
-fn first_steps(count: usize, of: &str, name: &str, chart: &PatchedChart) -> Plan {
-    let path = support::repository().join(format!("scenarios/{of}.yaml"));
-    let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
-    let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
-    plan.name = format!("protections/{name}");
-    plan.steps.truncate(count);
-    plan
-}
+use crate::{first_steps, load};
 
 fn without_drain() -> PatchedChart {
     let hook = "lifecycle:\n            preStop:";
@@ -139,10 +130,8 @@ async fn a_previous_version_that_does_not_install_is_void() {
     // As charts of old do, of an API that the cluster no longer has.
     let (now, then) = ("apiVersion: apps/v1\n", "apiVersion: apps/v1beta1\n");
     let old = PatchedChart::new("codex-pooler", "templates/oban-worker.yaml", now, then);
-    let path = support::repository().join("scenarios/codex-pooler/from-previous.yaml");
     let overrides = Overrides { from: vec![old.path().display().to_string()], ..Overrides::default() };
-    let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
-    plan.name = "protections/old-version-fails".to_owned();
+    let plan = load("codex-pooler/from-previous", "old-version-fails", &overrides);
     support::check(&plan, Verdict::Void, &["previous-version"]).await;
 }
 
@@ -150,9 +139,7 @@ async fn a_previous_version_that_does_not_install_is_void() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_fault_that_does_not_strike_is_void() {
-    let path = support::repository().join("scenarios/codex-pooler/slow-migration.yaml");
-    let mut plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
-    plan.name = "protections/no-fault".to_owned();
+    let mut plan = load("codex-pooler/slow-migration", "no-fault", &Overrides::default());
     plan.traffic.clear();
     // The same version again: pods roll, and no migration is left that could be slow.
     plan.steps[1].values = serde_json::json!({"app": {"podAnnotations": {"note": "changed"}}});
