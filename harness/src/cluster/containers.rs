@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -66,8 +66,7 @@ async fn thaw(names: &[String]) -> Result<()> {
 
 /// Thaws the groups below those whose names hold one of the ids. Where it may not, or there are none, the engine's own words remain.
 fn thaw_below(group: &Path, ids: &[&str]) {
-    let children = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
-    for child in children.filter(|path| path.is_dir()) {
+    for child in below(group) {
         let name = child.file_name().unwrap_or_default().to_string_lossy();
         if ids.iter().any(|id| name.contains(id)) {
             thaw_all(&child);
@@ -82,8 +81,13 @@ fn thaw_all(group: &Path) {
     if fs::read_to_string(&state).is_ok_and(|state| state.trim() == "FROZEN") {
         fs::write(&state, "THAWED").ok();
     }
-    let children = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
-    children.filter(|path| path.is_dir()).for_each(|child| thaw_all(&child));
+    below(group).for_each(|child| thaw_all(&child));
+}
+
+/// The groups in a group.
+fn below(group: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::judge::ready::is_selected;
 use crate::plan::{Action, Plan};
 
 /// What the prober's pod requests.
-const PROBER: u64 = 100;
+pub const PROBER: u32 = 100;
 /// What the pods request that ask where a `NetworkPolicy` guards, three at most.
 const ASKERS: u64 = 30;
 
@@ -16,7 +16,7 @@ const ASKERS: u64 = 30;
 pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>>) -> u32 {
     let releases = if plan.neighbour.is_some() { 2 } else { 1 };
     let largest = renders.map(|objects| of_release(plan, objects.as_ref())).max().unwrap_or_default();
-    u32::try_from(PROBER + releases * largest).unwrap_or(u32::MAX)
+    u32::try_from(u64::from(PROBER) + releases * largest).unwrap_or(u32::MAX)
 }
 
 fn of_release(plan: &Plan, objects: &[Value]) -> u64 {

@@ -42,11 +42,11 @@ pub async fn during(
     match &plan.steps[index].fault {
         Some(Fault::ClientKilled) => client::kill(index, stage, timeline, call).await,
         Some(fault) if fault.is_of_migration() => {
-            for database in stage.migrated(plan) {
+            for database in stage.databases.migrated(plan) {
                 database.arm(index, fault).await?;
             }
             let output = migrate(plan, index, stage, timeline, call).await;
-            for database in stage.migrated(plan) {
+            for database in stage.databases.migrated(plan) {
                 database.disarm().await?;
             }
             output.map(Some)
@@ -80,7 +80,7 @@ async fn migrate(
 
 /// Kills the pods of migrating hooks once one of them changes the schema, and ends the change as a server does that notices.
 async fn kill_migrator(plan: &Plan, index: usize, stage: &Stage, timeline: &Timeline) -> Result<()> {
-    stage.until_struck(index).await;
+    stage.databases.until_struck(index).await;
     let hooks = plan.hooks.values().filter(|hook| hook.migrates.is_some());
     let selectors: Vec<&str> = hooks.map(|hook| hook.select.as_str()).collect();
     let jobs = stage.namespace.of_kind("Job");
@@ -99,7 +99,7 @@ async fn kill_migrator(plan: &Plan, index: usize, stage: &Stage, timeline: &Time
             });
         }
     }
-    for database in stage.migrated(plan) {
+    for database in stage.databases.migrated(plan) {
         // A server that does not notice is told when the fault is disarmed.
         database.awake(NOTICE).await.ok();
         database.disarm().await?;
@@ -198,7 +198,7 @@ impl Disturbance<'_> {
 
     async fn restart_databases(&self) -> Result<Result<(), String>> {
         let began = Instant::now();
-        self.stage.restart_databases().await?;
+        self.stage.databases.restart().await?;
         let took = began.elapsed().as_millis();
         self.note(format!("the server of the databases was restarted, and accepted connections again after {took} ms"));
         pause(AFTERMATH).await;

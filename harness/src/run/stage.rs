@@ -1,5 +1,7 @@
 //! What stands around a release: its namespace, Secrets and databases, the recorder and the prober.
 
+mod databases;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,24 +13,23 @@ use kube::api::{ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Mutex, watch as signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::demand;
 use super::network::{self, Network};
 use super::ready;
-use crate::backing::{self, Database, Seen, Witness};
+use crate::backing;
 use crate::cluster;
 use crate::cluster::{Lease, Owned};
 use crate::home;
 use crate::plan::{Backing, Plan};
 use crate::progress::Progress;
-use crate::random;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
-use crate::record::{Moment, Timeline, logs, watch};
+use crate::record::{Timeline, logs, watch};
 use crate::scenario::fill;
+use databases::Databases;
 
 /// Names that may stand in `{{…}}`, and what they stand for.
 pub type Templates = BTreeMap<String, String>;
@@ -41,21 +42,11 @@ const ACCOUNT_LIMIT: Duration = Duration::from_secs(90);
 /// A watch shows what was made within milliseconds; a busy machine takes its time.
 const SEEN_LIMIT: Duration = Duration::from_secs(60);
 
-/// A database of the scenario's own, and the witness of its schema.
-struct Watched {
-    /// Name in the plan's `backing`.
-    name: String,
-    database: Database,
-    witness: Witness,
-    seen: Arc<Mutex<UnboundedReceiver<Seen>>>,
-}
-
 /// Everything that a step needs besides helm.
 pub struct Stage {
     templates: Templates,
-    databases: Vec<Watched>,
-    /// The last step in which a fault of a database struck.
-    struck: signal::Receiver<Option<usize>>,
+    /// The scenario's own databases.
+    pub databases: Databases,
     /// The namespace as it is now.
     pub namespace: Namespace,
     /// Asks the release's pods.
@@ -65,7 +56,7 @@ pub struct Stage {
     timeline: Timeline,
     /// Says what is waited for.
     pub progress: Progress,
-    tasks: [JoinSet<()>; 3],
+    tasks: [JoinSet<()>; 2],
     /// The cluster.
     pub client: Client,
     /// How to reach the cluster.
@@ -101,9 +92,7 @@ impl Stage {
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
         let (image, labels) = (home::prober()?, network::pod_labels(plan));
-        let seat = Seat { ns: &beside, name: "prober", labels: &labels, image: &image, millicores: 100 };
-        let mut database_tasks = JoinSet::new();
-        let (strike, struck) = signal::channel(None);
+        let seat = Seat { ns: &beside, name: "prober", labels: &labels, image: &image, millicores: demand::PROBER };
         let release = async {
             create_namespace(&client, lease, ns, plan.namespace_labels.clone(), plan).await?;
             anyhow::Ok(watch::start(&client, ns, timeline, &mut tasks).await)
@@ -113,31 +102,24 @@ impl Stage {
             // Its pod starts while the release does: the first question is asked after that.
             Prober::launch(&client, &seat, timeline, &mut prober_tasks)
         };
-        let databases = databases(plan, lease, timeline, &strike, &mut database_tasks);
-        let (databases, namespace, prober) = tokio::try_join!(databases, release, prober)?;
+        let (databases, namespace, prober) = tokio::try_join!(Databases::set(plan, lease, timeline), release, prober)?;
         let mut templates = known_templates(plan, ns);
-        for Watched { name, database, .. } in &databases {
-            timeline.redactor().add(database.password());
-            let variables = database.variables().into_iter();
-            templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
-        }
+        templates.extend(databases.templates());
         for (name, server) in &lease.servers {
             let variables = backing::variables(&plan.backing[name], &server.host, server.port).into_iter();
             templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
         }
         create_secrets(&client, ns, plan, &templates, timeline).await?;
         tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
-        let tasks = [tasks, prober_tasks, database_tasks];
         let stage = Self {
             templates,
             databases,
-            struck,
             namespace,
             prober,
             guards: None,
             timeline: timeline.clone(),
             progress: progress.clone(),
-            tasks,
+            tasks: [tasks, prober_tasks],
             client,
             kubeconfig: lease.cluster.kubeconfig.clone(),
             ns: ns.to_owned(),
@@ -154,7 +136,7 @@ impl Stage {
 
     /// Lets the cluster show whether it enforces `NetworkPolicy`, and asks pods that one guards from now on.
     pub async fn guard(&mut self, plan: &Plan, lease: &Lease) -> Result<()> {
-        let [_, tasks, _] = &mut self.tasks;
+        let [_, tasks] = &mut self.tasks;
         let place = network::Place { client: &self.client, lease, ns: &self.ns, timeline: &self.timeline };
         self.guards = Some(Network::set(plan, &place, self.prober.clone(), tasks).await?);
         Ok(())
@@ -245,48 +227,13 @@ impl Stage {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The databases whose schema a hook of the plan migrates.
-    pub fn migrated<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Database> {
-        let is_migrated = |name: &str| plan.hooks.values().any(|hook| hook.migrates.as_deref() == Some(name));
-        self.databases.iter().filter(move |watched| is_migrated(&watched.name)).map(|watched| &watched.database)
-    }
-
-    /// Waits until a fault of a database strikes in a step.
-    pub async fn until_struck(&self, step: usize) {
-        // Without the recorder of the databases nobody will know.
-        drop(self.struck.clone().wait_for(|struck| *struck == Some(step)).await);
-    }
-
-    /// Restarts the server of the databases; their witnesses go on as soon as it accepts connections.
-    pub async fn restart_databases(&self) -> Result<()> {
-        let Some(first) = self.databases.first() else { return Ok(()) };
-        for watched in &self.databases {
-            watched.witness.settle(&watched.database).await?;
-        }
-        let server = first.database.server();
-        cluster::restart(&server).await?;
-        for watched in &self.databases {
-            watched.database.reconnect(&server).await?;
-            watched.witness.settle(&watched.database).await?;
-        }
-        Ok(())
-    }
-
     /// Ends the recording: what was seen until now is on the timeline when this returns.
     pub async fn strike(mut self) -> Result<()> {
-        for watched in &self.databases {
-            watched.witness.settle(&watched.database).await?;
-        }
+        self.databases.settle().await?;
         for tasks in &mut self.tasks {
             tasks.shutdown().await;
         }
-        for watched in &self.databases {
-            // All that was seen before the last probe is in the channel, and nobody else reads it now.
-            let mut seen = watched.seen.lock().await;
-            while let Ok(seen) = seen.try_recv() {
-                note(&self.timeline, &watched.name, seen);
-            }
-        }
+        self.databases.finish().await;
         Ok(())
     }
 }
@@ -383,53 +330,6 @@ async fn create_secrets(
         secrets.create(&PostParams::default(), &secret).await.with_context(|| format!("create the Secret `{name}`"))?;
     }
     Ok(())
-}
-
-async fn databases(
-    plan: &Plan,
-    lease: &Lease,
-    timeline: &Timeline,
-    strike: &signal::Sender<Option<usize>>,
-    tasks: &mut JoinSet<()>,
-) -> Result<Vec<Watched>> {
-    let Some(server) = &lease.postgres else { return Ok(Vec::new()) };
-    let mut databases = Vec::new();
-    for name in plan.databases() {
-        let own_name = format!("cg_{}", random::text(8));
-        lease.owns(Owned::Database(own_name.clone())).await?;
-        let database = Database::create(server, &own_name).await?;
-        let (witness, seen) = database.witness().await?;
-        let seen = Arc::new(Mutex::new(seen));
-        timeline.append(Moment::DdlWitness { database: name.clone() });
-        let (own_timeline, own_name, receiver) = (timeline.clone(), name.clone(), seen.clone());
-        let strike = strike.clone();
-        tasks.spawn(async move {
-            let mut receiver = receiver.lock().await;
-            while let Some(seen) = receiver.recv().await {
-                if let Seen::Fault(fault) = &seen {
-                    strike.send_replace(Some(fault.step));
-                }
-                note(&own_timeline, &own_name, seen);
-            }
-        });
-        databases.push(Watched { name: name.clone(), database, witness, seen });
-    }
-    Ok(databases)
-}
-
-fn note(timeline: &Timeline, database: &str, seen: Seen) {
-    let database = database.to_owned();
-    timeline.append(match seen {
-        // What is only a trap has not struck yet: who set it says what comes of it.
-        Seen::Fault(fault) if fault.what.is_empty() => return,
-        Seen::Fault(fault) => {
-            Moment::Fault { step: fault.step, what: format!("{} in database `{database}`", fault.what) }
-        }
-        Seen::Ddl(ddl) => {
-            Moment::Ddl { database, unix_ms: ddl.unix_ms, tag: ddl.tag, object: ddl.object, user: ddl.user }
-        }
-        Seen::Gap(why) => Moment::Gap { of: format!("ddl {database}"), why },
-    });
 }
 
 #[cfg(test)]
