@@ -268,6 +268,7 @@ fn with_rule(name: &str, rule: &str) -> (Plan, PatchedChart) {
 #[rstest]
 #[case::lets_everybody_in("[{}]")]
 #[case::lets_nobody_in("[]")]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::another_port("[{ports: [{port: 8788}]}]")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_policy_is_caught(#[context] context: Context, #[case] rule: &str) {

@@ -50,6 +50,7 @@ async fn a_size_beside_an_autoscaler_is_caught() {
 /// A failure would mean that a configuration which changes in the cluster only, behind a Secret that is rendered anew each time, is
 /// taken for one that stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_changed_configuration_that_no_pod_reads_is_caught() {
     let (same, changing) = ("greeting: hello", "greeting: hello for the {{ .Release.Revision }}. time");
     let stranger = Stranger::new("generated").with("templates/config.yaml", same, changing);
@@ -59,6 +60,7 @@ async fn a_changed_configuration_that_no_pod_reads_is_caught() {
 
 /// A failure would mean that users who change a value see nothing of it, because the chart lost its checksum.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_new_versions_configuration_that_no_pod_reads_is_caught() {
     let checksum = "checksum/config: {{ include (print $.Template.BasePath \"/configmap.yaml\") . | sha256sum }}";
     let old = Stranger::new("agent").with("values.yaml", "interval: 5", "interval: 7");
@@ -87,6 +89,7 @@ async fn a_hooks_account_that_stays_behind_is_caught() {
 
 /// A failure would mean that a chart which patches a Job that has run already is released.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_plain_job_that_an_upgrade_changes_is_caught() {
     let (same, changing) = ("echo working", "echo working on {{ .Release.Revision }}");
     let stranger = Stranger::new("batch").with("templates/jobs.yaml", same, changing);
@@ -145,6 +148,7 @@ async fn a_hook_that_runs_before_its_own_settings_is_caught() {
 
 /// A failure would mean that pods which wait for a hook that waits for them are released: `--wait` never ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn pods_that_wait_for_a_hook_after_them_are_caught() {
     let (before, after) = (
         "pre-install,pre-upgrade\n    \"helm.sh/hook-weight\": \"-15\"",
@@ -182,6 +186,7 @@ async fn a_value_that_existing_users_lack_is_caught() {
 
 /// A failure would mean that nobody learns why a second release of the chart collides with the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn names_that_all_releases_share_are_advised_against() {
     let has_advice = async |name: &str| {
         let scenario = support::run(&plan(&Stranger::new(name), "names-that-all-releases-share")).await;
