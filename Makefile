@@ -55,8 +55,8 @@ gate: setup ## the verdict on CHART=codex-pooler, or on every chart
 	@cargo build --release --quiet
 	@target/release/chartgate run scenarios/$(CHART)
 
-test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with those that the nightly CI adds
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored) # more than a cluster runs at once, so that it never waits for a test
+test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with the tests that are left to the nightly CI
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3))} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored) # the broker runs two scenarios a core, and the next is prepared meanwhile
 
 bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
 	@cargo bench --quiet --bench gate
