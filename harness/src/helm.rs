@@ -101,6 +101,12 @@ impl Helm {
         Self { kubeconfig: Some(kubeconfig.to_owned()), ..self }
     }
 
+    /// The same helm, in another namespace.
+    #[must_use]
+    pub fn in_namespace(self, ns: &str) -> Self {
+        Self { ns: ns.to_owned(), ..self }
+    }
+
     /// The same helm, whose words in a step are told as they come.
     #[must_use]
     pub fn telling(self, progress: &Progress) -> Self {

@@ -6,6 +6,7 @@
 
 mod encoding;
 mod learning;
+mod looks;
 mod view;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use encoding::is_of_base64;
 pub use learning::is_credential;
+pub use looks::{is_ordinary, is_random, is_reference, passwords_of_urls};
 use view::View;
 
 /// Shorter values would blot out ordinary words.
@@ -52,16 +54,23 @@ struct Search {
 impl Redactor {
     /// Learns a secret, and the parts of it that are secrets of their own: the password in a URL, the lines of a key.
     pub fn add(&self, secret: &str) {
-        for part in learning::parts(secret) {
-            self.learn(part.into_bytes());
+        self.learn(secret.trim_end_matches(['\n', '\r']).into());
+        self.add_parts(secret);
+    }
+
+    /// Learns an entry of a Secret, which may be no text. A whole environment may be kept in one: what is an ordinary word there,
+    /// and no password by its name, is no secret.
+    pub fn add_entry(&self, name: &str, value: &[u8]) {
+        match std::str::from_utf8(value) {
+            Ok(text) if learning::is_secret_entry(name, text) => self.add(text),
+            Ok(text) => self.add_parts(text),
+            Err(_) => self.learn(value.to_owned()),
         }
     }
 
-    /// Learns a secret that may be no text.
-    pub fn add_bytes(&self, secret: &[u8]) {
-        match std::str::from_utf8(secret) {
-            Ok(text) => self.add(text),
-            Err(_) => self.learn(secret.to_owned()),
+    fn add_parts(&self, secret: &str) {
+        for part in learning::parts(secret) {
+            self.learn(part.into_bytes());
         }
     }
 
@@ -72,10 +81,10 @@ impl Redactor {
         }
     }
 
-    /// Says that a word is public, whoever may hold it as a secret.
-    pub fn publish(&self, word: &str) {
+    /// Says that a name is public, whoever may hold it, or a word of it, as a secret.
+    pub fn publish(&self, name: &str) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.public.insert(word.as_bytes().to_owned()) && known.secrets.contains(word.as_bytes()) {
+        if known.public.insert(name.as_bytes().to_owned()) && known.secrets.iter().any(|secret| holds(name.as_bytes(), secret)) {
             known.search = None;
         }
     }
@@ -112,7 +121,8 @@ impl Redactor {
             return search.clone();
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let search = Arc::new(Search::of(known.secrets.difference(&known.public)));
+        let is_public = |secret: &&Vec<u8>| known.public.iter().any(|name| holds(name, secret));
+        let search = Arc::new(Search::of(known.secrets.iter().filter(|secret| !is_public(secret))));
         known.search = Some(search.clone());
         search
     }
@@ -173,6 +183,15 @@ impl Search {
             _ => {}
         }
     }
+}
+
+/// Whether a name has a secret as one of its words, or as several: `server` in `x-server-0`.
+fn holds(name: &[u8], secret: &[u8]) -> bool {
+    let is_sign = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    name.windows(secret.len().max(1)).enumerate().any(|(at, word)| {
+        let before = at.checked_sub(1).and_then(|before| name.get(before));
+        word == secret && is_sign(before) && is_sign(name.get(at + secret.len()))
+    })
 }
 
 /// An encoded text as a whole, of which a piece was found.

@@ -17,6 +17,7 @@ mod sample;
 mod scope;
 mod stage;
 mod traffic;
+mod variant;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -195,8 +196,9 @@ async fn record(
 async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, progress: &Progress) -> Result<()> {
     let plan = &render::filled(plan, stage.templates())?;
     learn_from_plan(plan, timeline.redactor());
-    let renders = render::all(plan, helm).await?;
+    let (renders, variations) = tokio::try_join!(render::all(plan, helm), variant::all(plan, helm))?;
     render::record_all(plan, timeline, &renders);
+    variant::record_all(&variations, timeline);
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
@@ -315,8 +317,8 @@ fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
 
 /// Learns the secrets that stand in the scenario and the contract as they are; what a template makes of one is learned when it is made.
 fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
-    let literal = plan.secrets.values().flat_map(BTreeMap::values).filter(|value| !value.contains("{{"));
-    literal.for_each(|secret| redactor.add(secret));
+    let literal = plan.secrets.values().flatten().filter(|(_, value)| !value.contains("{{"));
+    literal.for_each(|(key, secret)| redactor.add_entry(key, secret.as_bytes()));
     [&plan.values]
         .into_iter()
         .chain(plan.steps.iter().map(|step| &step.values))

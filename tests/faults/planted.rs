@@ -55,7 +55,7 @@ fn planted(context: &Context, file: &str, text: &str, fault: &str) -> (String, P
     "app.kubernetes.io/component: {{ .component }}\n{{- end -}}",
     "app.kubernetes.io/component: {{ .component }}\napp.kubernetes.io/version: {{ .root.Values.image.tag }}\n{{- end -}}",
     2,
-    "selector-stable"
+    "immutable-fields"
 )]
 #[case::restart(
     "oban-worker.yaml",

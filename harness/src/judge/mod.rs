@@ -18,6 +18,7 @@ pub(crate) mod track;
 mod traffic;
 mod uninstall;
 mod upgrade;
+mod variant;
 mod view;
 
 use schemars::JsonSchema;
@@ -152,7 +153,7 @@ pub const GROUPS: &[Group] = &[
             upgrade::CONFIG_ROLLS_PODS,
             upgrade::CONFIG_REACHES_PODS,
             upgrade::SECRETS_STABLE,
-            upgrade::SELECTOR_STABLE,
+            upgrade::IMMUTABLE_FIELDS,
             upgrade::REPLICAS_KEPT,
         ],
     },
@@ -184,12 +185,20 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     GROUPS.iter().flat_map(|group| group.checks)
 }
 
+/// Names that checks had before, and have now: contracts and waivers may use them for one more release.
+const RENAMED: [(&str, &str); 1] = [("selector-stable", "immutable-fields")];
+
+/// The name that a check has now.
+pub fn present_name(name: &str) -> &str {
+    RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new)
+}
+
 /// Judges a recording: one finding for each check, the worst over all steps.
 pub fn judge(recording: &Recording) -> Vec<Finding> {
     let plan = &recording.plan;
     let day = recording.day();
     let bound = |mut finding: Finding| {
-        let is_binding = plan.strict || plan.binding.contains(&finding.check);
+        let is_binding = plan.strict || plan.binding.iter().any(|name| present_name(name) == finding.check);
         if finding.verdict == Verdict::Advice && is_binding {
             finding.verdict = Verdict::Fail;
         }
@@ -212,7 +221,7 @@ const SYMPTOMS: [&str; 9] = [
 ];
 
 /// Checks whose failure is why a step failed, and with it a workload that was waited for.
-const CAUSES: [&str; 5] = ["renders", "names-unique", "hook-cleanup", "hook-inputs", "selector-stable"];
+const CAUSES: [&str; 5] = ["renders", "names-unique", "hook-cleanup", "hook-inputs", "immutable-fields"];
 
 /// How far a check is from the cause of what it sees: what explains most comes first.
 pub fn distance(check: &str) -> usize {
@@ -245,7 +254,7 @@ fn suspend(finding: Finding, plan: &Plan) -> Finding {
 
 /// Applies a waiver to a finding; an expired one is named and changes nothing.
 fn waive(finding: Finding, waivers: &[Waiver], day: &str) -> Finding {
-    let waiver = waivers.iter().find(|waiver| waiver.check == finding.check && finding.verdict >= Verdict::Void);
+    let waiver = waivers.iter().find(|waiver| present_name(&waiver.check) == finding.check && finding.verdict >= Verdict::Void);
     let Some(Waiver { reason, until, .. }) = waiver else { return finding };
     if day > until.as_str() {
         return Finding { message: format!("{}\na waiver of it ended on {until}", finding.message), ..finding };

@@ -27,6 +27,11 @@ pub(crate) fn title(object: &Value) -> String {
     format!("{} `{}`", kind(object), name(object))
 }
 
+/// Kind and name as kubectl takes them: `deployment/x`.
+pub(crate) fn slashed(object: &Value) -> String {
+    format!("{}/{}", kind(object).to_lowercase(), name(object))
+}
+
 /// Whether labels (or annotations) have every pair of a `key=value,…` selector. An empty selector selects nothing.
 pub(super) fn selects(selector: &str, labels: &Value) -> bool {
     let has = |pair: &str| pair.split_once('=').is_some_and(|(key, value)| labels[key.trim()] == value.trim());
@@ -175,11 +180,20 @@ pub(super) fn weight(hook: &Value) -> i64 {
     text(&hook["metadata"]["annotations"]["helm.sh/hook-weight"]).parse().unwrap_or_default()
 }
 
+/// The policies by which helm removes a hook: `before-hook-creation` where none is given.
+pub(super) fn delete_policies(hook: &Value) -> Vec<&str> {
+    let given = text(&hook["metadata"]["annotations"]["helm.sh/hook-delete-policy"]).split(',').map(str::trim);
+    let given: Vec<&str> = given.filter(|policy| !policy.is_empty()).collect();
+    if given.is_empty() { vec!["before-hook-creation"] } else { given }
+}
+
 /// A pod's use of a ConfigMap or Secret.
 pub(super) struct Reference<'v> {
     /// `ConfigMap` or `Secret`.
     pub(super) kind: &'static str,
     pub(super) name: &'v Value,
+    /// The one key that a variable is taken from.
+    pub(super) key: Option<&'v str>,
     pub(super) is_optional: bool,
     /// A volume follows changes by itself; the environment and a `subPath` do not.
     pub(super) is_followed: bool,
@@ -213,6 +227,7 @@ pub(super) fn references(pod: &Value) -> Vec<Reference<'_>> {
         .map(|(kind, source, field, is_followed)| Reference {
             kind,
             name: &source[field],
+            key: source["key"].as_str(),
             is_optional: source["optional"] == true,
             is_followed,
         })

@@ -6,11 +6,15 @@ mod refusal;
 pub(super) use names::{IMAGE_PINNED, NAMES_UNIQUE};
 pub(super) use refusal::SCHEMA_REJECTS;
 
+use serde_json::Value;
+
+use super::object::{is_hook, slashed, template, text};
 use super::tally::{Tally, not_applicable};
+use super::variant::Variants;
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding};
 use crate::plan::{Action, Expect};
-use crate::record::{Recording, StepOutcome};
+use crate::record::{Recording, StepOutcome, Variant};
 
 pub(super) const RENDERS: Check = Check {
     name: "renders",
@@ -35,6 +39,7 @@ fn renders(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
     let mut tally = Tally::new(RENDERS.name);
+    let variants = Variants::of(recording);
     if !view.tested().any(|run| is_rendering(&run)) {
         return not_applicable(RENDERS.name, "no step of the plan renders the chart");
     }
@@ -63,11 +68,37 @@ fn renders(recording: &Recording) -> Finding {
                 tally.void(format!("the chart renders no object at all for {}", run.label()));
             }
             (_, None) => {
-                tally.proved(seen(format!("{} renders {} objects", run.label(), rendered.objects.len())));
+                tally.saw("object", rendered.objects.len());
+                match lost_workload(&rendered.objects, &variants) {
+                    Some(workload) => {
+                        let what = slashed(workload);
+                        let message = format!(
+                            "the chart renders nothing that runs for {}, though with its own values it renders {what}",
+                            run.label()
+                        );
+                        tally.void(message).hint("let the values of the scenario leave something on that can be judged");
+                    }
+                    None => tally.proved(seen(format!("{} renders {} objects", run.label(), rendered.objects.len()))),
+                }
             }
         }
     }
     tally.finish("the chart renders for each step as expected")
+}
+
+/// A workload of the chart's own values, where others leave nothing that runs: then nothing would be judged.
+fn lost_workload<'a>(objects: &[&Value], variants: &Variants<'a>) -> Option<&'a Value> {
+    let runs = |object: &&Value| template(object).is_some() && !is_hook(object) && object["spec"]["replicas"] != 0;
+    // An operator may run what a custom resource describes.
+    let is_custom = |object: &&Value| {
+        let (group, _) = text(&object["apiVersion"]).split_once('/').unwrap_or_default();
+        group.contains('.') && !group.ends_with(".k8s.io")
+    };
+    if objects.iter().copied().any(|object| runs(&object) || is_custom(&object)) {
+        return None;
+    }
+    let (_, own) = variants.find(|variant| *variant == Variant::Defaults)?;
+    own.iter().copied().find(|object| runs(object))
 }
 
 /// What a step with the release's own values renders, only helm knows: it says so where it cannot.

@@ -8,6 +8,8 @@ pub(super) struct Tally {
     check: &'static str,
     claims: Vec<Claim>,
     proofs: Vec<Evidence>,
+    /// What was looked at, by what it is called: `pod`, `variable`.
+    counts: Vec<(&'static str, usize)>,
 }
 
 /// One thing that was found broken, or could not be proven.
@@ -37,7 +39,7 @@ impl Claim {
 impl Tally {
     /// Nothing met yet.
     pub(super) fn new(check: &'static str) -> Self {
-        Self { check, claims: Vec::new(), proofs: Vec::new() }
+        Self { check, claims: Vec::new(), proofs: Vec::new(), counts: Vec::new() }
     }
 
     /// For a check that needs every step: void from the start where a step did not do what the plan wanted of it.
@@ -76,6 +78,19 @@ impl Tally {
         self.proofs.push(evidence);
     }
 
+    /// Counts what was looked at, so that a pass says how much it rests on.
+    pub(super) fn saw(&mut self, what: &'static str, count: usize) {
+        match self.counts.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, sum)) => *sum += count,
+            None => self.counts.push((what, count)),
+        }
+    }
+
+    /// Whether nothing was found broken or unproven so far.
+    pub(super) fn has_no_claim(&self) -> bool {
+        self.claims.is_empty()
+    }
+
     /// A claim that was made before is the same one: a Secret that six variables of a pod need is missing once.
     fn claim(&mut self, verdict: Verdict, message: String) -> &mut Claim {
         let is_it = |claim: &Claim| (claim.verdict, &claim.message) == (verdict, &message);
@@ -94,10 +109,12 @@ impl Tally {
             if proofs.is_empty() {
                 return finding(self.check, Verdict::Void, "nothing was seen that could prove it", Vec::new());
             }
-            return finding(self.check, Verdict::Pass, pass, proofs);
+            let seen = counted(&self.counts, proofs.len());
+            return finding(self.check, Verdict::Pass, format!("{} ({seen})", pass.into()), proofs);
         };
         let since = self.since(worst);
-        let mut claims = self.claims.into_iter().filter(|claim| claim.verdict == worst);
+        let (claims, lesser): (Vec<Claim>, Vec<Claim>) = self.claims.into_iter().partition(|claim| claim.verdict == worst);
+        let mut claims = claims.into_iter();
         let Some(first) = claims.next() else { return finding(self.check, worst, pass, Vec::new()) };
         let mut evidence = first.evidence;
         let mut more = 0;
@@ -105,6 +122,11 @@ impl Tally {
             more += 1;
             evidence.push(Evidence { seq: None, at: None, text: format!("also: {}", claim.message) });
             evidence.extend(claim.evidence);
+        }
+        // What is less bad was found nonetheless.
+        for claim in lesser {
+            let word = if claim.verdict == Verdict::Advice { "advice" } else { "unproven" };
+            evidence.push(Evidence { seq: None, at: None, text: format!("{word}: {}", claim.message) });
         }
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
         let hint = first.hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
@@ -117,6 +139,15 @@ impl Tally {
         let is_alone = worst == Verdict::Void && !self.claims.iter().any(|claim| is_own(&claim));
         self.claims.iter().find_map(|claim| claim.since.clone()).filter(|_| is_alone)
     }
+}
+
+/// `6 pods, 12 variables`; where a check does not say what it counts, how much evidence it has.
+fn counted(counts: &[(&str, usize)], proofs: usize) -> String {
+    let counted = |(what, count): &(&str, usize)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" });
+    if counts.is_empty() {
+        return counted(&("observation", proofs));
+    }
+    counts.iter().map(counted).collect::<Vec<_>>().join(", ")
 }
 
 /// A finding about something that does not exist here.

@@ -16,7 +16,7 @@ pub(super) use tape::{deployment, hook, pod};
 use super::{Check, Finding, Verdict};
 use crate::plan::{Action, Expect, Fault, Neighbour, Plan};
 use crate::record::recording::hash_of;
-use crate::record::{Change, Entry, HookRun, Moment, Probe, Recording, StepOutcome};
+use crate::record::{Change, Entry, HookRun, Moment, Probe, Recording, StepOutcome, Variant};
 use tape::{Tape, running};
 
 /// A recording that tests change before they judge it.
@@ -145,7 +145,7 @@ impl Story {
         let rename = |hash: &mut String| *hash = renamed.get(hash).cloned().unwrap_or(hash.clone());
         self.moments(|moment| match moment {
             Moment::Object { hash, .. } => rename(hash),
-            Moment::Rendered { objects, .. } => objects.iter_mut().for_each(rename),
+            Moment::Rendered { objects, .. } | Moment::Variant { objects, .. } => objects.iter_mut().for_each(rename),
             Moment::Release(release) => {
                 release.objects.iter_mut().for_each(rename);
                 release.hooks.iter_mut().for_each(|hook| rename(&mut hook.object));
@@ -177,13 +177,45 @@ impl Story {
         let all = self.0.objects.clone();
         let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object));
         self.moments(|moment| match moment {
-            Moment::Rendered { objects, .. } => objects.retain(keeps),
+            Moment::Rendered { objects, .. } | Moment::Variant { objects, .. } => objects.retain(keeps),
             Moment::Release(release) => {
                 release.objects.retain(keeps);
                 release.hooks.retain(|hook| keeps(&hook.object));
             }
             _ => {}
         })
+    }
+
+    /// Leaves some objects out of what the steps before this one rendered and released.
+    pub(super) fn rendered_only_from(self, first: usize, pick: &impl Fn(&Value) -> bool) -> Self {
+        let all = self.0.objects.clone();
+        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object));
+        self.moments(|moment| match moment {
+            Moment::Rendered { step, objects, .. } if *step < first => objects.retain(keeps),
+            Moment::Release(release) if release.step < first => {
+                release.objects.retain(keeps);
+                release.hooks.retain(|hook| keeps(&hook.object));
+            }
+            _ => {}
+        })
+    }
+
+    /// Renders what the first step renders once more, with one thing changed: the objects that differ by it are given.
+    pub(super) fn varied(self, variant: Variant, change: impl Fn(&mut Value)) -> Self {
+        let mut recording = self.0;
+        let base = recording.entries.iter().find_map(|entry| match &entry.moment {
+            Moment::Rendered { step: 0, objects, .. } => Some(objects.clone()),
+            _ => None,
+        });
+        let mut objects = Vec::new();
+        for hash in base.expect("the first step is rendered") {
+            let mut object = Value::clone(&recording.objects[&hash]);
+            change(&mut object);
+            let hash = hash_of(&object);
+            recording.objects.insert(hash.clone(), Arc::new(object));
+            objects.push(hash);
+        }
+        Self(recording).before(start_of(0), Moment::Variant { step: 0, variant, error: None, objects })
     }
 
     /// Adds a moment before another one.

@@ -25,9 +25,16 @@ fn uninstall_clean(recording: &Recording) -> Finding {
     if !view.tested().any(|run| is_uninstall(&run)) {
         return not_applicable(UNINSTALL_CLEAN.name, "no step uninstalls the release");
     }
-    let mut tally = Tally::of_whole(UNINSTALL_CLEAN.name, &view);
-    for run in view.tested().filter(is_uninstall).filter(|run| run.is_succeeded()) {
-        judge_step(&view, run, &mut tally);
+    // What came after an uninstall, and failed, changes nothing of what was left.
+    let mut tally = Tally::new(UNINSTALL_CLEAN.name);
+    for run in view.tested().filter(is_uninstall) {
+        match run.unfinished() {
+            None => judge_step(&view, run, &mut tally),
+            Some(why) => {
+                let why = view.shortfall().unwrap_or(why);
+                tally.void_since(&why, format!("not all of it could be proven: {why}"));
+            }
+        }
     }
     tally.finish("nothing was left but what is kept on purpose")
 }

@@ -5,14 +5,14 @@ mod previous;
 mod reach;
 mod replicas;
 mod secrets;
-mod selectors;
+mod immutable;
 
 pub(super) use config::CONFIG_ROLLS_PODS;
 pub(super) use previous::PREVIOUS_VERSION;
 pub(super) use reach::CONFIG_REACHES_PODS;
 pub(super) use replicas::REPLICAS_KEPT;
 pub(super) use secrets::SECRETS_STABLE;
-pub(super) use selectors::SELECTOR_STABLE;
+pub(super) use immutable::IMMUTABLE_FIELDS;
 
 use std::collections::BTreeSet;
 

@@ -15,8 +15,8 @@ pub fn teach(redactor: &Redactor, object: &Value) {
     redactor.publish(object["metadata"]["name"].as_str().unwrap_or_default());
     if object["kind"] == "Secret" {
         for (field, is_encoded) in FIELDS {
-            for value in object[field].as_object().into_iter().flat_map(|data| data.values()) {
-                redactor.add_bytes(&decoded(value, is_encoded));
+            for (name, value) in object[field].as_object().into_iter().flatten() {
+                redactor.add_entry(name, &decoded(value, is_encoded));
             }
         }
     }
@@ -78,6 +78,25 @@ mod tests {
         assert_eq!(plain["stringData"]["a"], encoded["data"]["a"]);
         assert_ne!(encoded["data"]["a"], encoded["data"]["b"]);
         assert_ne!(plain, Concealer::new(Redactor::default()).conceal(&json!({"kind": "Secret"})).into_owned());
+    }
+
+    /// A failure would mean that reports are unreadable, because a Secret holds a user's name or a whole environment.
+    #[test]
+    fn ordinary_words_of_a_secret_stay() {
+        let redactor = Redactor::default();
+        let data = json!({"username": "elastic", "SERVER_HOST": "0.0.0.0", "DB_NAME": "server", "LISTEN": "http://0.0.0.0:8081"});
+        teach(&redactor, &json!({"kind": "Secret", "metadata": {"name": "x"}, "stringData": data}));
+        let text = "deployment/x-server of my-elastic at http://0.0.0.0:8081";
+        assert_eq!(redactor.redact(text), text);
+    }
+
+    /// A failure would mean that the names of objects cannot be read where a password is a word of them.
+    #[test]
+    fn names_of_objects_stay_whatever_a_secret_is() {
+        let redactor = Redactor::default();
+        teach(&redactor, &json!({"kind": "Secret", "metadata": {"name": "x"}, "stringData": {"password": "server"}}));
+        teach(&redactor, &json!({"kind": "Deployment", "metadata": {"name": "x-server"}}));
+        assert_eq!(redactor.redact("pod x-server-0"), "pod x-server-0");
     }
 
     /// A failure would mean that a chart's own Secret can be read in its evidence, or in a log.

@@ -12,5 +12,6 @@ pub mod watch;
 
 pub use recording::{
     Answer, Asker, Change, Entry, HelmCall, HookRun, Moment, Probe, Reach, Recording, Release, StepOutcome,
+    Variant,
 };
 pub use timeline::Timeline;

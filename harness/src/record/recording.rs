@@ -64,6 +64,17 @@ pub enum Moment {
         /// Hashes of the rendered objects, hooks included.
         objects: Vec<String>,
     },
+    /// `helm template` of the chart under test once more, with one thing changed: what then differs depends on it.
+    Variant {
+        /// Index of the step in the plan's whose values were used.
+        step: usize,
+        /// What was changed.
+        variant: Variant,
+        /// What helm said when it refused; `None`: it rendered.
+        error: Option<String>,
+        /// Hashes of the rendered objects, hooks included.
+        objects: Vec<String>,
+    },
     /// A helm call ended (or was given up on).
     Helm(HelmCall),
     /// The release as helm describes it after a step.
@@ -229,6 +240,33 @@ pub enum Moment {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// What was changed for a render besides those of the steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    /// Nothing: what differs is random, or depends on the time.
+    Repeated,
+    /// The release has another name.
+    Release {
+        /// That name.
+        name: String,
+    },
+    /// It is installed in another namespace.
+    Namespace {
+        /// That namespace.
+        name: String,
+    },
+    /// The chart has a higher version, and so have the charts in it.
+    Version {
+        /// `version` of `Chart.yaml`.
+        chart: String,
+        /// `appVersion` of `Chart.yaml`.
+        app: Option<String>,
+    },
+    /// The chart's own values alone, where the scenario gives others.
+    Defaults,
 }
 
 /// How a step ended.

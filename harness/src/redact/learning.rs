@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::looks::{is_ordinary, is_random, passwords_of_urls};
+
 /// A line of a secret that is as long as this, without a blank, is a line of a key; others may be prose.
 const SHORTEST_LINE: usize = 16;
 
@@ -42,11 +44,31 @@ pub(super) fn credentials(values: &Value) -> Vec<&str> {
     }
 }
 
-/// A secret, and what in it is secret by itself.
+/// Ends of names, in lower case and without signs, under which a Secret holds what is no secret.
+const NAMES: [&str; 27] = [
+    "user", "username", "login", "name", "host", "hostname", "server", "address", "addr", "port", "database", "db", "namespace",
+    "bucket", "region", "zone", "endpoint", "scheme", "protocol", "email", "domain", "realm", "tenant", "cluster", "type", "mode",
+    "level",
+];
+
+/// Whether an entry of a Secret is a secret: an ordinary word is one under a name such as `password` alone, and a name such as
+/// `username` holds none, unless it is long and random.
+pub(super) fn is_secret_entry(name: &str, value: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain = plain.to_lowercase();
+    if is_credential(name) {
+        true
+    } else if NAMES.iter().any(|ending| plain.ends_with(ending)) {
+        is_random(value)
+    } else {
+        !is_ordinary(value)
+    }
+}
+
+/// What in a secret is secret by itself.
 pub(super) fn parts(secret: &str) -> Vec<String> {
     let secret = secret.trim_end_matches(['\n', '\r']);
-    let mut parts = vec![secret.to_owned()];
-    parts.extend(secret.lines().filter_map(password_of_url));
+    let mut parts: Vec<String> = passwords_of_urls(secret).map(super::view::without_percents).collect();
     if let Ok(document @ Value::Object(_)) = serde_json::from_str(secret) {
         // A Docker configuration, for example: its own `auth` is the password once more, which is found encoded, too.
         parts.extend(credentials(&document).into_iter().map(str::to_owned));
@@ -54,8 +76,8 @@ pub(super) fn parts(secret: &str) -> Vec<String> {
     let lines: Vec<&str> = secret.lines().map(str::trim).collect();
     if lines.len() > 1 {
         parts.extend(lines.iter().filter_map(|line| credential_of_line(line)));
-        parts.extend(lines.iter().filter_map(|line| password_of_url(line)));
-        let is_of_key = |line: &&&str| line.len() >= SHORTEST_LINE && !line.contains(char::is_whitespace);
+        // Lines of a key; a setting such as `server.address=0.0.0.0:8080` is as long.
+        let is_of_key = |line: &&&str| line.len() >= SHORTEST_LINE && !line.contains(char::is_whitespace) && !is_ordinary(line);
         parts.extend(lines.iter().filter(is_of_key).map(|line| (*line).to_owned()));
     }
     parts
@@ -66,14 +88,4 @@ fn credential_of_line(line: &str) -> Option<String> {
     let (name, value) = line.split_once(['=', ':'])?;
     let value = value.trim().trim_matches(['"', '\'', ',']);
     is_credential(name).then(|| value.to_owned())
-}
-
-/// The password in `scheme://user:password@host`, as it is given to the server.
-fn password_of_url(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, _) = authority.rsplit_once('@')?;
-    let (_, password) = user.split_once(':')?;
-    let is_template = password.contains("{{");
-    (!password.is_empty() && !is_template).then(|| super::view::without_percents(password))
 }

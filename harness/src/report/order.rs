@@ -60,10 +60,10 @@ mod tests {
             finding("release-outcome", Verdict::Fail, "step 2 (upgrade) failed"),
             finding("ready", Verdict::Fail, "0 of 1 pods"),
             finding("role-env", Verdict::Fail, "MODE is not set"),
-            finding("selector-stable", Verdict::Fail, "the selector changed"),
+            finding("immutable-fields", Verdict::Fail, "the selector changed"),
         ]);
         let red = Red::of(&scenario.scenarios[0]);
-        assert_eq!(names(&red.broken), ["role-env", "selector-stable"]);
+        assert_eq!(names(&red.broken), ["role-env", "immutable-fields"]);
         assert_eq!(names(&red.explained), ["ready", "release-outcome"]);
     }
 

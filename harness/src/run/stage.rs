@@ -322,8 +322,8 @@ async fn create_secrets(
     let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
     for (name, data) in &plan.secrets {
         let data = fill(&json!(data), templates).with_context(|| format!("fill in the Secret `{name}`"))?;
-        for value in data.as_object().into_iter().flat_map(|data| data.values()) {
-            timeline.redactor().add(value.as_str().unwrap_or_default());
+        for (key, value) in data.as_object().into_iter().flatten() {
+            timeline.redactor().add_entry(key, value.as_str().unwrap_or_default().as_bytes());
         }
         let secret = json!({"metadata": {"name": name}, "stringData": data});
         let secret: Secret = serde_json::from_value(secret).context("describe a Secret")?;

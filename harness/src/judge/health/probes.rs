@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{items, template, text, title};
+use crate::judge::object::{items, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
 use crate::judge::{Check, Finding};
@@ -25,13 +25,14 @@ fn probe_independence(recording: &Recording) -> Finding {
         for container in spec.into_iter().flat_map(|spec| items(&spec["containers"])) {
             let Some(alive) = asks(&container["livenessProbe"]) else { continue };
             is_any = true;
-            let shown = format!("container `{}` of {}", text(&container["name"]), title(object));
-            if asks(&container["readinessProbe"]) == Some(alive) {
+            let shown = format!("container `{}` of {}", text(&container["name"]), slashed(object));
+            tally.saw("container", 1);
+            if asks(&container["readinessProbe"]) == Some(alive) && may_depend(alive) && uses_others(container) {
                 let message =
                     format!("{shown} is restarted for what only keeps it from being ready: both probes ask the same");
                 tally.advise(message).hint("let liveness ask a path that needs no database and no other service");
             } else {
-                tally.proved(note(format!("liveness of {shown} asks something of its own")));
+                tally.proved(note(format!("no other server decides whether {shown} is restarted, as far as can be seen")));
             }
         }
     }
@@ -47,6 +48,31 @@ fn probe_independence(recording: &Recording) -> Finding {
 /// What a probe asks, without how often. A bare connection depends on no neighbour.
 fn asks(probe: &Value) -> Option<(&str, &Value)> {
     ["httpGet", "exec", "grpc"].into_iter().find_map(|way| Some((way, probe.get(way)?)))
+}
+
+/// Whether the answer to a probe may depend on another server. Metrics, files and pings do not.
+fn may_depend((way, asked): (&str, &Value)) -> bool {
+    let path = text(&asked["path"]).split('?').next().unwrap_or_default().to_lowercase();
+    let is_own = ["/metrics", "live", "ping", ".html", ".txt", ".ico"].iter().any(|part| path.contains(part));
+    // A command asks the server that it stands beside, such as `pg_isready`.
+    match way {
+        "httpGet" => !path.is_empty() && path != "/" && !is_own,
+        other => other != "exec",
+    }
+}
+
+/// Whether a container is told of another server: by an address, a URL, or what it logs in with.
+fn uses_others(container: &Value) -> bool {
+    let is_address = |name: &str| {
+        let name = name.to_uppercase();
+        ["HOST", "ADDR", "ADDRESS", "URL", "URI", "DSN", "ENDPOINT", "SERVERS", "BROKERS"].iter().any(|end| name.ends_with(end))
+    };
+    let variables = items(&container["env"]).any(|variable| {
+        let from = &variable["valueFrom"];
+        is_address(text(&variable["name"])) || text(&variable["value"]).contains("://") || from["secretKeyRef"].is_object()
+    });
+    let arguments = items(&container["args"]).chain(items(&container["command"])).any(|argument| text(argument).contains("://"));
+    variables || arguments || items(&container["envFrom"]).next().is_some()
 }
 
 #[cfg(test)]

@@ -21,11 +21,13 @@ pub(in crate::judge) const HOOK_ORDER: Check = Check {
 
 fn hook_order(recording: &Recording) -> Finding {
     let view = View::of(recording);
-    let hooks: Vec<(&String, &Hook)> = view.plan.present_hooks().filter(|(_, hook)| !hook.before.is_empty()).collect();
+    let runs = |hook: &Hook| view.tested().any(|run| run.runs_of(hook) > 0);
+    let precedes = |(_, hook): &(&String, &Hook)| !hook.before.is_empty() && runs(hook);
+    let hooks: Vec<(&String, &Hook)> = view.plan.present_hooks().filter(precedes).collect();
     if hooks.is_empty() && !view.tested().any(has_weights) {
         return not_applicable(
             HOOK_ORDER.name,
-            "no hook must precede a role, and no event has hook Jobs of two weights",
+            "no step runs a hook that must precede a role, and no event has hook Jobs of two weights",
         );
     }
     let mut tally = Tally::of_whole(HOOK_ORDER.name, &view);

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::judge::object::{containers, kind, name, template, text, title};
+use crate::judge::object::{containers, kind, name, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::variant::{Variants, same};
 use crate::judge::view::View;
 use crate::judge::{Check, Evidence, Finding};
-use crate::record::{Moment, Recording};
+use crate::record::{Moment, Recording, Variant};
 
 pub(in crate::judge) const NAMES_UNIQUE: Check = Check {
     name: "names-unique",
@@ -26,29 +27,75 @@ pub(in crate::judge) const IMAGE_PINNED: Check = Check {
     judge: image_pinned,
 };
 
-/// A chart may cut a long release name off to fit a name's limit; this much of it is enough to tell releases apart.
-const PREFIX: usize = 20;
-
 fn names_unique(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let objects = view.rendered_once();
     if objects.is_empty() {
         return not_applicable(NAMES_UNIQUE.name, "nothing was rendered");
     }
-    let release = &view.plan.release;
-    let part = release.char_indices().nth(PREFIX).map_or(release.as_str(), |(end, _)| &release[..end]);
+    let variants = Variants::of(recording);
+    let renamed = variants.find(|variant| matches!(variant, Variant::Release { .. }));
+    let elsewhere = variants.find(|variant| matches!(variant, Variant::Namespace { .. }));
     let mut tally = Tally::new(NAMES_UNIQUE.name);
+    let release = &view.plan.release;
     for object in objects {
-        if name(object).contains(part) {
-            tally.proved(note(format!("{} has the release's name in its own", title(object))));
-        } else {
-            let message = format!("the name of {} does not derive from the release's name `{release}`", title(object));
+        tally.saw("name", 1);
+        // Where the same was rendered for another release, a name that is the same there is fixed; a name that is made up is not.
+        let known = same(&variants.base, object).and(renamed);
+        let is_own = known.map_or_else(|| name(object).contains(part_of(release)), |(_, others)| same(others, object).is_none());
+        let is_global = CLUSTER_SCOPED.contains(&kind(object))
+            && elsewhere.is_some_and(|(_, others)| same(others, object).is_some());
+        let shown = slashed(object);
+        if SINGULAR.contains(&kind(object)) {
+            tally.proved(note(format!("{shown} is one for the whole cluster by its kind")));
+        } else if !is_own {
+            let message = format!("the name of {shown} does not derive from the release's name `{release}`");
             tally.advise(message).hint("begin the name with `.Release.Name`");
+        } else if is_global {
+            let message = format!(
+                "the name of {shown} does not depend on the namespace: a release `{release}` in another namespace collides with it"
+            );
+            tally.advise(message).hint("let `.Release.Namespace` be a part of the name, as the object is one of the whole cluster");
+        } else {
+            tally.proved(note(format!("{shown} has the release's name in its own")));
         }
     }
     judge_neighbour(&view, &mut tally);
     tally.finish("every object's name derives from the release's")
 }
+
+/// A chart may cut a long release name off to fit a name's limit; this much of it is enough to tell releases apart.
+fn part_of(release: &str) -> &str {
+    const LENGTH: usize = 20;
+    release.char_indices().nth(LENGTH).map_or(release, |(end, _)| &release[..end])
+}
+
+/// Kinds whose objects belong to the whole cluster, and are named by the chart.
+const CLUSTER_SCOPED: [&str; 7] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "MutatingWebhookConfiguration",
+    "PersistentVolume",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+];
+
+/// Kinds whose objects have their name by what they are, or are called by it by others: there can be one of each in a cluster.
+const SINGULAR: [&str; 12] = [
+    "APIService",
+    "CSIDriver",
+    "CustomResourceDefinition",
+    "FlowSchema",
+    "GatewayClass",
+    "IngressClass",
+    "Namespace",
+    "PriorityClass",
+    "PriorityLevelConfiguration",
+    "RuntimeClass",
+    "StorageClass",
+    "VolumeSnapshotClass",
+];
 
 /// A second release in the namespace was installed, shares no object, and was well before and after.
 fn judge_neighbour(view: &View, tally: &mut Tally) {
@@ -76,7 +123,7 @@ fn judge_neighbour(view: &View, tally: &mut Tally) {
             objects.iter().map(|hash| identity(view.recording.object(hash))).find(|object| own.contains(object));
         match shared {
             Some((kind, name)) => {
-                tally.fail(format!("both releases own {kind} `{name}`")).hint("begin the name with `.Release.Name`");
+                tally.fail(format!("both releases own {}/{name}", kind.to_lowercase())).hint("begin the name with `.Release.Name`");
             }
             None => tally.proved(seen(format!("{named} was well {when} the steps, with objects of its own"))),
         }
@@ -88,13 +135,17 @@ fn image_pinned(recording: &Recording) -> Finding {
     let mut tally = Tally::new(IMAGE_PINNED.name);
     let mut is_any = false;
     for object in view.rendered_once() {
-        for container in template(object).into_iter().flat_map(containers) {
+        let Some(pod) = template(object) else { continue };
+        for container in containers(pod) {
             is_any = true;
-            let (image, shown) = (text(&container["image"]), title(object));
+            tally.saw("image", 1);
+            let (image, shown) = (text(&container["image"]), slashed(object));
             let last = image.rsplit('/').next().unwrap_or_default();
             let tag = last.split_once(':').map(|(_, tag)| tag);
             if image.contains('@') || tag.is_some_and(|tag| !tag.is_empty() && tag != "latest") {
                 tally.proved(note(format!("{shown} runs {image}")));
+            } else if is_injected(pod, image) {
+                tally.proved(note(format!("{shown} runs what is put in the place of `{image}` when its pods are made")));
             } else {
                 let message = format!(
                     "container `{}` of {shown} runs `{image}`, which may be another image tomorrow",
@@ -108,6 +159,13 @@ fn image_pinned(recording: &Recording) -> Finding {
         return not_applicable(IMAGE_PINNED.name, "the chart renders nothing that has pods");
     }
     tally.finish("every image has a tag or a digest")
+}
+
+/// Whether an image is a bare word in a pod that asks something else of the cluster to fill it in.
+fn is_injected(pod: &Value, image: &str) -> bool {
+    let asks = |field: &str| pod["metadata"][field].as_object().into_iter().flatten().any(|(key, _)| key.contains("inject"));
+    let is_word = !image.contains(['/', ':', '.', '@']);
+    is_word && (asks("labels") || asks("annotations"))
 }
 
 #[cfg(test)]

@@ -35,6 +35,10 @@ fn role_env(recording: &Recording) -> Finding {
             judge_present(&view, name, role, &mut tally);
         }
     }
+    let is_promised = view.plan.roles.values().any(|role| !role.env.is_empty()) || !view.plan.absent.is_empty();
+    if tally.has_no_claim() && !is_promised {
+        return not_applicable(ROLE_ENV.name, "no role of the contract has `env`, and none is switched off");
+    }
     tally.finish("every pod of every role has the environment that the contract gives it")
 }
 
@@ -51,7 +55,8 @@ fn judged_pods<'a, 'v>(view: &'v View<'a>, role: &str) -> Vec<&'v Track<'a>> {
 
 fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
     let hint = "honour the switch: render the role's workload only where it is enabled";
-    if let Some(workload) = view.rendered().find(|object| is_workload_of(role, object)) {
+    let is_idle = |object: &Value| object["spec"]["replicas"] == 0 || object["spec"]["suspend"] == true;
+    if let Some(workload) = view.rendered().find(|object| is_workload_of(role, object) && !is_idle(object)) {
         tally.fail(format!("role `{name}` is switched off, but the chart renders {}", title(workload))).hint(hint);
     }
     let pods = judged_pods(view, name);
@@ -89,7 +94,9 @@ fn judge_present(view: &View, name: &str, role: &Role, tally: &mut Tally) {
                 .hint("compare the role's `env` in the chart with the contract's");
         } else if let Some(unknown) = broken.first() {
             tally.void(format!("pod `{}` of role `{name}`: {}", pod.name(), unknown.what)).with([seen]);
-        } else {
+        } else if !role.env.is_empty() {
+            tally.saw("pod", 1);
+            tally.saw("variable", role.env.len());
             tally.proved(pod.first().evidence(&format!("has the environment of role `{name}`")));
         }
     }

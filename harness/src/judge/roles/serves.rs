@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::judge::network::guards;
-use crate::judge::object::{is_ready_pod, items, text};
+use crate::judge::object::{is_ready_pod, items, kind, name, port_of, text};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, Track, View};
 use crate::judge::{Check, Evidence, Finding};
@@ -178,7 +178,7 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
             }
         }
     }
-    for slice in view.tracks("EndpointSlice") {
+    for slice in view.tracks("EndpointSlice").filter(|slice| !is_discovery(view, slice.last())) {
         for sighting in slice.sightings.iter().filter(|sighting| view.is_tested_at(sighting.seq)) {
             for (uid, pod) in targets(sighting.object) {
                 let Some((_, of)) = strangers.iter().find(|(stranger, _)| *stranger == uid && !uid.is_empty()) else {
@@ -194,6 +194,21 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
             }
         }
     }
+}
+
+/// Whether a slice belongs to a headless Service on other ports than those that a role serves: by it pods find each other, and it
+/// brings them no requests.
+fn is_discovery(view: &View, slice: &Value) -> bool {
+    let service = text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]);
+    let is_it = |object: &Value| kind(object) == "Service" && name(object) == service;
+    let seen = view.tracks("Service").map(Track::last).find(|object| is_it(object));
+    let is_headless = seen.or_else(|| view.rendered().find(|object| is_it(object))).is_some_and(|it| it["spec"]["clusterIP"] == "None");
+    let serving = view.plan.present_roles().filter_map(|(role, it)| Some((role, it.serves.as_ref()?)));
+    let served: BTreeSet<u16> = serving
+        .flat_map(|(role, serves)| view.pods_of_role(role).into_iter().filter_map(|pod| port_of(pod.last(), &serves.port)))
+        .collect();
+    let mut ports = items(&slice["ports"]).filter_map(|port| port["port"].as_u64());
+    is_headless && !ports.any(|port| served.iter().any(|served| u64::from(*served) == port))
 }
 
 /// The pods that get a Service's traffic: uid and name of each ready endpoint's target.

@@ -38,7 +38,8 @@ pub(super) fn violations(pod: &Value) -> Vec<String> {
     let mut broken = of_pod(pod);
     for container in containers(pod) {
         let name = text(&container["name"]);
-        let found = of_container(&pod["spec"]["securityContext"], container);
+        let is_windows = pod["spec"]["os"]["name"] == "windows";
+        let found = of_container(&pod["spec"]["securityContext"], container, is_windows);
         broken.extend(found.into_iter().map(|what| format!("container `{name}` {what}")));
     }
     broken
@@ -95,7 +96,8 @@ fn of_context(context: &Value) -> Vec<String> {
     broken
 }
 
-fn of_container(pod: &Value, container: &Value) -> Vec<String> {
+/// What only Linux has, a pod for Windows need not set.
+fn of_container(pod: &Value, container: &Value, is_windows: bool) -> Vec<String> {
     let context = &container["securityContext"];
     let mut broken = of_context(context);
     let mut check = |is_broken: bool, what: &str| {
@@ -104,16 +106,16 @@ fn of_container(pod: &Value, container: &Value) -> Vec<String> {
         }
     };
     check(context["privileged"] == true, "is privileged");
-    check(context["allowPrivilegeEscalation"] != false, "does not set `allowPrivilegeEscalation: false`");
+    check(!is_windows && context["allowPrivilegeEscalation"] != false, "does not set `allowPrivilegeEscalation: false`");
     let non_root = context["runAsNonRoot"].as_bool().or(pod["runAsNonRoot"].as_bool());
     check(non_root != Some(true), "does not set `runAsNonRoot: true`");
     let profile = [context, pod].into_iter().find_map(|context| context["seccompProfile"]["type"].as_str());
     let is_confined = profile.is_some_and(|profile| ["RuntimeDefault", "Localhost", "Unconfined"].contains(&profile));
-    check(!is_confined, "has no `seccompProfile`");
+    check(!is_windows && !is_confined, "has no `seccompProfile`");
     let drops = items(&context["capabilities"]["drop"]).any(|capability| capability == "ALL");
-    check(!drops, "does not drop all capabilities");
+    check(!is_windows && !drops, "does not drop all capabilities");
     let adds = items(&context["capabilities"]["add"]).any(|capability| capability != "NET_BIND_SERVICE");
-    check(adds, "adds capabilities");
+    check(!is_windows && adds, "adds capabilities");
     let mask = text(&context["procMount"]);
     check(!mask.is_empty() && mask != "Default", "unmasks `/proc`");
     let host_port = items(&container["ports"]).any(|port| port["hostPort"].as_u64().is_some_and(|port| port != 0));

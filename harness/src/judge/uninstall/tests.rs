@@ -111,6 +111,14 @@ fn volume_claims_of_a_stateful_set_are_advice() {
     check(&UNINSTALL_CLEAN, &leaving(story, "PersistentVolumeClaim/data-*"), Verdict::Pass, "");
 }
 
+/// A failure would mean that what an uninstall left is not told, because a step after it failed.
+#[test]
+fn what_was_left_is_told_whatever_comes_after() {
+    let story = uninstalled(&[object("ConfigMap", "leader", json!({}))]);
+    let story = story.plan(|plan| plan.steps.push(crate::plan::Step::new(Action::Install)));
+    check(&UNINSTALL_CLEAN, &story, Verdict::Advice, "ConfigMap `leader` came while");
+}
+
 /// A failure would mean that what the application makes by itself fails a chart that cannot know of it.
 #[test]
 fn what_nobody_rendered_is_advice() {

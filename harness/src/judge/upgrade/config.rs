@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, is_terminating, kind, name, references, template, title};
+use crate::judge::object::{is_hook, is_terminating, kind, name, references, slashed, template};
 use crate::judge::ready::is_pod_of;
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
@@ -59,14 +59,20 @@ fn objects<'a>(run: &StepRun<'a>) -> Vec<&'a Value> {
 /// The workloads of a step that use a ConfigMap or Secret whose content differs from the step before.
 fn changes<'a>(before: &StepRun<'a>, run: &StepRun<'a>) -> Vec<Change<'a>> {
     let (old, new) = (objects(before), objects(run));
-    let mut changes = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
     for workload in new.iter().filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind(object))) {
         for reference in template(workload).map(references).unwrap_or_default() {
             let is_it =
                 |object: &&&Value| kind(object) == reference.kind && reference.name == name(object) && !is_hook(object);
             let (Some(config), Some(other)) = (new.iter().find(is_it), old.iter().find(is_it)) else { continue };
-            if differs(config, other) {
-                changes.push(Change { workload, config, is_followed: reference.is_followed });
+            if !differs(config, other) {
+                continue;
+            }
+            // A pod may use the same by a volume, which follows, and by its environment, which does not.
+            let is_known = |change: &&mut Change| slashed(change.workload) == slashed(workload) && slashed(change.config) == slashed(config);
+            match changes.iter_mut().find(is_known) {
+                Some(known) => known.is_followed &= reference.is_followed,
+                None => changes.push(Change { workload, config, is_followed: reference.is_followed }),
             }
         }
     }
@@ -78,7 +84,7 @@ fn differs(one: &Value, other: &Value) -> bool {
 }
 
 fn judge_change(view: &View, run: &StepRun, change: &Change, tally: &mut Tally) {
-    let (workload, config, label) = (title(change.workload), title(change.config), run.label());
+    let (workload, config, label) = (slashed(change.workload), slashed(change.config), run.label());
     if !run.is_succeeded() {
         return;
     }
@@ -100,19 +106,23 @@ fn judge_change(view: &View, run: &StepRun, change: &Change, tally: &mut Tally) 
     if pods.is_empty() {
         tally.void(format!("no pod of {workload} was seen after {label}"));
     }
-    for pod in pods {
-        if pod.first().seq > start {
-            tally.proved(pod.first().evidence(&format!("was created in {label}, which changed {config}")));
-            continue;
-        }
-        let message = format!("{label} changed {config}, but pod `{}` of {workload} was not replaced", pod.name());
-        let seen = pod.first().evidence("was created before");
-        if change.is_followed {
-            tally.advise(message + ": it must notice the changed files itself").with([seen]);
-        } else {
-            let hint = "add a checksum of the configuration to the pod template's annotations";
-            tally.fail(message).with([seen]).hint(hint);
-        }
+    tally.saw("pod", pods.len());
+    let (new, old): (Vec<_>, Vec<_>) = pods.into_iter().partition(|pod| pod.first().seq > start);
+    for pod in new {
+        tally.proved(pod.first().evidence(&format!("was created in {label}, which changed {config}")));
+    }
+    let Some(first) = old.first() else { return };
+    let shown = match old.len() {
+        1 => format!("pod `{}` of {workload} was", first.name()),
+        count => format!("{count} pods of {workload}, such as `{}`, were", first.name()),
+    };
+    let message = format!("{label} changed {config}, but {shown} not replaced");
+    let seen = old.iter().map(|pod| pod.first().evidence("was created before"));
+    if change.is_followed {
+        tally.advise(message + ": what runs in it must notice the changed files itself").with(seen);
+    } else {
+        let hint = "add a checksum of the configuration to the pod template's annotations";
+        tally.fail(message).with(seen).hint(hint);
     }
 }
 

@@ -29,7 +29,7 @@ impl ContractFile {
     fn check_checks(&self, root: Spot) {
         let known = || judge::all().map(|check| check.name);
         let check = |at: Spot, name: &String| {
-            if !known().any(|known| known == name) {
+            if !known().any(|known| known == judge::present_name(name)) {
                 at.refuse(unknown("check", name, known()));
             }
         };

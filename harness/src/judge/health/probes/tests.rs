@@ -18,8 +18,30 @@ fn liveness_that_asks_what_readiness_asks_is_advised_against() {
         &PROBE_INDEPENDENCE,
         &liveness(&same),
         Verdict::Advice,
-        "container `app` of Deployment `cg-app` is restarted",
+        "container `app` of deployment/cg-app is restarted",
     );
+}
+
+/// A failure would mean that a file server, an exporter or a database is told to ask something else, though one question is right.
+#[test]
+fn where_no_other_server_can_be_missing_one_question_is_right() {
+    for probe in [
+        json!({"httpGet": {"path": "/", "port": 80}}),
+        json!({"httpGet": {"path": "/metrics", "port": 80}}),
+        json!({"httpGet": {"path": "/livez", "port": 80}}),
+        json!({"exec": {"command": ["pg_isready"]}}),
+    ] {
+        check(&PROBE_INDEPENDENCE, &both(&probe), Verdict::Pass, "");
+    }
+    let alone = both(&json!({"httpGet": {"path": "/health", "port": 80}}))
+        .edit(named("Deployment", "cg-app"), |deployment| deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!([]));
+    check(&PROBE_INDEPENDENCE, &alone, Verdict::Pass, "");
+}
+
+fn both(probe: &Value) -> Story {
+    liveness(probe).edit(named("Deployment", "cg-app"), |deployment| {
+        deployment["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = probe.clone();
+    })
 }
 
 /// A failure would mean that advice is given where nothing can be restarted.

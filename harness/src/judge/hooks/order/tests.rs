@@ -100,9 +100,9 @@ fn a_pod_of_an_old_template_proves_nothing() {
 #[test]
 fn without_hooks_it_does_not_apply() {
     let story = Story::good().plan(|plan| plan.hooks.clear());
-    check(&HOOK_ORDER, &story, Verdict::NotApplicable, "no hook");
+    check(&HOOK_ORDER, &story, Verdict::NotApplicable, "no step runs a hook");
     let absent = Story::good().plan(|plan| plan.absent = vec!["migrations".to_owned()]);
-    check(&HOOK_ORDER, &absent, Verdict::NotApplicable, "no hook");
+    check(&HOOK_ORDER, &absent, Verdict::NotApplicable, "no step runs a hook");
 }
 
 fn seed_hook(version: u64) -> Story {
@@ -134,4 +134,13 @@ fn hooks_of_one_event_run_by_weight() {
 fn the_examples_are_what_it_says() {
     let failing = completed_at(version_of(&Story::good(), "app-1") + 1);
     examples(&HOOK_ORDER, &Story::good(), &failing);
+}
+
+/// A failure would mean that a right chart is void, because the scenario has no event of its hook.
+#[test]
+fn a_hook_whose_events_never_come_does_not_apply() {
+    let story = Story::good().plan(|plan| {
+        plan.hooks.values_mut().for_each(|hook| hook.events = vec!["pre-delete".to_owned()]);
+    });
+    check(&HOOK_ORDER, &story, Verdict::NotApplicable, "no step runs a hook that must precede a role");
 }

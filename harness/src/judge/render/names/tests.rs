@@ -5,13 +5,14 @@ use crate::judge::Verdict;
 use crate::judge::testing::start_of;
 use crate::judge::testing::{Story, check, examples, named};
 use crate::plan::Neighbour;
+use crate::record::Variant;
 use crate::record::recording::hash_of;
 
 /// A failure would mean that nobody is told of a name which two releases would share.
 #[test]
 fn a_name_without_the_releases_is_advised_against() {
     let story = Story::good().edit(named("Service", "cg"), |service| service["metadata"]["name"] = json!("pooler"));
-    check(&NAMES_UNIQUE, &story, Verdict::Advice, "the name of Service `pooler` does not derive");
+    check(&NAMES_UNIQUE, &story, Verdict::Advice, "the name of service/pooler does not derive");
 }
 
 /// A failure would mean that a chart which cuts a long release name off is blamed for it.
@@ -29,6 +30,66 @@ fn a_long_release_name_may_be_cut_off() {
     check(&NAMES_UNIQUE, &story, Verdict::Pass, "");
 }
 
+fn other_release() -> Variant {
+    Variant::Release { name: "other".to_owned() }
+}
+
+/// Renders the same for a release whose objects are called `other-…`.
+fn renamed(object: &mut Value) {
+    let name = name(object).replacen("cg", "other", 1);
+    object["metadata"]["name"] = json!(name);
+}
+
+/// A failure would mean that every name passes where the release is called like the chart, as it is by default.
+#[test]
+fn a_fixed_name_is_seen_though_the_release_has_the_charts_name() {
+    let fixed = json!({"kind": "ConfigMap", "metadata": {"name": "cg-fixed"}});
+    let story = Story::good().rendering(&fixed).varied(other_release(), |object| {
+        if name(object) != "cg-fixed" {
+            renamed(object);
+        }
+    });
+    check(&NAMES_UNIQUE, &story, Verdict::Advice, "the name of configmap/cg-fixed does not derive");
+    check(&NAMES_UNIQUE, &Story::good().varied(other_release(), renamed), Verdict::Pass, "(6 names)");
+}
+
+/// A failure would mean that a chart is told to give its definitions names that Kubernetes refuses.
+#[test]
+fn what_is_one_by_its_kind_may_have_one_name() {
+    let definition = json!({"kind": "CustomResourceDefinition", "metadata": {"name": "things.example.org"}});
+    let service = json!({"kind": "APIService", "metadata": {"name": "v1beta1.metrics.k8s.io"}});
+    check(&NAMES_UNIQUE, &Story::good().rendering(&definition).rendering(&service), Verdict::Pass, "");
+}
+
+/// A failure would mean that nobody is told of a name which the same release in another namespace would share.
+#[test]
+fn a_name_of_the_whole_cluster_depends_on_the_namespace() {
+    let role = json!({"kind": "ClusterRole", "metadata": {"name": "cg-reader"}});
+    let elsewhere = || Variant::Namespace { name: "elsewhere".to_owned() };
+    let story = Story::good().rendering(&role).varied(other_release(), renamed);
+    let says = "the name of clusterrole/cg-reader does not depend on the namespace: a release `cg` in another namespace collides";
+    check(&NAMES_UNIQUE, &story.clone().varied(elsewhere(), |_| {}), Verdict::Advice, says);
+    let own = story.varied(elsewhere(), |object| {
+        if kind(object) == "ClusterRole" {
+            object["metadata"]["name"] = json!("elsewhere-cg-reader");
+        }
+    });
+    check(&NAMES_UNIQUE, &own, Verdict::Pass, "");
+}
+
+/// A failure would mean that a gateway whose image the mesh puts in is told to pin a placeholder.
+#[test]
+fn a_placeholder_that_is_filled_in_needs_no_tag() {
+    let story = |labels: Value| {
+        Story::good().edit(named("Deployment", "cg-worker"), move |deployment| {
+            deployment["spec"]["template"]["metadata"]["labels"] = labels.clone();
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("auto");
+        })
+    };
+    check(&IMAGE_PINNED, &story(json!({"sidecar.mesh.example/inject": "true"})), Verdict::Pass, "");
+    check(&IMAGE_PINNED, &story(json!({})), Verdict::Advice, "runs `auto`");
+}
+
 /// A failure would mean that nobody is told of an image that may change by itself.
 #[test]
 fn an_image_without_a_fixed_tag_is_advised_against() {
@@ -40,7 +101,7 @@ fn an_image_without_a_fixed_tag_is_advised_against() {
             &IMAGE_PINNED,
             &story,
             Verdict::Advice,
-            &format!("container `worker` of Deployment `cg-worker` runs `{image}`"),
+            &format!("container `worker` of deployment/cg-worker runs `{image}`"),
         );
     }
 }
@@ -86,7 +147,7 @@ fn a_neighbour_keeps_its_objects_and_its_health() {
     let trouble = neighbour(&[&own], Some("Deployment `other` has 0 of 1 pods available"));
     check(&NAMES_UNIQUE, &trouble, Verdict::Fail, "`other` was not well after the steps");
     let shared = json!({"kind": "Deployment", "metadata": {"name": "cg-app"}});
-    check(&NAMES_UNIQUE, &neighbour(&[&shared], None), Verdict::Fail, "both releases own Deployment `cg-app`");
+    check(&NAMES_UNIQUE, &neighbour(&[&shared], None), Verdict::Fail, "both releases own deployment/cg-app");
 }
 
 /// A failure would mean that a neighbour nobody looked at counts as undisturbed.

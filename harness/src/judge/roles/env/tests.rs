@@ -79,6 +79,25 @@ fn a_role_that_is_switched_off_must_not_appear() {
     check(&ROLE_ENV, &off(Story::good().unrendered(is_worker)), Verdict::Fail, "switched off, but pod `cg-worker-0`");
 }
 
+/// A failure would mean that a promise counts as kept which nobody made, or that a selector with a slip in it goes unseen.
+#[test]
+fn a_role_without_an_environment_proves_nothing() {
+    let bare = || Story::good().plan(|plan| plan.roles.values_mut().for_each(|role| role.env.clear()));
+    check(&ROLE_ENV, &bare(), Verdict::NotApplicable, "no role of the contract has `env`");
+    let slip = bare().plan(|plan| plan.roles.get_mut("worker").expect("it is there").select = "a=b".to_owned());
+    check(&ROLE_ENV, &slip, Verdict::Fail, "role `worker` matches nothing");
+    check(&ROLE_ENV, &Story::good(), Verdict::Pass, "(9 pods, 15 variables)");
+}
+
+/// A failure would mean that a chart which switches a role off by its size is refused.
+#[test]
+fn a_role_that_is_switched_off_may_have_no_replicas() {
+    let is_worker = |object: &Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "worker";
+    let story = Story::good().unseen(is_worker).plan(|plan| plan.absent = vec!["worker".to_owned()]);
+    let story = story.edit(named("Deployment", "cg-worker"), |deployment| deployment["spec"]["replicas"] = json!(0));
+    check(&ROLE_ENV, &story, Verdict::Pass, "");
+}
+
 /// A failure would mean that pods which nobody saw count as right.
 #[test]
 fn pods_that_were_not_seen_are_void() {

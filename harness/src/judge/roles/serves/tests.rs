@@ -99,6 +99,26 @@ fn a_stranger_behind_the_service_fails() {
     check(&ROLE_SERVES, &behind("redis-0"), Verdict::Pass, "");
 }
 
+/// A failure would mean that a chart whose pods find each other by a headless Service can never be green.
+#[test]
+fn a_discovery_service_brings_no_requests() {
+    let discovering = |port: u16, address: &'static str| {
+        let service = json!({"kind": "Service", "metadata": {"name": "cg-peers"}, "spec": {"clusterIP": address}});
+        let target = json!({"kind": "Pod", "name": "cg-worker-1", "uid": "worker-1"});
+        let slice = json!({
+            "kind": "EndpointSlice",
+            "metadata": {"name": "cg-peers-1", "uid": "peers", "labels": {"kubernetes.io/service-name": "cg-peers"}},
+            "ports": [{"port": port}],
+            "endpoints": [{"targetRef": target}],
+        });
+        Story::good().rendering(&service).sighting(end_of(1), crate::record::Change::Applied, &slice)
+    };
+    check(&ROLE_SERVES, &discovering(7946, "None"), Verdict::Pass, "");
+    let says = "serves nothing, but it stood behind Service `cg-peers`";
+    check(&ROLE_SERVES, &discovering(4000, "None"), Verdict::Fail, says);
+    check(&ROLE_SERVES, &discovering(7946, "10.0.0.1"), Verdict::Fail, says);
+}
+
 /// A failure would mean that a Service which selects nothing is accepted.
 #[test]
 fn a_serving_pod_behind_no_service_fails() {

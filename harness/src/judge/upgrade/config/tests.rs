@@ -68,7 +68,7 @@ fn kept(story: Story) -> Story {
 /// A failure would mean that a changed configuration which no pod reads is accepted.
 #[test]
 fn a_pod_that_keeps_the_old_configuration_fails() {
-    let says = "step 2 (upgrade) changed ConfigMap `cg-scheduler`, but pod `cg-scheduler-0` of Deployment `cg-scheduler` was not replaced";
+    let says = "step 2 (upgrade) changed configmap/cg-scheduler, but pod `cg-scheduler-0` of deployment/cg-scheduler was not replaced";
     check(&CONFIG_ROLLS_PODS, &kept(changed_live()), Verdict::Fail, says);
 }
 
@@ -100,7 +100,7 @@ fn a_mounted_file_is_only_mentioned() {
 fn unseen_pods_are_void() {
     check(&CONFIG_ROLLS_PODS, &changed_live().before(end_of(1), gap("Pod")), Verdict::Void, "gap of Pod");
     let unseen = changed_live().unseen(named("Pod", "cg-scheduler"));
-    check(&CONFIG_ROLLS_PODS, &unseen, Verdict::Void, "no pod of Deployment `cg-scheduler`");
+    check(&CONFIG_ROLLS_PODS, &unseen, Verdict::Void, "no pod of deployment/cg-scheduler");
 }
 
 /// A failure would mean that scenarios which change no configuration are red.
@@ -134,7 +134,7 @@ fn a_secret_that_is_only_rendered_anew_hides_no_changed_configuration() {
     check(&CONFIG_ROLLS_PODS, &rendered_anew(story.clone()), Verdict::NotApplicable, "no upgrade renders another");
     let changed = with(rendered_anew(story), &other_config(), is_release);
     let live = in_cluster(changed);
-    check(&CONFIG_ROLLS_PODS, &kept(live.clone()), Verdict::Fail, "changed ConfigMap `cg-scheduler`, but pod");
+    check(&CONFIG_ROLLS_PODS, &kept(live.clone()), Verdict::Fail, "changed configmap/cg-scheduler, but pod");
     check(&CONFIG_ROLLS_PODS, &live, Verdict::Pass, "");
 }
 

@@ -31,7 +31,7 @@ fn scaler() -> Value {
 fn an_upgrade_that_scales_down_fails() {
     check(&REPLICAS_KEPT, &scaled(3), Verdict::Pass, "");
     check(&REPLICAS_KEPT, &scaled(5), Verdict::Pass, "");
-    let says = "step 3 (upgrade) scaled Deployment `cg-app` of role `app` down from 3 to 1 replicas";
+    let says = "step 3 (upgrade) scaled deployment/cg-app of role `app` down from 3 to 1 replicas";
     check(&REPLICAS_KEPT, &scaled(1), Verdict::Fail, says);
 }
 
@@ -43,12 +43,16 @@ fn an_unseen_size_is_void() {
     check(&REPLICAS_KEPT, &unscaled, Verdict::Void, "no workload of role `app` had 4 replicas before step 3 (upgrade)");
 }
 
-/// A failure would mean that a chart whose every upgrade throws away what the autoscaler gave is released.
+/// A failure would mean that nobody is told of an upgrade that throws away what the autoscaler gave.
 #[test]
-fn a_size_beside_an_autoscaler_fails() {
+fn a_size_beside_an_autoscaler_is_advised_against() {
+    let mut other = scaler();
+    other["kind"] = json!("ScaledObject");
+    other["spec"]["scaleTargetRef"] = json!({"name": "cg-app"});
+    check(&REPLICAS_KEPT, &Story::good().rendering(&other), Verdict::Advice, "though scaledobject/cg-app scales it");
     let story = Story::good().rendering(&scaler());
-    let says = "Deployment `cg-app` is rendered with `replicas`, though HorizontalPodAutoscaler `cg-app` scales it";
-    check(&REPLICAS_KEPT, &story, Verdict::Fail, says);
+    let says = "deployment/cg-app is rendered with `replicas`, though horizontalpodautoscaler/cg-app scales it";
+    check(&REPLICAS_KEPT, &story, Verdict::Advice, says);
     let free = |deployment: &mut Value| drop(deployment["spec"].as_object_mut().map(|spec| spec.remove("replicas")));
     let story = story.edit(|object| object["metadata"]["name"] == "cg-app" && object["kind"] == "Deployment", free);
     check(&REPLICAS_KEPT, &story, Verdict::Pass, "");

@@ -1,0 +1,205 @@
+//! The fields that Kubernetes refuses to change, and how two states of one differ.
+
+use serde_json::{Map, Value, json};
+
+use crate::judge::object::{is_hook, kind, slashed};
+
+/// A field that two states of an object have different values of.
+pub(super) struct Difference {
+    pub(super) path: String,
+    pub(super) before: Value,
+    pub(super) after: Value,
+}
+
+impl Difference {
+    /// A value as messages show it.
+    pub(super) fn shown(value: &Value) -> String {
+        const LONGEST: usize = 80;
+        let text = match value {
+            Value::Null => return "absent".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let short: String = text.chars().take(LONGEST).collect();
+        if short.len() < text.len() { format!("`{short}…`") } else { format!("`{text}`") }
+    }
+}
+
+/// The first field that Kubernetes refuses to change from one state of an object to another.
+pub(super) fn difference(before: &Value, after: &Value) -> Option<Difference> {
+    if !lasts(before) || !lasts(after) {
+        return None;
+    }
+    let found = fields(after).iter().find_map(|path| {
+        let (old, new) = (normal(at(before, path)), normal(at(after, path)));
+        differing(path, &old, &new).filter(|difference| is_refused(after, difference))
+    });
+    found.or_else(|| headless(before, after)).or_else(|| frozen(before, after))
+}
+
+/// Whether an object has fields that this check looks at.
+pub(super) fn has_fields(object: &Value) -> bool {
+    lasts(object) && (!fields(object).is_empty() || ["Service", "ConfigMap"].contains(&kind(object)))
+}
+
+/// Hooks are made anew, and Jobs that Kubernetes removes after their end may be gone by the next upgrade.
+fn lasts(object: &Value) -> bool {
+    let is_removed = kind(object) == "Job"
+        && (object["spec"]["ttlSecondsAfterFinished"].is_u64() || object["spec"]["suspend"] == true);
+    !is_hook(object) && !is_removed
+}
+
+/// By kind, as the API server's validation of an update has it.
+fn fields(object: &Value) -> &'static [&'static str] {
+    match kind(object) {
+        "Deployment" | "DaemonSet" | "ReplicaSet" => &["spec.selector"],
+        "StatefulSet" => {
+            &["spec.selector", "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy"]
+        }
+        "Job" => &["spec.template", "spec.selector", "spec.completionMode"],
+        "PersistentVolumeClaim" => &[
+            "spec.accessModes",
+            "spec.storageClassName",
+            "spec.volumeMode",
+            "spec.volumeName",
+            "spec.selector",
+            "spec.dataSource",
+            "spec.resources.requests.storage",
+        ],
+        "RoleBinding" | "ClusterRoleBinding" => &["roleRef"],
+        "Secret" => &["type"],
+        "StorageClass" => &["provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"],
+        "PriorityClass" => &["value", "preemptionPolicy"],
+        "IngressClass" => &["spec.controller"],
+        _ => &[],
+    }
+}
+
+/// What Kubernetes fills in where a manifest is silent: then a value that comes or goes may be the same.
+const DEFAULTED: [&str; 7] = [
+    "spec.podManagementPolicy",
+    "spec.completionMode",
+    "spec.storageClassName",
+    "spec.volumeMode",
+    "spec.volumeName",
+    "type",
+    "reclaimPolicy",
+];
+
+fn is_refused(object: &Value, difference: &Difference) -> bool {
+    let is_silent = difference.before.is_null() || difference.after.is_null();
+    if is_silent && DEFAULTED.contains(&difference.path.as_str()) {
+        return false;
+    }
+    if kind(object) == "PersistentVolumeClaim" && difference.path.ends_with("storage") {
+        // A claim may grow, where its class allows it.
+        let sizes = [&difference.before, &difference.after].map(quantity);
+        return matches!(sizes, [Some(before), Some(after)] if after < before);
+    }
+    true
+}
+
+/// A Service that has an address of its own cannot give it up.
+fn headless(before: &Value, after: &Value) -> Option<Difference> {
+    let (old, new) = (&before["spec"]["clusterIP"], &after["spec"]["clusterIP"]);
+    let is_external = |service: &Value| service["spec"]["type"] == "ExternalName";
+    let is_changed = kind(after) == "Service" && (*old == "None") != (*new == "None");
+    (is_changed && !is_external(before) && !is_external(after)).then(|| Difference {
+        path: "spec.clusterIP".to_owned(),
+        before: old.clone(),
+        after: new.clone(),
+    })
+}
+
+/// What says that it never changes.
+fn frozen(before: &Value, after: &Value) -> Option<Difference> {
+    if before["immutable"] != true {
+        return None;
+    }
+    let content = ["data", "stringData", "binaryData", "immutable"];
+    content.iter().find_map(|field| differing(field, &before[*field], &after[*field])).map(|difference| {
+        // A Secret's values are nobody's business.
+        let shown = if kind(after) == "Secret" { json!("…") } else { Value::Null };
+        if shown.is_null() { difference } else { Difference { before: shown.clone(), after: shown, ..difference } }
+    })
+}
+
+fn at<'v>(object: &'v Value, path: &str) -> &'v Value {
+    path.split('.').fold(object, |value, key| &value[key])
+}
+
+/// The first place where two values differ, as deep as it can be named.
+fn differing(path: &str, before: &Value, after: &Value) -> Option<Difference> {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => old.keys().chain(new.keys()).find_map(|key| {
+            let none = Value::Null;
+            let (old, new) = (old.get(key).unwrap_or(&none), new.get(key).unwrap_or(&none));
+            differing(&format!("{path}.{key}"), old, new)
+        }),
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => old
+            .iter()
+            .zip(new)
+            .enumerate()
+            .find_map(|(index, (old, new))| differing(&format!("{path}[{index}]"), old, new)),
+        _ if is_equal(before, after) => None,
+        _ => Some(Difference { path: path.to_owned(), before: before.clone(), after: after.clone() }),
+    }
+}
+
+/// Whether two values mean the same: `1Gi` is `1024Mi`.
+fn is_equal(one: &Value, other: &Value) -> bool {
+    one == other || quantity(one).is_some_and(|size| quantity(other) == Some(size))
+}
+
+/// A quantity in thousandths, so that `100m` and `0.1` are the same; `None`: the value is none.
+fn quantity(value: &Value) -> Option<u128> {
+    const SUFFIXES: [(&str, u128); 12] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("Pi", 1 << 50),
+        ("Ei", 1 << 60),
+        ("k", 1_000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("T", 1_000_000_000_000),
+        ("P", 1_000_000_000_000_000),
+        ("E", 1_000_000_000_000_000_000),
+    ];
+    let text = value.as_str().map_or_else(|| value.as_u64().map(|number| number.to_string()), |text| Some(text.to_owned()))?;
+    if let Some(thousandths) = text.strip_suffix('m') {
+        return thousandths.parse().ok();
+    }
+    let (number, factor) = SUFFIXES
+        .iter()
+        .find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor)))
+        .unwrap_or((text.as_str(), 1));
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let part: u128 = format!("{part:0<3}").get(..3)?.parse().ok()?;
+    whole.parse::<u128>().ok()?.checked_mul(1000)?.checked_add(part)?.checked_mul(factor)
+}
+
+/// A value without what means nothing, and without what the API server adds to claim templates by itself.
+fn normal(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let is_claim = map.contains_key("metadata") && map.contains_key("spec");
+            let means_nothing = |key: &str, value: &Value| {
+                value.is_null()
+                    || value.as_object().is_some_and(Map::is_empty)
+                    || (is_claim && ["apiVersion", "kind", "status"].contains(&key))
+                    || (key == "volumeMode" && value == "Filesystem")
+            };
+            let kept = map.iter().map(|(key, value)| (key.clone(), normal(value)));
+            Value::Object(kept.filter(|(key, value)| !means_nothing(key, value)).collect())
+        }
+        Value::Array(all) => Value::Array(all.iter().map(normal).collect()),
+        other => other.clone(),
+    }
+}
+
+/// An object's place in a message, with the field.
+pub(super) fn place(object: &Value, difference: &Difference) -> String {
+    format!("`{}` of {}", difference.path, slashed(object))
+}
