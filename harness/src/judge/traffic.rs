@@ -9,6 +9,9 @@ pub(super) use sessions::SESSION_CONTINUITY;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use super::object::{kind, selects, slashed, template};
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding};
@@ -151,7 +154,25 @@ impl<'v, 'a> Around<'v, 'a> {
         tally.fail(message).with(shown).with(moved).hint(self.hint(first));
     }
 
-    fn hint(&self, first: &Failed) -> &'static str {
+    fn hint(&self, first: &Failed) -> String {
+        if let Some(workload) = self.emptied() {
+            let shown = slashed(workload);
+            return format!("let {shown} keep its pods until new ones are ready: it may take all of them away at once (`maxUnavailable: 0`)");
+        }
+        self.hint_by_phase(first).to_owned()
+    }
+
+    /// A workload of the role whose update takes all its ready pods away before a new one is ready.
+    fn emptied(&self) -> Option<&'a Value> {
+        let select = &self.view.plan.roles.get(self.load.role)?.select;
+        let mut rendered = self.run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
+        rendered.find(|object| {
+            let is_of_role = template(object).is_some_and(|pod| selects(select, &pod["metadata"]["labels"]));
+            kind(object) == "Deployment" && is_of_role && takes_all(&object["spec"])
+        })
+    }
+
+    fn hint_by_phase(&self, first: &Failed) -> &'static str {
         let phase = self.spans.iter().find(|span| span.contains(first.sent)).map(|span| span.phase);
         match (&first.failure, phase) {
             (_, Some(Phase::Before)) => "nothing was changed then: see the log of the role's pods",
@@ -242,6 +263,16 @@ impl<'v, 'a> Around<'v, 'a> {
         let start = self.run.started;
         Evidence { seq: start.map(|entry| entry.seq), at: start.map(|entry| entry.at), text }
     }
+}
+
+/// Whether a Deployment's update may leave none of its pods.
+fn takes_all(spec: &Value) -> bool {
+    let replicas = spec["replicas"].as_u64().unwrap_or(1);
+    let most = &spec["strategy"]["rollingUpdate"]["maxUnavailable"];
+    let percent = most.as_str().and_then(|most| most.strip_suffix('%')?.parse::<u64>().ok());
+    // A share is rounded down; without any, it is a quarter.
+    let most = most.as_u64().unwrap_or_else(|| replicas * percent.unwrap_or(25) / 100);
+    spec["strategy"]["type"] == "Recreate" || (replicas > 0 && most >= replicas)
 }
 
 #[cfg(test)]

@@ -81,10 +81,16 @@ fn is_asked_for(plan: &Plan, run: &StepRun) -> bool {
     let before = before.clone().find(|step| matches!(step.action, Action::Install | Action::Upgrade));
     let own = |step: &Step| without_images(plan, &step.values);
     match run.step.action {
-        Action::Upgrade => before.is_some_and(|before| own(before) != own(run.step)),
+        // Each step's template makes up a value of its own, though it reads the same in both.
+        Action::Upgrade => before.is_some_and(|before| own(before) != own(run.step)) || makes_up(&own(run.step)),
         // Going back may bring back what an earlier step's values said.
         _ => plan.steps.iter().take(run.index).any(|step| !own(step).as_object().is_none_or(Map::is_empty)),
     }
+}
+
+/// Whether values hold a template that is filled in with something new.
+fn makes_up(values: &Value) -> bool {
+    values.to_string().contains("{{random")
 }
 
 fn without_images(plan: &Plan, values: &Value) -> Value {

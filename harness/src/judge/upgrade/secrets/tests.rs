@@ -41,6 +41,16 @@ fn a_secret_that_may_follow_the_values_is_only_mentioned() {
     check(&SECRETS_STABLE, &image, Verdict::Fail, "changed Secret");
 }
 
+/// A failure would mean that a value which each of two upgrades makes up, as it was asked to, makes a sound chart red.
+#[test]
+fn a_value_that_each_step_makes_up_was_asked_for() {
+    let story = generating().sighting(end_of(1), Change::Applied, &secret("hmac:2", 6));
+    let both = story.plan(|plan| {
+        plan.steps.iter_mut().for_each(|step| step.values = json!({"password": "{{random.32}}"}));
+    });
+    check(&SECRETS_STABLE, &both, Verdict::Advice, "values differ");
+}
+
 /// A failure would mean that a Secret which nobody watched counts as kept.
 #[test]
 fn an_unseen_secret_is_void() {
