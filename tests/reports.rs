@@ -127,6 +127,7 @@ fn hostile() -> Report {
             verdict,
             message: format!("{HOSTILE}\n{}\nhint: {HOSTILE}", "long ".repeat(200_000)),
             evidence: vec![seen(HOSTILE.to_owned()), seen("x".repeat(1_000_000))],
+            problems: Vec::new(),
             since: None,
         });
     }

@@ -80,7 +80,7 @@ pub async fn run(
 }
 
 /// Makes the folder of a run, which is this run's alone for as long as what this gives.
-fn take(out: &Path) -> Result<File> {
+pub(crate) fn take(out: &Path) -> Result<File> {
     let refusal = |what: &str| {
         let hint = "hint: choose another folder with `--out`";
         Environment::new(format!("{what}\n{hint}"))
@@ -161,6 +161,7 @@ fn report_on(plan: &Plan, folder: &Path, ended: Result<()>, progress: &Progress)
         verdict: Verdict::Void,
         message: format!("the run itself failed, so the scenario proved nothing: {error:#}"),
         evidence: Vec::new(),
+        problems: Vec::new(),
         since: None,
     };
     // What was seen until then may still show a broken promise.

@@ -24,6 +24,7 @@ const GRACE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Helm {
     program: PathBuf,
+    version: String,
     /// `None`: without a cluster, only rendering works.
     kubeconfig: Option<PathBuf>,
     ns: String,
@@ -82,17 +83,32 @@ impl Helm {
     /// # Errors
     /// [`Environment`](home::Environment) if it is not there.
     pub fn new(version: &str, kubernetes: &str, ns: &str, redactor: Redactor) -> Result<Self> {
+        Ok(Self::at(home::tool("helm", version)?, version, kubernetes, ns, redactor))
+    }
+
+    /// A helm that is already known to be at a path; it can only render.
+    pub fn at(program: PathBuf, version: &str, kubernetes: &str, ns: &str, redactor: Redactor) -> Self {
         let rolls_back = if version.starts_with("3.") { "--atomic" } else { "--rollback-on-failure" };
-        let program = home::tool("helm", version)?;
-        Ok(Self {
+        Self {
             program,
+            version: version.to_owned(),
             kubeconfig: None,
             ns: ns.to_owned(),
             kubernetes: kubernetes.to_owned(),
             rolls_back,
             redactor,
             progress: None,
-        })
+        }
+    }
+
+    /// Its own version, for example `3.22.0`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The version of Kubernetes that it renders for, for example `1.34`.
+    pub fn kubernetes(&self) -> &str {
+        &self.kubernetes
     }
 
     /// The same helm, on a cluster.
@@ -234,7 +250,8 @@ mod tests {
     fn helm(rolls_back: &'static str) -> Helm {
         let (program, redactor) = (PathBuf::from("helm"), Redactor::default());
         let (ns, kubernetes) = ("ns".to_owned(), "1.34".to_owned());
-        Helm { program, kubeconfig: None, ns, kubernetes, rolls_back, redactor, progress: None }
+        let version = "3.22.0".to_owned();
+        Helm { program, version, kubeconfig: None, ns, kubernetes, rolls_back, redactor, progress: None }
     }
 
     fn chart(path: &str) -> Chart {

@@ -88,6 +88,18 @@ pub fn kubernetes() -> Result<String> {
     }
 }
 
+/// The release that each supported minor version of Kubernetes stands for, the oldest first: `1.34.4`.
+pub fn kubernetes_releases() -> Vec<String> {
+    let number = |part: &str| part.parse::<u32>().unwrap_or_default();
+    let of = |(key, release): (&str, &str)| {
+        let (major, minor) = key.strip_prefix("KUBERNETES_")?.split_once('_')?;
+        Some(((number(major), number(minor)), release.to_owned()))
+    };
+    let mut releases: Vec<_> = entries(VERSIONS).filter_map(of).collect();
+    releases.sort();
+    releases.into_iter().map(|(_, release)| release).collect()
+}
+
 /// The program `name` in the pinned `version`, as `make setup` put it into the state folder.
 ///
 /// # Errors

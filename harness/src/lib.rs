@@ -19,6 +19,7 @@ pub mod judge;
 pub mod report;
 pub mod progress;
 pub mod gate;
+pub mod check;
 
 pub mod init;
 pub mod doctor;

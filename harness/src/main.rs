@@ -36,6 +36,8 @@ const EXIT_CODES: &str = "Exit codes: 0 pass; 1 fail; 2 a scenario, contract or 
 enum Command {
     /// Run scenarios on a kind cluster, or one of yours, and judge them
     Run(command::run::Arguments),
+    /// Judge what charts render, in seconds: no cluster, no engine
+    Check(command::check::Arguments),
     /// Judge recordings again, without a cluster
     Judge {
         /// Folder that a run wrote
@@ -217,6 +219,7 @@ async fn perform(command: Command) -> Result<u8> {
         Command::Broker { key, kubernetes, context } => {
             cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
         }
+        Command::Check(arguments) => arguments.run().await,
         Command::Run(_) | Command::Exec { .. } => Ok(0),
     }
 }

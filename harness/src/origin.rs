@@ -16,6 +16,7 @@ use crate::plan::{Chart, Origin, Place, Plan};
 use crate::random;
 use crate::scenario::{chart_at, describe_chart};
 use crate::tool::Tool;
+use crate::yaml::Invalid;
 use git::History;
 
 /// An archive is small, but it may come from far away.
@@ -160,19 +161,36 @@ impl Pulled {
     /// # Errors
     /// [`Environment`] if it cannot be had.
     pub async fn of(chart: Option<&Path>, helm: &str) -> Result<Option<Self>> {
-        let Some(reference) = chart.and_then(Path::to_str).filter(|text| text.starts_with("oci://")) else {
-            return Ok(None);
-        };
+        let Some(chart) = chart.filter(|chart| is_reference(chart)) else { return Ok(None) };
         let program = home::tool("helm", home::version(&format!("HELM_{helm}"))?)?;
+        Self::with(chart, &program).await
+    }
+
+    /// Fetches or unpacks a chart that is no directory, with this helm: an `oci://` reference or an archive; `None` for what is a path
+    /// of another kind.
+    ///
+    /// # Errors
+    /// [`Environment`] if it cannot be had.
+    pub async fn with(chart: &Path, program: &Path) -> Result<Option<Self>> {
+        let is_archive = chart.extension().is_some_and(|ending| ending == "tgz") && chart.is_file();
+        if !is_archive && !is_reference(chart) {
+            return Ok(None);
+        }
+        let reference = &chart.display().to_string();
         let folder = std::env::temp_dir().join(format!("chartgate-chart-{}", random::text(8)));
         std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
         // Made first, so that the folder goes whatever happens.
         let mut pulled = Self { chart: PathBuf::new(), folder };
         let missing = || Environment::new(format!("cannot pull `{reference}`"));
-        pull(&program, reference, &pulled.folder, &["--untar"]).await.with_context(missing)?;
+        if is_archive {
+            let unpack = Tool::on_path("tar").args(["-xzf", reference, "-C"]).args([&pulled.folder]);
+            unpack.run().await.with_context(|| Invalid(format!("`{reference}` is no chart")))?;
+        } else {
+            pull(program, reference, &pulled.folder, &["--untar"]).await.with_context(missing)?;
+        }
         let entries = pulled.folder.read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
         let chart = entries.into_iter().find(|path| path.join("Chart.yaml").exists());
-        pulled.chart = chart.with_context(|| format!("`helm pull` left no chart of `{reference}`"))?;
+        pulled.chart = chart.with_context(|| Invalid(format!("`{reference}` holds no chart")))?;
         Ok(Some(pulled))
     }
 
@@ -180,6 +198,10 @@ impl Pulled {
     pub fn chart(&self) -> &Path {
         &self.chart
     }
+}
+
+fn is_reference(chart: &Path) -> bool {
+    chart.to_str().is_some_and(|text| text.starts_with("oci://"))
 }
 
 /// Fetches a chart from a registry into a folder, with the user's own logins.

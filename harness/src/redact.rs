@@ -84,7 +84,9 @@ impl Redactor {
     /// Says that a name is public, whoever may hold it, or a word of it, as a secret.
     pub fn publish(&self, name: &str) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.public.insert(name.as_bytes().to_owned()) && known.secrets.iter().any(|secret| holds(name.as_bytes(), secret)) {
+        if known.public.insert(name.as_bytes().to_owned())
+            && known.secrets.iter().any(|secret| holds(name.as_bytes(), secret))
+        {
             known.search = None;
         }
     }

@@ -11,6 +11,7 @@ mod network;
 mod release;
 mod remains;
 mod render;
+mod renders_only;
 mod require;
 mod route;
 mod sample;
@@ -35,10 +36,11 @@ use crate::judge::ready;
 use crate::plan::{Action, Expect, Fault, Plan, Step};
 use crate::progress::Progress;
 use crate::record::conceal::teach;
-use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
+use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
 use crate::redact::{self, Redactor};
 use crate::stop::{Cause, Stop};
 use crate::{random, yaml};
+pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
 pub use stage::placeholders;
 use traffic::Users;
@@ -100,7 +102,7 @@ async fn record(
     if plan.steps.iter().any(|step| plan.chart_of(step).is_none()) {
         // What the scenario is upgraded from is not there: the recording is empty, and the plan in it says why.
         let timeline = Timeline::create(folder, plan, redactor)?;
-        timeline.append(started(&ns, &timeline, false, BTreeMap::from([("helm", version.to_owned())])));
+        timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
         return timeline.end(plan);
     }
 
@@ -126,7 +128,7 @@ async fn record(
     images.dedup();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         let timeline = Timeline::create(folder, plan, redactor)?;
-        timeline.append(started(&ns, &timeline, false, BTreeMap::from([("helm", version.to_owned())])));
+        timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
         render::record_all(plan, &timeline, &dry);
         return timeline.end(plan);
     }
@@ -330,7 +332,7 @@ fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
     }
 }
 
-fn started(ns: &str, timeline: &Timeline, single_etcd: bool, versions: BTreeMap<&str, String>) -> Moment {
+fn started(ns: &str, timeline: &Timeline, mode: Mode, single_etcd: bool, versions: BTreeMap<&str, String>) -> Moment {
     timeline.redactor().publish(ns);
     let mut versions: BTreeMap<_, _> = versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
     versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
@@ -340,6 +342,7 @@ fn started(ns: &str, timeline: &Timeline, single_etcd: bool, versions: BTreeMap<
         namespace: ns.to_owned(),
         single_etcd,
         versions,
+        mode,
     }
 }
 

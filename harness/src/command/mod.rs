@@ -1,5 +1,6 @@
 //! The subcommands that are more than a call of the library.
 
+pub mod check;
 mod interrupt;
 pub mod run;
 

@@ -9,6 +9,7 @@ pub mod ready;
 mod render;
 mod roles;
 mod rollback;
+mod schema;
 mod security;
 mod step;
 mod tally;
@@ -21,11 +22,14 @@ mod upgrade;
 mod variant;
 mod view;
 
+pub use render::refused::is_refusal_on_purpose;
+pub(crate) use render::refused::needs_values;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Expect, Plan, Waiver};
-use crate::record::Recording;
+use crate::record::{Mode, Recording};
 
 /// How a check, a scenario or a run ended, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -63,8 +67,33 @@ pub struct Finding {
     pub message: String,
     /// The moments that show it.
     pub evidence: Vec<Evidence>,
+    /// Each thing that was found so; the message tells the first one. Empty where the check passed or does not apply.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
     /// What alone kept it from being proven, and what another check tells: `step 2 (upgrade) failed`; `null`: nothing did.
     pub since: Option<String>,
+}
+
+/// One thing that a check found broken, or could not prove.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// What, in a sentence that names the object.
+    pub what: String,
+    /// What a person can do about it.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding of several things: its message tells the first one, and how many more there are.
+    pub fn of_problems(check: &str, verdict: Verdict, problems: Vec<Problem>, evidence: Vec<Evidence>) -> Self {
+        let first = problems.first();
+        let what = first.map_or("", |problem| problem.what.as_str());
+        let more = if problems.len() > 1 { format!(" (and {} more)", problems.len() - 1) } else { String::new() };
+        let hint =
+            first.and_then(|problem| problem.hint.as_ref()).map_or(String::new(), |hint| format!("\nhint: {hint}"));
+        let message = format!("{what}{more}{hint}");
+        Self { check: check.to_owned(), verdict, message, evidence, problems, since: None }
+    }
 }
 
 /// A moment of the timeline that a finding cites.
@@ -109,10 +138,13 @@ pub const GROUPS: &[Group] = &[
         about: "What the chart makes of its values, and what helm makes of that",
         checks: &[
             render::RENDERS,
+            render::SCHEMA_VALID,
             render::RELEASE_OUTCOME,
             render::SCHEMA_REJECTS,
             render::NAMES_UNIQUE,
             render::IMAGE_PINNED,
+            render::HELM_LINT,
+            render::VERSION_RAISED,
         ],
     },
     Group {
@@ -193,6 +225,41 @@ pub fn present_name(name: &str) -> &str {
     RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new)
 }
 
+/// What a recording shows, and what it cannot show.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// One finding for each check that was examined, in the order of reports.
+    pub findings: Vec<Finding>,
+    /// Names of the checks that need more than the recording holds.
+    pub not_examined: Vec<String>,
+}
+
+/// The checks that read nothing but what helm renders.
+const OF_RENDERS: [&str; 14] = [
+    "renders",
+    "schema-valid",
+    "schema-rejects",
+    "names-unique",
+    "image-pinned",
+    "helm-lint",
+    "version-raised",
+    "immutable-fields",
+    "hook-cleanup",
+    "hook-inputs",
+    "probe-independence",
+    "pods-restricted",
+    "service-account-minimal",
+    "no-secret-in-plain-sight",
+];
+
+/// Judges a recording by the checks that it holds enough for.
+pub fn examine(recording: &Recording) -> Examined {
+    let is_examined = |check: &str| recording.mode() == Mode::Run || OF_RENDERS.contains(&check);
+    let (findings, beyond): (Vec<Finding>, Vec<Finding>) =
+        judge(recording).into_iter().partition(|finding| is_examined(&finding.check));
+    Examined { findings, not_examined: beyond.into_iter().map(|finding| finding.check).collect() }
+}
+
 /// Judges a recording: one finding for each check, the worst over all steps.
 pub fn judge(recording: &Recording) -> Vec<Finding> {
     let plan = &recording.plan;
@@ -249,12 +316,20 @@ fn suspend(finding: Finding, plan: &Plan) -> Finding {
         return finding;
     }
     let message = "no step of the plan is to succeed".to_owned();
-    Finding { verdict: Verdict::NotApplicable, message, evidence: Vec::new(), since: None, ..finding }
+    Finding {
+        verdict: Verdict::NotApplicable,
+        message,
+        evidence: Vec::new(),
+        problems: Vec::new(),
+        since: None,
+        ..finding
+    }
 }
 
 /// Applies a waiver to a finding; an expired one is named and changes nothing.
 fn waive(finding: Finding, waivers: &[Waiver], day: &str) -> Finding {
-    let waiver = waivers.iter().find(|waiver| present_name(&waiver.check) == finding.check && finding.verdict >= Verdict::Void);
+    let waiver =
+        waivers.iter().find(|waiver| present_name(&waiver.check) == finding.check && finding.verdict >= Verdict::Void);
     let Some(Waiver { reason, until, .. }) = waiver else { return finding };
     if day > until.as_str() {
         return Finding { message: format!("{}\na waiver of it ended on {until}", finding.message), ..finding };

@@ -1,10 +1,17 @@
 //! What the chart renders to, and whether each step ended as the scenario says.
 
+mod lint;
 mod names;
+mod raised;
 mod refusal;
+pub(super) mod refused;
+mod schema_valid;
 
+pub(super) use lint::HELM_LINT;
 pub(super) use names::{IMAGE_PINNED, NAMES_UNIQUE};
+pub(super) use raised::VERSION_RAISED;
 pub(super) use refusal::SCHEMA_REJECTS;
+pub(super) use schema_valid::SCHEMA_VALID;
 
 use serde_json::Value;
 
@@ -13,8 +20,9 @@ use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding};
-use crate::plan::{Action, Expect};
-use crate::record::{Recording, StepOutcome, Variant};
+use crate::plan::{Action, Expect, Plan};
+use crate::record::{Mode, Recording, StepOutcome, Variant};
+use refused::{is_refusal_on_purpose, needs_values, sentence};
 
 pub(super) const RENDERS: Check = Check {
     name: "renders",
@@ -35,6 +43,8 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
 /// The release's own values lack what this version of the chart has added to its `values.yaml`.
 const NIL_HINT: &str = "a value that is new in this version is nil here: give it a default in the template, too";
 
+const VALUES_HINT: &str = "give the value with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart";
+
 fn renders(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
@@ -43,24 +53,43 @@ fn renders(recording: &Recording) -> Finding {
     if !view.tested().any(|run| is_rendering(&run)) {
         return not_applicable(RENDERS.name, "no step of the plan renders the chart");
     }
+    let is_renders_only = recording.mode() == Mode::Render;
+    let is_rendered = |run: &StepRun| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none());
+    let has_install = view.steps.iter().any(|run| run.step.action == Action::Install && is_rendered(run));
+    let mut told = None;
     for run in view.tested().filter(is_rendering) {
         let Some(rendered) = &run.rendered else {
-            judge_unrendered(run, &mut tally);
+            // Only the cluster has the release's own values.
+            if !(is_renders_only && run.step.reuses_values) {
+                judge_unrendered(run, &mut tally);
+            }
             continue;
         };
+        // An upgrade that is only rendered is refused for the same reason as the install.
+        if is_renders_only && rendered.error.is_some() && told == rendered.error {
+            continue;
+        }
+        told = rendered.error;
         let seen = |text: String| Evidence { seq: Some(rendered.entry.seq), at: Some(rendered.entry.at), text };
         match (&run.step.expect, rendered.error) {
             (Expect::Fails(text), Some(error)) if error.contains(text) => {
                 tally.proved(seen(format!("{} is refused as expected: {error}", run.label())));
             }
+            // Without a cluster helm finds no release to upgrade, and `lookup` finds nothing.
+            (Expect::Succeeds, Some(error)) if is_renders_only && run.step.action == Action::Upgrade && has_install => {
+                tally.proved(seen(format!("{} needs a cluster: {error}", run.label())));
+            }
+            (Expect::Succeeds, Some(error)) if is_without_values(&view) && is_refusal_on_purpose(error) => {
+                tally.void(needs_values(error)).with([seen(error.to_owned())]).hint(VALUES_HINT);
+            }
             (_, Some(error)) => {
-                let hint = if run.step.reuses_values {
-                    NIL_HINT
-                } else {
-                    "run `helm template` with the scenario's values, and see the template it names"
+                let hint = match error {
+                    _ if run.step.reuses_values => NIL_HINT,
+                    error if is_refusal_on_purpose(error) => VALUES_HINT,
+                    _ => "run `helm template` with the scenario's values, and see the template it names",
                 };
                 tally
-                    .fail(format!("the chart does not render for {}: {}", run.label(), last_line(error)))
+                    .fail(format!("the chart does not render for {}: {}", run.label(), sentence(error)))
                     .with([seen(error.to_owned())])
                     .hint(hint);
             }
@@ -76,7 +105,9 @@ fn renders(recording: &Recording) -> Finding {
                             "the chart renders nothing that runs for {}, though with its own values it renders {what}",
                             run.label()
                         );
-                        tally.void(message).hint("let the values of the scenario leave something on that can be judged");
+                        tally
+                            .void(message)
+                            .hint("let the values of the scenario leave something on that can be judged");
                     }
                     None => tally.proved(seen(format!("{} renders {} objects", run.label(), rendered.objects.len()))),
                 }
@@ -99,6 +130,12 @@ fn lost_workload<'a>(objects: &[&Value], variants: &Variants<'a>) -> Option<&'a 
     }
     let (_, own) = variants.find(|variant| *variant == Variant::Defaults)?;
     own.iter().copied().find(|object| runs(object))
+}
+
+/// Whether the chart's own values are all that it is given: one that asks for more is not broken.
+fn is_without_values(view: &View) -> bool {
+    let Plan { file, base_files, values_files, set, .. } = view.plan;
+    file.is_none() && base_files.is_empty() && values_files.is_empty() && set.is_empty()
 }
 
 /// What a step with the release's own values renders, only helm knows: it says so where it cannot.
@@ -205,10 +242,6 @@ fn helm_said(run: &StepRun) -> Option<Evidence> {
     let status = call.status.map_or("no exit status".to_owned(), |status| format!("exit status {status}"));
     let text = format!("helm {} ended with {status} after {} ms: {}", run.step.verb(), call.took_ms, call.stderr);
     Some(seen(entry, text))
-}
-
-fn last_line(text: &str) -> &str {
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("helm gave no reason").trim()
 }
 
 #[cfg(test)]

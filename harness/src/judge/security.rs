@@ -87,7 +87,11 @@ fn service_account_minimal(recording: &Recording) -> Finding {
 
 fn judge_token(object: &Value, pod: &Value, objects: &[&Value], bound: &BTreeSet<&str>, tally: &mut Tally) {
     let spec = &pod["spec"];
-    let account = spec["serviceAccountName"].as_str().or(spec["serviceAccount"].as_str()).filter(|name| !name.is_empty()).unwrap_or("default");
+    let account = spec["serviceAccountName"]
+        .as_str()
+        .or(spec["serviceAccount"].as_str())
+        .filter(|name| !name.is_empty())
+        .unwrap_or("default");
     let own = objects.iter().find(|object| kind(object) == "ServiceAccount" && name(object) == account);
     let of_account = || own.and_then(|own| own["automountServiceAccountToken"].as_bool());
     let is_mounted = spec["automountServiceAccountToken"].as_bool().or_else(of_account).unwrap_or(true);
@@ -110,9 +114,9 @@ fn judge_rules(role: &Value, tally: &mut Tally) {
     for (index, rule) in items(&role["rules"]).enumerate() {
         if is_wild(rule, "verbs") || is_wild(rule, "resources") {
             let [verbs, resources, groups] = ["verbs", "resources", "apiGroups"].map(|field| listed(rule, field));
-            let group = if groups.is_empty() { "the core API group".to_owned() } else { format!("API group `{groups}`") };
-            let message =
-                format!("{} grants `{verbs}` on `{resources}` of {group} (`rules[{index}]`)", slashed(role));
+            let group =
+                if groups.is_empty() { "the core API group".to_owned() } else { format!("API group `{groups}`") };
+            let message = format!("{} grants `{verbs}` on `{resources}` of {group} (`rules[{index}]`)", slashed(role));
             tally.advise(message).hint("grant the verbs and resources that are used, and no more");
         }
     }

@@ -1,7 +1,7 @@
 //! How a check adds up what it met: one finding, the worst of it.
 
 use super::view::View;
-use super::{Evidence, Finding, Verdict};
+use super::{Evidence, Finding, Problem, Verdict};
 
 /// What a check met so far.
 pub(super) struct Tally {
@@ -113,24 +113,23 @@ impl Tally {
             return finding(self.check, Verdict::Pass, format!("{} ({seen})", pass.into()), proofs);
         };
         let since = self.since(worst);
-        let (claims, lesser): (Vec<Claim>, Vec<Claim>) = self.claims.into_iter().partition(|claim| claim.verdict == worst);
+        let (claims, lesser): (Vec<Claim>, Vec<Claim>) =
+            self.claims.into_iter().partition(|claim| claim.verdict == worst);
         let mut claims = claims.into_iter();
         let Some(first) = claims.next() else { return finding(self.check, worst, pass, Vec::new()) };
         let mut evidence = first.evidence;
-        let mut more = 0;
+        let mut problems = vec![Problem { what: first.message, hint: first.hint }];
         for claim in claims {
-            more += 1;
-            evidence.push(Evidence { seq: None, at: None, text: format!("also: {}", claim.message) });
+            evidence.push(note(format!("also: {}", claim.message)));
             evidence.extend(claim.evidence);
+            problems.push(Problem { what: claim.message, hint: claim.hint });
         }
         // What is less bad was found nonetheless.
         for claim in lesser {
             let word = if claim.verdict == Verdict::Advice { "advice" } else { "unproven" };
-            evidence.push(Evidence { seq: None, at: None, text: format!("{word}: {}", claim.message) });
+            evidence.push(note(format!("{word}: {}", claim.message)));
         }
-        let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-        let hint = first.hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
-        Finding { since, ..finding(self.check, worst, format!("{}{more}{hint}", first.message), evidence) }
+        Finding { since, ..Finding::of_problems(self.check, worst, problems, evidence) }
     }
 
     /// What the check is void for alone: something that was seen to be missing is a reason of its own.
@@ -156,7 +155,7 @@ pub(super) fn not_applicable(check: &'static str, why: impl Into<String>) -> Fin
 }
 
 fn finding(check: &str, verdict: Verdict, message: impl Into<String>, evidence: Vec<Evidence>) -> Finding {
-    Finding { check: check.to_owned(), verdict, message: message.into(), evidence, since: None }
+    Finding { check: check.to_owned(), verdict, message: message.into(), evidence, problems: Vec::new(), since: None }
 }
 
 /// Evidence that stands at no moment of the timeline.

@@ -74,8 +74,14 @@ fn checks_of_steps_that_never_ran_are_void() {
 /// A failure would mean that a run without any applicable check counts as proof.
 #[test]
 fn nothing_applicable_is_void() {
-    let finding =
-        |verdict| Finding { check: String::new(), verdict, message: String::new(), evidence: Vec::new(), since: None };
+    let finding = |verdict| Finding {
+        check: String::new(),
+        verdict,
+        message: String::new(),
+        evidence: Vec::new(),
+        problems: Vec::new(),
+        since: None,
+    };
     assert_eq!(verdict_of(&[]), Verdict::Void);
     assert_eq!(verdict_of(&[finding(Verdict::NotApplicable), finding(Verdict::Advice)]), Verdict::Void);
     assert_eq!(verdict_of(&[finding(Verdict::Pass), finding(Verdict::Advice)]), Verdict::Pass);

@@ -157,7 +157,9 @@ impl<'v, 'a> Around<'v, 'a> {
     fn hint(&self, first: &Failed) -> String {
         if let Some(workload) = self.emptied() {
             let shown = slashed(workload);
-            return format!("let {shown} keep its pods until new ones are ready: it may take all of them away at once (`maxUnavailable: 0`)");
+            return format!(
+                "let {shown} keep its pods until new ones are ready: it may take all of them away at once (`maxUnavailable: 0`)"
+            );
         }
         self.hint_by_phase(first).to_owned()
     }

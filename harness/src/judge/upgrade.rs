@@ -8,11 +8,11 @@ mod secrets;
 mod immutable;
 
 pub(super) use config::CONFIG_ROLLS_PODS;
+pub(super) use immutable::IMMUTABLE_FIELDS;
 pub(super) use previous::PREVIOUS_VERSION;
 pub(super) use reach::CONFIG_REACHES_PODS;
 pub(super) use replicas::REPLICAS_KEPT;
 pub(super) use secrets::SECRETS_STABLE;
-pub(super) use immutable::IMMUTABLE_FIELDS;
 
 use std::collections::BTreeSet;
 

@@ -11,7 +11,7 @@ pub mod timeline;
 pub mod watch;
 
 pub use recording::{
-    Answer, Asker, Change, Entry, HelmCall, HookRun, Moment, Probe, Reach, Recording, Release, StepOutcome,
-    Variant,
+    Answer, Asker, Change, Entry, HelmCall, HookRun, LintMessage, Mode, Moment, Probe, Reach, Recording, Release,
+    StepOutcome, Variant,
 };
 pub use timeline::Timeline;

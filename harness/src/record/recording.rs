@@ -31,6 +31,17 @@ pub struct Entry {
     pub moment: Moment,
 }
 
+/// How much of a plan a recording shows: a check that needs more is not examined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// What helm renders; there was no cluster.
+    Render,
+    /// All of it.
+    #[default]
+    Run,
+}
+
 /// What happened at a moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -47,6 +58,9 @@ pub enum Moment {
         single_etcd: bool,
         /// Versions of what took part: `kubernetes`, `helm`, `kind`, `chartgate`, …
         versions: BTreeMap<String, String>,
+        /// How much of the plan was carried out.
+        #[serde(default)]
+        mode: Mode,
     },
     /// Every watch has listed what exists; what comes later is seen live.
     Watching,
@@ -73,6 +87,25 @@ pub enum Moment {
         /// What helm said when it refused; `None`: it rendered.
         error: Option<String>,
         /// Hashes of the rendered objects, hooks included.
+        objects: Vec<String>,
+    },
+    /// What `helm lint` says of the chart.
+    Linted {
+        /// In its order.
+        messages: Vec<LintMessage>,
+    },
+    /// The chart's files against those of a commit.
+    Changed {
+        /// What they are compared with, as the user names it.
+        since: String,
+        /// The chart's version there; `None`: there is none.
+        version: Option<String>,
+        /// The files of the package that differ.
+        files: Vec<String>,
+    },
+    /// What was in the cluster before the release, or would be: definitions, operators, what they need.
+    Required {
+        /// Hashes of the objects.
         objects: Vec<String>,
     },
     /// A helm call ended (or was given up on).
@@ -267,6 +300,15 @@ pub enum Variant {
     },
     /// The chart's own values alone, where the scenario gives others.
     Defaults,
+}
+
+/// A line of `helm lint`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LintMessage {
+    /// It is an error; else it is a warning.
+    pub is_error: bool,
+    /// What helm says, with the file.
+    pub what: String,
 }
 
 /// How a step ended.
@@ -498,6 +540,14 @@ impl Recording {
         };
         let began = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms);
         jiff::Timestamp::try_from(began).map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+    }
+
+    /// How much of the plan was carried out; all of it, where the recording does not say.
+    pub fn mode(&self) -> Mode {
+        match self.entries.first() {
+            Some(Entry { moment: Moment::Started { mode, .. }, .. }) => *mode,
+            _ => Mode::default(),
+        }
     }
 
     /// The object that was stored under a hash; JSON `null` if the recording was cut before it was written.

@@ -46,8 +46,32 @@ pub(super) fn credentials(values: &Value) -> Vec<&str> {
 
 /// Ends of names, in lower case and without signs, under which a Secret holds what is no secret.
 const NAMES: [&str; 27] = [
-    "user", "username", "login", "name", "host", "hostname", "server", "address", "addr", "port", "database", "db", "namespace",
-    "bucket", "region", "zone", "endpoint", "scheme", "protocol", "email", "domain", "realm", "tenant", "cluster", "type", "mode",
+    "user",
+    "username",
+    "login",
+    "name",
+    "host",
+    "hostname",
+    "server",
+    "address",
+    "addr",
+    "port",
+    "database",
+    "db",
+    "namespace",
+    "bucket",
+    "region",
+    "zone",
+    "endpoint",
+    "scheme",
+    "protocol",
+    "email",
+    "domain",
+    "realm",
+    "tenant",
+    "cluster",
+    "type",
+    "mode",
     "level",
 ];
 
@@ -77,7 +101,8 @@ pub(super) fn parts(secret: &str) -> Vec<String> {
     if lines.len() > 1 {
         parts.extend(lines.iter().filter_map(|line| credential_of_line(line)));
         // Lines of a key; a setting such as `server.address=0.0.0.0:8080` is as long.
-        let is_of_key = |line: &&&str| line.len() >= SHORTEST_LINE && !line.contains(char::is_whitespace) && !is_ordinary(line);
+        let is_of_key =
+            |line: &&&str| line.len() >= SHORTEST_LINE && !line.contains(char::is_whitespace) && !is_ordinary(line);
         parts.extend(lines.iter().filter(is_of_key).map(|line| (*line).to_owned()));
     }
     parts

@@ -14,7 +14,10 @@ fn is_ordinary_part(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
     let is_word = letters.chars().all(char::is_alphabetic);
     let has_digits = letters.len() < part.len();
-    is_word && (letters.is_empty() || (has_digits && part.len() <= SHORT_NAME) || (!has_digits && is_pronounceable(letters)))
+    is_word
+        && (letters.is_empty()
+            || (has_digits && part.len() <= SHORT_NAME)
+            || (!has_digits && is_pronounceable(letters)))
 }
 
 /// Whether letters read like words: random ones have few vowels, or none for long.
@@ -26,7 +29,8 @@ fn is_pronounceable(letters: &str) -> bool {
     let is_vowel = |c: char| "aeiouyAEIOUY".contains(c);
     let longest = letters.split(is_vowel).map(str::len).max().unwrap_or_default();
     // A change from small to large letters begins a word, and words have more than one letter.
-    let humps = letters.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    let humps =
+        letters.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
     let is_camel = humps.count() * 4 <= letters.len();
     !letters.is_ascii() || letters.len() < SHORT || (longest <= MOST_CONSONANTS && is_camel)
 }
@@ -44,7 +48,8 @@ pub fn is_random(value: &str) -> bool {
 
 /// Whether a value stands for another one, which is filled in at run time or before.
 pub fn is_reference(value: &str) -> bool {
-    let is_variable = value.contains('_') && value.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let is_variable = value.contains('_')
+        && value.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     let is_in = |open: char, close: char| value.starts_with(open) && value.ends_with(close);
     is_variable
         || value.contains("{{")
@@ -92,7 +97,15 @@ mod tests {
         ] {
             assert!(is_ordinary(word), "{word}");
         }
-        for secret in ["hunter22", "correct-h0rse", "xK9dPq2LmZ", "wqrtplkjhg", "pass!word", "AKIAIOSFODNN7EXAMPLE", "5f4dcc3b5aa765d6"] {
+        for secret in [
+            "hunter22",
+            "correct-h0rse",
+            "xK9dPq2LmZ",
+            "wqrtplkjhg",
+            "pass!word",
+            "AKIAIOSFODNN7EXAMPLE",
+            "5f4dcc3b5aa765d6",
+        ] {
             assert!(!is_ordinary(secret), "{secret}");
         }
     }
@@ -109,7 +122,9 @@ mod tests {
     fn passwords_are_found_in_each_url() {
         let found = |text| passwords_of_urls(text).collect::<Vec<_>>();
         assert_eq!(found("a: http://x/\nb: postgres://u:hunter22@db/x\n"), ["hunter22"]);
-        for text in ["tcp://${env:USER}:${env:PASSWORD}@db:9000", "http://$USER:$PASSWORD@db/", "http://a/b@c:d", "http://u@db"] {
+        for text in
+            ["tcp://${env:USER}:${env:PASSWORD}@db:9000", "http://$USER:$PASSWORD@db/", "http://a/b@c:d", "http://u@db"]
+        {
             assert!(found(text).is_empty(), "{text}");
         }
     }

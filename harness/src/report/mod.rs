@@ -18,7 +18,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::home::Environment;
-use crate::judge::{self, Finding, Verdict};
+use crate::judge::{self, Examined, Finding, Verdict};
 use crate::plan::Plan;
 use crate::record::{Moment, Recording, StepOutcome};
 use order::Red;
@@ -63,6 +63,12 @@ pub struct ScenarioReport {
     pub steps: Vec<StepReport>,
     /// What each check found.
     pub checks: Vec<Finding>,
+    /// The checks that need more than was done, such as a cluster: nothing is known of them.
+    #[serde(default)]
+    pub not_examined: Vec<String>,
+    /// What a reader must know of how it was done.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Why it was not run, or not to its end; `null`: it was.
     #[serde(default)]
     pub not_run: Option<String>,
@@ -145,6 +151,8 @@ impl ScenarioReport {
             seconds: 0.0,
             steps: Vec::new(),
             checks: Vec::new(),
+            not_examined: Vec::new(),
+            notes: Vec::new(),
             not_run: None,
             repeat: repeat::command(plan, evidence),
             evidence: evidence.to_owned(),
@@ -153,13 +161,14 @@ impl ScenarioReport {
 
     /// What a recording shows, and the findings on it.
     pub fn of(recording: &Recording, evidence: &Path) -> Self {
-        let checks = judge::judge(recording);
+        let Examined { findings: checks, not_examined } = judge::examine(recording);
         let length = recording.entries.last().map_or(0, |entry| entry.at);
         Self {
             verdict: judge::verdict_of(&checks),
             seconds: Duration::from_millis(length).as_secs_f64(),
             steps: steps(recording),
             checks,
+            not_examined,
             ..Self::empty(&recording.plan, evidence)
         }
     }
@@ -173,6 +182,7 @@ impl ScenarioReport {
             verdict: Verdict::Void,
             message: format!("not run{}: {why}", if known.steps.is_empty() { "" } else { " to its end" }),
             evidence: Vec::new(),
+            problems: Vec::new(),
             since: None,
         };
         Self { verdict: Verdict::Void, checks: vec![finding], not_run: Some(why.to_owned()), ..known }

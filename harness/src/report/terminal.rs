@@ -74,7 +74,13 @@ fn list(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     let word = word(Verdict::Void);
     Red::of(scenario).kept().try_for_each(|kept| writeln!(out, "  {style}{word:<7}{style:#} {}", plain(&kept)))?;
     let beside: Vec<_> = scenario.findings(Verdict::NotApplicable).map(|finding| finding.check.as_str()).collect();
-    if beside.is_empty() { Ok(()) } else { writeln!(out, "  not applicable: {}", beside.join(", ")) }
+    if !beside.is_empty() {
+        writeln!(out, "  not applicable: {}", beside.join(", "))?;
+    }
+    if !scenario.not_examined.is_empty() {
+        writeln!(out, "  not examined: {} checks, which need a cluster", scenario.not_examined.len())?;
+    }
+    scenario.notes.iter().try_for_each(|note| writeln!(out, "  note: {}", plain(note)))
 }
 
 /// The scenarios that were not run, or not to their end; they have one cause.

@@ -6,7 +6,14 @@ use crate::judge::{Evidence, Finding, Verdict};
 /// A finding that cites one moment.
 pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
     let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod `x` created".to_owned() };
-    Finding { check: check.to_owned(), verdict, message: message.to_owned(), evidence: vec![seen], since: None }
+    Finding {
+        check: check.to_owned(),
+        verdict,
+        message: message.to_owned(),
+        evidence: vec![seen],
+        problems: Vec::new(),
+        since: None,
+    }
 }
 
 /// A run of one scenario with one step.
@@ -21,6 +28,8 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
         seconds: 2.0,
         steps: vec![step],
         checks,
+        not_examined: Vec::new(),
+        notes: Vec::new(),
         not_run: None,
         repeat: Some("chartgate run case.yaml".to_owned()),
         evidence: "out".into(),

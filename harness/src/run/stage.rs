@@ -27,7 +27,7 @@ use crate::plan::{Backing, Plan};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
-use crate::record::{Timeline, logs, watch};
+use crate::record::{Mode, Timeline, logs, watch};
 use crate::scenario::fill;
 use databases::Databases;
 
@@ -84,6 +84,7 @@ impl Stage {
         timeline.append(super::started(
             ns,
             timeline,
+            Mode::Run,
             // Another cluster may keep some kinds elsewhere; kind has one etcd.
             lease.cluster.is_kind(),
             versions,

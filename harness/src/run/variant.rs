@@ -49,7 +49,8 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Variation>> {
         (Variant::Version { chart: newer.version, app: newer.app_version }, helm, &raised, &values),
         (Variant::Defaults, helm, &bare, &nothing),
     ];
-    let has_values = values != nothing || !(plan.base_files.is_empty() && plan.values_files.is_empty() && plan.set.is_empty());
+    let has_values =
+        values != nothing || !(plan.base_files.is_empty() && plan.values_files.is_empty() && plan.set.is_empty());
     let wanted = variants.into_iter().filter(|(variant, ..)| *variant != Variant::Defaults || has_values);
     let renders = wanted.map(async |(variant, helm, plan, values)| {
         let rendered = helm.template(plan, step, values).await?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{CHART_SCENARIOS, CONTRACT, Overrides, from, load};
+use super::{BASELINE, CHART_SCENARIOS, CONTRACT, Overrides, from, load};
 use crate::plan::{Action, Chart, Plan, Step};
 use crate::scenario::chart::describe_chart;
 use crate::yaml::{Invalid, Mistakes};
@@ -36,7 +36,7 @@ pub fn plans(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
 }
 
 /// The plans of all files, or the mistakes of all of them.
-fn plans_of_files(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
+pub(crate) fn plans_of_files(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
     let mut plans = Vec::new();
     let mut mistakes = Vec::new();
     for file in discover(paths)? {
@@ -59,10 +59,7 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
             return Ok(plans);
         }
     }
-    let mut files: Vec<PathBuf> =
-        chart.join("ci").read_dir().into_iter().flatten().flatten().map(|file| file.path()).collect();
-    files.retain(|file| file.file_name().is_some_and(|name| name.to_string_lossy().ends_with("-values.yaml")));
-    files.sort();
+    let files = values_files_of(chart);
     let described = describe_chart(chart)?;
     if files.is_empty() {
         return Ok(vec![plain(&described, "defaults", None, overrides)?]);
@@ -75,6 +72,15 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
             plain(&described, &name(&file), Some(absolute), overrides)
         })
         .collect()
+}
+
+/// A chart's `ci/*-values.yaml`.
+pub(super) fn values_files_of(chart: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        chart.join("ci").read_dir().into_iter().flatten().flatten().map(|file| file.path()).collect();
+    files.retain(|file| file.file_name().is_some_and(|name| name.to_string_lossy().ends_with("-values.yaml")));
+    files.sort();
+    files
 }
 
 /// What can be proven of a chart that promises nothing: it installs, takes the same again without breaking, and passes its own tests.
@@ -106,7 +112,7 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
 }
 
 /// A release's name as a user gives it: another one than the chart's, so that a name which is the same for all releases shows.
-fn users_release(chart: &str) -> String {
+pub(super) fn users_release(chart: &str) -> String {
     let name: String = format!("my-{chart}").chars().take(super::RELEASE_NAME_LIMIT).collect();
     name.trim_end_matches(['-', '.']).to_owned()
 }
@@ -185,7 +191,8 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         if entry.is_dir() && entry.file_name() == Some(MANIFESTS.as_ref()) {
             continue;
         }
-        if entry.is_dir() || (is_scenario && entry.file_name() != Some(CONTRACT.as_ref())) {
+        let is_other = [CONTRACT, BASELINE].iter().any(|name| entry.file_name() == Some(name.as_ref()));
+        if entry.is_dir() || (is_scenario && !is_other) {
             collect(&entry, found)?;
         }
     }

@@ -12,6 +12,7 @@ mod image;
 mod manifest;
 mod names;
 mod network;
+mod renders;
 mod scalar;
 mod step;
 mod template;
@@ -37,17 +38,22 @@ use written::Written;
 
 pub(crate) use chart::{chart_at, describe_chart};
 pub use contract::ContractFile;
+pub(crate) use discover::plans_of_files;
 pub use discover::{discover, plans};
 pub use file::ScenarioFile;
 pub use image::ImageOverride;
 pub(crate) use manifest::read_manifests;
+pub use renders::render_plans;
 pub use values::{fill, fill_and_tell, merge, set_path};
 
 /// File name of the contract beside the scenarios.
 const CONTRACT: &str = "contract.yaml";
 
+/// File name of the findings beside the scenarios that count as waived.
+pub(crate) const BASELINE: &str = "baseline.yaml";
+
 /// Where a chart may carry scenarios and a contract of its own.
-const CHART_SCENARIOS: &str = "ci/chartgate";
+pub(crate) const CHART_SCENARIOS: &str = "ci/chartgate";
 
 /// Helm's limit for a release's name.
 const RELEASE_NAME_LIMIT: usize = 53;

@@ -32,7 +32,9 @@ fn probe_independence(recording: &Recording) -> Finding {
                     format!("{shown} is restarted for what only keeps it from being ready: both probes ask the same");
                 tally.advise(message).hint("let liveness ask a path that needs no database and no other service");
             } else {
-                tally.proved(note(format!("no other server decides whether {shown} is restarted, as far as can be seen")));
+                tally.proved(note(format!(
+                    "no other server decides whether {shown} is restarted, as far as can be seen"
+                )));
             }
         }
     }
@@ -65,13 +67,18 @@ fn may_depend((way, asked): (&str, &Value)) -> bool {
 fn uses_others(container: &Value) -> bool {
     let is_address = |name: &str| {
         let name = name.to_uppercase();
-        ["HOST", "ADDR", "ADDRESS", "URL", "URI", "DSN", "ENDPOINT", "SERVERS", "BROKERS"].iter().any(|end| name.ends_with(end))
+        ["HOST", "ADDR", "ADDRESS", "URL", "URI", "DSN", "ENDPOINT", "SERVERS", "BROKERS"]
+            .iter()
+            .any(|end| name.ends_with(end))
     };
     let variables = items(&container["env"]).any(|variable| {
         let from = &variable["valueFrom"];
-        is_address(text(&variable["name"])) || text(&variable["value"]).contains("://") || from["secretKeyRef"].is_object()
+        is_address(text(&variable["name"]))
+            || text(&variable["value"]).contains("://")
+            || from["secretKeyRef"].is_object()
     });
-    let arguments = items(&container["args"]).chain(items(&container["command"])).any(|argument| text(argument).contains("://"));
+    let arguments =
+        items(&container["args"]).chain(items(&container["command"])).any(|argument| text(argument).contains("://"));
     variables || arguments || items(&container["envFrom"]).next().is_some()
 }
 

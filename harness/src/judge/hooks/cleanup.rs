@@ -22,7 +22,8 @@ const POLICY: &str = "helm.sh/hook-delete-policy";
 fn hook_cleanup(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let is_judged = |object: &&Value| hook_events(object).iter().any(|event| *event != "test");
-    let hooks: Vec<&Value> = view.rendered_once().into_iter().filter(|object| is_hook(object)).filter(is_judged).collect();
+    let hooks: Vec<&Value> =
+        view.rendered_once().into_iter().filter(|object| is_hook(object)).filter(is_judged).collect();
     if hooks.is_empty() {
         return not_applicable(HOOK_CLEANUP.name, "the chart renders no hook");
     }
@@ -90,8 +91,8 @@ fn next_run(hook: &Value) -> &'static str {
 fn new_each_time(hook: &Value, variants: &Variants) -> Option<&'static str> {
     /// Seconds since 1970 have ten digits, days of a calendar eight.
     const DIGITS_OF_A_TIME: usize = 8;
-    let is_random = same(&variants.base, hook).is_some()
-        && variants.repeated().is_some_and(|again| same(again, hook).is_none());
+    let is_random =
+        same(&variants.base, hook).is_some() && variants.repeated().is_some_and(|again| same(again, hook).is_none());
     let mut parts = name(hook).split(|c: char| !c.is_ascii_alphanumeric());
     // Helm renders revision 1 wherever it asks no cluster.
     let is_revision = |part: &str| ["1", "r1", "v1", "rev1", "revision1"].contains(&part);

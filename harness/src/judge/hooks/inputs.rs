@@ -10,7 +10,7 @@ use crate::judge::view::{StepRun, View};
 use crate::judge::{Check, Finding};
 use crate::plan::Action;
 use crate::record::Recording;
-use availability::{Lack, HookEvent};
+use availability::{HookEvent, Lack};
 
 pub(in crate::judge) const HOOK_INPUTS: Check = Check {
     name: "hook-inputs",
@@ -79,11 +79,15 @@ fn judge_need(run: &StepRun, hook: &Value, need: &Need, moment: &HookEvent, tall
             "make it a hook of the same event with a lower weight, or let the hook do without it".to_owned(),
         ),
         Lack::New => (
-            format!("{event} hook {hook_shown} needs {made_shown}, which only the new version makes, after the hook, in {label}"),
+            format!(
+                "{event} hook {hook_shown} needs {made_shown}, which only the new version makes, after the hook, in {label}"
+            ),
             format!("make it a {event} hook with a lower weight, or let a post-upgrade hook need it"),
         ),
         Lack::NewKey(key) => (
-            format!("{event} hook {hook_shown} needs key `{key}` of {made_shown}, which only the new version has, after the hook, in {label}"),
+            format!(
+                "{event} hook {hook_shown} needs key `{key}` of {made_shown}, which only the new version has, after the hook, in {label}"
+            ),
             "mark the key as optional, or let a post-upgrade hook need it".to_owned(),
         ),
         Lack::Gone => (
@@ -91,7 +95,9 @@ fn judge_need(run: &StepRun, hook: &Value, need: &Need, moment: &HookEvent, tall
             "make the hook a pre-delete one, or what it needs a hook of the same event with a lower weight".to_owned(),
         ),
         Lack::Removed => (
-            format!("{event} hook {hook_shown} needs {made_shown}, which helm removed when the hooks before it had succeeded"),
+            format!(
+                "{event} hook {hook_shown} needs {made_shown}, which helm removed when the hooks before it had succeeded"
+            ),
             format!("add {event} to its `helm.sh/hook`, or leave `hook-succeeded` out of its delete policy"),
         ),
         Lack::NoHook => (

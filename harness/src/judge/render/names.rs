@@ -42,7 +42,8 @@ fn names_unique(recording: &Recording) -> Finding {
         tally.saw("name", 1);
         // Where the same was rendered for another release, a name that is the same there is fixed; a name that is made up is not.
         let known = same(&variants.base, object).and(renamed);
-        let is_own = known.map_or_else(|| name(object).contains(part_of(release)), |(_, others)| same(others, object).is_none());
+        let is_own =
+            known.map_or_else(|| name(object).contains(part_of(release)), |(_, others)| same(others, object).is_none());
         let is_global = CLUSTER_SCOPED.contains(&kind(object))
             && elsewhere.is_some_and(|(_, others)| same(others, object).is_some());
         let shown = slashed(object);
@@ -55,7 +56,9 @@ fn names_unique(recording: &Recording) -> Finding {
             let message = format!(
                 "the name of {shown} does not depend on the namespace: a release `{release}` in another namespace collides with it"
             );
-            tally.advise(message).hint("let `.Release.Namespace` be a part of the name, as the object is one of the whole cluster");
+            tally
+                .advise(message)
+                .hint("let `.Release.Namespace` be a part of the name, as the object is one of the whole cluster");
         } else {
             tally.proved(note(format!("{shown} has the release's name in its own")));
         }
@@ -123,7 +126,9 @@ fn judge_neighbour(view: &View, tally: &mut Tally) {
             objects.iter().map(|hash| identity(view.recording.object(hash))).find(|object| own.contains(object));
         match shared {
             Some((kind, name)) => {
-                tally.fail(format!("both releases own {}/{name}", kind.to_lowercase())).hint("begin the name with `.Release.Name`");
+                tally
+                    .fail(format!("both releases own {}/{name}", kind.to_lowercase()))
+                    .hint("begin the name with `.Release.Name`");
             }
             None => tally.proved(seen(format!("{named} was well {when} the steps, with objects of its own"))),
         }
@@ -145,7 +150,8 @@ fn image_pinned(recording: &Recording) -> Finding {
             if image.contains('@') || tag.is_some_and(|tag| !tag.is_empty() && tag != "latest") {
                 tally.proved(note(format!("{shown} runs {image}")));
             } else if is_injected(pod, image) {
-                tally.proved(note(format!("{shown} runs what is put in the place of `{image}` when its pods are made")));
+                tally
+                    .proved(note(format!("{shown} runs what is put in the place of `{image}` when its pods are made")));
             } else {
                 let message = format!(
                     "container `{}` of {shown} runs `{image}`, which may be another image tomorrow",
@@ -163,7 +169,8 @@ fn image_pinned(recording: &Recording) -> Finding {
 
 /// Whether an image is a bare word in a pod that asks something else of the cluster to fill it in.
 fn is_injected(pod: &Value, image: &str) -> bool {
-    let asks = |field: &str| pod["metadata"][field].as_object().into_iter().flatten().any(|(key, _)| key.contains("inject"));
+    let asks =
+        |field: &str| pod["metadata"][field].as_object().into_iter().flatten().any(|(key, _)| key.contains("inject"));
     let is_word = !image.contains(['/', ':', '.', '@']);
     is_word && (asks("labels") || asks("annotations"))
 }

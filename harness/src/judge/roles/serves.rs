@@ -202,10 +202,14 @@ fn is_discovery(view: &View, slice: &Value) -> bool {
     let service = text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]);
     let is_it = |object: &Value| kind(object) == "Service" && name(object) == service;
     let seen = view.tracks("Service").map(Track::last).find(|object| is_it(object));
-    let is_headless = seen.or_else(|| view.rendered().find(|object| is_it(object))).is_some_and(|it| it["spec"]["clusterIP"] == "None");
+    let is_headless = seen
+        .or_else(|| view.rendered().find(|object| is_it(object)))
+        .is_some_and(|it| it["spec"]["clusterIP"] == "None");
     let serving = view.plan.present_roles().filter_map(|(role, it)| Some((role, it.serves.as_ref()?)));
     let served: BTreeSet<u16> = serving
-        .flat_map(|(role, serves)| view.pods_of_role(role).into_iter().filter_map(|pod| port_of(pod.last(), &serves.port)))
+        .flat_map(|(role, serves)| {
+            view.pods_of_role(role).into_iter().filter_map(|pod| port_of(pod.last(), &serves.port))
+        })
         .collect();
     let mut ports = items(&slice["ports"]).filter_map(|port| port["port"].as_u64());
     is_headless && !ports.any(|port| served.iter().any(|served| u64::from(*served) == port))

@@ -33,7 +33,8 @@ fn no_secret_in_plain_sight(recording: &Recording) -> Finding {
             continue;
         }
         is_any = true;
-        let mut places: Vec<String> = pod.into_iter().flat_map(containers).flat_map(|it| of_container(it, &names)).collect();
+        let mut places: Vec<String> =
+            pod.into_iter().flat_map(containers).flat_map(|it| of_container(it, &names)).collect();
         if pod.is_none() {
             places.extend(of_config_map(object, &names));
         }
@@ -41,7 +42,8 @@ fn no_secret_in_plain_sight(recording: &Recording) -> Finding {
             tally.proved(note(format!("{} shows no secret", slashed(object))));
             continue;
         }
-        let more = if places.len() > MOST { format!(" and {} more places", places.len() - MOST) } else { String::new() };
+        let more =
+            if places.len() > MOST { format!(" and {} more places", places.len() - MOST) } else { String::new() };
         let shown = places.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
         let claim = tally.advise(format!("{} shows a secret in {shown}{more}", slashed(object)));
         claim.with(places.into_iter().map(note)).hint("keep it in a Secret, and refer to it with `secretKeyRef`");
@@ -96,7 +98,8 @@ fn gives_away(value: &str) -> bool {
 /// What documentation writes where a password is to stand.
 fn is_placeholder(password: &str) -> bool {
     let plain = password.to_lowercase();
-    ["password", "pass", "pwd", "secret", "xxx", "xxxx", "***", "****", "..."].contains(&plain.as_str()) || plain.contains("[redacted]")
+    ["password", "pass", "pwd", "secret", "xxx", "xxxx", "***", "****", "..."].contains(&plain.as_str())
+        || plain.contains("[redacted]")
 }
 
 fn is_comment(line: &str) -> bool {
@@ -114,12 +117,15 @@ enum Named {
 
 fn named(name: &str) -> Option<Named> {
     let words = words(name);
-    let mut words = words.iter().rev().map(String::as_str).skip_while(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut words =
+        words.iter().rev().map(String::as_str).skip_while(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
     let (last, before) = (words.next()?, words.next());
     match last {
         "password" | "passwd" | "passphrase" => Some(Named::Password),
         "token" | "secret" | "apikey" | "credential" | "credentials" | "dsn" => Some(Named::Token),
-        "key" if ["api", "private", "secret", "encryption", "access", "signing", "master"].contains(&before?) => Some(Named::Token),
+        "key" if ["api", "private", "secret", "encryption", "access", "signing", "master"].contains(&before?) => {
+            Some(Named::Token)
+        }
         "base" if before? == "key" => Some(Named::Token),
         _ => None,
     }
@@ -147,13 +153,17 @@ fn is_secret(name: &str, value: &str, names: &[&str]) -> bool {
     /// What is shorter is no secret to anyone.
     const SHORTEST: usize = 3;
     let Some(named) = named(name) else { return false };
-    value.len() >= SHORTEST && is_literal(value) && !names.contains(&value) && (named == Named::Password || !is_ordinary(value))
+    value.len() >= SHORTEST
+        && is_literal(value)
+        && !names.contains(&value)
+        && (named == Named::Password || !is_ordinary(value))
 }
 
 /// Whether a value is what it seems: none that is filled in, and none that only says where or how.
 fn is_literal(value: &str) -> bool {
     const SWITCHES: [&str; 14] = [
-        "true", "false", "yes", "no", "on", "off", "none", "null", "enabled", "disabled", "required", "optional", "always", "never",
+        "true", "false", "yes", "no", "on", "off", "none", "null", "enabled", "disabled", "required", "optional",
+        "always", "never",
     ];
     let is_number = value.parse::<f64>().is_ok();
     let is_path = value.starts_with(['/', '.', '~']) || value.contains("://") || value.starts_with("file:");
@@ -171,8 +181,8 @@ fn is_literal(value: &str) -> bool {
 const SETTINGS: [&str; 9] = ["yaml", "yml", "json", "properties", "conf", "cfg", "ini", "toml", "env"];
 /// Other files.
 const OTHERS: [&str; 22] = [
-    "sh", "py", "js", "ts", "rb", "pl", "php", "go", "lua", "sql", "tpl", "tmpl", "md", "txt", "html", "xml", "pem", "crt", "key", "jks",
-    "p12", "csv",
+    "sh", "py", "js", "ts", "rb", "pl", "php", "go", "lua", "sql", "tpl", "tmpl", "md", "txt", "html", "xml", "pem",
+    "crt", "key", "jks", "p12", "csv",
 ];
 
 fn ending(name: &str) -> Option<&str> {

@@ -106,7 +106,10 @@ fn of_container(pod: &Value, container: &Value, is_windows: bool) -> Vec<String>
         }
     };
     check(context["privileged"] == true, "is privileged");
-    check(!is_windows && context["allowPrivilegeEscalation"] != false, "does not set `allowPrivilegeEscalation: false`");
+    check(
+        !is_windows && context["allowPrivilegeEscalation"] != false,
+        "does not set `allowPrivilegeEscalation: false`",
+    );
     let non_root = context["runAsNonRoot"].as_bool().or(pod["runAsNonRoot"].as_bool());
     check(non_root != Some(true), "does not set `runAsNonRoot: true`");
     let profile = [context, pod].into_iter().find_map(|context| context["seccompProfile"]["type"].as_str());

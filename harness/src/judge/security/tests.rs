@@ -68,7 +68,8 @@ fn a_token_without_use_is_advised_against() {
 #[test]
 fn tokens_of_tests_and_of_the_users_own_accounts_are_left_alone() {
     let mounting = |spec: &mut Value| spec["automountServiceAccountToken"] = Value::Null;
-    let test = json!({"kind": "Pod", "metadata": {"name": "cg-test", "annotations": {"helm.sh/hook": "test"}}, "spec": {}});
+    let test =
+        json!({"kind": "Pod", "metadata": {"name": "cg-test", "annotations": {"helm.sh/hook": "test"}}, "spec": {}});
     check(&SERVICE_ACCOUNT_MINIMAL, &Story::good().rendering(&test), Verdict::Pass, "");
     let story = worker(|spec| {
         mounting(spec);
@@ -82,17 +83,29 @@ fn tokens_of_tests_and_of_the_users_own_accounts_are_left_alone() {
 fn pods_for_windows_are_judged_by_what_windows_has() {
     let story = |run_as_non_root: bool| {
         let spec = json!({"os": {"name": "windows"}, "securityContext": {"runAsNonRoot": run_as_non_root}, "containers": [{"name": "c"}]});
-        Story::good().rendering(&json!({"kind": "DaemonSet", "metadata": {"name": "cg-win"}, "spec": {"template": {"spec": spec}}}))
+        Story::good().rendering(
+            &json!({"kind": "DaemonSet", "metadata": {"name": "cg-win"}, "spec": {"template": {"spec": spec}}}),
+        )
     };
     check(&PODS_RESTRICTED, &story(true), Verdict::Pass, "");
-    check(&PODS_RESTRICTED, &story(false), Verdict::Advice, "daemonset/cg-win are not restricted: container `c` does not set `runAsNonRoot: true`");
+    check(
+        &PODS_RESTRICTED,
+        &story(false),
+        Verdict::Advice,
+        "daemonset/cg-win are not restricted: container `c` does not set `runAsNonRoot: true`",
+    );
 }
 
 /// A failure would mean that nobody is told of a role that may do anything.
 #[test]
 fn a_role_that_grants_everything_is_advised_against() {
     let role = json!({"kind": "Role", "metadata": {"name": "cg"}, "rules": [{"verbs": ["*"], "resources": ["pods"]}]});
-    check(&SERVICE_ACCOUNT_MINIMAL, &Story::good().rendering(&role), Verdict::Advice, "role/cg grants `*` on `pods` of the core API group (`rules[0]`)");
+    check(
+        &SERVICE_ACCOUNT_MINIMAL,
+        &Story::good().rendering(&role),
+        Verdict::Advice,
+        "role/cg grants `*` on `pods` of the core API group (`rules[0]`)",
+    );
     let admin = json!({"kind": "ClusterRoleBinding", "metadata": {"name": "cg"}, "roleRef": {"name": "cluster-admin"}});
     check(&SERVICE_ACCOUNT_MINIMAL, &Story::good().rendering(&admin), Verdict::Advice, "the cluster's administrator");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
 use crate::record::recording::hash_of;
-use crate::record::{Answer, Change, Entry, HelmCall, HookRun, Moment, Probe, Recording, Release, StepOutcome};
+use crate::record::{Answer, Change, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome};
 
 const UNIX_MS: u64 = 1_700_000_000_000;
 const ROLES: [&str; 3] = ["app", "worker", "scheduler"];
@@ -117,7 +117,14 @@ impl Tape {
     pub(super) fn begin(&mut self) {
         let versions = [("helm".to_owned(), "4.0.0".to_owned())].into();
         let namespace = "cg-test".to_owned();
-        self.push(Moment::Started { format: 1, unix_ms: UNIX_MS, namespace, single_etcd: true, versions });
+        self.push(Moment::Started {
+            format: 1,
+            unix_ms: UNIX_MS,
+            namespace,
+            single_etcd: true,
+            versions,
+            mode: Mode::Run,
+        });
         self.push(Moment::DdlWitness { database: "postgres".to_owned() });
         self.push(Moment::Watching);
         for (step, tag) in ["v1", "v2"].into_iter().enumerate() {

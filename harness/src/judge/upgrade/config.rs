@@ -69,7 +69,9 @@ fn changes<'a>(before: &StepRun<'a>, run: &StepRun<'a>) -> Vec<Change<'a>> {
                 continue;
             }
             // A pod may use the same by a volume, which follows, and by its environment, which does not.
-            let is_known = |change: &&mut Change| slashed(change.workload) == slashed(workload) && slashed(change.config) == slashed(config);
+            let is_known = |change: &&mut Change| {
+                slashed(change.workload) == slashed(workload) && slashed(change.config) == slashed(config)
+            };
             match changes.iter_mut().find(is_known) {
                 Some(known) => known.is_followed &= reference.is_followed,
                 None => changes.push(Change { workload, config, is_followed: reference.is_followed }),

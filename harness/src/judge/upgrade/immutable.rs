@@ -39,7 +39,10 @@ fn immutable_fields(recording: &Recording) -> Finding {
     let mut tally = Tally::new(IMMUTABLE_FIELDS.name);
     let is_any = view.rendered().any(has_fields);
     if !is_any {
-        return not_applicable(IMMUTABLE_FIELDS.name, "the chart renders no object with a field that cannot be changed");
+        return not_applicable(
+            IMMUTABLE_FIELDS.name,
+            "the chart renders no object with a field that cannot be changed",
+        );
     }
     let mut said: Vec<(&StepRun, &str)> = view.tested().filter_map(|run| Some((run, refusal(run)?))).collect();
     let variants = Variants::of(recording);
@@ -70,7 +73,9 @@ fn judge_steps(view: &View, variants: &Variants, said: &mut Vec<(&StepRun, &str)
         if run.step.action == Action::Uninstall {
             before.clear();
         }
-        for object in run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied()).filter(|it| has_fields(it)) {
+        for object in
+            run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied()).filter(|it| has_fields(it))
+        {
             let known = before.iter_mut().find(|(_, other)| kind(other) == kind(object) && name(other) == name(object));
             let Some((earlier, old)) = known else {
                 before.push((run, object));
@@ -78,7 +83,8 @@ fn judge_steps(view: &View, variants: &Variants, said: &mut Vec<(&StepRun, &str)
                 continue;
             };
             // What a release holds is what was installed; what is only rendered may be made up anew each time.
-            let counts = |found: &Difference| run.is_tested() && (run.release.is_some() || !is_random(variants, object, found));
+            let counts =
+                |found: &Difference| run.is_tested() && (run.release.is_some() || !is_random(variants, object, found));
             if let Some(found) = difference(old, object).filter(counts) {
                 let [was, is] = [&found.before, &found.after].map(Difference::shown);
                 let (place, earlier) = (place(object, &found), earlier.label());
@@ -143,7 +149,8 @@ fn judge_labels(view: &View, workload: &Value, is_rendered_newer: bool, tally: &
         .filter(|(key, value)| VERSIONED.contains(&key.as_str()) && is_versioned(text(value)))
         .map(|(key, value)| (key, text(value)));
     for (label, value) in versioned {
-        let message = format!("the selector of {} has `{label}: {value}`, which changes with each version", slashed(workload));
+        let message =
+            format!("the selector of {} has `{label}: {value}`, which changes with each version", slashed(workload));
         tally.fail(message).hint("select by name, instance and component alone");
     }
 }

@@ -23,8 +23,11 @@ const HINT: &str = "leave `replicas` out of the template where an autoscaler is 
 fn replicas_kept(recording: &Recording) -> Finding {
     let view = View::of(recording);
     let upgrades = scaled_upgrades(&view);
-    let scalers: Vec<&Value> =
-        view.rendered_once().into_iter().filter(|object| object["spec"]["scaleTargetRef"]["name"].is_string()).collect();
+    let scalers: Vec<&Value> = view
+        .rendered_once()
+        .into_iter()
+        .filter(|object| object["spec"]["scaleTargetRef"]["name"].is_string())
+        .collect();
     if upgrades.is_empty() && scalers.is_empty() {
         return not_applicable(
             REPLICAS_KEPT.name,

@@ -151,7 +151,15 @@ mod tests {
         let into = folder.join("into");
         let packed = folder.join("into/charts.tgz");
         std::fs::create_dir_all(&into).unwrap();
-        Tool::on_path("tar").args(["-czf"]).args([&packed]).args(["-C"]).args([chart.join("charts")]).args(["db"]).run().await.unwrap();
+        Tool::on_path("tar")
+            .args(["-czf"])
+            .args([&packed])
+            .args(["-C"])
+            .args([chart.join("charts")])
+            .args(["db"])
+            .run()
+            .await
+            .unwrap();
         std::fs::rename(&packed, chart.join("charts/db-2.0.0.tgz")).unwrap();
         std::fs::remove_dir_all(&inner).unwrap();
         let raised = raised(&chart, &into).await.unwrap();

@@ -14,12 +14,7 @@ fn liveness(probe: &Value) -> Story {
 #[test]
 fn liveness_that_asks_what_readiness_asks_is_advised_against() {
     let same = json!({"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 30});
-    check(
-        &PROBE_INDEPENDENCE,
-        &liveness(&same),
-        Verdict::Advice,
-        "container `app` of deployment/cg-app is restarted",
-    );
+    check(&PROBE_INDEPENDENCE, &liveness(&same), Verdict::Advice, "container `app` of deployment/cg-app is restarted");
 }
 
 /// A failure would mean that a file server, an exporter or a database is told to ask something else, though one question is right.
@@ -34,7 +29,9 @@ fn where_no_other_server_can_be_missing_one_question_is_right() {
         check(&PROBE_INDEPENDENCE, &both(&probe), Verdict::Pass, "");
     }
     let alone = both(&json!({"httpGet": {"path": "/health", "port": 80}}))
-        .edit(named("Deployment", "cg-app"), |deployment| deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!([]));
+        .edit(named("Deployment", "cg-app"), |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!([])
+        });
     check(&PROBE_INDEPENDENCE, &alone, Verdict::Pass, "");
 }
 

@@ -42,7 +42,8 @@ fn what_succeeds_by_being_made_is_removed_by_hook_succeeded() {
 #[test]
 fn a_name_that_is_new_each_time_collides_with_nothing() {
     for name in ["cg-migrate-1", "cg-migrate-1764489600"] {
-        let story = with_policy(Some("hook-succeeded")).edit(named("Job", "cg-migrations"), |job| job["metadata"]["name"] = json!(name));
+        let story = with_policy(Some("hook-succeeded"))
+            .edit(named("Job", "cg-migrations"), |job| job["metadata"]["name"] = json!(name));
         check(&HOOK_CLEANUP, &story, Verdict::Pass, "");
     }
     let story = with_policy(Some("hook-succeeded")).varied(Variant::Repeated, |object| {
@@ -56,8 +57,9 @@ fn a_name_that_is_new_each_time_collides_with_nothing() {
 /// A failure would mean that a maintainer is told of upgrades where it is the uninstall that cannot be repeated.
 #[test]
 fn a_delete_hook_stands_in_the_next_uninstalls_way() {
-    let story = with_policy(Some("hook-succeeded"))
-        .edit(named("Job", "cg-migrations"), |job| job["metadata"]["annotations"]["helm.sh/hook"] = json!("pre-delete"));
+    let story = with_policy(Some("hook-succeeded")).edit(named("Job", "cg-migrations"), |job| {
+        job["metadata"]["annotations"]["helm.sh/hook"] = json!("pre-delete")
+    });
     check(&HOOK_CLEANUP, &story, Verdict::Fail, "when the hook fails, and the next `helm uninstall` collides");
 }
 

@@ -69,7 +69,9 @@ impl HookEvent<'_, '_> {
                 let key = key.filter(|key| has_content(known) && !has_key(known, key) && has_key(made, key))?;
                 Some(Lack::NewKey(key))
             }
-            "post-delete" => (made["metadata"]["annotations"]["helm.sh/resource-policy"] != "keep").then_some(Lack::Gone),
+            "post-delete" => {
+                (made["metadata"]["annotations"]["helm.sh/resource-policy"] != "keep").then_some(Lack::Gone)
+            }
             _ => None,
         }
     }

@@ -18,8 +18,7 @@ fn hook_object(of_kind: &str, events: &str, weight: &str) -> Value {
 #[test]
 fn an_input_that_the_release_makes_later_is_caught() {
     let story = needing(|spec| spec["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "cg-scheduler"}}]));
-    let says =
-        "hook job/cg-migrations needs configmap/cg-scheduler before the release makes it in step 1 (install)";
+    let says = "hook job/cg-migrations needs configmap/cg-scheduler before the release makes it in step 1 (install)";
     check(&HOOK_INPUTS, &story, Verdict::Fail, says);
     for (of_kind, spec) in [
         ("ServiceAccount", json!({"serviceAccountName": "cg-own"})),
@@ -81,13 +80,19 @@ fn a_delete_hook_needs_what_is_still_there() {
     check(&HOOK_INPUTS, &with("pre-delete", &secret), Verdict::Pass, "");
     let says = "post-delete hook job/cg-late needs secret/cg-own, which the uninstall has removed by then";
     check(&HOOK_INPUTS, &with("post-delete", &secret), Verdict::Fail, says);
-    let kept = json!({"kind": "Secret", "metadata": {"name": "cg-own", "annotations": {"helm.sh/resource-policy": "keep"}}});
+    let kept =
+        json!({"kind": "Secret", "metadata": {"name": "cg-own", "annotations": {"helm.sh/resource-policy": "keep"}}});
     check(&HOOK_INPUTS, &with("post-delete", &kept), Verdict::Pass, "");
     let left = hook_object("Secret", "pre-install", "0");
     check(&HOOK_INPUTS, &with("post-delete", &left), Verdict::Pass, "");
     let mut removed = left;
     removed["metadata"]["annotations"]["helm.sh/hook-delete-policy"] = json!("hook-succeeded");
-    check(&HOOK_INPUTS, &with("post-delete", &removed), Verdict::Fail, "which helm removed when the hooks before it had succeeded");
+    check(
+        &HOOK_INPUTS,
+        &with("post-delete", &removed),
+        Verdict::Fail,
+        "which helm removed when the hooks before it had succeeded",
+    );
 }
 
 /// A failure would mean that users of the version before hang in an upgrade that every new user gets through.

@@ -167,7 +167,8 @@ fn quantity(value: &Value) -> Option<u128> {
         ("P", 1_000_000_000_000_000),
         ("E", 1_000_000_000_000_000_000),
     ];
-    let text = value.as_str().map_or_else(|| value.as_u64().map(|number| number.to_string()), |text| Some(text.to_owned()))?;
+    let text =
+        value.as_str().map_or_else(|| value.as_u64().map(|number| number.to_string()), |text| Some(text.to_owned()))?;
     if let Some(thousandths) = text.strip_suffix('m') {
         return thousandths.parse().ok();
     }

@@ -14,7 +14,12 @@ fn a_selector_that_differs_between_steps_fails() {
     };
     let story =
         Story::good().edit(is_new, |deployment| deployment["spec"]["selector"]["matchLabels"]["track"] = json!("b"));
-    check(&IMMUTABLE_FIELDS, &story, Verdict::Fail, "`spec.selector.matchLabels.track` of deployment/cg-app is absent in step 1 (install) and `b` in step 2 (upgrade), and Kubernetes refuses");
+    check(
+        &IMMUTABLE_FIELDS,
+        &story,
+        Verdict::Fail,
+        "`spec.selector.matchLabels.track` of deployment/cg-app is absent in step 1 (install) and `b` in step 2 (upgrade), and Kubernetes refuses",
+    );
 }
 
 /// A failure would mean that a selector which breaks the next version is accepted.
@@ -23,7 +28,12 @@ fn a_selector_with_a_version_fails() {
     let story = Story::good().edit(named("Deployment", "cg-app"), |deployment| {
         deployment["spec"]["selector"]["matchLabels"]["helm.sh/chart"] = json!("codex-pooler-0.1.0");
     });
-    check(&IMMUTABLE_FIELDS, &story, Verdict::Fail, "the selector of deployment/cg-app has `helm.sh/chart: codex-pooler-0.1.0`");
+    check(
+        &IMMUTABLE_FIELDS,
+        &story,
+        Verdict::Fail,
+        "the selector of deployment/cg-app has `helm.sh/chart: codex-pooler-0.1.0`",
+    );
 }
 
 /// A failure would mean that a label which only looks like a version makes a sound chart red, or that a tag in a selector is overlooked.
@@ -45,7 +55,12 @@ fn only_a_version_that_is_released_breaks_a_selector() {
 #[test]
 fn a_plain_job_that_differs_between_steps_fails() {
     let story = Story::good().edit(named("Job", "cg-migrations"), |job| job["metadata"]["annotations"] = json!({}));
-    check(&IMMUTABLE_FIELDS, &story, Verdict::Fail, "`spec.template.spec.containers[0].image` of job/cg-migrations is `reg.example/codex-pooler:v1` in step 1 (install) and");
+    check(
+        &IMMUTABLE_FIELDS,
+        &story,
+        Verdict::Fail,
+        "`spec.template.spec.containers[0].image` of job/cg-migrations is `reg.example/codex-pooler:v1` in step 1 (install) and",
+    );
 }
 
 fn newer() -> Variant {
@@ -94,8 +109,12 @@ fn changed(object: &Value, change: impl Fn(&mut Value)) -> Story {
     let story = Story::good().rendering(object).rendering(&after);
     let (old, new) = (crate::record::recording::hash_of(object), crate::record::recording::hash_of(&after));
     story.moments(|moment| match moment {
-        Moment::Rendered { step, objects, .. } => objects.retain(|hash| *hash != if *step == 0 { new.clone() } else { old.clone() }),
-        Moment::Release(release) => release.objects.retain(|hash| *hash != if release.step == 1 { old.clone() } else { new.clone() }),
+        Moment::Rendered { step, objects, .. } => {
+            objects.retain(|hash| *hash != if *step == 0 { new.clone() } else { old.clone() })
+        }
+        Moment::Release(release) => {
+            release.objects.retain(|hash| *hash != if release.step == 1 { old.clone() } else { new.clone() })
+        }
         _ => {}
     })
 }
@@ -119,7 +138,12 @@ fn each_kinds_own_fields_are_compared() {
     refused(&frozen, "/data/a", json!("2"), "`data.a` of configmap/f");
     refused(&secret, "/type", json!("kubernetes.io/tls"), "`type` of secret/t");
     let headless = changed(&service, |service| service["spec"]["clusterIP"] = json!("None"));
-    check(&IMMUTABLE_FIELDS, &headless, Verdict::Fail, "`spec.clusterIP` of service/s is absent in step 1 (install) and `None` in step 2");
+    check(
+        &IMMUTABLE_FIELDS,
+        &headless,
+        Verdict::Fail,
+        "`spec.clusterIP` of service/s is absent in step 1 (install) and `None` in step 2",
+    );
     for story in [
         changed(&claim, |claim| claim["spec"]["resources"]["requests"]["storage"] = json!("2Gi")),
         changed(&claim, |claim| claim["spec"]["resources"]["requests"]["storage"] = json!("1024Mi")),

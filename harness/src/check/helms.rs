@@ -1,0 +1,76 @@
+//! The helms of this machine: those of the set-up, and the one on the `PATH`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::home::{self, Environment};
+use crate::tool::Tool;
+
+/// The majors that are supported, and the key of each in `versions.env`.
+const MAJORS: [(&str, &str); 2] = [("3", "HELM_3"), ("4", "HELM_4")];
+
+/// A helm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version, for example `3.22.0`.
+    pub version: String,
+}
+
+/// The helms that render, the default's major first; at least one.
+#[derive(Clone, Debug)]
+pub struct Helms {
+    found: Vec<Program>,
+    missing: Vec<String>,
+}
+
+impl Helms {
+    /// Looks for a helm of each supported major, or of the one that is asked for.
+    ///
+    /// # Errors
+    /// [`Environment`] if there is none at all.
+    pub async fn find(asked: Option<&str>) -> Result<Self> {
+        let on_path = on_path().await;
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for (major, key) in MAJORS.iter().filter(|(major, _)| asked.is_none_or(|asked| asked == *major)) {
+            let version = home::version(key)?;
+            let pinned = home::tool("helm", version).ok().map(|path| Program { path, version: version.to_owned() });
+            let users = on_path.clone().filter(|program| program.version.starts_with(&format!("{major}.")));
+            match pinned.or(users) {
+                Some(program) => found.push(program),
+                None => missing.push(format!("no Helm {major} is on this machine, so nothing was rendered with it")),
+            }
+        }
+        if found.is_empty() {
+            let which = asked.map(|major| format!(" {major}")).unwrap_or_default();
+            let hint = "hint: put `helm` on the PATH, or run `make tools`";
+            return Err(Environment::new(format!("no Helm{which} on this machine\n{hint}")).into());
+        }
+        Ok(Self { found, missing })
+    }
+
+    /// The one that renders what needs no second one.
+    pub fn first(&self) -> &Program {
+        &self.found[0]
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Program] {
+        &self.found
+    }
+
+    /// What is said of each that is not there.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.missing.iter().map(String::as_str)
+    }
+}
+
+/// The user's own helm.
+async fn on_path() -> Option<Program> {
+    let call = Tool::on_path("helm").args(["version", "--template", "{{.Version}}"]).env("KUBECONFIG", "/dev/null");
+    let output = call.run().await.ok()?;
+    let version = output.stdout.trim().trim_start_matches('v').to_owned();
+    (!version.is_empty()).then(|| Program { path: PathBuf::from("helm"), version })
+}

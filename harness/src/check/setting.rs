@@ -1,0 +1,101 @@
+//! The ways in which a subject is rendered: which values, which helm, which Kubernetes.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::{Options, Program, Subject};
+use crate::helm::Helm;
+use crate::plan::Plan;
+use crate::random;
+use crate::redact::Redactor;
+use crate::run::RENDER_NAMESPACE;
+use crate::tool::Tool;
+
+/// One way of rendering a subject.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What is rendered.
+    pub plan: Plan,
+    /// Which values these are, in words: `defaults`, `ci/ha-values.yaml`.
+    pub values: String,
+    /// What renders it.
+    pub program: Program,
+    /// For which Kubernetes, for example `1.34.4`.
+    pub kubernetes: String,
+    /// Of a variation of the values, the smallest values that make it.
+    pub smallest: Option<Value>,
+}
+
+/// What the chart's own values are called.
+pub const DEFAULTS: &str = "defaults";
+
+impl Setting {
+    /// The helm that renders it.
+    pub fn helm(&self) -> Helm {
+        let Program { path, version } = self.program.clone();
+        Helm::at(path, &version, &self.kubernetes, RENDER_NAMESPACE, Redactor::default())
+    }
+
+    /// Where its recording goes, below the subject's directory.
+    pub fn directory(&self) -> PathBuf {
+        let values: String = self.values.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        PathBuf::from(format!("{values}-helm-{}-kubernetes-{}", self.program.version, self.kubernetes))
+    }
+}
+
+/// Every setting of a subject: the first plan, that of its defaults, under each helm and on the oldest and the newest Kubernetes that
+/// the chart allows; the others once each.
+pub async fn settings(subject: &Subject, options: &Options) -> Result<Vec<Setting>> {
+    let allowed = allowed(subject, options).await?;
+    let ends: Vec<&String> = match allowed.as_slice() {
+        [oldest, .., newest] => vec![oldest, newest],
+        other => other.iter().collect(),
+    };
+    let newest = ends.last().context("no version of Kubernetes to render for")?;
+    let mut settings = Vec::new();
+    for (index, (values, plan)) in subject.plans.iter().enumerate() {
+        let setting = |program: &Program, kubernetes: &String| Setting {
+            plan: plan.clone(),
+            values: values.clone(),
+            program: program.clone(),
+            kubernetes: kubernetes.clone(),
+            smallest: None,
+        };
+        if index == 0 {
+            let pairs = options.helms.all().iter().flat_map(|program| ends.iter().map(move |it| (program, *it)));
+            settings.extend(pairs.map(|(program, kubernetes)| setting(program, kubernetes)));
+        } else {
+            settings.push(setting(options.helms.first(), newest));
+        }
+    }
+    Ok(settings)
+}
+
+/// The versions of Kubernetes that the chart's `kubeVersion` allows, as helm itself reads it; all of them where it allows none, so that
+/// helm's refusal shows.
+async fn allowed(subject: &Subject, options: &Options) -> Result<Vec<String>> {
+    let all = &options.kubernetes;
+    let Some(constraint) = &subject.kube_version else { return Ok(all.clone()) };
+    let directory = std::env::temp_dir().join(format!("chartgate-kube-version-{}", random::text(8)));
+    std::fs::create_dir_all(&directory).with_context(|| format!("make the directory `{}`", directory.display()))?;
+    let description =
+        serde_json::json!({"apiVersion": "v2", "name": "probe", "version": "0.0.0", "kubeVersion": constraint});
+    let asked = async {
+        std::fs::write(directory.join("Chart.yaml"), description.to_string())
+            .context("write a chart to ask helm with")?;
+        let asked = all.iter().map(async |version| {
+            let call = Tool::new("helm", &options.helms.first().path).args(["template", "probe"]).args([&directory]);
+            let call = call.args(["--kube-version", version]).env("KUBECONFIG", "/dev/null");
+            anyhow::Ok(call.run_unchecked().await?.is_success())
+        });
+        futures::future::try_join_all(asked).await
+    };
+    let answers = asked.await;
+    // A small file of ours; if it stays, nothing is lost.
+    drop(std::fs::remove_dir_all(&directory));
+    let allowed: Vec<String> =
+        all.iter().zip(answers?).filter(|(_, is_allowed)| *is_allowed).map(|(it, _)| it.clone()).collect();
+    Ok(if allowed.is_empty() { all.clone() } else { allowed })
+}

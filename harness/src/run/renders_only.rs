@@ -1,0 +1,60 @@
+//! A recording of what the steps of a plan render: no cluster, no engine.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{learn_from_plan, render, require, stage, started, variant};
+use crate::helm::Helm;
+use crate::plan::Plan;
+use crate::record::conceal::teach;
+use crate::record::{Mode, Moment, Timeline};
+use crate::redact::Redactor;
+
+/// Where a release of a plan lives that is only rendered: users have a namespace of their own, too.
+pub const NAMESPACE: &str = "my-namespace";
+
+/// What is recorded beside the renders of a plan's steps.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What is known already.
+    pub moments: Vec<Moment>,
+    /// The chart is rendered again with one thing changed at a time.
+    pub variants: bool,
+}
+
+/// Renders the steps of a plan with a helm, and records that in a directory.
+///
+/// # Errors
+/// If helm cannot be started, or the directory cannot be written to. A refusal by helm is recorded.
+pub async fn record(plan: &Plan, helm: &Helm, directory: &Path, beside: Beside) -> Result<()> {
+    let redactor = Redactor::default();
+    learn_from_plan(plan, &redactor);
+    let plan = &render::filled(plan, &stage::placeholders(plan, NAMESPACE))?;
+    let is_complete = plan.steps.iter().all(|step| plan.chart_of(step).is_some());
+    // A version to upgrade from that is not there leaves nothing to render: the plan says why.
+    let renders = if is_complete { render::all(plan, helm).await? } else { Vec::new() };
+    let variations = if is_complete && beside.variants { variant::all(plan, helm).await? } else { Vec::new() };
+    // Before the plan is written: a value of `--set` may be one of a Secret.
+    renders.iter().flatten().flatten().flatten().for_each(|object| teach(&redactor, object));
+    let timeline = Timeline::create(directory, plan, redactor)?;
+    let versions = BTreeMap::from([("helm", helm.version().to_owned()), ("kubernetes", helm.kubernetes().to_owned())]);
+    timeline.append(started(NAMESPACE, &timeline, Mode::Render, false, versions));
+    beside.moments.into_iter().for_each(|moment| timeline.append(moment));
+    record_required(plan, &timeline).await;
+    render::record_all(plan, &timeline, &renders);
+    variant::record_all(&variations, &timeline);
+    timeline.end(plan)
+}
+
+/// What would be in the cluster before the release. Where it cannot be had, custom resources are not read against their definitions.
+async fn record_required(plan: &Plan, timeline: &Timeline) {
+    timeline.append(match require::read(&plan.requires).await {
+        Ok(objects) => {
+            objects.iter().for_each(|object| timeline.learn(object));
+            Moment::Required { objects: objects.iter().map(|object| timeline.store(object)).collect() }
+        }
+        Err(error) => Moment::Gap { of: "what is required".to_owned(), why: format!("{error:#}") },
+    });
+}

@@ -1,0 +1,348 @@
+//! `chartgate check` as its users call it: no cluster, no engine, the real helm.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use chartgate::tool::{Output, Tool};
+use serde_json::Value;
+
+/// A chart of this test's own, which goes with it.
+struct Chart(PathBuf);
+
+const DESCRIPTION: &str = "apiVersion: v2\nname: app\nversion: 1.2.3\nappVersion: \"4\"\n";
+
+/// A Deployment that no check objects to.
+const DEPLOYMENT: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}-web", labels: {app: "{{ .Release.Name }}"}}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app: "{{ .Release.Name }}"}}
+  template:
+    metadata: {labels: {app: "{{ .Release.Name }}"}}
+    spec:
+      automountServiceAccountToken: false
+      containers:
+        - name: web
+          image: registry.example/web:1
+"#;
+
+impl Chart {
+    /// A chart with a Deployment, and these files in it or in place of its own.
+    fn new(files: &[(&str, &str)]) -> Self {
+        let chart =
+            Self(support::repository().join("target/chartgate/check").join(chartgate::random::text(8)).join("app"));
+        chart.write("Chart.yaml", DESCRIPTION);
+        chart.write("values.yaml", "replicas: 1\n");
+        chart.write("templates/web.yaml", DEPLOYMENT);
+        files.iter().for_each(|(path, text)| chart.write(path, text));
+        chart
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        std::fs::create_dir_all(path.parent().expect("it is in a directory")).expect("a directory can be made");
+        std::fs::write(path, text).expect("a file can be written");
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.0.join(path)).expect("it is there")
+    }
+
+    /// Checks it, and gives what is said and the verdict's file.
+    async fn check(&self, args: &[&str]) -> Checked {
+        check(&self.0, &self.0.with_extension("out"), args).await
+    }
+
+    async fn git(&self, args: &[&str]) {
+        let who = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"];
+        Tool::on_path("git").args(who).args(args).folder(&self.0).run().await.expect("git does it");
+    }
+}
+
+impl Drop for Chart {
+    fn drop(&mut self) {
+        self.0.parent().into_iter().for_each(|directory| drop(std::fs::remove_dir_all(directory)));
+    }
+}
+
+struct Checked {
+    output: Output,
+    verdict: Value,
+}
+
+async fn check(chart: &Path, out: &Path, args: &[&str]) -> Checked {
+    let call = Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(["check"]).args([chart]).args(args);
+    // Nothing may ask an engine.
+    let call = call.args(["--out"]).args([out]).env("DOCKER_HOST", "tcp://127.0.0.1:1").without_env("GITHUB_ACTIONS");
+    let output = call.run_unchecked().await.expect("the command starts");
+    let text = std::fs::read_to_string(out.join("verdict.json")).unwrap_or_default();
+    Checked { output, verdict: serde_json::from_str(&text).unwrap_or_default() }
+}
+
+impl Checked {
+    fn said(&self) -> String {
+        chartgate::stdio::plain(&format!("{}{}", self.output.stdout, self.output.stderr))
+    }
+
+    /// The exit code, and parts of what is said.
+    #[track_caller]
+    fn is(&self, code: i32, parts: &[&str]) -> &Self {
+        let said = self.said();
+        assert_eq!(self.output.status.and_then(|status| status.code()), Some(code), "exit code of:\n{said}");
+        for part in parts {
+            assert!(said.contains(part), "`{part}` is not in:\n{said}");
+        }
+        self
+    }
+
+    /// What a check found: its verdict and all that it says.
+    fn found(&self, name: &str) -> Option<(String, String)> {
+        let checks = self.verdict["scenarios"][0]["checks"].as_array()?;
+        let finding = checks.iter().find(|finding| finding["check"] == name)?;
+        Some((finding["verdict"].as_str()?.to_owned(), finding.to_string()))
+    }
+}
+
+/// A failure would mean that a right chart is red, that nothing is counted as not examined, or that an engine is asked.
+#[tokio::test]
+async fn a_right_chart_passes_without_an_engine() {
+    let checked = Chart::new(&[]).check(&[]).await;
+    checked.is(0, &["pass    renders", "pass    schema-valid", "not examined: ", "pass: 1 passed"]);
+    assert_eq!(checked.found("hook-order"), None, "what needs a cluster has no verdict");
+}
+
+/// A failure would mean that what Kubernetes drops in silence is installed.
+#[tokio::test]
+async fn a_misspelled_field_is_named_with_its_object() {
+    let chart = Chart::new(&[(
+        "templates/web.yaml",
+        &DEPLOYMENT.replace("automountServiceAccountToken", "automountServiceAcountToken"),
+    )]);
+    let says = "`spec.template.spec.automountServiceAcountToken` of deployment/my-app-web is no field of its kind";
+    chart.check(&[]).await.is(1, &["FAIL schema-valid in app", says, "did you mean `automountServiceAccountToken`?"]);
+}
+
+/// A failure would mean that a fault of one values file is laid to the defaults, or is told once for each of them.
+#[tokio::test]
+async fn a_finding_is_told_once_with_the_values_under_which_it_appears() {
+    let template = DEPLOYMENT.replace("replicas: {{ .Values.replicas }}", "replicas: {{ .Values.replicas | toJson }}");
+    let text = "replicas: \"2\"\n";
+    let chart = Chart::new(&[
+        ("templates/web.yaml", &template),
+        ("ci/a-values.yaml", text),
+        ("ci/b-values.yaml", text),
+        ("ci/c-values.yaml", "replicas: 3\n"),
+    ]);
+    let checked = chart.check(&[]).await;
+    checked.is(1, &["must be an integer, and is the string `2`", "under ci/a-values.yaml, ci/b-values.yaml"]);
+    assert!(!checked.said().contains("and 1 more"), "{}", checked.said());
+    chart.check(&["--set", "replicas=4"]).await.is(0, &[]);
+}
+
+/// A failure would mean that a chart which asks for values is called broken, or that it passes unseen.
+#[tokio::test]
+async fn defaults_that_refuse_need_values() {
+    let refusing = format!("{{{{ required \"set auth.secret\" .Values.auth.secret }}}}\n{DEPLOYMENT}")
+        .replace("{{ required", "# {{ required");
+    let chart = Chart::new(&[("templates/web.yaml", &refusing), ("values.yaml", "replicas: 1\nauth: {}\n")]);
+    chart.check(&[]).await.is(3, &["VOID renders in app", "needs values: `auth.secret`: set auth.secret"]);
+    chart.write("ci/given-values.yaml", "auth: {secret: x}\n");
+    chart.check(&[]).await.is(0, &["note: the defaults were not judged: needs values: `auth.secret`"]);
+}
+
+/// A failure would mean that every chart which keeps a password by `lookup` is red.
+#[tokio::test]
+async fn an_upgrade_that_asks_the_cluster_is_no_finding() {
+    let asking = "{{ if .Release.IsUpgrade }}{{ fail \"no Secret of the release\" }}{{ end }}\n";
+    let checked = Chart::new(&[("templates/asks.yaml", asking)]).check(&[]).await;
+    checked.is(0, &["pass    renders"]);
+}
+
+/// A failure would mean that a chart is judged for a Kubernetes that it does not support, or that its limits are misread.
+#[tokio::test]
+async fn the_charts_kube_version_counts() {
+    let newest = chartgate::home::kubernetes_releases().pop().expect("one is supported");
+    let chart = Chart::new(&[("Chart.yaml", &format!("{DESCRIPTION}kubeVersion: \">= {newest}-0\"\n"))]);
+    let checked = chart.check(&[]).await;
+    let minor = newest.rsplit_once('.').map_or("", |(minor, _)| minor);
+    checked.is(0, &[&format!("fit the schemas of Kubernetes {minor}")]);
+    chart.write("Chart.yaml", &format!("{DESCRIPTION}kubeVersion: \">= 9.0.0\"\n"));
+    chart.check(&[]).await.is(1, &["FAIL renders in app", "kubeVersion"]);
+}
+
+/// A failure would mean that the switch which breaks a chart is found by its users.
+#[tokio::test]
+async fn the_switch_that_breaks_a_chart_is_found_and_written() {
+    let broken = "{{ if .Values.ingress.enabled }}{{ .Values.ingress.tls.secret.name }}{{ end }}\n";
+    let refusing = "{{ if .Values.strict }}{{ fail \"not with this\" }}{{ end }}\n";
+    let values = "replicas: 1\ningress: {enabled: false}\nstrict: false\nother: true\n";
+    let chart =
+        Chart::new(&[("templates/ingress.yaml", broken), ("templates/strict.yaml", refusing), ("values.yaml", values)]);
+    chart.check(&[]).await.is(0, &[]);
+    let written = chart.0.with_extension("written");
+    let checked = chart.check(&["--explore", "--write", &written.display().to_string()]).await;
+    let note = "explored 3 of 3 variations of the values, one at a time; the chart refuses 1 of them";
+    checked.is(1, &["FAIL renders in app", "nil pointer", "under ingress.enabled=true", note]);
+    let file = std::fs::read_to_string(written.join("app-ingress-enabled-true-values.yaml")).expect("it is written");
+    assert!(file.ends_with("ingress:\n  enabled: true\n"), "{file}");
+    chart.check(&["--explore=1", "--seed", "7"]).await.is_one_of(&[0, 1], "explored 1 of 3 variations");
+}
+
+impl Checked {
+    #[track_caller]
+    fn is_one_of(&self, codes: &[i32], part: &str) {
+        let code = self.output.status.and_then(|status| status.code()).unwrap_or(-1);
+        assert!(codes.contains(&code) && self.said().contains(part), "{code}:\n{}", self.said());
+    }
+}
+
+/// A failure would mean that a chart with old findings cannot switch the gate on, or that new ones pass with them.
+#[tokio::test]
+async fn a_baseline_lets_old_findings_pass_and_new_ones_not() {
+    let misspelled = |field: &str| DEPLOYMENT.replace("automountServiceAccountToken: false", field);
+    let chart = Chart::new(&[("templates/web.yaml", &misspelled("one: 1"))]);
+    chart.check(&[]).await.is(1, &[]);
+    chart.check(&["--write-baseline"]).await.is(0, &["waived  schema-valid", "waived (baseline)"]);
+    let baseline = chart.read("ci/chartgate/baseline.yaml");
+    assert!(
+        baseline.contains("check: schema-valid") && baseline.contains("object: deployment/my-app-web"),
+        "{baseline}"
+    );
+    chart.check(&[]).await.is(0, &[]);
+    chart.check(&["--no-waivers"]).await.is(1, &["`spec.template.spec.one` of deployment/my-app-web"]);
+    chart.write("templates/web.yaml", &misspelled("two: 2"));
+    chart.check(&[]).await.is(1, &["`spec.template.spec.two` of deployment/my-app-web", "no longer applies"]);
+}
+
+/// A failure would mean that a change without a new version is merged, or that an unchanged chart is checked again and again.
+#[tokio::test]
+async fn a_changed_chart_must_have_a_higher_version() {
+    let chart = Chart::new(&[(".helmignore", "ci/\n")]);
+    chart.git(&["init", "--quiet"]).await;
+    chart.git(&["add", "."]).await;
+    chart.git(&["commit", "--quiet", "-m", "first"]).await;
+    chart.check(&["--changed"]).await.is(0, &["no chart changed since"]);
+    chart.write("ci/x-values.yaml", "replicas: 2\n");
+    chart.check(&["--changed=main"]).await.is(0, &["not applicable: ", "version-raised"]);
+    chart.write("values.yaml", "replicas: 2\n");
+    chart
+        .check(&["--changed=main"])
+        .await
+        .is(1, &["FAIL version-raised in app", "`values.yaml` changed since main", "still 1.2.3"]);
+    chart.write("Chart.yaml", &DESCRIPTION.replace("1.2.3", "1.3.0"));
+    chart.check(&["--changed=main"]).await.is(0, &["pass    version-raised"]);
+    chart.check(&["--changed=no-such"]).await.is(2, &["no-such"]);
+}
+
+/// A failure would mean that an archive, or a directory of charts, is not checked as its charts are.
+#[tokio::test]
+async fn archives_and_directories_of_charts_are_checked() {
+    let chart = Chart::new(&[("templates/web.yaml", &DEPLOYMENT.replace("replicas:", "replica:"))]);
+    let directory = chart.0.parent().expect("it is in one");
+    let archive = directory.join("app-1.2.3.tgz");
+    Tool::on_path("tar")
+        .args(["-czf"])
+        .args([&archive])
+        .args(["-C"])
+        .args([directory])
+        .args(["app"])
+        .run()
+        .await
+        .expect("tar packs it");
+    for path in [archive.as_path(), directory] {
+        check(path, &directory.join("out"), &[]).await.is(1, &["FAIL schema-valid in app", "did you mean `replicas`?"]);
+    }
+    check(&directory.join("none"), &directory.join("out"), &[]).await.is(2, &["no such file"]);
+}
+
+/// What `cases/` beside the repository says of small charts, each wrong in one way and right in the other.
+mod cases {
+    use super::*;
+
+    /// Runs every case that the renders alone show. Where the directory is not there, the tests above hold the same classes.
+    #[tokio::test]
+    async fn each_case_ends_as_it_expects() {
+        let root = support::repository().join("../shared/cases");
+        let alarms = root.join("alarms");
+        let directories = [&root, &alarms].into_iter().flat_map(|path| path.read_dir().into_iter().flatten().flatten());
+        let mut cases: Vec<PathBuf> =
+            directories.map(|entry| entry.path()).filter(|path| path.join("expect.yaml").exists()).collect();
+        cases.sort();
+        let judged = futures::future::join_all(cases.iter().map(|case| wrong(case))).await;
+        let wrong: Vec<String> = judged.into_iter().flatten().collect();
+        assert!(wrong.is_empty(), "{} of {} cases end otherwise:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    }
+
+    /// How a case ends otherwise than it expects.
+    async fn wrong(case: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(case.join("expect.yaml")).expect("it is there");
+        let expected = chartgate::yaml::value(&text).expect("it is YAML");
+        if expected["mode"] != "render" {
+            return Vec::new();
+        }
+        let name = case.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut wrong = Vec::new();
+        let from = |variant: &str| {
+            let own = case.join(format!("{variant}-old"));
+            let old = if own.is_dir() { own } else { case.join("old") };
+            expected["from"].is_string().then(|| old.display().to_string())
+        };
+        if expected["expect"].is_object() {
+            let checked = checked(case, &name, None).await;
+            wrong.extend(differs(&checked, &expected["expect"]).map(|what| format!("{name}: {what}")));
+            return wrong;
+        }
+        let bad = checked(&case.join("bad"), &format!("{name}-bad"), from("bad")).await;
+        wrong.extend(differs(&bad, &expected["bad"]).map(|what| format!("{name}/bad: {what}")));
+        let good = checked(&case.join("good"), &format!("{name}-good"), from("good")).await;
+        let code = good.output.status.and_then(|status| status.code());
+        let check = expected["bad"]["check"].as_str().unwrap_or_default();
+        let is_advised = good.found(check).is_some_and(|(verdict, _)| verdict == "advice");
+        if code != Some(0) || is_advised {
+            wrong.push(format!("{name}/good: {code:?}\n{}", good.said()));
+        }
+        wrong
+    }
+
+    async fn checked(chart: &Path, name: &str, from: Option<String>) -> Checked {
+        let out = support::repository().join("target/chartgate/cases").join(name);
+        let mut args = vec!["--set", "image=registry.example/prober:1"];
+        if let Some(from) = &from {
+            args.extend(["--from", from]);
+        }
+        check(chart, &out, &args).await
+    }
+
+    fn differs(checked: &Checked, expected: &Value) -> Option<String> {
+        let words = |key: &str| {
+            expected[key]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        if let Some(code) = expected["exit"].as_i64() {
+            let exit = checked.output.status.and_then(|status| status.code()).map(i64::from);
+            let said = checked.said();
+            let has_all = words("words").iter().all(|word| said.contains(word));
+            return (exit != Some(code) || !has_all).then(|| format!("{exit:?}:\n{said}"));
+        }
+        let (check, level) =
+            (expected["check"].as_str().unwrap_or_default(), expected["level"].as_str().unwrap_or_default());
+        let Some((verdict, told)) = checked.found(check) else {
+            return Some(format!("{check} has no verdict:\n{}", checked.said()));
+        };
+        let missing: Vec<String> = words("words").into_iter().filter(|word| !told.contains(word)).collect();
+        let unwanted: Vec<String> = words("without").into_iter().filter(|word| told.contains(word)).collect();
+        let is_right = verdict == level || (level == "pass" && verdict == "not-applicable");
+        (!is_right || !missing.is_empty() || !unwanted.is_empty())
+            .then(|| format!("{check} is {verdict}, not {level}; missing {missing:?}, unwanted {unwanted:?}: {told}"))
+    }
+}
