@@ -12,15 +12,20 @@ use super::object::{is_hook, is_ready_pod, kind, name, statuses, template, text,
 use super::ready::{goes_when_done, is_in, is_pod_of, is_workload, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{Sighting, StepRun, Track, View, warning};
-use super::{Check, Evidence, Finding};
+use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, HealthPath};
-use crate::record::{Answer, Probe, Recording, StepOutcome};
+use crate::record::{Answer, Probe, StepOutcome};
 
 pub(super) const READY: Check = Check {
     name: "ready",
     proves: "every workload of the manifest was ready at the end of each step, by its own kind's rule",
     means: "the release looks installed, but a part of it does not run",
     explanation: include_str!("explanation/ready.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(2).explaining(&["release-outcome"]),
+    judges_refusals: false,
     judge: ready,
 };
 
@@ -29,6 +34,11 @@ pub(super) const HEALTH_PATH: Check = Check {
     proves: "each path of a serving role answers exactly as promised, at each pod and through its Service",
     means: "load balancers and monitors see a healthy application as broken, or a broken one as healthy",
     explanation: include_str!("explanation/health-path.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(3),
+    judges_refusals: false,
     judge: health_path,
 };
 
@@ -37,22 +47,26 @@ pub(super) const NO_RESTARTS: Check = Check {
     proves: "no container ever restarted",
     means: "pods crash before they settle: a race at start-up, a wrong probe, or too little memory",
     explanation: include_str!("explanation/no-restarts.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(1),
+    judges_refusals: false,
     judge: no_restarts,
 };
 
-fn ready(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn ready(view: &View) -> Finding {
     if view.has_render() && !view.rendered().any(|object| is_workload(object) && !is_hook(object)) {
         return not_applicable(READY.name, "the chart renders no workload");
     }
-    let mut tally = Tally::of_whole(READY.name, &view);
+    let mut tally = Tally::of_whole(READY.name, view);
     // What is applied where no release stands says nothing of one.
     let is_about_release = |run: &StepRun| match run.step.action {
         Action::Apply { .. } => view.probes(run.index).next().is_some(),
         _ => run.leaves_release() || run.is_disruption(),
     };
     for run in view.tested().filter(|run| is_about_release(run) && run.is_to_succeed()) {
-        judge_ready(&view, run, &mut tally);
+        judge_ready(view, run, &mut tally);
     }
     tally.finish("every workload was ready at the end of each step")
 }
@@ -161,8 +175,7 @@ fn about(view: &View, run: &StepRun, workload: &Value) -> Vec<Evidence> {
     evidence
 }
 
-fn health_path(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn health_path(view: &View) -> Finding {
     let roles: Vec<(&String, &Vec<HealthPath>)> = view
         .plan
         .present_roles()
@@ -172,11 +185,11 @@ fn health_path(recording: &Recording) -> Finding {
     if roles.is_empty() {
         return not_applicable(HEALTH_PATH.name, "the contract promises no path of a serving role");
     }
-    let mut tally = Tally::of_whole(HEALTH_PATH.name, &view);
+    let mut tally = Tally::of_whole(HEALTH_PATH.name, view);
     for run in view.settled() {
         for (role, paths) in &roles {
             for path in *paths {
-                judge_path(&view, run, role, path, &mut tally);
+                judge_path(view, run, role, path, &mut tally);
             }
         }
     }
@@ -256,12 +269,11 @@ pub(super) fn difference(promised: &HealthPath, answer: &Answer) -> Option<Strin
     }
 }
 
-fn no_restarts(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn no_restarts(view: &View) -> Finding {
     if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
         return not_applicable(NO_RESTARTS.name, "the chart renders nothing that has pods");
     }
-    let mut tally = Tally::of_whole(NO_RESTARTS.name, &view);
+    let mut tally = Tally::of_whole(NO_RESTARTS.name, view);
     if let Some((seen, why)) = view.gap(&["Pod"], 0, u64::MAX) {
         tally.void(format!("a restart may have been missed: {why}")).with([seen]);
     }

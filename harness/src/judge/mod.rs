@@ -1,5 +1,6 @@
 //! The judge: each check is a pure function from a recording to a finding. It never talks to a cluster.
 
+mod check;
 mod faults;
 mod health;
 mod hooks;
@@ -30,6 +31,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Expect, Plan, Waiver};
 use crate::record::{Mode, Recording};
+
+pub use check::{Check, Group, Level, Needs, Rank};
+pub use view::View;
 
 /// How a check, a scenario or a run ended, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -105,30 +109,6 @@ pub struct Evidence {
     pub at: Option<u64>,
     /// What was seen.
     pub text: String,
-}
-
-/// A check: its stable name, what it proves, and the function that judges.
-pub struct Check {
-    /// Stable name, as in reports and contracts.
-    pub name: &'static str,
-    /// What it proves.
-    pub proves: &'static str,
-    /// What a failure means for a user of the chart.
-    pub means: &'static str,
-    /// How it is proven, its examples and what to do: the text file of its name in `explanation/`, which `explain` reads.
-    pub explanation: &'static str,
-    /// Judges a recording.
-    pub judge: fn(&Recording) -> Finding,
-}
-
-/// The checks of one subject.
-pub struct Group {
-    /// The subject's name, as in the reference.
-    pub name: &'static str,
-    /// What the checks look at.
-    pub about: &'static str,
-    /// In the order of reports.
-    pub checks: &'static [Check],
 }
 
 /// All checks by subject, in the order of reports.
@@ -234,96 +214,53 @@ pub struct Examined {
     pub not_examined: Vec<String>,
 }
 
-/// The checks that read nothing but what helm renders.
-const OF_RENDERS: [&str; 14] = [
-    "renders",
-    "schema-valid",
-    "schema-rejects",
-    "names-unique",
-    "image-pinned",
-    "helm-lint",
-    "version-raised",
-    "immutable-fields",
-    "hook-cleanup",
-    "hook-inputs",
-    "probe-independence",
-    "pods-restricted",
-    "service-account-minimal",
-    "no-secret-in-plain-sight",
-];
-
 /// Judges a recording by the checks that it holds enough for.
 pub fn examine(recording: &Recording) -> Examined {
-    let is_examined = |check: &str| recording.mode() == Mode::Run || OF_RENDERS.contains(&check);
+    let is_examined =
+        |check: &str| recording.mode() == Mode::Run || named(check).is_some_and(|check| check.needs == Needs::Render);
     let (findings, beyond): (Vec<Finding>, Vec<Finding>) =
         judge(recording).into_iter().partition(|finding| is_examined(&finding.check));
     Examined { findings, not_examined: beyond.into_iter().map(|finding| finding.check).collect() }
 }
 
-/// Judges a recording: one finding for each check, the worst over all steps.
-pub fn judge(recording: &Recording) -> Vec<Finding> {
-    let plan = &recording.plan;
-    let day = recording.day();
-    let bound = |mut finding: Finding| {
-        let is_binding = plan.strict || plan.binding.iter().any(|name| present_name(name) == finding.check);
-        if finding.verdict == Verdict::Advice && is_binding {
-            finding.verdict = Verdict::Fail;
-        }
-        waive(suspend(finding, plan), &plan.waivers, &day)
-    };
-    all().map(|check| bound((check.judge)(recording))).collect()
+/// The check of a name; `None`: there is none.
+pub fn named(name: &str) -> Option<&'static Check> {
+    all().find(|check| check.name == present_name(name))
 }
 
-/// Checks that only see what others name the cause of, from the nearest to it to the farthest.
-const SYMPTOMS: [&str; 9] = [
-    "no-restarts",
-    "ready",
-    "health-path",
-    "role-serves",
-    "upgrade-available",
-    "session-continuity",
-    "upgrade-happened",
-    "upgrade-after-rollback",
-    "release-outcome",
-];
+/// Judges a recording: one finding for each check, the worst over all steps.
+pub fn judge(recording: &Recording) -> Vec<Finding> {
+    let view = View::of(recording);
+    let day = recording.day();
+    all().map(|check| waive(found(check, &view), &view.plan.waivers, &day)).collect()
+}
 
-/// Checks whose failure is why a step failed, and with it a workload that was waited for.
-const CAUSES: [&str; 5] = ["renders", "names-unique", "hook-cleanup", "hook-inputs", "immutable-fields"];
+/// A check's finding, as binding as the plan makes it.
+fn found(check: &Check, view: &View) -> Finding {
+    let plan = view.plan;
+    let is_binding = plan.strict || plan.binding.iter().any(|name| present_name(name) == check.name);
+    suspend(check, check.weigh((check.judge)(view), is_binding), plan)
+}
 
 /// How far a check is from the cause of what it sees: what explains most comes first.
-pub fn distance(check: &str) -> usize {
-    SYMPTOMS.iter().position(|symptom| *symptom == check).map_or(0, |position| position + 1)
+pub fn distance(check: &str) -> u8 {
+    named(check).map_or(0, |check| check.rank.distance)
 }
 
 /// Whether a failure is explained by another one, so that a reader needs no more of it than its headline.
 pub fn is_explained(check: &str, by: &str) -> bool {
-    match check {
-        "release-outcome" => by == "ready" || CAUSES.contains(&by),
-        "ready" => CAUSES.contains(&by),
-        // A hook that waits for what never comes is tried until its time is over.
-        "hook-once" => by == "hook-inputs",
-        _ => false,
-    }
+    named(by).is_some_and(|by| by.rank.explains.contains(&check))
 }
 
-/// The checks that apply although no step is to succeed: they judge the refusal itself.
-const OF_REFUSALS: [&str; 3] = ["renders", "release-outcome", "schema-rejects"];
-
 /// Where no step of the plan is to succeed, nothing needs to be proven of a running release; what is broken still fails.
-fn suspend(finding: Finding, plan: &Plan) -> Finding {
+fn suspend(check: &Check, finding: Finding, plan: &Plan) -> Finding {
     let is_to_run = plan.steps.iter().any(|step| step.expect == Expect::Succeeds);
-    if is_to_run || finding.verdict != Verdict::Void || OF_REFUSALS.contains(&finding.check.as_str()) {
+    if is_to_run || finding.verdict != Verdict::Void || check.judges_refusals {
         return finding;
     }
     let message = "no step of the plan is to succeed".to_owned();
-    Finding {
-        verdict: Verdict::NotApplicable,
-        message,
-        evidence: Vec::new(),
-        problems: Vec::new(),
-        since: None,
-        ..finding
-    }
+    let none = Finding { evidence: Vec::new(), problems: Vec::new(), since: None, ..finding };
+    Finding { verdict: Verdict::NotApplicable, message, ..none }
 }
 
 /// Applies a waiver to a finding; an expired one is named and changes nothing.

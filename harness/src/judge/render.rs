@@ -19,9 +19,9 @@ use super::object::{is_hook, slashed, template, text};
 use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
 use super::view::{StepRun, View};
-use super::{Check, Evidence, Finding};
+use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, Expect, Plan};
-use crate::record::{Mode, Recording, StepOutcome, Variant};
+use crate::record::{Mode, StepOutcome, Variant};
 use refused::{is_refusal_on_purpose, needs_values, sentence};
 
 pub(super) const RENDERS: Check = Check {
@@ -29,6 +29,11 @@ pub(super) const RENDERS: Check = Check {
     proves: "the chart renders with the values of each step",
     means: "users cannot install the chart with these values at all",
     explanation: include_str!("explanation/renders.md"),
+    needs: Needs::Render,
+    adds: Some(Needs::Orchestration),
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: true,
     judge: renders,
 };
 
@@ -37,6 +42,11 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
     proves: "each step ended as the scenario says: helm succeeded, or failed with the stated text",
     means: "the same helm command fails (or wrongly succeeds) for users",
     explanation: include_str!("explanation/release-outcome.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(9),
+    judges_refusals: true,
     judge: release_outcome,
 };
 
@@ -45,11 +55,11 @@ const NIL_HINT: &str = "a value that is new in this version is nil here: give it
 
 const VALUES_HINT: &str = "give the value with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart";
 
-fn renders(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn renders(view: &View) -> Finding {
+    let recording = view.recording;
     let is_rendering = |run: &&StepRun| matches!(run.step.action, Action::Install | Action::Upgrade);
     let mut tally = Tally::new(RENDERS.name);
-    let variants = Variants::of(recording);
+    let variants = Variants::of(view.recording);
     if !view.tested().any(|run| is_rendering(&run)) {
         return not_applicable(RENDERS.name, "no step of the plan renders the chart");
     }
@@ -79,7 +89,7 @@ fn renders(recording: &Recording) -> Finding {
             (Expect::Succeeds, Some(error)) if is_renders_only && run.step.action == Action::Upgrade && has_install => {
                 tally.proved(seen(format!("{} needs a cluster: {error}", run.label())));
             }
-            (Expect::Succeeds, Some(error)) if is_without_values(&view) && is_refusal_on_purpose(error) => {
+            (Expect::Succeeds, Some(error)) if is_without_values(view) && is_refusal_on_purpose(error) => {
                 tally.void(needs_values(error)).with([seen(error.to_owned())]).hint(VALUES_HINT);
             }
             (_, Some(error)) => {
@@ -174,8 +184,7 @@ fn without_lists(why: &str) -> String {
     told.trim().to_owned()
 }
 
-fn release_outcome(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn release_outcome(view: &View) -> Finding {
     let mut tally = Tally::new(RELEASE_OUTCOME.name);
     for run in &view.steps {
         let label = run.label();

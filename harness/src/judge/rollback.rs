@@ -14,15 +14,20 @@ use super::object::{
 use super::ready::{is_pod_of, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, Track, View};
-use super::{Check, Finding};
+use super::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::{Recording, Release, StepOutcome};
+use crate::record::{Release, StepOutcome};
 
 pub(super) const ROLLBACK_RESTORED: Check = Check {
     name: "rollback-restored",
     proves: "after a rollback the manifest, the pods' images and the hooks are those of the revision gone back to",
     means: "a rollback leaves a mixture of two versions behind",
     explanation: include_str!("explanation/rollback-restored.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: rollback_restored,
 };
 
@@ -69,13 +74,12 @@ fn rollbacks<'v, 'a>(view: &'v View<'a>) -> Vec<Rollback<'v, 'a>> {
     view.tested().filter_map(of_run).collect()
 }
 
-fn rollback_restored(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let rollbacks = rollbacks(&view);
+fn rollback_restored(view: &View) -> Finding {
+    let rollbacks = rollbacks(view);
     if rollbacks.is_empty() {
         return not_applicable(ROLLBACK_RESTORED.name, "the plan has no rollback");
     }
-    let mut tally = Tally::of_whole(ROLLBACK_RESTORED.name, &view);
+    let mut tally = Tally::of_whole(ROLLBACK_RESTORED.name, view);
     for rollback in rollbacks.iter().filter(|rollback| rollback.is_done()) {
         let (label, to) = (rollback.run.label(), rollback.to);
         let (Some((_, target)), Some(now)) = (rollback.target, rollback.run.release) else {
@@ -90,9 +94,9 @@ fn rollback_restored(recording: &Recording) -> Finding {
         if now.status != "deployed" {
             tally.fail(format!("the release is `{}` after {label}, not `deployed`", now.status));
         }
-        judge_manifest(&view, rollback, target, now, &mut tally);
-        judge_images(&view, rollback, target, &mut tally);
-        judge_hooks(&view, rollback, target, &mut tally);
+        judge_manifest(view, rollback, target, now, &mut tally);
+        judge_images(view, rollback, target, &mut tally);
+        judge_hooks(view, rollback, target, &mut tally);
     }
     tally.finish("each rollback restored the manifest, the images and the hooks of its revision")
 }

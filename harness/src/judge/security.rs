@@ -12,14 +12,18 @@ use serde_json::Value;
 use super::object::{hook_events, items, kind, name, slashed, template, text};
 use super::tally::{Tally, not_applicable, note};
 use super::view::View;
-use super::{Check, Finding};
-use crate::record::Recording;
+use super::{Check, Finding, Level, Needs, Rank};
 
 pub(super) const PODS_RESTRICTED: Check = Check {
     name: "pods-restricted",
     proves: "every pod meets the restricted Pod Security Standard",
     means: "the chart cannot be installed in a namespace that enforces the standard",
     explanation: include_str!("explanation/pods-restricted.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: pods_restricted,
 };
 
@@ -28,11 +32,15 @@ pub(super) const SERVICE_ACCOUNT_MINIMAL: Check = Check {
     proves: "no pod has an API token that it has no right to use, and no role grants everything",
     means: "whoever breaks into a pod can talk to the cluster's API",
     explanation: include_str!("explanation/service-account-minimal.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: service_account_minimal,
 };
 
-fn pods_restricted(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn pods_restricted(view: &View) -> Finding {
     let mut tally = Tally::new(PODS_RESTRICTED.name);
     let mut is_any = false;
     for object in view.rendered_once() {
@@ -53,8 +61,7 @@ fn pods_restricted(recording: &Recording) -> Finding {
     tally.finish("every pod meets the restricted Pod Security Standard")
 }
 
-fn service_account_minimal(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn service_account_minimal(view: &View) -> Finding {
     let objects = view.rendered_once();
     let bound: BTreeSet<&str> = objects
         .iter()

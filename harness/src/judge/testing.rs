@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(super) use examples::examples;
 pub(super) use tape::{deployment, hook, pod};
 
+use super::view::View;
 use super::{Check, Finding, Verdict};
 use crate::plan::{Action, Expect, Fault, Neighbour, Plan};
 use crate::record::recording::hash_of;
@@ -26,7 +27,7 @@ pub(super) struct Story(pub(super) Recording);
 /// Judges a story by one check: the verdict, and what the message must say.
 #[track_caller]
 pub(super) fn check(check: &Check, story: &Story, expected: Verdict, says: &str) -> Finding {
-    let finding = (check.judge)(&story.0);
+    let finding = (check.judge)(&View::of(&story.0));
     let shown = format!("{}: {}\n{:#?}", check.name, finding.message, finding.evidence);
     assert_eq!(finding.verdict, expected, "{shown}");
     assert!(finding.message.contains(says), "`{says}` is not in the message of {shown}");

@@ -48,6 +48,30 @@ fn checks_have_names_of_their_own() {
     assert!(findings.iter().zip(all()).all(|(finding, check)| finding.check == check.name));
 }
 
+/// A failure would mean that a report names a cause that is no check, or that a mode leaves out what it could judge.
+#[test]
+fn what_checks_say_of_each_other_and_of_themselves_holds() {
+    for check in all() {
+        for explained in check.rank.explains {
+            let symptom = super::named(explained).unwrap_or_else(|| panic!("{}: no check `{explained}`", check.name));
+            assert!(!symptom.rank.explains.contains(&check.name), "{} and {explained} explain each other", check.name);
+        }
+        assert!(check.adds.is_none_or(|adds| adds > check.needs), "{} adds what it needs anyway", check.name);
+    }
+}
+
+/// A failure would mean that a habit nobody promised stops a release.
+#[test]
+fn a_check_of_advice_fails_only_where_it_is_binding() {
+    let check = all().find(|check| check.level == Level::Advice).unwrap();
+    let failed = || {
+        let (check, message) = (check.name.to_owned(), "it is broken".to_owned());
+        Finding { check, verdict: Verdict::Fail, message, evidence: Vec::new(), problems: Vec::new(), since: None }
+    };
+    assert_eq!(check.weigh(failed(), false).verdict, Verdict::Advice);
+    assert_eq!(check.weigh(failed(), true).verdict, Verdict::Fail);
+}
+
 /// A failure would mean that a run which was killed half-way releases a chart.
 #[test]
 fn a_recording_that_is_cut_anywhere_never_passes() {

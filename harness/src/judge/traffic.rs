@@ -14,10 +14,10 @@ use serde_json::Value;
 use super::object::{kind, selects, slashed, template};
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
-use super::{Check, Evidence, Finding};
+use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, Fault};
+use crate::record::Entry;
 use crate::record::recording::{Failed, Failure};
-use crate::record::{Entry, Recording};
 use load::{Load, classes, middle};
 use phases::{Phase, Span, spans};
 
@@ -26,6 +26,11 @@ pub(super) const UPGRADE_AVAILABLE: Check = Check {
     proves: "no request of a role's users was lost before, during or after each change of the release, and the right pods answered",
     means: "users meet errors each time the release is upgraded, rolled back or scaled",
     explanation: include_str!("explanation/upgrade-available.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(5),
+    judges_refusals: false,
     judge: upgrade_available,
 };
 
@@ -34,6 +39,11 @@ pub(super) const DRAIN_AVAILABLE: Check = Check {
     proves: "no request of a role's users was lost while a node was drained",
     means: "users meet errors each time a node is maintained",
     explanation: include_str!("explanation/drain-available.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: drain_available,
 };
 
@@ -44,8 +54,7 @@ const LONG_MS: u64 = 1000;
 /// Enough to see what the failures have in common.
 const SHOWN: usize = 5;
 
-fn upgrade_available(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn upgrade_available(view: &View) -> Finding {
     // Users come when the first step has left a release that runs.
     let is_first = |run: &StepRun| run.leaves_release() && run.is_to_succeed();
     let first = view.steps.iter().position(is_first).unwrap_or_default();
@@ -53,13 +62,12 @@ fn upgrade_available(recording: &Recording) -> Finding {
         let changes = matches!(run.step.action, Action::Upgrade | Action::Rollback { .. } | Action::Scale { .. });
         changes && run.index > first
     };
-    judge(UPGRADE_AVAILABLE.name, &view, &view.tested().filter(is_change).collect::<Vec<_>>())
+    judge(UPGRADE_AVAILABLE.name, view, &view.tested().filter(is_change).collect::<Vec<_>>())
 }
 
-fn drain_available(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn drain_available(view: &View) -> Finding {
     let is_drain = |run: &&StepRun| run.step.fault == Some(Fault::NodeDrained);
-    judge(DRAIN_AVAILABLE.name, &view, &view.tested().filter(is_drain).collect::<Vec<_>>())
+    judge(DRAIN_AVAILABLE.name, view, &view.tested().filter(is_drain).collect::<Vec<_>>())
 }
 
 fn judge(check: &'static str, view: &View, runs: &[&StepRun]) -> Finding {

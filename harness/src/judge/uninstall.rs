@@ -7,20 +7,24 @@ use serde_json::Value;
 use super::object::{is_hook, is_owned_by, is_terminating, items, kind, name, text, title};
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
-use super::{Check, Finding};
+use super::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::{Moment, Recording};
+use crate::record::Moment;
 
 pub(super) const UNINSTALL_CLEAN: Check = Check {
     name: "uninstall-clean",
     proves: "an uninstall leaves nothing but what the chart keeps on purpose",
     means: "what is left stands in the next install's way, or keeps secrets and costs that nobody knows of",
     explanation: include_str!("explanation/uninstall-clean.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: uninstall_clean,
 };
 
-fn uninstall_clean(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn uninstall_clean(view: &View) -> Finding {
     let is_uninstall = |run: &&StepRun| run.step.action == Action::Uninstall && run.is_to_succeed();
     if !view.tested().any(|run| is_uninstall(&run)) {
         return not_applicable(UNINSTALL_CLEAN.name, "no step uninstalls the release");
@@ -29,7 +33,7 @@ fn uninstall_clean(recording: &Recording) -> Finding {
     let mut tally = Tally::new(UNINSTALL_CLEAN.name);
     for run in view.tested().filter(is_uninstall) {
         match run.unfinished() {
-            None => judge_step(&view, run, &mut tally),
+            None => judge_step(view, run, &mut tally),
             Some(why) => {
                 let why = view.shortfall().unwrap_or(why);
                 tally.void_since(&why, format!("not all of it could be proven: {why}"));

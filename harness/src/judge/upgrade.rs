@@ -20,28 +20,31 @@ use super::object::{containers, is_terminating, template_of, text};
 use super::roles::changes_of;
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
-use super::{Check, Evidence, Finding};
+use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::Recording;
 
 pub(super) const UPGRADE_HAPPENED: Check = Check {
     name: "upgrade-happened",
     proves: "each upgrade changed something: pods of a new template, another image, or the schema",
     means: "nothing is known about upgrades: the run's old and new version are the same",
     explanation: include_str!("explanation/upgrade-happened.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(7),
+    judges_refusals: false,
     judge: upgrade_happened,
 };
 
-fn upgrade_happened(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn upgrade_happened(view: &View) -> Finding {
     let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && !run.step.is_again && run.is_to_succeed();
     if !view.tested().any(|run| is_upgrade(&run)) {
         return not_applicable(UPGRADE_HAPPENED.name, "the plan has no upgrade that is to succeed");
     }
-    let mut tally = Tally::of_whole(UPGRADE_HAPPENED.name, &view);
+    let mut tally = Tally::of_whole(UPGRADE_HAPPENED.name, view);
     for run in view.tested().filter(is_upgrade).filter(|run| run.is_succeeded()) {
         let Some(((start, end), (ended, _))) = run.window().zip(run.ended) else { continue };
-        let (before, after) = (running(&view, start), running(&view, end));
+        let (before, after) = (running(view, start), running(view, end));
         let label = run.label();
         if let Some((seen, why)) = view.gap_in(run, &["Pod"]) {
             tally.void(format!("whether {label} changed anything is unknown: {why}")).with([seen]);
@@ -49,7 +52,7 @@ fn upgrade_happened(recording: &Recording) -> Finding {
         }
         let seen = |text: String| Evidence { seq: Some(ended.seq), at: Some(ended.at), text };
         let new: Vec<&str> = after.difference(&before).map(|(_, images, _)| images.as_str()).collect();
-        let changes: Vec<_> = view.plan.databases().flat_map(|database| changes_of(&view, database)).collect();
+        let changes: Vec<_> = view.plan.databases().flat_map(|database| changes_of(view, database)).collect();
         let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
         let change = changes.iter().find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
         if let Some(images) = new.first() {
@@ -57,7 +60,7 @@ fn upgrade_happened(recording: &Recording) -> Finding {
                 "{label} changed what runs: there are pods of {images} that were not there before"
             )));
         } else if let Some(change) = change {
-            tally.proved(change.evidence(&view));
+            tally.proved(change.evidence(view));
         } else {
             let message = format!("{label} changed nothing: the same pods run the same images, and no schema changed");
             tally.void(message).hint("let the upgrade take another image or values that change a pod");

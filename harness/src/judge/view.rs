@@ -13,7 +13,7 @@ use crate::plan::{Action, Hook, Plan};
 use crate::record::{Entry, Moment, Probe, Recording, Release};
 
 /// A recording, sorted by what checks ask for.
-pub(super) struct View<'a> {
+pub struct View<'a> {
     pub(super) recording: &'a Recording,
     pub(super) plan: &'a Plan,
     /// The release's namespace, which is what was watched.

@@ -7,27 +7,31 @@ use crate::judge::object::{is_ready_pod, template_of};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::traffic::lost_in;
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Fault;
-use crate::record::{Change, Recording};
+use crate::record::Change;
 
 pub(in crate::judge) const FAILED_MIGRATION_CONTAINED: Check = Check {
     name: "failed-migration-contained",
     proves: "where a migration failed, no new pod of what depends on it was made, and the old version served on",
     means: "a failed migration takes the running version down, or lets the new one loose on the old schema",
     explanation: include_str!("../explanation/failed-migration-contained.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: failed_migration_contained,
 };
 
-fn failed_migration_contained(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn failed_migration_contained(view: &View) -> Finding {
     let is_failing = |run: &&StepRun| matches!(run.step.fault, Some(Fault::MigrationFails | Fault::MigrationHangs));
     if !view.tested().any(|run| is_failing(&run)) {
         return not_applicable(FAILED_MIGRATION_CONTAINED.name, "no migration of the plan is made to fail or to hang");
     }
-    let mut tally = Tally::of_whole(FAILED_MIGRATION_CONTAINED.name, &view);
+    let mut tally = Tally::of_whole(FAILED_MIGRATION_CONTAINED.name, view);
     for run in view.tested().filter(is_failing) {
-        judge_step(&view, run, &mut tally);
+        judge_step(view, run, &mut tally);
     }
     tally.finish("where the migration failed, no new pod was made, and the old version served on")
 }

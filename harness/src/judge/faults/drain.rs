@@ -2,27 +2,31 @@
 
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Fault;
-use crate::record::{Moment, Recording};
+use crate::record::Moment;
 
 pub(in crate::judge) const DRAIN_COMPLETES: Check = Check {
     name: "drain-completes",
     proves: "every pod of the release left a drained node in time, and the release was ready again on the others",
     means: "a node cannot be maintained: the drain hangs on the release, or the release does not come back",
     explanation: include_str!("../explanation/drain-completes.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: drain_completes,
 };
 
-fn drain_completes(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn drain_completes(view: &View) -> Finding {
     let drains: Vec<&StepRun> = view.tested().filter(|run| run.step.fault == Some(Fault::NodeDrained)).collect();
     if drains.is_empty() {
         return not_applicable(DRAIN_COMPLETES.name, "the plan drains no node");
     }
-    let mut tally = Tally::of_whole(DRAIN_COMPLETES.name, &view);
+    let mut tally = Tally::of_whole(DRAIN_COMPLETES.name, view);
     for run in drains {
-        judge_drain(&view, run, &mut tally);
+        judge_drain(view, run, &mut tally);
     }
     tally.finish("every pod left the drained node, and the release was ready again")
 }

@@ -5,23 +5,27 @@ use serde_json::Value;
 use crate::judge::object::{containers, has_condition, statuses, text};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Sighting, StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Fault, Image};
-use crate::record::{Entry, Moment, Recording};
+use crate::record::{Entry, Moment};
 
 pub(in crate::judge) const FAULT_HAPPENED: Check = Check {
     name: "fault-happened",
     proves: "each fault of the scenario took effect in its step",
     means: "the release bore a fault that never came: nothing is known of how it bears one",
     explanation: include_str!("../explanation/fault-happened.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: fault_happened,
 };
 
 /// What a container waits for if its image cannot be had.
 const MISSING: [&str; 3] = ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"];
 
-fn fault_happened(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn fault_happened(view: &View) -> Finding {
     let faulty: Vec<(&StepRun, &Fault)> =
         view.tested().filter_map(|run| Some((run, run.step.fault.as_ref()?))).collect();
     if faulty.is_empty() {
@@ -29,7 +33,7 @@ fn fault_happened(recording: &Recording) -> Finding {
     }
     let mut tally = Tally::new(FAULT_HAPPENED.name);
     for (run, fault) in faulty {
-        if let Some(seen) = effect(&view, run, fault) {
+        if let Some(seen) = effect(view, run, fault) {
             tally.proved(seen);
         } else {
             let why = if run.started.is_none() { ", which never ran" } else { "" };

@@ -2,27 +2,30 @@
 
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, Fault};
-use crate::record::Recording;
 
 pub(in crate::judge) const RELEASE_NOT_STUCK: Check = Check {
     name: "release-not-stuck",
     proves: "after helm was killed in the middle of a change, the release was rolled back or upgraded as the scenario says",
     means: "a lost connection of the one who upgrades leaves a release that refuses every further upgrade",
     explanation: include_str!("../explanation/release-not-stuck.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: release_not_stuck,
 };
 
-fn release_not_stuck(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn release_not_stuck(view: &View) -> Finding {
     let killed: Vec<&StepRun> = view.tested().filter(|run| run.step.fault == Some(Fault::ClientKilled)).collect();
     if killed.is_empty() {
         return not_applicable(RELEASE_NOT_STUCK.name, "helm is killed in no step of the plan");
     }
     let mut tally = Tally::new(RELEASE_NOT_STUCK.name);
     for run in killed {
-        judge_killed(&view, run, &mut tally);
+        judge_killed(view, run, &mut tally);
     }
     tally.finish("after helm was killed, the release could be changed again")
 }

@@ -5,19 +5,22 @@ use serde_json::Value;
 use crate::judge::object::{items, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
-use crate::judge::{Check, Finding};
-use crate::record::Recording;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 
 pub(in crate::judge) const PROBE_INDEPENDENCE: Check = Check {
     name: "probe-independence",
     proves: "liveness asks something else than readiness",
     means: "when a database is away, every pod is restarted over and over instead of waiting",
     explanation: include_str!("../explanation/probe-independence.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: probe_independence,
 };
 
-fn probe_independence(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn probe_independence(view: &View) -> Finding {
     let mut tally = Tally::new(PROBE_INDEPENDENCE.name);
     let mut is_any = false;
     for object in view.rendered_once() {

@@ -6,21 +6,24 @@ use crate::judge::object::{delete_policies, hook_events, is_hook, kind, name, sl
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::variant::{Variants, same};
 use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding};
-use crate::record::Recording;
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(in crate::judge) const HOOK_CLEANUP: Check = Check {
     name: "hook-cleanup",
     proves: "every hook's object is removed before the hook runs again",
     means: "after a hook failed once, each further try fails with `already exists` until someone cleans up by hand",
     explanation: include_str!("../explanation/hook-cleanup.md"),
+    needs: Needs::Render,
+    adds: Some(Needs::Orchestration),
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: false,
     judge: hook_cleanup,
 };
 
 const POLICY: &str = "helm.sh/hook-delete-policy";
 
-fn hook_cleanup(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn hook_cleanup(view: &View) -> Finding {
     let is_judged = |object: &&Value| hook_events(object).iter().any(|event| *event != "test");
     let hooks: Vec<&Value> =
         view.rendered_once().into_iter().filter(|object| is_hook(object)).filter(is_judged).collect();
@@ -28,7 +31,7 @@ fn hook_cleanup(recording: &Recording) -> Finding {
         return not_applicable(HOOK_CLEANUP.name, "the chart renders no hook");
     }
     let mut tally = Tally::new(HOOK_CLEANUP.name);
-    let variants = Variants::of(recording);
+    let variants = Variants::of(view.recording);
     for hook in hooks {
         judge_hook(hook, &variants, &mut tally);
     }

@@ -7,9 +7,8 @@ use serde_json::Value;
 use crate::judge::object::{hook_events, items, kind, name, references, slashed, template, weight};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::Recording;
 use availability::{HookEvent, Lack};
 
 pub(in crate::judge) const HOOK_INPUTS: Check = Check {
@@ -17,11 +16,15 @@ pub(in crate::judge) const HOOK_INPUTS: Check = Check {
     proves: "a hook's pods need no object that helm makes later, or has removed by then",
     means: "the install, the upgrade or the uninstall hangs: the hook's pod waits for a Secret, ConfigMap, ServiceAccount or volume that never comes",
     explanation: include_str!("../explanation/hook-inputs.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::cause_of(&["hook-once", "ready", "release-outcome"]),
+    judges_refusals: false,
     judge: hook_inputs,
 };
 
-fn hook_inputs(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn hook_inputs(view: &View) -> Finding {
     let mut tally = Tally::new(HOOK_INPUTS.name);
     let is_rendering = |run: &&StepRun| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none());
     // Where an earlier version is installed, the upgrade renders what an install of this one would.

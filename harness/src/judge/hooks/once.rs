@@ -5,32 +5,35 @@ use serde_json::Value;
 use crate::judge::object::{is_selected, kind, title};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Fault, Hook};
-use crate::record::Recording;
 
 pub(in crate::judge) const HOOK_ONCE: Check = Check {
     name: "hook-once",
     proves: "each hook ran exactly once for each of its events, at its first attempt, and never where it is switched off",
     means: "a migration runs twice, is skipped, or runs although the user disabled it",
     explanation: include_str!("../explanation/hook-once.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: hook_once,
 };
 
-fn hook_once(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn hook_once(view: &View) -> Finding {
     if view.plan.hooks.is_empty() {
         return not_applicable(HOOK_ONCE.name, "the contract names no hook");
     }
-    let mut tally = Tally::of_whole(HOOK_ONCE.name, &view);
+    let mut tally = Tally::of_whole(HOOK_ONCE.name, view);
     if let Some((seen, why)) = view.gap(&["Job", "Pod"], 0, u64::MAX) {
         tally.void(format!("a run of a hook may have been missed: {why}")).with([seen]);
     }
     for (name, hook) in &view.plan.hooks {
         if view.plan.absent.contains(name) {
-            judge_absent(&view, name, hook, &mut tally);
+            judge_absent(view, name, hook, &mut tally);
         } else {
-            judge_present(&view, name, hook, &mut tally);
+            judge_present(view, name, hook, &mut tally);
         }
     }
     tally.finish("each hook ran once for each of its events, and at no other time")

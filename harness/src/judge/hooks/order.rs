@@ -7,20 +7,24 @@ use serde_json::Value;
 use crate::judge::object::{hook_events, is_hook, is_selected, kind, name, template_of, title, weight};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Sighting, StepRun, Track, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Hook;
-use crate::record::{Change, Recording};
+use crate::record::Change;
 
 pub(in crate::judge) const HOOK_ORDER: Check = Check {
     name: "hook-order",
     proves: "each hook completed before the first new pod of what depends on it, and hooks ran in the order of their weights",
     means: "new pods meet a system that the hook has not prepared: a new version runs on the old schema",
     explanation: include_str!("../explanation/hook-order.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: hook_order,
 };
 
-fn hook_order(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn hook_order(view: &View) -> Finding {
     let runs = |hook: &Hook| view.tested().any(|run| run.runs_of(hook) > 0);
     let precedes = |(_, hook): &(&String, &Hook)| !hook.before.is_empty() && runs(hook);
     let hooks: Vec<(&String, &Hook)> = view.plan.present_hooks().filter(precedes).collect();
@@ -30,12 +34,12 @@ fn hook_order(recording: &Recording) -> Finding {
             "no step runs a hook that must precede a role, and no event has hook Jobs of two weights",
         );
     }
-    let mut tally = Tally::of_whole(HOOK_ORDER.name, &view);
+    let mut tally = Tally::of_whole(HOOK_ORDER.name, view);
     for (name, hook) in hooks {
-        judge_hook(&view, name, hook, &mut tally);
+        judge_hook(view, name, hook, &mut tally);
     }
     for run in view.tested() {
-        judge_weights(&view, run, &mut tally);
+        judge_weights(view, run, &mut tally);
     }
     tally.finish("each hook completed before the first new pod of the roles that depend on it")
 }

@@ -5,23 +5,26 @@ use serde_json::Value;
 use crate::judge::object::{items, kind, text, title};
 use crate::judge::tally::{Claim, Tally, not_applicable, note};
 use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Finding};
-use crate::record::Recording;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 
 pub(in crate::judge) const INGRESS_LEADS: Check = Check {
     name: "ingress-leads",
     proves: "every Ingress and HTTPRoute leads to a port of a Service that has ready endpoints, and its TLS Secrets and hosts are there",
     means: "users of a host get an error page or a wrong certificate, though every pod is ready",
     explanation: include_str!("../explanation/ingress-leads.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: ingress_leads,
 };
 
-fn ingress_leads(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn ingress_leads(view: &View) -> Finding {
     if !view.rendered().any(is_route) {
         return not_applicable(INGRESS_LEADS.name, "the chart renders no Ingress and no HTTPRoute");
     }
-    let mut tally = Tally::of_whole(INGRESS_LEADS.name, &view);
+    let mut tally = Tally::of_whole(INGRESS_LEADS.name, view);
     for run in view.settled() {
         let (Some(release), Some((_, end))) = (view.release_of(run), run.window()) else { continue };
         if let Some((seen, why)) = view.gap_in(run, &["Service", "EndpointSlice", "Secret"]) {
@@ -29,7 +32,7 @@ fn ingress_leads(recording: &Recording) -> Finding {
             continue;
         }
         for route in view.manifest(release).into_iter().filter(|object| is_route(object)) {
-            Route { view: &view, run, end, object: route }.judge(&mut tally);
+            Route { view, run, end, object: route }.judge(&mut tally);
         }
     }
     tally.finish("every route led to ready endpoints, and its TLS Secrets and hosts were there")

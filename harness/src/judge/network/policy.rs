@@ -8,21 +8,25 @@ use super::{closed_ports, guarded_roles, guards, is_exclusive, promised_ports};
 use crate::judge::object::is_ready_pod;
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Serves;
-use crate::record::{Answer, Asker, Entry, Moment, Reach, Recording};
+use crate::record::{Answer, Asker, Entry, Moment, Reach};
 
 pub(in crate::judge) const NETWORK_POLICY: Check = Check {
     name: "network-policy",
     proves: "where a NetworkPolicy guards a role that serves, those who may ask reach what is promised, and nothing else is reached",
     means: "users are cut off where policies are enforced, or a port that nobody is to reach is open to everybody",
     explanation: include_str!("../explanation/network-policy.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: network_policy,
 };
 
-fn network_policy(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let guarded = guarded(&view);
+fn network_policy(view: &View) -> Finding {
+    let guarded = guarded(view);
     let promised = view
         .plan
         .present_roles()
@@ -34,7 +38,7 @@ fn network_policy(recording: &Recording) -> Finding {
             "the chart renders no NetworkPolicy that guards a role that serves",
         );
     }
-    let mut tally = Tally::of_whole(NETWORK_POLICY.name, &view);
+    let mut tally = Tally::of_whole(NETWORK_POLICY.name, view);
     if view.has_render() {
         for role in promised.iter().filter(|role| !guarded.contains(*role)) {
             let message = format!("the contract promises a network policy for role `{role}`, but none guards its pods");
@@ -43,10 +47,10 @@ fn network_policy(recording: &Recording) -> Finding {
                 .hint("compare `podSelector` with the labels of the pods, or take `network` out of the contract");
         }
     }
-    judge_enforcement(&view, &mut tally);
+    judge_enforcement(view, &mut tally);
     for run in view.settled() {
         for role in &guarded {
-            judge_role(&view, run, role, &mut tally);
+            judge_role(view, run, role, &mut tally);
         }
     }
     tally.finish("those who may ask reached what is promised, and nothing else was reached")

@@ -1,18 +1,25 @@
 //! `helm-lint`: what helm itself finds in the chart.
 
 use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::{Check, Finding};
-use crate::record::{Moment, Recording};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::record::Moment;
 
 pub(in crate::judge) const HELM_LINT: Check = Check {
     name: "helm-lint",
     proves: "`helm lint` finds no error in the chart",
     means: "helm, a registry or a tool that reads the chart refuses it or misreads it",
     explanation: include_str!("../explanation/helm-lint.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: helm_lint,
 };
 
-fn helm_lint(recording: &Recording) -> Finding {
+fn helm_lint(view: &View) -> Finding {
+    let recording = view.recording;
     let linted = recording.entries.iter().find_map(|entry| match &entry.moment {
         Moment::Linted { messages } => Some(messages),
         _ => None,

@@ -8,14 +8,19 @@ use crate::judge::object::{containers, kind, name, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::variant::{Variants, same};
 use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding};
-use crate::record::{Moment, Recording, Variant};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::record::{Moment, Variant};
 
 pub(in crate::judge) const NAMES_UNIQUE: Check = Check {
     name: "names-unique",
     proves: "every rendered object's name derives from the release's",
     means: "a second release of the chart in the same namespace collides with the first",
     explanation: include_str!("../explanation/names-unique.md"),
+    needs: Needs::Render,
+    adds: Some(Needs::Orchestration),
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: false,
     judge: names_unique,
 };
 
@@ -24,16 +29,20 @@ pub(in crate::judge) const IMAGE_PINNED: Check = Check {
     proves: "every rendered image has a tag other than `latest`, or a digest",
     means: "what runs changes without an upgrade, and cannot be rolled back",
     explanation: include_str!("../explanation/image-pinned.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: image_pinned,
 };
 
-fn names_unique(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn names_unique(view: &View) -> Finding {
     let objects = view.rendered_once();
     if objects.is_empty() {
         return not_applicable(NAMES_UNIQUE.name, "nothing was rendered");
     }
-    let variants = Variants::of(recording);
+    let variants = Variants::of(view.recording);
     let renamed = variants.find(|variant| matches!(variant, Variant::Release { .. }));
     let elsewhere = variants.find(|variant| matches!(variant, Variant::Namespace { .. }));
     let mut tally = Tally::new(NAMES_UNIQUE.name);
@@ -63,7 +72,7 @@ fn names_unique(recording: &Recording) -> Finding {
             tally.proved(note(format!("{shown} has the release's name in its own")));
         }
     }
-    judge_neighbour(&view, &mut tally);
+    judge_neighbour(view, &mut tally);
     tally.finish("every object's name derives from the release's")
 }
 
@@ -135,8 +144,7 @@ fn judge_neighbour(view: &View, tally: &mut Tally) {
     }
 }
 
-fn image_pinned(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn image_pinned(view: &View) -> Finding {
     let mut tally = Tally::new(IMAGE_PINNED.name);
     let mut is_any = false;
     for object in view.rendered_once() {

@@ -3,21 +3,28 @@
 use semver::Version;
 
 use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::{Check, Finding};
-use crate::record::{Moment, Recording};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::record::Moment;
 
 pub(in crate::judge) const VERSION_RAISED: Check = Check {
     name: "version-raised",
     proves: "a chart that differs from what git has has a higher version",
     means: "the change is not published, or two different packages have one version",
     explanation: include_str!("../explanation/version-raised.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: version_raised,
 };
 
 /// How many changed files a message names.
 const NAMED: usize = 3;
 
-fn version_raised(recording: &Recording) -> Finding {
+fn version_raised(view: &View) -> Finding {
+    let recording = view.recording;
     let changed = recording.entries.iter().find_map(|entry| match &entry.moment {
         Moment::Changed { since, version, files } => Some((since, version, files)),
         _ => None,

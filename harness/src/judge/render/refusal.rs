@@ -3,23 +3,27 @@
 use crate::judge::object::title;
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Expect;
-use crate::record::{Recording, StepOutcome};
+use crate::record::StepOutcome;
 
 pub(in crate::judge) const SCHEMA_REJECTS: Check = Check {
     name: "schema-rejects",
     proves: "values that the chart refuses are refused with the stated reason, before any object is applied",
     means: "a mistake in a user's values leaves half a release behind, or is told in a way that helps no one",
     explanation: include_str!("../explanation/schema-rejects.md"),
+    needs: Needs::Render,
+    adds: Some(Needs::Orchestration),
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: true,
     judge: schema_rejects,
 };
 
 /// What a namespace has without any release: Kubernetes makes these by itself.
 const OWN: [&str; 2] = ["ServiceAccount `default`", "ConfigMap `kube-root-ca.crt`"];
 
-fn schema_rejects(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn schema_rejects(view: &View) -> Finding {
     let refused: Vec<(&StepRun, &str)> = view
         .steps
         .iter()
@@ -33,9 +37,9 @@ fn schema_rejects(recording: &Recording) -> Finding {
     if refused.is_empty() {
         return not_applicable(SCHEMA_REJECTS.name, "no step is to be refused when it renders");
     }
-    let mut tally = Tally::of_whole(SCHEMA_REJECTS.name, &view);
+    let mut tally = Tally::of_whole(SCHEMA_REJECTS.name, view);
     for (run, text) in refused {
-        judge_step(&view, run, text, &mut tally);
+        judge_step(view, run, text, &mut tally);
     }
     tally.finish("refused values were refused with the reason, and nothing was applied")
 }

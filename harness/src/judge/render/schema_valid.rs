@@ -6,7 +6,7 @@ use crate::judge::object::{kind, name, text};
 use crate::judge::schema::{Definitions, Known, Kubernetes, Mistake, Wrong};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::record::{Moment, Recording};
 
 pub(in crate::judge) const SCHEMA_VALID: Check = Check {
@@ -14,18 +14,23 @@ pub(in crate::judge) const SCHEMA_VALID: Check = Check {
     proves: "every object has only fields that its kind has, with values of their type",
     means: "the API server refuses the object, or drops the field without a word and does something else",
     explanation: include_str!("../explanation/schema-valid.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: schema_valid,
 };
 
-fn schema_valid(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn schema_valid(view: &View) -> Finding {
+    let recording = view.recording;
     let version = version_of(recording);
     let Some(kubernetes) = Kubernetes::of(version) else {
         let why =
             format!("chartgate has no schemas of Kubernetes {}", if version.is_empty() { "there" } else { version });
         return not_applicable(SCHEMA_VALID.name, why);
     };
-    let objects = distinct(&view);
+    let objects = distinct(view);
     if objects.is_empty() {
         return not_applicable(SCHEMA_VALID.name, "the chart renders no object");
     }

@@ -7,32 +7,35 @@ use serde_json::Value;
 use crate::judge::object::{is_hook, items, name, selects, template, text, title};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Track, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Role;
-use crate::record::Recording;
 
 pub(in crate::judge) const ROLE_ENV: Check = Check {
     name: "role-env",
     proves: "each pod of a role has the environment that makes it this role, and a role that is switched off has no pod",
     means: "a pod takes up work that belongs to another role, or does none of its own",
     explanation: include_str!("../explanation/role-env.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: role_env,
 };
 
-fn role_env(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn role_env(view: &View) -> Finding {
     if view.plan.roles.is_empty() {
         return not_applicable(ROLE_ENV.name, "the contract names no role");
     }
-    let mut tally = Tally::of_whole(ROLE_ENV.name, &view);
+    let mut tally = Tally::of_whole(ROLE_ENV.name, view);
     if let Some((seen, why)) = view.gap(&["Pod", "ConfigMap"], 0, u64::MAX) {
         tally.void(format!("a pod, or what its environment comes from, may have been missed: {why}")).with([seen]);
     }
     for (name, role) in &view.plan.roles {
         if view.plan.absent.contains(name) {
-            judge_absent(&view, name, role, &mut tally);
+            judge_absent(view, name, role, &mut tally);
         } else {
-            judge_present(&view, name, role, &mut tally);
+            judge_present(view, name, role, &mut tally);
         }
     }
     let is_promised = view.plan.roles.values().any(|role| !role.env.is_empty()) || !view.plan.absent.is_empty();

@@ -7,27 +7,30 @@ use serde_json::Value;
 use crate::judge::object::{containers, is_terminating, items, repository, statuses, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Image;
-use crate::record::Recording;
 
 pub(in crate::judge) const SAME_IMAGE: Check = Check {
     name: "same-image",
     proves: "after each step, all pods of the roles and hooks that share an image run the same one",
     means: "a role or the migration stays behind on another version of the application",
     explanation: include_str!("../explanation/same-image.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: same_image,
 };
 
-fn same_image(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn same_image(view: &View) -> Finding {
     if view.plan.images.is_empty() {
         return not_applicable(SAME_IMAGE.name, "the contract names no image");
     }
-    let mut tally = Tally::of_whole(SAME_IMAGE.name, &view);
+    let mut tally = Tally::of_whole(SAME_IMAGE.name, view);
     for run in view.settled() {
         for (name, image) in &view.plan.images {
-            judge_image(&view, run, name, image, &mut tally);
+            judge_image(view, run, name, image, &mut tally);
         }
     }
     tally.finish("all pods that share an image ran the same one after each step")

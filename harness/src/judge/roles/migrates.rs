@@ -3,28 +3,32 @@
 use crate::judge::object::{is_ready_pod, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Track, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Hook;
-use crate::record::{Entry, Moment, Recording};
+use crate::record::{Entry, Moment};
 
 pub(in crate::judge) const ROLE_MIGRATES: Check = Check {
     name: "role-migrates",
     proves: "the schema changed only while its hook ran, and never where the hook is switched off",
     means: "application pods change the schema themselves: they race for locks, and a disabled migration still happens",
     explanation: include_str!("../explanation/role-migrates.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: role_migrates,
 };
 
-fn role_migrates(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn role_migrates(view: &View) -> Finding {
     let hooks: Vec<(&String, &Hook, &String)> =
         view.plan.hooks.iter().filter_map(|(name, hook)| Some((name, hook, hook.migrates.as_ref()?))).collect();
     if hooks.is_empty() {
         return not_applicable(ROLE_MIGRATES.name, "the contract names no hook that migrates a database");
     }
-    let mut tally = Tally::of_whole(ROLE_MIGRATES.name, &view);
+    let mut tally = Tally::of_whole(ROLE_MIGRATES.name, view);
     for (name, hook, database) in hooks {
-        judge_database(&view, name, hook, database, &mut tally);
+        judge_database(view, name, hook, database, &mut tally);
     }
     tally.finish("the schema changed only while its hook ran")
 }

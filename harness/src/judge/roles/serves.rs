@@ -8,30 +8,34 @@ use crate::judge::network::guards;
 use crate::judge::object::{is_ready_pod, items, kind, name, port_of, text};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding};
-use crate::record::{Answer, Entry, Probe, Recording};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::record::{Answer, Entry, Probe};
 
 pub(in crate::judge) const ROLE_SERVES: Check = Check {
     name: "role-serves",
     proves: "only the serving role accepts connections, probed from the network, and only its pods are behind a Service",
     means: "requests reach a pod that is not meant to answer them, or none at all",
     explanation: include_str!("../explanation/role-serves.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(4),
+    judges_refusals: false,
     judge: role_serves,
 };
 
-fn role_serves(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn role_serves(view: &View) -> Finding {
     if !view.plan.present_roles().any(|(_, role)| role.serves.is_some()) {
         return not_applicable(ROLE_SERVES.name, "the contract names no role that serves");
     }
-    let mut tally = Tally::of_whole(ROLE_SERVES.name, &view);
+    let mut tally = Tally::of_whole(ROLE_SERVES.name, view);
     for run in view.settled() {
         for (role, _) in view.plan.present_roles() {
-            judge_role(&view, run, role, &mut tally);
+            judge_role(view, run, role, &mut tally);
         }
-        judge_endpoints(&view, run, &mut tally);
+        judge_endpoints(view, run, &mut tally);
     }
-    judge_strangers(&view, &mut tally);
+    judge_strangers(view, &mut tally);
     tally.finish("only the serving role accepted connections, and only its pods stood behind a Service")
 }
 

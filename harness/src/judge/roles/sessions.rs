@@ -2,19 +2,23 @@
 
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
-use crate::record::{Answer, Entry, Moment, Recording};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::record::{Answer, Entry, Moment};
 
 pub(in crate::judge) const SESSION_SHARED: Check = Check {
     name: "session-shared",
     proves: "a websocket session that was opened through one pod is reached through the others",
     means: "a client whose reconnect meets another pod loses its session",
     explanation: include_str!("../explanation/session-shared.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: session_shared,
 };
 
-fn session_shared(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn session_shared(view: &View) -> Finding {
     let mut promised = view
         .plan
         .present_roles()
@@ -22,12 +26,12 @@ fn session_shared(recording: &Recording) -> Finding {
     let Some((role, _)) = promised.next() else {
         return not_applicable(SESSION_SHARED.name, "the contract promises no websocket sessions");
     };
-    if !has_several_replicas(&view, role) {
+    if !has_several_replicas(view, role) {
         return not_applicable(SESSION_SHARED.name, format!("the chart renders one replica of role `{role}`"));
     }
-    let mut tally = Tally::of_whole(SESSION_SHARED.name, &view);
+    let mut tally = Tally::of_whole(SESSION_SHARED.name, view);
     for run in view.settled() {
-        judge_step(&view, run, &mut tally);
+        judge_step(view, run, &mut tally);
     }
     tally.finish("sessions opened through one pod were reached through the others")
 }

@@ -3,31 +3,35 @@
 use crate::judge::object::{is_running, name};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Sighting, Track, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Fault;
-use crate::record::{Change, Recording};
+use crate::record::Change;
 
 pub(in crate::judge) const ROLE_SINGLETON: Check = Check {
     name: "role-singleton",
     proves: "at no moment did two pods of a singleton role run, not even during a rollout",
     means: "scheduled work is done twice",
     explanation: include_str!("../explanation/role-singleton.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: role_singleton,
 };
 
-fn role_singleton(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn role_singleton(view: &View) -> Finding {
     let roles: Vec<&String> =
         view.plan.present_roles().filter(|(_, role)| role.singleton).map(|(name, _)| name).collect();
     if roles.is_empty() {
         return not_applicable(ROLE_SINGLETON.name, "the contract names no singleton role");
     }
-    let mut tally = Tally::of_whole(ROLE_SINGLETON.name, &view);
+    let mut tally = Tally::of_whole(ROLE_SINGLETON.name, view);
     if let Some((seen, why)) = view.gap(&["Pod"], 0, u64::MAX) {
         tally.void(format!("a second pod may have been missed: {why}")).with([seen]);
     }
     for role in roles {
-        judge_role(&view, role, &mut tally);
+        judge_role(view, role, &mut tally);
     }
     tally.finish("no two pods of a singleton role ran at the same time")
 }

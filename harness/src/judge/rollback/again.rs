@@ -2,20 +2,23 @@
 
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::Recording;
 
 pub(in crate::judge) const UPGRADE_AFTER_ROLLBACK: Check = Check {
     name: "upgrade-after-rollback",
     proves: "after a rollback the release can be upgraded again",
     means: "users who rolled back once are stuck on the old version",
     explanation: include_str!("../explanation/upgrade-after-rollback.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(8),
+    judges_refusals: false,
     judge: upgrade_after_rollback,
 };
 
-fn upgrade_after_rollback(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn upgrade_after_rollback(view: &View) -> Finding {
     let is_rollback = |run: &StepRun| matches!(run.step.action, Action::Rollback { .. }) || run.is_to_roll_back();
     let first = view.steps.iter().position(is_rollback).unwrap_or(view.steps.len());
     let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && run.is_to_succeed();

@@ -6,21 +6,24 @@ use crate::judge::object::is_ready_pod;
 use crate::judge::roles::changes_of;
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Track, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::Recording;
 
 pub(in crate::judge) const ROLLBACK_SERVES: Check = Check {
     name: "rollback-serves",
     proves: "the older version serves on the schema that the newer one left",
     means: "a rollback after a migration is no way out: the old version does not run on the new schema",
     explanation: include_str!("../explanation/rollback-serves.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: rollback_serves,
 };
 
-fn rollback_serves(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let rollbacks: Vec<Rollback> = rollbacks(&view).into_iter().filter(|rollback| !rollback.is_automatic).collect();
+fn rollback_serves(view: &View) -> Finding {
+    let rollbacks: Vec<Rollback> = rollbacks(view).into_iter().filter(|rollback| !rollback.is_automatic).collect();
     let databases: Vec<&String> = view.plan.present_hooks().filter_map(|(_, hook)| hook.migrates.as_ref()).collect();
     let is_serving = view.plan.present_roles().any(|(_, role)| role.serves.is_some());
     if rollbacks.is_empty() || databases.is_empty() || !is_serving {
@@ -29,12 +32,12 @@ fn rollback_serves(recording: &Recording) -> Finding {
             "the plan has no rollback of a serving role with a migrated database",
         );
     }
-    let mut tally = Tally::of_whole(ROLLBACK_SERVES.name, &view);
+    let mut tally = Tally::of_whole(ROLLBACK_SERVES.name, view);
     for rollback in &rollbacks {
         if rollback.run.is_succeeded() {
-            judge_serves(&view, rollback, &databases, &mut tally);
+            judge_serves(view, rollback, &databases, &mut tally);
         } else if rollback.run.ended.is_some() && rollback.run.is_to_succeed() {
-            judge_refusal(&view, rollback, &databases, &mut tally);
+            judge_refusal(view, rollback, &databases, &mut tally);
         }
     }
     tally.finish("the older version served on the newer schema")

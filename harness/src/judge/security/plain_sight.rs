@@ -7,8 +7,7 @@ use serde_json::Value;
 use crate::judge::object::{containers, items, kind, name, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
-use crate::judge::{Check, Finding};
-use crate::record::Recording;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::redact::{is_ordinary, is_reference, passwords_of_urls};
 
 pub(in crate::judge) const NO_SECRET_IN_PLAIN_SIGHT: Check = Check {
@@ -16,13 +15,17 @@ pub(in crate::judge) const NO_SECRET_IN_PLAIN_SIGHT: Check = Check {
     proves: "no password, token or key stands in a pod's environment, arguments or a ConfigMap",
     means: "everyone who may read pods or ConfigMaps reads the password",
     explanation: include_str!("../explanation/no-secret-in-plain-sight.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: no_secret_in_plain_sight,
 };
 
-fn no_secret_in_plain_sight(recording: &Recording) -> Finding {
+fn no_secret_in_plain_sight(view: &View) -> Finding {
     /// More places of one object are counted.
     const MOST: usize = 4;
-    let view = View::of(recording);
     let mut tally = Tally::new(NO_SECRET_IN_PLAIN_SIGHT.name);
     let objects = view.rendered_once();
     let names: Vec<&str> = objects.iter().map(|object| name(object)).collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Story;
 use crate::explain::Explanation;
-use crate::judge::{Check, Finding, Verdict};
+use crate::judge::{Check, Finding, Verdict, View};
 
 /// Moments that an example shows.
 const MOMENTS: usize = 2;
@@ -13,7 +13,7 @@ const MOMENTS: usize = 2;
 /// environment it is made to.
 #[track_caller]
 pub(in crate::judge) fn examples(check: &Check, passing: &Story, failing: &Story) {
-    let judged = |story: &Story| (check.judge)(&story.0);
+    let judged = |story: &Story| (check.judge)(&View::of(&story.0));
     let (passes, fails) = (judged(passing), judged(failing));
     assert_eq!(passes.verdict, Verdict::Pass, "{passes:#?}");
     assert!(fails.verdict > Verdict::Pass, "{fails:#?}");

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, Fault};
 use crate::record::recording::SessionEvent;
-use crate::record::{Entry, Moment, Recording};
+use crate::record::{Entry, Moment};
 
 pub(in crate::judge) const SESSION_CONTINUITY: Check = Check {
     name: "session-continuity",
     proves: "no acknowledged message of a websocket session was lost, and each session ended with a proper close code and went on",
     means: "clients lose what they were told is safe, or are cut off without a word, each time the release is changed",
     explanation: include_str!("../explanation/session-continuity.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(6),
+    judges_refusals: false,
     judge: session_continuity,
 };
 
@@ -24,20 +29,19 @@ const PROPER: [u16; 4] = [1000, 1001, 1012, 1013];
 /// What happened to one session, with its times.
 type Events<'a> = Vec<(&'a Entry, u64, &'a SessionEvent)>;
 
-fn session_continuity(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn session_continuity(view: &View) -> Finding {
     let loads: Vec<(&String, u32)> =
         view.plan.traffic.iter().map(|(role, it)| (role, it.sessions)).filter(|(_, count)| *count > 0).collect();
     if loads.is_empty() {
         return not_applicable(SESSION_CONTINUITY.name, "the scenario keeps no sessions open");
     }
-    let mut tally = Tally::of_whole(SESSION_CONTINUITY.name, &view);
-    if !recording.entries.iter().any(|entry| matches!(entry.moment, Moment::TrafficStopped)) {
+    let mut tally = Tally::of_whole(SESSION_CONTINUITY.name, view);
+    if !view.recording.entries.iter().any(|entry| matches!(entry.moment, Moment::TrafficStopped)) {
         tally.void("the end of the sessions was not recorded");
     }
     let mut summary = Vec::new();
     for (role, count) in loads {
-        summary.push(judge_role(&view, role, count, &mut tally));
+        summary.push(judge_role(view, role, count, &mut tally));
     }
     tally.finish(summary.join("; "))
 }

@@ -6,15 +6,19 @@ use crate::judge::object::{is_hook, is_terminating, kind, name, references, slas
 use crate::judge::ready::is_pod_of;
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::Recording;
 
 pub(in crate::judge) const CONFIG_ROLLS_PODS: Check = Check {
     name: "config-rolls-pods",
     proves: "when an upgrade changes a ConfigMap or Secret, the pods that use it are replaced",
     means: "users change the configuration, and nothing happens until a pod restarts by chance",
     explanation: include_str!("../explanation/config-rolls-pods.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: config_rolls_pods,
 };
 
@@ -25,9 +29,8 @@ struct Change<'a> {
     is_followed: bool,
 }
 
-fn config_rolls_pods(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let mut tally = Tally::of_whole(CONFIG_ROLLS_PODS.name, &view);
+fn config_rolls_pods(view: &View) -> Finding {
+    let mut tally = Tally::of_whole(CONFIG_ROLLS_PODS.name, view);
     let mut is_any = false;
     let mut before: Option<&StepRun> = None;
     for run in &view.steps {
@@ -36,7 +39,7 @@ fn config_rolls_pods(recording: &Recording) -> Finding {
         {
             for change in changes(before, run) {
                 is_any = true;
-                judge_change(&view, run, &change, &mut tally);
+                judge_change(view, run, &change, &mut tally);
             }
         }
         if run.rendered.is_some() && run.is_to_succeed() {

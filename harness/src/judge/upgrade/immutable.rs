@@ -8,9 +8,9 @@ use crate::judge::object::{containers, kind, name, repository, slashed, template
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::variant::{Variants, same};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::{Recording, Variant};
+use crate::record::Variant;
 use fields::{Difference, difference, has_fields, place};
 
 pub(in crate::judge) const IMMUTABLE_FIELDS: Check = Check {
@@ -18,6 +18,11 @@ pub(in crate::judge) const IMMUTABLE_FIELDS: Check = Check {
     proves: "selectors and other fields that cannot be changed are the same for every version and all values",
     means: "the upgrade is refused with `field is immutable`, and users must delete the object by hand",
     explanation: include_str!("../explanation/immutable-fields.md"),
+    needs: Needs::Render,
+    adds: Some(Needs::Orchestration),
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: false,
     judge: immutable_fields,
 };
 
@@ -34,8 +39,7 @@ const REFUSALS: [&str; 5] = [
     "is immutable after creation",
 ];
 
-fn immutable_fields(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn immutable_fields(view: &View) -> Finding {
     let mut tally = Tally::new(IMMUTABLE_FIELDS.name);
     let is_any = view.rendered().any(has_fields);
     if !is_any {
@@ -45,9 +49,9 @@ fn immutable_fields(recording: &Recording) -> Finding {
         );
     }
     let mut said: Vec<(&StepRun, &str)> = view.tested().filter_map(|run| Some((run, refusal(run)?))).collect();
-    let variants = Variants::of(recording);
-    judge_steps(&view, &variants, &mut said, &mut tally);
-    judge_version(&view, &variants, &mut tally);
+    let variants = Variants::of(view.recording);
+    judge_steps(view, &variants, &mut said, &mut tally);
+    judge_version(view, &variants, &mut tally);
     for (run, line) in said {
         let message = format!("{} was refused: {}", run.label(), line.trim());
         tally.fail(message).with(helms_words(run)).hint(HINT);

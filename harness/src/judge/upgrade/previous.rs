@@ -2,20 +2,23 @@
 
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Origin;
-use crate::record::Recording;
 
 pub(in crate::judge) const PREVIOUS_VERSION: Check = Check {
     name: "previous-version",
     proves: "each version to upgrade from could be had and was installed",
     means: "nothing is known about the upgrade that users will make: the version they have was not there",
     explanation: include_str!("../explanation/previous-version.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: previous_version,
 };
 
-fn previous_version(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn previous_version(view: &View) -> Finding {
     let origins = &view.plan.from;
     if origins.is_empty() {
         return not_applicable(PREVIOUS_VERSION.name, "the scenario upgrades from no other version of the chart");
@@ -28,7 +31,7 @@ fn previous_version(recording: &Recording) -> Finding {
         tally.void(why).hint("name a version that can be had: `from: [git:REF]`, or a path");
     } else {
         for index in 0..origins.len() {
-            judge_origin(&view, index, &mut tally);
+            judge_origin(view, index, &mut tally);
         }
     }
     let named: Vec<String> = origins.iter().map(named).collect();

@@ -7,15 +7,19 @@ use serde_json::Value;
 use crate::judge::object::{is_owned_by, is_terminating, kind, name, references, statuses, title};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Sighting, StepRun, Track, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::{Action, Awaited, Outcome};
-use crate::record::Recording;
 
 pub(in crate::judge) const CONFIG_REACHES_PODS: Check = Check {
     name: "config-reaches-pods",
     proves: "after a Secret or ConfigMap changed beside the release, the next upgrade leaves no pod with what it held before",
     means: "a rotated password stays unknown to the pods although the release was upgraded: they go on with one that is no longer valid",
     explanation: include_str!("../explanation/config-reaches-pods.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: config_reaches_pods,
 };
 
@@ -30,16 +34,15 @@ struct Change<'a> {
     label: String,
 }
 
-fn config_reaches_pods(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let upgrades = upgrades(&view);
+fn config_reaches_pods(view: &View) -> Finding {
+    let upgrades = upgrades(view);
     if upgrades.is_empty() {
         let why = "no step changes a Secret or ConfigMap beside the release before an upgrade that is to succeed";
         return not_applicable(CONFIG_REACHES_PODS.name, why);
     }
-    let mut tally = Tally::of_whole(CONFIG_REACHES_PODS.name, &view);
+    let mut tally = Tally::of_whole(CONFIG_REACHES_PODS.name, view);
     for (applies, upgrade) in upgrades {
-        judge_upgrade(&view, &applies, upgrade, &mut tally);
+        judge_upgrade(view, &applies, upgrade, &mut tally);
     }
     tally.finish("each pod that an upgrade left was made after what its environment comes from had changed")
 }

@@ -5,24 +5,27 @@ use serde_json::Value;
 use crate::judge::object::{kind, name, selects, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Finding};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
-use crate::record::Recording;
 
 pub(in crate::judge) const REPLICAS_KEPT: Check = Check {
     name: "replicas-kept",
     proves: "an upgrade keeps the number of pods that a workload was scaled to",
     means: "each upgrade throws away what the autoscaler gave, in the middle of the load that asked for it",
     explanation: include_str!("../explanation/replicas-kept.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: replicas_kept,
 };
 
 const KINDS: [&str; 2] = ["Deployment", "StatefulSet"];
 const HINT: &str = "leave `replicas` out of the template where an autoscaler is on";
 
-fn replicas_kept(recording: &Recording) -> Finding {
-    let view = View::of(recording);
-    let upgrades = scaled_upgrades(&view);
+fn replicas_kept(view: &View) -> Finding {
+    let upgrades = scaled_upgrades(view);
     let scalers: Vec<&Value> = view
         .rendered_once()
         .into_iter()
@@ -37,12 +40,12 @@ fn replicas_kept(recording: &Recording) -> Finding {
     // What is rendered needs no step.
     let is_by_render = upgrades.is_empty();
     let mut tally =
-        if is_by_render { Tally::new(REPLICAS_KEPT.name) } else { Tally::of_whole(REPLICAS_KEPT.name, &view) };
+        if is_by_render { Tally::new(REPLICAS_KEPT.name) } else { Tally::of_whole(REPLICAS_KEPT.name, view) };
     for (run, role, replicas) in &upgrades {
-        judge_upgrade(&view, run, role, *replicas, &mut tally);
+        judge_upgrade(view, run, role, *replicas, &mut tally);
     }
     for scaler in scalers {
-        judge_scaler(&view, scaler, &mut tally);
+        judge_scaler(view, scaler, &mut tally);
     }
     tally.finish("no upgrade changes the number of pods that a workload was scaled to")
 }

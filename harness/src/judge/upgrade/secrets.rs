@@ -7,27 +7,30 @@ use serde_json::{Map, Value};
 use crate::judge::object::{is_hook, kind, name};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, Plan, Step};
-use crate::record::Recording;
 
 pub(in crate::judge) const SECRETS_STABLE: Check = Check {
     name: "secrets-stable",
     proves: "an upgrade or rollback leaves the release's Secrets as they were",
     means: "each upgrade makes new passwords and keys: sessions are lost, and a database refuses the new password",
     explanation: include_str!("../explanation/secrets-stable.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
     judge: secrets_stable,
 };
 
-fn secrets_stable(recording: &Recording) -> Finding {
-    let view = View::of(recording);
+fn secrets_stable(view: &View) -> Finding {
     let secrets: BTreeSet<&str> =
         view.rendered().filter(|object| kind(object) == "Secret" && !is_hook(object)).map(name).collect();
     let is_change = |run: &&StepRun| matches!(run.step.action, Action::Upgrade | Action::Rollback { .. });
     if secrets.is_empty() || !view.tested().any(|run| is_change(&run)) {
         return not_applicable(SECRETS_STABLE.name, "the chart renders no Secret, or the plan has no upgrade");
     }
-    let mut tally = Tally::of_whole(SECRETS_STABLE.name, &view);
+    let mut tally = Tally::of_whole(SECRETS_STABLE.name, view);
     for run in view.settled().filter(is_change) {
         let Some((start, end)) = run.window() else { continue };
         let label = run.label();
