@@ -134,7 +134,7 @@ pub async fn run_one(
     };
     let scenario = report_on(plan, &folder, ended, progress);
     match &scenario {
-        Ok(scenario) => progress.ended(scenario),
+        Ok(scenario) => progress.ended(scenario.verdict, scenario.took(), scenario.wrong()),
         Err(error) => progress.failed(error),
     }
     scenario.with_context(|| format!("run `{}`", plan.name))

@@ -6,32 +6,24 @@
 // `stdio` prints: to a terminal that may be drawn on, and to readers that may be gone.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod scenario;
-pub mod plan;
-pub mod origin;
-pub mod cluster;
-pub mod backing;
-pub mod dependency;
-pub mod helm;
-pub mod record;
-pub mod run;
-pub mod judge;
-pub mod report;
 pub mod progress;
 pub mod gate;
 pub mod check;
 
 pub mod init;
 pub mod doctor;
-pub mod explain;
-pub mod home;
 pub mod list;
-pub mod random;
-pub mod redact;
 pub mod reference;
+pub mod repeat;
 pub mod schema;
-pub mod stdio;
-pub mod stop;
-pub mod tool;
-pub mod wait;
-pub mod yaml;
+
+pub use chartgate_base::{random, stdio};
+pub use chartgate_cluster::{self as cluster, backing};
+pub use chartgate_judge::{self as judge, explain};
+pub use chartgate_model::plan;
+pub use chartgate_process::{home, tool, wait};
+pub use chartgate_redact as redact;
+pub use chartgate_report as report;
+pub use chartgate_runner::{helm, origin, record, run, stop};
+pub use chartgate_scenario::{self as scenario, dependency};
+pub use chartgate_yaml as yaml;

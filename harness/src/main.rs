@@ -12,11 +12,10 @@ use chartgate::home::{self, is_environment};
 use chartgate::list::List;
 use chartgate::progress::Loudness;
 use chartgate::scenario::{self, Overrides};
-use chartgate::stdio::Color;
 use chartgate::yaml::{Invalid, Mistakes};
 use chartgate::{cluster, doctor, explain, gate, init, reference, report, schema, stdio, tool};
 use clap::{CommandFactory, Parser, Subcommand};
-use command::INTERRUPTED;
+use command::{Color, INTERRUPTED};
 
 /// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
 #[derive(Parser)]
@@ -127,7 +126,7 @@ enum Page {
 
 fn main() -> ExitCode {
     let Arguments { command, color } = Arguments::parse();
-    stdio::set_color(color);
+    stdio::set_color(color.into());
     let ended = match command {
         // Replaces this process, so it must not start a runtime first.
         Command::Exec { command } => {

@@ -13,7 +13,7 @@ pub use files::{contract, scenario};
 
 /// What each check proves, how that looks, and what to do.
 pub fn checks() -> String {
-    let mut out = heading("Checks", "checks", "harness/src/judge/explanation/");
+    let mut out = heading("Checks", "checks", "harness/judge/src/explanation/");
     out += "What each check proves, and what to do about it. `chartgate explain NAME` says the same on the terminal.\n\
             A check ends as *pass*, *fail*, *void*, *advice* or *not applicable*: see [Verdicts](../reasons.md#verdicts).\n";
     for Group { name, about, checks } in judge::GROUPS {

@@ -17,7 +17,7 @@ use chartgate::record::{Answer, Timeline};
 use chartgate::redact::Redactor;
 use chartgate::scenario::{self, Overrides};
 use chartgate::wait::{Check, until};
-use chartgate_prober::Question;
+use chartgate_protocol::Question;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;

@@ -57,7 +57,7 @@ async fn a_chart_installs_from_the_registry_that_it_was_pushed_to() {
     let scenario = PathBuf::from("scenarios/dispatch/default.yaml");
     let output = run(&reference, &scenario, &folder.join("out")).await;
     assert!(output.is_success(), "{reference}:\n{}{}", output.stdout, output.stderr);
-    let noted = std::fs::read_to_string(folder.join("out/dispatch/default/command.txt")).expect("the run is noted");
+    let noted = std::fs::read_to_string(folder.join("out/dispatch/default/plan.json")).expect("the run is noted");
     assert!(noted.contains(&reference), "the run is repeated with the chart that was asked for: {noted}");
     std::fs::remove_dir_all(folder).expect("it can be removed");
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
 
-use chartgate_prober::{Answer, Continuity, SessionEvent, SessionLoad, SessionTold, Told};
+use chartgate_protocol::{Answer, Continuity, SessionEvent, SessionLoad, SessionTold, Told};
 use futures::{SinkExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};

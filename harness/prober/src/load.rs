@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chartgate_prober::{Failed, Failure, RequestLoad, Served, Told};
+use chartgate_protocol::{Failed, Failure, RequestLoad, Served, Told};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep_until, timeout};

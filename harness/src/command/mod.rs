@@ -26,3 +26,25 @@ pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<u8
         Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
     })
 }
+
+/// When to write in colour.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` or `CLICOLOR=0` is set or it is a dumb one; and with `CLICOLOR_FORCE`.
+    #[default]
+    Auto,
+    /// Whatever reads it.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl From<Color> for stdio::Color {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}

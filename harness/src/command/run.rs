@@ -9,6 +9,7 @@ use chartgate::gate::{self, OnFailure};
 use chartgate::origin::Pulled;
 use chartgate::plan::Plan;
 use chartgate::progress::{Loudness, Show};
+use chartgate::repeat;
 use chartgate::report::{self, github};
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
@@ -115,8 +116,8 @@ impl Arguments {
         let Self { out, course, .. } = &self;
         let on_failure = if course.fail_fast { OnFailure::FailFast } else { OnFailure::KeepGoing };
         let prepared = stop.unless(self.prepare()).await?;
-        let Prepared { plans, options, overrides, .. } = prepared;
-        report::note_commands(&plans, &overrides, &options, out)?;
+        let Prepared { mut plans, options, overrides, _pulled } = prepared;
+        repeat::note(&mut plans, &overrides, &options);
         let files: BTreeMap<_, _> = plans.iter().map(|plan| (plan.name.clone(), file_of(plan))).collect();
         let report = gate::run(plans, &options, out, on_failure, show, stop).await?;
         show.end();

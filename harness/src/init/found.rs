@@ -8,7 +8,7 @@ use super::image::{self, Image};
 use super::render::Render;
 use super::role::{self, Role};
 use super::secret::{self, Secret};
-use crate::judge::object::{items, kind, name, text};
+use chartgate_k8s::object::{items, kind, name, text};
 
 /// Kinds whose pods go on until they are stopped.
 const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::found::{Found, Names, images};
 use super::render::Render;
-use crate::judge::object::{kind, name, repository};
+use chartgate_k8s::object::{kind, name, repository};
 
 /// Value paths of an image, and what they are by default.
 pub struct Image {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::found::selector;
-use crate::judge::object::{items, kind, text};
+use chartgate_k8s::object::{items, kind, text};
 
 /// What is known of a role from its workload.
 pub struct Role {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::judge::object::{items, kind, name, template, text};
+use chartgate_k8s::object::{items, kind, name, template, text};
 
 /// The keys of a Secret, each with a template for its value.
 pub type Secret = BTreeMap<String, &'static str>;

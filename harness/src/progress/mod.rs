@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 use console::Term;
 use tokio::task::JoinHandle;
 
-use crate::cluster::Doing;
-use crate::judge::Verdict;
-use crate::report::{self, ScenarioReport};
+use crate::report;
 use crate::stdio;
 use crate::wait::pause;
 use board::Board;
+pub use chartgate_runner::progress::{News, Progress};
 use groups::Groups;
 use screen::Screen;
 
@@ -33,21 +32,6 @@ pub enum Loudness {
     Normal,
     /// Also what is waited for, and each line that helm says.
     Verbose,
-}
-
-/// What is told of a scenario.
-#[derive(Clone, Debug)]
-enum News {
-    /// It cannot begin yet.
-    Waits(Doing),
-    /// It is at work.
-    Works(Doing),
-    /// More of the same, for who wants all of it.
-    Detail(String),
-    /// Something that a person needs later.
-    Note(String),
-    /// It has ended so, after this time, and what is wrong.
-    Ended { verdict: Verdict, took: Duration, wrong: String },
 }
 
 /// Where news are shown.
@@ -109,7 +93,8 @@ impl Show {
     /// Shows one scenario more.
     pub fn scenario(&self, name: &str) -> Progress {
         let index = self.state().board.add(name, self.elapsed());
-        Progress { show: self.clone(), scenario: index }
+        let show = self.clone();
+        Progress::new(move |news| show.tell(index, news))
     }
 
     /// Says something about the whole run.
@@ -198,45 +183,4 @@ impl State {
 /// A line with the time since the run's beginning.
 fn stamped(at: Duration, what: &str) -> String {
     format!("{:>7.1}s  {what}", at.as_secs_f64())
-}
-
-/// What one scenario says of itself.
-#[derive(Clone)]
-pub struct Progress {
-    show: Show,
-    scenario: usize,
-}
-
-impl Progress {
-    /// It cannot begin yet, and why.
-    pub fn waits(&self, what: impl Into<Doing>) {
-        self.show.tell(self.scenario, News::Waits(what.into()));
-    }
-
-    /// What it is at.
-    pub fn works(&self, what: impl Into<Doing>) {
-        self.show.tell(self.scenario, News::Works(what.into()));
-    }
-
-    /// What it waits for there, or what helm says; one line.
-    pub fn detail(&self, what: impl Into<String>) {
-        self.show.tell(self.scenario, News::Detail(what.into()));
-    }
-
-    /// Something that a person needs later, in lines.
-    pub fn note(&self, what: impl Into<String>) {
-        self.show.tell(self.scenario, News::Note(what.into()));
-    }
-
-    /// It could not run, for want of something on the machine.
-    pub fn failed(&self, error: &anyhow::Error) {
-        let wrong = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
-        self.show.tell(self.scenario, News::Ended { verdict: Verdict::Void, took: Duration::ZERO, wrong });
-    }
-
-    /// It has ended.
-    pub fn ended(&self, report: &ScenarioReport) {
-        let took = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
-        self.show.tell(self.scenario, News::Ended { verdict: report.verdict, took, wrong: report.wrong() });
-    }
 }

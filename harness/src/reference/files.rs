@@ -23,7 +23,7 @@ pub fn contract() -> String {
 
 fn page(title: &str, name: &str, file: File, more: &str) -> String {
     let schema = file.schema().to_value();
-    let source = format!("the comments in harness/src/scenario/, or harness/src/reference/{name}.md,");
+    let source = format!("the comments in harness/scenario/src/, or harness/src/reference/{name}.md,");
     let mut out = super::heading(title, name, &source);
     // Writing to a String cannot fail.
     section(&mut out, &schema).unwrap_or_default();

@@ -1,0 +1,9 @@
+//! What every other crate may use, whatever it is for.
+
+mod error;
+pub mod random;
+mod shell;
+pub mod stdio;
+
+pub use error::{Environment, is_environment};
+pub use shell::quoted;

@@ -1,0 +1,173 @@
+//! Clusters: kind's or a user's own, leased from a broker that outlives whoever asked for them.
+//!
+//! A test process has no moment at which a shared cluster could be removed, so no test owns one. A [`broker`] process in a
+//! session of its own does. A [`Lease`] is a connection to it: the end of the connection ends the lease, whatever ended the
+//! holder. The broker then removes what the lease owned, and a few seconds after the last lease the clusters and itself.
+//! Everything is registered in the state folder before it is made, so that the next broker finds what a killed one left.
+
+pub mod backing;
+pub mod broker;
+mod containers;
+mod context;
+mod doing;
+mod kind;
+mod lease;
+mod making;
+mod namespace;
+mod postgres;
+mod protocol;
+mod provider;
+mod registry;
+mod server;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use context::KubeContext;
+pub use doing::{Doing, Part};
+pub use kind::ROOM;
+pub use lease::Lease;
+pub use namespace::{client, client_without_retries};
+pub use postgres::restart;
+pub use registry::{Standing, clean, standing};
+
+use chartgate_base::{random, stdio};
+use chartgate_model::plan::{self, Server};
+use chartgate_process::{home, tool, wait};
+
+use crate as cluster;
+
+/// Docker's network of kind's nodes.
+pub const NETWORK: &str = "kind";
+
+/// What a lease is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// Who asks, for the broker's log.
+    pub run: String,
+    /// Minor version of Kubernetes, for example `1.34`.
+    pub kubernetes: String,
+    /// The user's cluster to use; `None`: one that the broker makes.
+    pub context: Option<KubeContext>,
+    /// Whether others may use the cluster at the same time.
+    pub sharing: Sharing,
+    /// CPU that its pods request, in thousandths of a core: on a shared cluster it is kept free for them.
+    pub millicores: u32,
+    /// References of images that the nodes are to have. What the local engine does not have is left to the kubelet.
+    pub images: Vec<String>,
+    /// A `PostgreSQL` server on the cluster's network.
+    pub postgres: Databases,
+    /// Servers of the lease's own on the cluster's network, by name.
+    pub servers: BTreeMap<String, Server>,
+    /// Leave the cluster, and what the lease owned, when it ends.
+    pub keep: bool,
+}
+
+/// Whose `PostgreSQL` server a lease gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Databases {
+    /// It gets none.
+    None,
+    /// The one that all leases share.
+    Shared,
+    /// One of its own, which may be restarted.
+    Own,
+}
+
+/// Whether others may use a cluster at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// One node; each lease has namespaces of its own.
+    Shared,
+    /// A cluster of this lease's own, of so many nodes.
+    Own {
+        /// Control plane included, which takes pods only if it is the only one.
+        nodes: u8,
+    },
+}
+
+/// How to reach a leased cluster.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Access {
+    /// The name that kind gave it, or the user its context.
+    pub name: String,
+    /// A kubeconfig that holds this cluster alone.
+    pub kubeconfig: PathBuf,
+    /// Docker's network of its nodes.
+    pub network: String,
+    /// Names of the nodes, which are those of their containers too; the control plane first. None: it is no kind cluster of
+    /// this machine, so images are left to it and it reaches no server of ours.
+    pub nodes: Vec<String>,
+    /// References that were asked for and that the local engine does not have.
+    pub missing_images: Vec<String>,
+}
+
+impl Access {
+    /// Whether it is a kind cluster of this machine, of whoever made it.
+    pub fn is_kind(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+}
+
+/// A `PostgreSQL` server on the cluster's network, with its superuser.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postgres {
+    /// Name of its container.
+    pub container: String,
+    /// Address at which pods reach it.
+    pub host: String,
+    /// Port at which pods reach it.
+    pub port: u16,
+    /// Address at which this machine reaches it.
+    pub local_host: String,
+    /// Port at which this machine reaches it.
+    pub local_port: u16,
+    /// The superuser.
+    pub user: String,
+    /// The superuser's password.
+    pub password: String,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("container", &self.container).field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// A server of a lease's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Name of its container.
+    pub container: String,
+    /// Address at which pods reach it.
+    pub host: String,
+    /// Port at which pods reach it.
+    pub port: u16,
+}
+
+/// Something that goes with its lease. It is registered before it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owned {
+    /// A namespace of the leased cluster.
+    Namespace(String),
+    /// A database of the leased server, and the login role of the same name.
+    Database(String),
+    /// A container on the cluster's network.
+    Container(String),
+}
+
+impl fmt::Display for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(name) => write!(f, "namespace `{name}`"),
+            Self::Database(name) => write!(f, "database `{name}`"),
+            Self::Container(name) => write!(f, "container `{name}`"),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `hook-once`: a hook runs once for each of its events, and at no other time.
+
+use serde_json::Value;
+
+use crate::judge::object::{is_selected, kind, title};
+use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::view::{StepRun, Track, View};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::plan::{Fault, Hook};
+
+pub(crate) const HOOK_ONCE: Check = Check {
+    name: "hook-once",
+    proves: "each hook ran exactly once for each of its events, at its first attempt, and never where it is switched off",
+    means: "a migration runs twice, is skipped, or runs although the user disabled it",
+    explanation: include_str!("../explanation/hook-once.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge: hook_once,
+};
+
+fn hook_once(view: &View) -> Finding {
+    if view.plan.hooks.is_empty() {
+        return not_applicable(HOOK_ONCE.name, "the contract names no hook");
+    }
+    let mut tally = Tally::of_whole(HOOK_ONCE.name, view);
+    if let Some((seen, why)) = view.gap(&["Job", "Pod"], 0, u64::MAX) {
+        tally.void(format!("a run of a hook may have been missed: {why}")).with([seen]);
+    }
+    for (name, hook) in &view.plan.hooks {
+        if view.plan.absent.contains(name) {
+            judge_absent(view, name, hook, &mut tally);
+        } else {
+            judge_present(view, name, hook, &mut tally);
+        }
+    }
+    tally.finish("each hook ran once for each of its events, and at no other time")
+}
+
+fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
+    let hint = "honour the switch: render the hook's Job only where it is enabled";
+    if let Some(job) = view.rendered().find(|object| is_job_of(hook, object)) {
+        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", title(job))).hint(hint);
+    }
+    let seen = view
+        .runs_of_hook(hook)
+        .into_iter()
+        .chain(view.tracks("Pod").filter(|pod| is_selected(&hook.select, pod.last())));
+    let is_by_hand =
+        |track: &&Track| view.step_at(track.first().seq).is_some_and(|run| run.is_run_of(name) || !run.is_tested());
+    let seen = seen.filter(|track| !is_by_hand(track));
+    let seen: Vec<Evidence> = seen.map(|track| track.first().evidence("was created")).collect();
+    if let Some(first) = seen.first() {
+        let message = format!("hook `{name}` is switched off, but it ran: {}", first.text);
+        tally.fail(message).with(seen).hint(hint);
+    } else if view.has_render() {
+        tally.proved(note(format!("hook `{name}` is switched off, and neither rendered nor seen")));
+    }
+}
+
+fn is_job_of(hook: &Hook, object: &Value) -> bool {
+    kind(object) == "Job" && is_selected(&hook.select, object)
+}
+
+fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
+    let jobs = view.runs_of_hook(hook);
+    if jobs.is_empty() && view.has_render() && !view.rendered().any(|object| is_job_of(hook, object)) {
+        let message = format!("hook `{name}` matches nothing: the chart renders no Job with `{}`", hook.select);
+        tally.fail(message).hint("correct `select` in the contract, or the labels of the hook's Job");
+        return;
+    }
+    if !view.tested().any(|run| run.runs_of(hook) > 0) {
+        tally.proved(note(format!("no step of the plan runs hook `{name}`")));
+    }
+    for run in view.tested().filter(|run| run.started.is_some()) {
+        let due = run.runs_of(hook);
+        let is_here = |job: &&&Track| view.step_at(job.first().seq).is_some_and(|step| step.index == run.index);
+        let here: Vec<&Track> = jobs.iter().filter(is_here).copied().collect();
+        let seen = || here.iter().map(|job| job.first().evidence("was created")).collect::<Vec<_>>();
+        if here.len() > due && due == 0 {
+            let message = format!(
+                "hook `{name}` ran in {}, which is none of its events ({})",
+                run.label(),
+                hook.events.join(", ")
+            );
+            tally.fail(message).with(seen()).hint("take the event out of the Job's `helm.sh/hook` annotation");
+        } else if here.len() > due {
+            let message = format!("hook `{name}` ran {} times in {}, not {due}", here.len(), run.label());
+            tally.fail(message).with(seen());
+        } else if here.len() < due && run.is_succeeded() {
+            let message =
+                format!("hook `{name}` did not run in {}: {} of {due} Jobs were seen", run.label(), here.len());
+            tally
+                .fail(message)
+                .with(seen())
+                .hint(format!("its Job is to have `helm.sh/hook: {}`", hook.events.join(",")));
+        } else if here.len() < due && run.is_to_succeed() {
+            let message = format!("hook `{name}` was not seen in {}, which did not succeed", run.label());
+            tally.void_since(&run.unfinished().unwrap_or_default(), message);
+        } else {
+            for job in here {
+                judge_attempts(view, run, name, job, tally);
+            }
+        }
+    }
+}
+
+/// One pod of a hook's Job did the work, at the first attempt.
+fn judge_attempts(view: &View, run: &StepRun, name: &str, job: &Track, tally: &mut Tally) {
+    let pods = view.pods_of_job(job);
+    let ended_as = |phase: &str| {
+        let ended = pods.iter().filter_map(|pod| pod.first_where(|pod| pod["status"]["phase"] == phase));
+        ended.collect::<Vec<_>>()
+    };
+    let (succeeded, failed) = (ended_as("Succeeded"), ended_as("Failed"));
+    let due = job.last()["spec"]["completions"].as_u64().unwrap_or(1);
+    let label = run.label();
+    let hook = format!("hook `{name}` (Job `{}`)", job.name());
+    if !run.is_to_succeed() {
+        tally.proved(job.first().evidence(&format!("was the only one of hook `{name}` in {label}, which was to fail")));
+    } else if !failed.is_empty() && run.step.fault != Some(Fault::MigratorKilled) {
+        let message = format!("{hook} needed more than one attempt in {label}: {} of its pods failed", failed.len());
+        let claim = tally.fail(message).with(failed.iter().map(|pod| pod.evidence("failed")));
+        claim.with(pods.iter().filter_map(|pod| view.log_tail(pod.name(), None, u64::MAX)));
+    } else if pods.is_empty() {
+        tally.void(format!("no pod of {hook} was seen in {label}"));
+    } else if succeeded.len() as u64 != due && run.is_succeeded() {
+        let message = format!("{} pods of {hook} succeeded in {label}, not {due}", succeeded.len());
+        tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created")));
+    } else if succeeded.len() as u64 != due {
+        let why = run.unfinished().unwrap_or_default();
+        tally.void_since(&why, format!("{hook} did not succeed in {label}, which failed"));
+    } else {
+        tally.proved(
+            job.first().evidence(&format!("was the only one of hook `{name}` in {label}, and one pod of it succeeded")),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! The judge: each check is a pure function from a recording to a finding. It never talks to a cluster.
+
+mod check;
+pub mod explain;
+mod faults;
+mod health;
+mod hooks;
+pub(crate) mod network;
+mod render;
+mod roles;
+mod rollback;
+mod schema;
+mod security;
+mod step;
+mod tally;
+#[cfg(test)]
+mod testing;
+pub mod track;
+mod traffic;
+mod uninstall;
+mod upgrade;
+mod variant;
+mod view;
+
+pub use render::refused::is_refusal_on_purpose;
+pub use render::refused::needs_values;
+
+use chartgate_k8s::{object, ready};
+use chartgate_model::plan::{self, Expect, Plan, Waiver};
+use chartgate_model::recording::{Mode, Recording};
+use chartgate_redact as redact;
+
+use crate as judge;
+
+pub use chartgate_model::finding::{Evidence, Finding, Problem, Verdict};
+pub use check::{Check, Group, Level, Needs, Rank};
+pub use view::View;
+
+/// Where the checks know a recording from.
+mod record {
+    pub(crate) use chartgate_model::recording::{self, *};
+}
+
+/// All checks by subject, in the order of reports.
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "render",
+        about: "What the chart makes of its values, and what helm makes of that",
+        checks: &[
+            render::RENDERS,
+            render::SCHEMA_VALID,
+            render::RELEASE_OUTCOME,
+            render::SCHEMA_REJECTS,
+            render::NAMES_UNIQUE,
+            render::IMAGE_PINNED,
+            render::HELM_LINT,
+            render::VERSION_RAISED,
+        ],
+    },
+    Group {
+        name: "hooks",
+        about: "Jobs that helm runs before or after a change, such as migrations",
+        checks: &[hooks::HOOK_ORDER, hooks::HOOK_ONCE, hooks::HOOK_CLEANUP, hooks::HOOK_INPUTS],
+    },
+    Group {
+        name: "roles",
+        about: "What each kind of pod does, and what it leaves to the others",
+        checks: &[
+            roles::ROLE_ENV,
+            roles::ROLE_SERVES,
+            roles::SESSION_SHARED,
+            roles::ROLE_SINGLETON,
+            roles::ROLE_MIGRATES,
+            roles::SAME_IMAGE,
+        ],
+    },
+    Group {
+        name: "network",
+        about: "Who reaches the release, and by which way",
+        checks: &[network::NETWORK_POLICY, network::INGRESS_LEADS],
+    },
+    Group {
+        name: "health",
+        about: "Whether what was installed runs, and says so truly",
+        checks: &[health::READY, health::HEALTH_PATH, health::NO_RESTARTS, health::PROBE_INDEPENDENCE],
+    },
+    Group {
+        name: "upgrade",
+        about: "What a change of the release must bring, and what it must leave as it was",
+        checks: &[
+            upgrade::PREVIOUS_VERSION,
+            upgrade::UPGRADE_HAPPENED,
+            traffic::UPGRADE_AVAILABLE,
+            traffic::SESSION_CONTINUITY,
+            upgrade::CONFIG_ROLLS_PODS,
+            upgrade::CONFIG_REACHES_PODS,
+            upgrade::SECRETS_STABLE,
+            upgrade::IMMUTABLE_FIELDS,
+            upgrade::REPLICAS_KEPT,
+        ],
+    },
+    Group {
+        name: "faults",
+        about: "How the release bears what goes wrong in the middle of a change",
+        checks: &[faults::FAULT_HAPPENED, faults::FAILED_MIGRATION_CONTAINED, faults::RELEASE_NOT_STUCK],
+    },
+    Group {
+        name: "rollback",
+        about: "Whether the way back leads there",
+        checks: &[rollback::ROLLBACK_RESTORED, rollback::ROLLBACK_SERVES, rollback::UPGRADE_AFTER_ROLLBACK],
+    },
+    Group { name: "uninstall", about: "What is left when the release is gone", checks: &[uninstall::UNINSTALL_CLEAN] },
+    Group {
+        name: "disruption",
+        about: "What happens when a node is maintained",
+        checks: &[faults::DRAIN_COMPLETES, traffic::DRAIN_AVAILABLE],
+    },
+    Group {
+        name: "security",
+        about: "What the pods may do, and who may read what they know",
+        checks: &[security::PODS_RESTRICTED, security::SERVICE_ACCOUNT_MINIMAL, security::NO_SECRET_IN_PLAIN_SIGHT],
+    },
+];
+
+/// All checks, in the order of reports.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    GROUPS.iter().flat_map(|group| group.checks)
+}
+
+/// Names that checks had before, and have now: contracts and waivers may use them for one more release.
+const RENAMED: [(&str, &str); 1] = [("selector-stable", "immutable-fields")];
+
+/// The name that a check has now.
+pub fn present_name(name: &str) -> &str {
+    RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new)
+}
+
+/// What a recording shows, and what it cannot show.
+#[derive(Clone, Debug, Default)]
+pub struct Examined {
+    /// One finding for each check that was examined, in the order of reports.
+    pub findings: Vec<Finding>,
+    /// Names of the checks that need more than the recording holds.
+    pub not_examined: Vec<String>,
+}
+
+/// Judges a recording by the checks that it holds enough for.
+pub fn examine(recording: &Recording) -> Examined {
+    let is_examined =
+        |check: &str| recording.mode() == Mode::Run || named(check).is_some_and(|check| check.needs == Needs::Render);
+    let (findings, beyond): (Vec<Finding>, Vec<Finding>) =
+        judge(recording).into_iter().partition(|finding| is_examined(&finding.check));
+    Examined { findings, not_examined: beyond.into_iter().map(|finding| finding.check).collect() }
+}
+
+/// The check of a name; `None`: there is none.
+pub fn named(name: &str) -> Option<&'static Check> {
+    all().find(|check| check.name == present_name(name))
+}
+
+/// Judges a recording: one finding for each check, the worst over all steps.
+pub fn judge(recording: &Recording) -> Vec<Finding> {
+    let view = View::of(recording);
+    let day = recording.day();
+    all().map(|check| waive(found(check, &view), &view.plan.waivers, &day)).collect()
+}
+
+/// A check's finding, as binding as the plan makes it.
+fn found(check: &Check, view: &View) -> Finding {
+    let plan = view.plan;
+    let is_binding = plan.strict || plan.binding.iter().any(|name| present_name(name) == check.name);
+    suspend(check, check.weigh((check.judge)(view), is_binding), plan)
+}
+
+/// How far a check is from the cause of what it sees: what explains most comes first.
+pub fn distance(check: &str) -> u8 {
+    named(check).map_or(0, |check| check.rank.distance)
+}
+
+/// Whether a failure is explained by another one, so that a reader needs no more of it than its headline.
+pub fn is_explained(check: &str, by: &str) -> bool {
+    named(by).is_some_and(|by| by.rank.explains.contains(&check))
+}
+
+/// Where no step of the plan is to succeed, nothing needs to be proven of a running release; what is broken still fails.
+fn suspend(check: &Check, finding: Finding, plan: &Plan) -> Finding {
+    let is_to_run = plan.steps.iter().any(|step| step.expect == Expect::Succeeds);
+    if is_to_run || finding.verdict != Verdict::Void || check.judges_refusals {
+        return finding;
+    }
+    let message = "no step of the plan is to succeed".to_owned();
+    let none = Finding { evidence: Vec::new(), problems: Vec::new(), since: None, ..finding };
+    Finding { verdict: Verdict::NotApplicable, message, ..none }
+}
+
+/// Applies a waiver to a finding; an expired one is named and changes nothing.
+fn waive(finding: Finding, waivers: &[Waiver], day: &str) -> Finding {
+    let waiver =
+        waivers.iter().find(|waiver| present_name(&waiver.check) == finding.check && finding.verdict >= Verdict::Void);
+    let Some(Waiver { reason, until, .. }) = waiver else { return finding };
+    if day > until.as_str() {
+        return Finding { message: format!("{}\na waiver of it ended on {until}", finding.message), ..finding };
+    }
+    let message = format!("waived until {until} ({reason}): {}", finding.message);
+    Finding { verdict: Verdict::Waived, message, ..finding }
+}
+
+/// The verdict of a scenario: fail over void over pass; void where no check applied.
+pub fn verdict_of(findings: &[Finding]) -> Verdict {
+    let binding = |verdict: &Verdict| matches!(verdict, Verdict::Pass | Verdict::Void | Verdict::Fail);
+    findings.iter().map(|finding| finding.verdict).filter(binding).max().unwrap_or(Verdict::Void)
+}
+
+#[cfg(test)]
+mod tests;

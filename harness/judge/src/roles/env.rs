@@ -1,0 +1,223 @@
+//! `role-env`: the pods of a role have its environment, and a role that is switched off has no pods.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::judge::object::{is_hook, items, name, selects, template, text, title};
+use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::view::{Track, View};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::plan::Role;
+
+pub(crate) const ROLE_ENV: Check = Check {
+    name: "role-env",
+    proves: "each pod of a role has the environment that makes it this role, and a role that is switched off has no pod",
+    means: "a pod takes up work that belongs to another role, or does none of its own",
+    explanation: include_str!("../explanation/role-env.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge: role_env,
+};
+
+fn role_env(view: &View) -> Finding {
+    if view.plan.roles.is_empty() {
+        return not_applicable(ROLE_ENV.name, "the contract names no role");
+    }
+    let mut tally = Tally::of_whole(ROLE_ENV.name, view);
+    if let Some((seen, why)) = view.gap(&["Pod", "ConfigMap"], 0, u64::MAX) {
+        tally.void(format!("a pod, or what its environment comes from, may have been missed: {why}")).with([seen]);
+    }
+    for (name, role) in &view.plan.roles {
+        if view.plan.absent.contains(name) {
+            judge_absent(view, name, role, &mut tally);
+        } else {
+            judge_present(view, name, role, &mut tally);
+        }
+    }
+    let is_promised = view.plan.roles.values().any(|role| !role.env.is_empty()) || !view.plan.absent.is_empty();
+    if tally.has_no_claim() && !is_promised {
+        return not_applicable(ROLE_ENV.name, "no role of the contract has `env`, and none is switched off");
+    }
+    tally.finish("every pod of every role has the environment that the contract gives it")
+}
+
+/// The workloads of a role, as rendered: hooks are none.
+fn is_workload_of(role: &Role, object: &Value) -> bool {
+    let labels = template(object).map(|template| &template["metadata"]["labels"]);
+    !is_hook(object) && labels.is_some_and(|labels| selects(&role.select, labels))
+}
+
+/// The pods of a role, without those that an earlier version of the chart made.
+fn judged_pods<'a, 'v>(view: &'v View<'a>, role: &str) -> Vec<&'v Track<'a>> {
+    view.pods_of_role(role).into_iter().filter(|pod| view.is_tested_at(pod.first().seq)).collect()
+}
+
+fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
+    let hint = "honour the switch: render the role's workload only where it is enabled";
+    let is_idle = |object: &Value| object["spec"]["replicas"] == 0 || object["spec"]["suspend"] == true;
+    if let Some(workload) = view.rendered().find(|object| is_workload_of(role, object) && !is_idle(object)) {
+        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", title(workload))).hint(hint);
+    }
+    let pods = judged_pods(view, name);
+    if let Some(pod) = pods.first() {
+        let message = format!("role `{name}` is switched off, but pod `{}` of it was created", pod.name());
+        tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(hint);
+    } else if view.has_render() {
+        tally.proved(note(format!("role `{name}` is switched off, and neither rendered nor seen")));
+    }
+}
+
+fn judge_present(view: &View, name: &str, role: &Role, tally: &mut Tally) {
+    let pods = judged_pods(view, name);
+    if pods.is_empty() {
+        if view.has_render() && !view.rendered().any(|object| is_workload_of(role, object)) {
+            let message = format!(
+                "role `{name}` matches nothing: the chart renders no workload whose pods have `{}`",
+                role.select
+            );
+            tally.fail(message).hint("correct `select` in the contract, or the labels of the role's pods");
+        } else {
+            tally.void(format!("no pod of role `{name}` was ever seen"));
+        }
+    }
+    for pod in pods {
+        let broken = broken_promises(view, pod, role);
+        let seen = pod.first().evidence("was created");
+        if let Some(certain) = broken.iter().find(|broken| broken.is_certain) {
+            let message = format!("pod `{}` of role `{name}`: {}", pod.name(), certain.what);
+            let all = broken.iter().map(|broken| note(broken.what.clone()));
+            tally
+                .fail(message)
+                .with([seen])
+                .with(all)
+                .hint("compare the role's `env` in the chart with the contract's");
+        } else if let Some(unknown) = broken.first() {
+            tally.void(format!("pod `{}` of role `{name}`: {}", pod.name(), unknown.what)).with([seen]);
+        } else if !role.env.is_empty() {
+            tally.saw("pod", 1);
+            tally.saw("variable", role.env.len());
+            tally.proved(pod.first().evidence(&format!("has the environment of role `{name}`")));
+        }
+    }
+}
+
+struct Broken {
+    what: String,
+    /// False: the value cannot be seen, so nothing is proven either way.
+    is_certain: bool,
+}
+
+/// The value of a variable, as far as it can be seen.
+enum Seen {
+    Plain(String),
+    /// It is set, to something that a recording does not hold: a Secret's value, a field of the pod.
+    Hidden(String),
+}
+
+fn broken_promises(view: &View, pod: &Track, role: &Role) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (index, container) in containers_in_order(pod.last()).enumerate() {
+        let has = environment(view, pod, container);
+        let shown = text(&container["name"]);
+        for (variable, promised) in &role.env {
+            let (what, is_certain) = match (promised, has.get(variable.as_str())) {
+                // The role's image runs in the first container; what stands beside it need not have the role's variables.
+                (Some(_), _) if index > 0 => continue,
+                (Some(value), Some(Seen::Plain(actual))) if actual == value => continue,
+                (None, None) => continue,
+                (Some(value), Some(Seen::Plain(actual))) => {
+                    (format!("container `{shown}` has {variable}={actual}, not {variable}={value}"), true)
+                }
+                (Some(value), Some(Seen::Hidden(source))) => (
+                    format!("whether container `{shown}` has {variable}={value} is unknown: it comes from {source}"),
+                    false,
+                ),
+                (Some(value), None) => (format!("container `{shown}` lacks {variable}={value}"), true),
+                (None, Some(Seen::Plain(actual))) => {
+                    (format!("container `{shown}` has {variable}={actual}, which is not to be set at all"), true)
+                }
+                (None, Some(Seen::Hidden(source))) => {
+                    (format!("container `{shown}` has {variable} from {source}, which is not to be set at all"), true)
+                }
+            };
+            broken.push(Broken { what, is_certain });
+        }
+    }
+    broken
+}
+
+/// The containers, the one that runs the role first.
+fn containers_in_order(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(&pod["spec"]["containers"]).chain(items(&pod["spec"]["initContainers"]))
+}
+
+/// A container's environment, as the kubelet makes it: later sources win, `env` above `envFrom`.
+fn environment(view: &View, pod: &Track, container: &Value) -> BTreeMap<String, Seen> {
+    let mut set = BTreeMap::new();
+    for source in items(&container["envFrom"]) {
+        let prefix = text(&source["prefix"]);
+        let (config_map, secret) = (text(&source["configMapRef"]["name"]), text(&source["secretRef"]["name"]));
+        for (key, value) in data(view, "ConfigMap", config_map, pod) {
+            set.insert(format!("{prefix}{key}"), Seen::Plain(text(value).to_owned()));
+        }
+        for (key, _) in data(view, "Secret", secret, pod) {
+            set.insert(format!("{prefix}{key}"), Seen::Hidden(format!("Secret `{secret}`")));
+        }
+    }
+    for variable in items(&container["env"]) {
+        let from = &variable["valueFrom"];
+        let value = if from.is_null() {
+            Some(plain(text(&variable["value"]), &set))
+        } else if let Some(reference) = from["configMapKeyRef"].as_object() {
+            let (map, key) = (text(&reference["name"]), text(&reference["key"]));
+            let found = data(view, "ConfigMap", map, pod).find(|(other, _)| *other == key);
+            let is_optional = reference.get("optional").is_some_and(|optional| optional == true);
+            let hidden = || {
+                (!is_optional).then(|| Seen::Hidden(format!("key `{key}` of ConfigMap `{map}`, which was not seen")))
+            };
+            found.map(|(_, value)| Seen::Plain(text(value).to_owned())).or_else(hidden)
+        } else if let Some(reference) = from["secretKeyRef"].as_object() {
+            Some(Seen::Hidden(format!("Secret `{}`", text(&reference["name"]))))
+        } else {
+            Some(Seen::Hidden("a field of the pod".to_owned()))
+        };
+        match value {
+            Some(value) => set.insert(text(&variable["name"]).to_owned(), value),
+            None => set.remove(text(&variable["name"])),
+        };
+    }
+    set
+}
+
+/// A literal value, with `$(OTHER)` filled in where the other variable can be seen.
+fn plain(value: &str, set: &BTreeMap<String, Seen>) -> Seen {
+    let mut filled = value.to_owned();
+    for (name, seen) in set.iter().filter(|(name, _)| value.contains(&format!("$({name})"))) {
+        match seen {
+            Seen::Plain(other) => filled = filled.replace(&format!("$({name})"), other),
+            Seen::Hidden(source) => return Seen::Hidden(source.clone()),
+        }
+    }
+    Seen::Plain(filled)
+}
+
+/// The entries of a ConfigMap or Secret as the pod met them: the last state before the pod, else the first after it.
+fn data<'a>(
+    view: &View<'a>,
+    of_kind: &str,
+    with_name: &str,
+    pod: &Track,
+) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let seq = pod.first().seq;
+    let later = || view.tracks(of_kind).find(|track| name(track.last()) == with_name).map(|track| track.first().object);
+    let found = view.object_at(of_kind, with_name, seq).or_else(later);
+    let entries = found.and_then(|object| object["data"].as_object()).into_iter().flatten();
+    entries.map(|(key, value)| (key.as_str(), value))
+}
+
+#[cfg(test)]
+mod tests;

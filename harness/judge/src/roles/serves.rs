@@ -1,0 +1,232 @@
+//! `role-serves`: the serving role accepts connections, and no other does.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::judge::network::guards;
+use crate::judge::object::{is_ready_pod, items, kind, name, port_of, text};
+use crate::judge::tally::{Tally, not_applicable};
+use crate::judge::view::{StepRun, Track, View};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::record::{Answer, Entry, Probe};
+
+pub(crate) const ROLE_SERVES: Check = Check {
+    name: "role-serves",
+    proves: "only the serving role accepts connections, probed from the network, and only its pods are behind a Service",
+    means: "requests reach a pod that is not meant to answer them, or none at all",
+    explanation: include_str!("../explanation/role-serves.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::symptom(4),
+    judges_refusals: false,
+    judge: role_serves,
+};
+
+fn role_serves(view: &View) -> Finding {
+    if !view.plan.present_roles().any(|(_, role)| role.serves.is_some()) {
+        return not_applicable(ROLE_SERVES.name, "the contract names no role that serves");
+    }
+    let mut tally = Tally::of_whole(ROLE_SERVES.name, view);
+    for run in view.settled() {
+        for (role, _) in view.plan.present_roles() {
+            judge_role(view, run, role, &mut tally);
+        }
+        judge_endpoints(view, run, &mut tally);
+    }
+    judge_strangers(view, &mut tally);
+    tally.finish("only the serving role accepted connections, and only its pods stood behind a Service")
+}
+
+fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
+    let label = run.label();
+    let promised = view.plan.roles.get(role);
+    let is_serving = promised.is_some_and(|role| role.serves.is_some());
+    let is_free = promised.is_some_and(|role| !role.listens.is_empty());
+    let is_asked = |(_, probe): &(&Entry, &Probe)| probe.role == role && probe.pod.is_some() && probe.path.is_none();
+    let staying = ready_pods(view, run, role);
+    let is_staying = |probe: &Probe| staying.iter().any(|pod| probe.pod.as_deref() == Some(pod.name()));
+    // A pod that was asked just as it left says nothing of its role, unless it accepted: it counts for nothing.
+    let counts = |probe: &Probe| probe.ready_throughout || is_accepted(&probe.answer) || is_staying(probe);
+    let probes = view.probes(run.index).filter(is_asked).filter(|(_, probe)| counts(probe));
+    let probes: Vec<(&Entry, &Probe)> = probes.collect();
+    if probes.is_empty() && is_free && !is_serving {
+        // All that it could be asked at is left to it.
+        return;
+    }
+    if probes.is_empty() {
+        tally.void(format!("no connection to a pod of role `{role}` was tried after {label}"));
+        return;
+    }
+    for pod in staying {
+        if !probes.iter().any(|(_, probe)| probe.pod.as_deref() == Some(pod.name())) {
+            tally.void(format!("no connection to pod `{}` of role `{role}` was tried after {label}", pod.name()));
+        }
+    }
+    for (entry, probe) in probes {
+        let pod = probe.pod.as_deref().unwrap_or_default();
+        let shown = format!("pod `{pod}` of role `{role}` at {}", probe.address);
+        let seen = |what: &str| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{shown} {what}") };
+        let has_control = probe.control.as_ref().is_some_and(is_accepted);
+        match (&probe.answer, is_serving) {
+            (Answer::Connected | Answer::Http { .. }, true) => tally.proved(seen("accepted a connection")),
+            (Answer::Connected | Answer::Http { .. }, false) => {
+                let message = format!("{shown} accepted a connection after {label}, though the role serves nothing");
+                let hint = "let the role listen on no port: see the environment that starts its server";
+                tally.fail(message).with([seen("accepted a connection")]).hint(hint);
+            }
+            (Answer::Refused, _) if !probe.ready_throughout => {
+                tally.void(format!("{shown} refused a connection after {label}, but it was not ready all the time"));
+            }
+            (Answer::Refused, true) => {
+                let message = format!("{shown} refused a connection after {label}, though it was ready");
+                tally
+                    .fail(message)
+                    .with([seen("refused a connection")])
+                    .hint("see the port that the server listens on");
+            }
+            (Answer::Refused, false) if !has_control => {
+                let message =
+                    format!("{shown} refused a connection after {label}, but no serving pod answered the same prober");
+                tally.void(message).with([seen("refused a connection")]);
+            }
+            (Answer::Refused, false) => {
+                tally.proved(seen("refused a connection, while a serving pod accepted one from the same prober"));
+            }
+            (Answer::TimedOut, false) if has_control && probe.ready_throughout && is_guarded(view, run, pod) => {
+                tally.proved(seen("did not answer: a NetworkPolicy guards it"));
+            }
+            (Answer::TimedOut, _) => {
+                tally.void(format!("a connection to {shown} timed out after {label}")).with([seen("did not answer")]);
+            }
+            (Answer::Replied(_) | Answer::Closed { .. }, _) => {
+                tally.void(format!("{shown} answered a question that was not asked after {label}"));
+            }
+            (Answer::Failed(why), _) => {
+                tally
+                    .void(format!("a connection to {shown} failed after {label}: {why}"))
+                    .with([seen("did not answer")]);
+            }
+        }
+    }
+}
+
+/// Whether a policy decides who may ask a pod at the step's end: then silence is what a connection meets that is not to arrive.
+fn is_guarded(view: &View, run: &StepRun, pod: &str) -> bool {
+    let Some((_, end)) = run.window() else { return false };
+    let Some(pod) = view.object_at("Pod", pod, end) else { return false };
+    view.tracks("NetworkPolicy").filter_map(|policy| policy.at(end)).any(|policy| guards(policy, pod))
+}
+
+fn is_accepted(answer: &Answer) -> bool {
+    matches!(answer, Answer::Connected | Answer::Http { .. })
+}
+
+fn ready_pods<'a, 'v>(view: &'v View<'a>, run: &StepRun, role: &str) -> Vec<&'v Track<'a>> {
+    let Some((_, end)) = run.window() else { return Vec::new() };
+    view.pods_of_role(role).into_iter().filter(|pod| pod.at(end).is_some_and(is_ready_pod)).collect()
+}
+
+/// Every ready pod of a serving role is behind a Service at the step's end.
+fn judge_endpoints(view: &View, run: &StepRun, tally: &mut Tally) {
+    let Some((_, end)) = run.window() else { return };
+    let label = run.label();
+    if let Some((seen, why)) = view.gap_in(run, &["EndpointSlice", "Pod"]) {
+        tally.void(format!("which pods stood behind a Service after {label} is unknown: {why}")).with([seen]);
+        return;
+    }
+    let slices: Vec<&Value> = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end)).collect();
+    let behind: BTreeSet<&str> = slices.iter().flat_map(|slice| targets(slice)).map(|(uid, _)| uid).collect();
+    for (role, _) in view.plan.present_roles().filter(|(_, role)| role.serves.is_some()) {
+        for pod in ready_pods(view, run, role) {
+            if behind.contains(pod.uid()) {
+                tally.proved(pod.first().evidence(&format!("stood behind a Service at the end of {label}")));
+                continue;
+            }
+            let message =
+                format!("pod `{}` of role `{role}` is ready but behind no Service at the end of {label}", pod.name());
+            let hint = "compare the Service's `selector` and `targetPort` with the pod's labels and ports";
+            tally.fail(message).with([pod.first().evidence("was created")]).hint(hint);
+        }
+    }
+}
+
+/// No pod of a hook, or of a role that serves nothing, was ever a ready endpoint of a Service.
+fn judge_strangers(view: &View, tally: &mut Tally) {
+    let silent = view.plan.roles.iter().filter(|(_, role)| role.serves.is_none());
+    let mut strangers: Vec<(&str, String)> = silent
+        .flat_map(|(role, _)| view.pods_of_role(role).into_iter().map(move |pod| (pod.uid(), format!("role `{role}`"))))
+        .collect();
+    let jobs = view.hook_jobs().into_iter();
+    strangers.extend(jobs.flat_map(|job| {
+        view.pods_of_job(job).into_iter().map(|pod| (pod.uid(), format!("hook Job `{}`", job.name())))
+    }));
+    let own: BTreeSet<&str> = view.tracks("Pod").filter(|pod| !view.is_neighbours(pod)).map(Track::uid).collect();
+    let neighbours: BTreeSet<&str> = view.tracks("Pod").filter(|pod| view.is_neighbours(pod)).map(Track::uid).collect();
+    let mut told = BTreeSet::new();
+    for slice in view.tracks("EndpointSlice") {
+        let (others, of) = if view.is_neighbours(slice) {
+            (&own, "the release under test, but it stood behind the second release's")
+        } else {
+            (&neighbours, "the second release, but it stood behind")
+        };
+        for sighting in slice.sightings.iter().filter(|sighting| view.is_tested_at(sighting.seq)) {
+            for (uid, pod) in targets(sighting.object).filter(|(uid, _)| others.contains(uid)) {
+                if told.insert(uid) {
+                    let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
+                    let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
+                    let claim = tally.fail(format!("pod `{pod}` belongs to {of} Service `{service}`")).with([seen]);
+                    claim.hint("select by `app.kubernetes.io/instance: {{ .Release.Name }}` too");
+                }
+            }
+        }
+    }
+    for slice in view.tracks("EndpointSlice").filter(|slice| !is_discovery(view, slice.last())) {
+        for sighting in slice.sightings.iter().filter(|sighting| view.is_tested_at(sighting.seq)) {
+            for (uid, pod) in targets(sighting.object) {
+                let Some((_, of)) = strangers.iter().find(|(stranger, _)| *stranger == uid && !uid.is_empty()) else {
+                    continue;
+                };
+                if told.insert(uid) {
+                    let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
+                    let message =
+                        format!("pod `{pod}` of {of} serves nothing, but it stood behind Service `{service}`");
+                    let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
+                    tally.fail(message).with([seen]).hint(format!("narrow the `selector` of Service `{service}`"));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a slice belongs to a headless Service on other ports than those that a role serves: by it pods find each other, and it
+/// brings them no requests.
+fn is_discovery(view: &View, slice: &Value) -> bool {
+    let service = text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]);
+    let is_it = |object: &Value| kind(object) == "Service" && name(object) == service;
+    let seen = view.tracks("Service").map(Track::last).find(|object| is_it(object));
+    let is_headless = seen
+        .or_else(|| view.rendered().find(|object| is_it(object)))
+        .is_some_and(|it| it["spec"]["clusterIP"] == "None");
+    let serving = view.plan.present_roles().filter_map(|(role, it)| Some((role, it.serves.as_ref()?)));
+    let served: BTreeSet<u16> = serving
+        .flat_map(|(role, serves)| {
+            view.pods_of_role(role).into_iter().filter_map(|pod| port_of(pod.last(), &serves.port))
+        })
+        .collect();
+    let mut ports = items(&slice["ports"]).filter_map(|port| port["port"].as_u64());
+    is_headless && !ports.any(|port| served.iter().any(|served| u64::from(*served) == port))
+}
+
+/// The pods that get a Service's traffic: uid and name of each ready endpoint's target.
+fn targets(slice: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let ready = items(&slice["endpoints"]).filter(|endpoint| endpoint["conditions"]["ready"] != false);
+    ready.filter(|endpoint| endpoint["targetRef"]["kind"] == "Pod").map(|endpoint| {
+        let target = &endpoint["targetRef"];
+        (text(&target["uid"]), text(&target["name"]))
+    })
+}
+
+#[cfg(test)]
+mod tests;

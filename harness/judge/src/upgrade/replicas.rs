@@ -1,0 +1,129 @@
+//! `replicas-kept`: an upgrade leaves the size that an autoscaler gave a workload.
+
+use serde_json::Value;
+
+use crate::judge::object::{kind, name, selects, slashed, template, text};
+use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::view::{StepRun, Track, View};
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::plan::Action;
+
+pub(crate) const REPLICAS_KEPT: Check = Check {
+    name: "replicas-kept",
+    proves: "an upgrade keeps the number of pods that a workload was scaled to",
+    means: "each upgrade throws away what the autoscaler gave, in the middle of the load that asked for it",
+    explanation: include_str!("../explanation/replicas-kept.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge: replicas_kept,
+};
+
+const KINDS: [&str; 2] = ["Deployment", "StatefulSet"];
+const HINT: &str = "leave `replicas` out of the template where an autoscaler is on";
+
+fn replicas_kept(view: &View) -> Finding {
+    let upgrades = scaled_upgrades(view);
+    let scalers: Vec<&Value> = view
+        .rendered_once()
+        .into_iter()
+        .filter(|object| object["spec"]["scaleTargetRef"]["name"].is_string())
+        .collect();
+    if upgrades.is_empty() && scalers.is_empty() {
+        return not_applicable(
+            REPLICAS_KEPT.name,
+            "nothing is scaled before an upgrade, and no autoscaler is rendered",
+        );
+    }
+    // What is rendered needs no step.
+    let is_by_render = upgrades.is_empty();
+    let mut tally =
+        if is_by_render { Tally::new(REPLICAS_KEPT.name) } else { Tally::of_whole(REPLICAS_KEPT.name, view) };
+    for (run, role, replicas) in &upgrades {
+        judge_upgrade(view, run, role, *replicas, &mut tally);
+    }
+    for scaler in scalers {
+        judge_scaler(view, scaler, &mut tally);
+    }
+    tally.finish("no upgrade changes the number of pods that a workload was scaled to")
+}
+
+/// Each upgrade or rollback with the roles that were scaled before it, and the size that they had.
+fn scaled_upgrades<'v, 'a>(view: &'v View<'a>) -> Vec<(&'v StepRun<'a>, &'v str, u32)> {
+    let mut sizes: Vec<(&str, u32)> = Vec::new();
+    let mut upgrades = Vec::new();
+    for run in view.tested() {
+        match &run.step.action {
+            Action::Scale { role, replicas } => {
+                sizes.retain(|(known, _)| known != role);
+                sizes.push((role, *replicas));
+            }
+            Action::Upgrade | Action::Rollback { .. } => {
+                upgrades.extend(sizes.iter().map(|(role, replicas)| (run, *role, *replicas)));
+            }
+            Action::Uninstall => sizes.clear(),
+            _ => {}
+        }
+    }
+    upgrades
+}
+
+fn judge_upgrade(view: &View, run: &StepRun, role: &str, replicas: u32, tally: &mut Tally) {
+    let label = run.label();
+    let Some((start, _)) = run.window() else { return };
+    if let Some((seen, why)) = view.gap_in(run, &KINDS) {
+        tally.void(format!("the size of role `{role}` in {label} is unknown: {why}")).with([seen]);
+        return;
+    }
+    let select = view.plan.roles.get(role).map_or("", |role| role.select.as_str());
+    let is_of_role = |track: &&Track| {
+        let labels = template(track.last()).map(|template| &template["metadata"]["labels"]);
+        labels.is_some_and(|labels| selects(select, labels)) && !view.is_neighbours(track)
+    };
+    let scaled = |track: &&Track| track.at(start).is_some_and(|workload| size(workload) >= u64::from(replicas));
+    let workloads = KINDS.iter().flat_map(|kind| view.tracks(kind)).filter(is_of_role);
+    let workloads: Vec<&Track> = workloads.filter(scaled).collect();
+    if workloads.is_empty() {
+        tally.void(format!("no workload of role `{role}` had {replicas} replicas before {label}"));
+    }
+    for workload in workloads {
+        let during = workload.sightings.iter().filter(|seen| (start..view.aftermath(run)).contains(&seen.seq));
+        let lowest = during.filter(|seen| size(seen.object) < u64::from(replicas)).min_by_key(|seen| size(seen.object));
+        let shown = slashed(workload.last());
+        match lowest {
+            Some(seen) => {
+                let low = size(seen.object);
+                let message = format!("{label} scaled {shown} of role `{role}` down from {replicas} to {low} replicas");
+                tally.fail(message).with([seen.evidence(&format!("was given {low} replicas"))]).hint(HINT);
+            }
+            None => tally.proved(note(format!("{shown} kept {replicas} replicas in {label}"))),
+        }
+    }
+}
+
+fn size(workload: &Value) -> u64 {
+    workload["spec"]["replicas"].as_u64().unwrap_or(1)
+}
+
+/// What an autoscaler scales is rendered without a size.
+fn judge_scaler(view: &View, scaler: &Value, tally: &mut Tally) {
+    let target = &scaler["spec"]["scaleTargetRef"];
+    // Other autoscalers than Kubernetes' own may leave the kind out.
+    let of_kind = target["kind"].as_str().unwrap_or("Deployment");
+    let is_target = |object: &&Value| kind(object) == of_kind && name(object) == text(&target["name"]);
+    let Some(workload) = view.rendered().filter(is_target).find(|object| object["spec"]["replicas"].is_number()) else {
+        tally.proved(note(format!("what {} scales is rendered without `replicas`", slashed(scaler))));
+        return;
+    };
+    let message = format!(
+        "{} is rendered with `replicas`, though {} scales it: each upgrade resets its size",
+        slashed(workload),
+        slashed(scaler)
+    );
+    tally.advise(message).hint(HINT);
+}
+
+#[cfg(test)]
+mod tests;

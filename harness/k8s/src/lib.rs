@@ -1,0 +1,5 @@
+//! Kubernetes objects as the API server gives them: what several places ask of one.
+
+pub mod object;
+pub mod ready;
+pub mod selector;

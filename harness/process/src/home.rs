@@ -1,0 +1,191 @@
+//! Where chartgate keeps its state, and what `make setup` put there: tools, images, and which versions of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+pub use chartgate_base::{Environment, is_environment};
+
+/// The versions of tools, images and Kubernetes, as the one file that names them has them.
+const VERSIONS: &str = include_str!("../../versions.env");
+
+/// The state folder: `CHARTGATE_HOME`, else `chartgate` in the user's cache folder.
+pub fn folder() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = set("CHARTGATE_HOME")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("chartgate")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/chartgate")))
+        .ok_or_else(|| Environment::new("no folder to keep state in\nhint: set `CHARTGATE_HOME` or `HOME`"))?;
+    // The broker has a working directory of its own.
+    std::path::absolute(&folder).with_context(|| format!("failed to make `{}` absolute", folder.display()))
+}
+
+static EXE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where the `chartgate` command is; a test calls it first, with `env!("CARGO_BIN_EXE_chartgate")`. The first call counts.
+pub fn set_exe(path: impl Into<PathBuf>) {
+    EXE.get_or_init(|| path.into());
+}
+
+/// The `chartgate` command: as [`set_exe`] said, else `CHARTGATE_EXE`, else this process if it is one.
+///
+/// `None` in a test binary that did not say: it can start no broker, and its children are not guarded against its own death.
+pub fn exe() -> Option<&'static Path> {
+    if EXE.get().is_none() {
+        let this =
+            || std::env::current_exe().ok().filter(|exe| exe.file_stem().is_some_and(|stem| stem == "chartgate"));
+        let exe = std::env::var_os("CHARTGATE_EXE").map(PathBuf::from).or_else(this)?;
+        set_exe(exe);
+    }
+    EXE.get().map(PathBuf::as_path)
+}
+
+/// The value of `key` in `versions.env`, for example `KIND`.
+pub fn version(key: &str) -> Result<&'static str> {
+    entries(VERSIONS)
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+        .with_context(|| format!("`versions.env` has no `{key}`"))
+}
+
+/// The minor version of Kubernetes to use if the user names none: `KUBERNETES` of the environment, else of `versions.env`.
+pub fn kubernetes() -> Result<String> {
+    match std::env::var("KUBERNETES") {
+        Ok(minor) if !minor.is_empty() => Ok(minor),
+        _ => version("KUBERNETES").map(str::to_owned),
+    }
+}
+
+/// The release that each supported minor version of Kubernetes stands for, the oldest first: `1.34.4`.
+pub fn kubernetes_releases() -> Vec<String> {
+    let number = |part: &str| part.parse::<u32>().unwrap_or_default();
+    let of = |(key, release): (&str, &str)| {
+        let (major, minor) = key.strip_prefix("KUBERNETES_")?.split_once('_')?;
+        Some(((number(major), number(minor)), release.to_owned()))
+    };
+    let mut releases: Vec<_> = entries(VERSIONS).filter_map(of).collect();
+    releases.sort();
+    releases.into_iter().map(|(_, release)| release).collect()
+}
+
+/// The program `name` in the pinned `version`, as `make setup` put it into the state folder.
+///
+/// # Errors
+/// [`Environment`] if it is not there.
+pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
+    let path = folder()?.join("bin").join(format!("{name}-{version}"));
+    if !path.exists() {
+        return Err(
+            Environment::new(format!("no {name} {version} at `{}`\nhint: run `make setup`", path.display())).into()
+        );
+    }
+    Ok(path)
+}
+
+/// The reference of the image under `key`, for example `POSTGRES`: the one that the user named, else the one that `make setup`
+/// pulled or built.
+///
+/// # Errors
+/// [`Environment`] if there is none.
+pub fn image(key: &str) -> Result<String> {
+    if let Some(named) = named_image(key) {
+        return Ok(named);
+    }
+    let images = noted_images()?;
+    images.get(key).cloned().ok_or_else(|| {
+        let known: Vec<_> = images.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let what = format!("no image `{key}` in `images.env` of the state folder, which has {known}");
+        Environment::new(format!("{what}\nhint: run `make setup`, or name one with `{}`", variable_of(key))).into()
+    })
+}
+
+/// Every image by the name that templates give it, for example `postgres`: those that `make setup` noted, and those that the user
+/// named, also under names of their own.
+pub fn images() -> BTreeMap<String, String> {
+    // What else is noted there is no reference of one image.
+    let is_reference = |text: &str| text.contains([':', '/']) && !text.contains(',');
+    let noted = noted_images().unwrap_or_default().into_iter().filter(|(_, reference)| is_reference(reference));
+    let set =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let named = set.filter(|(_, reference)| !reference.is_empty()).filter_map(|(name, reference)| {
+        let key = name.strip_prefix("CHARTGATE_")?.strip_suffix("_IMAGE")?;
+        Some((key.to_owned(), reference))
+    });
+    noted.chain(named).map(|(key, reference)| (key.to_lowercase().replace('_', "-"), reference)).collect()
+}
+
+/// The reference of the image that the user named in place of what `make setup` noted under `key`: `CHARTGATE_PROBER_IMAGE`.
+pub fn named_image(key: &str) -> Option<String> {
+    std::env::var(variable_of(key)).ok().filter(|reference| !reference.is_empty())
+}
+
+/// The variable with which a user names the image of a key, or of a template's name for it.
+pub fn variable_of(key: &str) -> String {
+    format!("CHARTGATE_{}_IMAGE", key.to_uppercase().replace('-', "_"))
+}
+
+/// The reference of the prober's image.
+///
+/// # Errors
+/// [`Environment`] if there is none.
+pub fn prober() -> Result<String> {
+    image("PROBER")
+}
+
+/// What `make setup` noted, by key.
+fn noted_images() -> Result<BTreeMap<String, String>> {
+    let path = folder()?.join("images.env");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("failed to read `{}`", path.display())),
+    };
+    Ok(entries(&text).map(|(key, reference)| (key.to_owned(), reference.to_owned())).collect())
+}
+
+/// The reference of the node image for a minor version of Kubernetes, for example `1.34`.
+///
+/// # Errors
+/// [`Environment`] if `make setup` noted none.
+pub fn node_image(kubernetes: &str) -> Result<String> {
+    image(&format!("NODE_{}", kubernetes.replace('.', "_"))).with_context(|| {
+        format!("failed to find a node of Kubernetes {kubernetes} (`KUBERNETES={kubernetes} make setup` makes one)")
+    })
+}
+
+/// The `KEY=value` lines of a file; `#` begins a comment line.
+fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn the_environments_fault_is_found_anywhere_in_the_chain() {
+        let cause = anyhow::Error::from(Environment::new("no engine"));
+        assert!(is_environment(&cause.context("failed to create the cluster").context("failed to run")));
+        assert!(is_environment(
+            &anyhow!("connection refused").context(Environment::new("no engine")).context("failed to run")
+        ));
+        assert!(!is_environment(&anyhow!("the chart does not render").context("failed to run")));
+    }
+
+    #[test]
+    fn the_pinned_versions_are_read() {
+        assert!(version("KIND").unwrap().starts_with("0."));
+        assert!(version("KUBERNETES").unwrap().starts_with("1."));
+        assert!(version("NONE").is_err());
+    }
+
+    #[test]
+    fn comments_and_blank_lines_are_no_entries() {
+        let found: Vec<_> = entries("# A=1\n\nB=2=3\n  C=4\n").collect();
+        assert_eq!(found, [("B", "2=3"), ("C", "4")]);
+    }
+}

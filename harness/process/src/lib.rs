@@ -1,0 +1,7 @@
+//! Programs, waiting, and the state directory.
+
+pub mod home;
+pub mod tool;
+pub mod wait;
+
+use chartgate_redact as redact;

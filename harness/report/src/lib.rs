@@ -1,0 +1,258 @@
+//! Reports, all from the findings: what runs now, the summary on the terminal, and the files that [`Report::write`] makes.
+
+pub mod evidence;
+mod explanation;
+pub mod github;
+mod junit;
+mod markdown;
+mod order;
+mod page;
+mod terminal;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use chartgate_base::{Environment, random, stdio};
+use chartgate_judge::{self as judge, Examined, Finding, Verdict};
+use chartgate_model::plan::{self, Plan};
+use chartgate_model::recording::{self as record, Moment, Recording, StepOutcome};
+use chartgate_yaml as yaml;
+use order::Red;
+
+pub use markdown::append_to_job_summary;
+pub use terminal::{painted, print, print_red};
+
+/// Version of `verdict.json`; a change that old readers would misread raises it.
+pub const FORMAT: u32 = 1;
+
+const VERDICT: &str = "verdict.json";
+const JUNIT: &str = "junit.xml";
+const SUMMARY: &str = "summary.md";
+const PAGE: &str = "report.html";
+
+/// A whole run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Version of this format.
+    pub format: u32,
+    /// The worst of the scenarios'; void without any.
+    pub verdict: Verdict,
+    /// In the order of their names.
+    pub scenarios: Vec<ScenarioReport>,
+}
+
+/// One scenario.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioReport {
+    /// `<folder>/<file stem>` of the scenario file.
+    pub name: String,
+    /// What the scenario claims, in its author's words.
+    pub description: String,
+    /// Name and version of the chart, and what it is upgraded from.
+    pub chart: String,
+    /// The worst of its checks'.
+    pub verdict: Verdict,
+    /// How long the recording is.
+    pub seconds: f64,
+    /// The steps that began, in their order.
+    pub steps: Vec<StepReport>,
+    /// What each check found.
+    pub checks: Vec<Finding>,
+    /// The checks that need more than was done, such as a cluster: nothing is known of them.
+    #[serde(default)]
+    pub not_examined: Vec<String>,
+    /// What a reader must know of how it was done.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Why it was not run, or not to its end; `null`: it was.
+    #[serde(default)]
+    pub not_run: Option<String>,
+    /// The command that runs this scenario alone once more; `null`: its file is not known any more.
+    pub repeat: Option<String>,
+    /// The folder of its evidence.
+    #[serde(skip)]
+    pub evidence: PathBuf,
+}
+
+/// A step of a scenario.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StepReport {
+    /// From 1.
+    pub number: usize,
+    /// `install`, `upgrade`, `rollback`, …
+    pub verb: String,
+    /// The release's revision after it, from 1; `null`: helm gave none.
+    pub revision: Option<u32>,
+    /// When it began, in milliseconds since the recording began.
+    pub started_ms: u64,
+    /// When it ended, its samples included; `null`: the recording ends in it.
+    pub ended_ms: Option<u64>,
+    /// What went wrong in it; `null`: nothing.
+    pub trouble: Option<String>,
+}
+
+impl Report {
+    /// The scenarios in the order of their names, and the run's verdict.
+    pub fn new(mut scenarios: Vec<ScenarioReport>) -> Self {
+        scenarios.sort_by(|one, other| one.name.cmp(&other.name));
+        let worst = scenarios.iter().map(|scenario| scenario.verdict).max();
+        Self { format: FORMAT, verdict: worst.unwrap_or(Verdict::Void), scenarios }
+    }
+
+    /// Writes `verdict.json`, `junit.xml`, `summary.md` and `report.html` into a folder.
+    ///
+    /// # Errors
+    /// [`Environment`] if there is no room, or the folder may not be written to.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let json = serde_json::to_string_pretty(self).context("encode the verdict")?;
+        write(folder, VERDICT, &(json + "\n"))?;
+        write(folder, JUNIT, &junit::document(self)?)?;
+        write(folder, SUMMARY, &markdown::summary(self))?;
+        write(folder, PAGE, &page::document(self)?)
+    }
+
+    /// The JSON schema of `verdict.json`.
+    pub fn schema() -> Schema {
+        schemars::schema_for!(Self)
+    }
+
+    /// How many scenarios ended so.
+    fn count(&self, verdict: Verdict) -> usize {
+        self.scenarios.iter().filter(|scenario| scenario.verdict == verdict).count()
+    }
+}
+
+/// One line that says where the reports of a folder are.
+pub fn place(folder: &Path) -> String {
+    format!("report: {}, and beside it {VERDICT}, {JUNIT} and {SUMMARY}", folder.join(PAGE).display())
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
+        let hint = "hint: free some space, or choose another folder with `--out`";
+        Environment::new(format!("cannot write `{}`: {error}\n{hint}", path.display())).into()
+    })
+}
+
+impl ScenarioReport {
+    /// A scenario of which nothing is known yet.
+    pub fn empty(plan: &Plan, evidence: &Path) -> Self {
+        Self {
+            name: plan.name.clone(),
+            description: plan.description.clone(),
+            chart: plan.subject(),
+            verdict: Verdict::Void,
+            seconds: 0.0,
+            steps: Vec::new(),
+            checks: Vec::new(),
+            not_examined: Vec::new(),
+            notes: Vec::new(),
+            not_run: None,
+            repeat: plan.command(),
+            evidence: evidence.to_owned(),
+        }
+    }
+
+    /// What a recording shows, and the findings on it.
+    pub fn of(recording: &Recording, evidence: &Path) -> Self {
+        let Examined { findings: checks, not_examined } = judge::examine(recording);
+        let length = recording.entries.last().map_or(0, |entry| entry.at);
+        Self {
+            verdict: judge::verdict_of(&checks),
+            seconds: Duration::from_millis(length).as_secs_f64(),
+            steps: steps(recording),
+            checks,
+            not_examined,
+            ..Self::empty(&recording.plan, evidence)
+        }
+    }
+
+    /// One that was not run, or not to its end, and why. What was recorded of it stays.
+    pub fn stopped(plan: &Plan, evidence: &Path, why: &str) -> Self {
+        let known =
+            Recording::load(evidence).map_or_else(|_| Self::empty(plan, evidence), |it| Self::of(&it, evidence));
+        let finding = Finding {
+            check: "run".to_owned(),
+            verdict: Verdict::Void,
+            message: format!("not run{}: {why}", if known.steps.is_empty() { "" } else { " to its end" }),
+            evidence: Vec::new(),
+            problems: Vec::new(),
+            since: None,
+        };
+        Self { verdict: Verdict::Void, checks: vec![finding], not_run: Some(why.to_owned()), ..known }
+    }
+
+    /// How long the recording is.
+    pub fn took(&self) -> Duration {
+        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+    }
+
+    /// The checks that do not pass, or that it was not run.
+    pub fn wrong(&self) -> String {
+        if self.not_run.is_some() {
+            return self.checks.first().map(|finding| finding.message.clone()).unwrap_or_default();
+        }
+        self.decisive().iter().map(|finding| finding.check.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The findings that do not let it pass, the cause first: what is broken is the likely cause of what could not be proven.
+    fn decisive(&self) -> Vec<&Finding> {
+        let Red { broken, explained, unproven, .. } = Red::of(self);
+        let found = if broken.is_empty() { unproven } else { [broken, explained].concat() };
+        if found.is_empty() { self.findings(Verdict::Void).collect() } else { found }
+    }
+
+    /// The findings that ended so.
+    fn findings(&self, verdict: Verdict) -> impl Iterator<Item = &Finding> {
+        self.checks.iter().filter(move |finding| finding.verdict == verdict)
+    }
+
+    /// The step that was under way at a moment.
+    fn step_at(&self, at: u64) -> Option<&StepReport> {
+        self.steps.iter().find(|step| step.started_ms <= at && step.ended_ms.is_none_or(|end| at <= end))
+    }
+}
+
+impl StepReport {
+    /// Number and verb, as messages show them.
+    fn label(&self) -> String {
+        format!("step {} ({})", self.number, self.verb)
+    }
+}
+
+fn steps(recording: &Recording) -> Vec<StepReport> {
+    let mut steps: Vec<StepReport> = Vec::new();
+    for entry in &recording.entries {
+        match (&entry.moment, steps.last_mut()) {
+            (Moment::StepStarted { step }, _) => steps.push(StepReport {
+                number: step + 1,
+                verb: recording.plan.steps.get(*step).map_or("step", crate::plan::Step::verb).to_owned(),
+                revision: None,
+                started_ms: entry.at,
+                ended_ms: None,
+                trouble: None,
+            }),
+            (Moment::Release(release), Some(last)) if last.number == release.step + 1 => {
+                last.revision = Some(release.revision);
+            }
+            (Moment::StepEnded { step, outcome }, Some(last)) if last.number == step + 1 => {
+                last.ended_ms = Some(entry.at);
+                last.trouble = match outcome {
+                    StepOutcome::Succeeded => None,
+                    StepOutcome::HelmFailed { why } | StepOutcome::NotReady { why } => Some(why.clone()),
+                    StepOutcome::Interrupted => Some("helm was killed".to_owned()),
+                };
+            }
+            _ => {}
+        }
+    }
+    steps
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,405 @@
+//! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
+
+mod apply;
+mod awaited;
+mod demand;
+mod fault;
+mod hook;
+mod need;
+mod neighbour;
+mod network;
+mod release;
+mod remains;
+mod render;
+mod renders_only;
+mod require;
+mod route;
+mod sample;
+mod scope;
+mod stage;
+mod traffic;
+mod variant;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use futures::FutureExt;
+use serde_json::Value;
+
+use crate::backing::servers;
+use crate::cluster::{KubeContext, Lease, Request};
+use crate::helm::Helm;
+use crate::home::{self, Environment};
+use crate::plan::{Action, Expect, Fault, Plan, Step};
+use crate::progress::Progress;
+use crate::record::conceal::teach;
+use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
+use crate::redact::{self, Redactor};
+use crate::stop::{Cause, Stop};
+use crate::{random, yaml};
+use chartgate_k8s::ready;
+pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
+use stage::Stage;
+pub use stage::placeholders;
+use traffic::Users;
+
+/// Helm has already waited; what it did not wait for may take this much longer.
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a run is given besides its plan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Kubernetes minor version, for example `1.34`; the whole version of a user's cluster.
+    pub kubernetes: String,
+    /// The user's cluster to run on; `None`: one of our own.
+    pub context: Option<KubeContext>,
+    /// Helm major version, `3` or `4`.
+    pub helm: String,
+    /// Leave the cluster and the namespaces as they are at the end.
+    pub keep: bool,
+}
+
+/// Runs a plan and records it in `folder`.
+///
+/// # Errors
+/// If the environment or the harness failed, or the [`Cause`] of its early end; what was seen until then is
+/// in the folder. A chart at fault is no error: the recording shows it.
+pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress, stop: &Stop) -> Result<()> {
+    let redactor = Redactor::default();
+    let ended = Box::pin(record(plan, options, folder, progress, stop, redactor.clone())).await;
+    ended.map_err(|error| without_secrets(error, &redactor))
+}
+
+/// The same error; its words alone where they held a secret.
+fn without_secrets(error: anyhow::Error, redactor: &Redactor) -> anyhow::Error {
+    let said = format!("{error:#}");
+    let shown = redactor.redact(&said);
+    // The cause of an early end names a scenario at most.
+    if shown == said || error.is::<Cause>() {
+        error
+    } else if home::is_environment(&error) {
+        Environment::new(shown).into()
+    } else if error.chain().any(<dyn std::error::Error>::is::<yaml::Invalid>) {
+        yaml::Invalid(shown).into()
+    } else {
+        anyhow::anyhow!(shown)
+    }
+}
+
+async fn record(
+    plan: &Plan,
+    options: &Options,
+    folder: &Path,
+    progress: &Progress,
+    stop: &Stop,
+    redactor: Redactor,
+) -> Result<()> {
+    learn_from_plan(plan, &redactor);
+    let ns = namespace_name(plan);
+    let version = home::version(&format!("HELM_{}", options.helm))?;
+    if plan.steps.iter().any(|step| plan.chart_of(step).is_none()) {
+        // What the scenario is upgraded from is not there: the recording is empty, and the plan in it says why.
+        let timeline = Timeline::create(folder, plan, redactor)?;
+        timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
+        return timeline.end(plan);
+    }
+
+    // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
+    let helm = Helm::new(version, &options.kubernetes, &ns, redactor.clone())?;
+    let mut images = vec![home::prober()?];
+    let placeholders = stage::placeholders(plan, &ns);
+    let applied = apply::known(plan, &placeholders)?;
+    let known = render::filled(plan, &placeholders)?;
+    let reusing = render::without_reuse(known.clone());
+    let (dry, reusing, required) = tokio::try_join!(
+        stop.unless(render::all(&known, &helm)),
+        stop.unless(render::all(&reusing, &helm)),
+        stop.unless(require::read(&plan.requires)),
+    )?;
+    let renders: Vec<&Vec<Value>> = dry.iter().chain(&reusing).flatten().flatten().collect();
+    let rendered = || renders.iter().copied().flatten();
+    // Before the plan is written: a value of `--set` may be one of a Secret.
+    rendered().chain(&applied).for_each(|object| teach(&redactor, object));
+    images.extend(require::filled(&required, &placeholders)?.iter().chain(&applied).flat_map(need::images_of));
+    images.extend(rendered().flat_map(need::images_of));
+    images.sort();
+    images.dedup();
+    if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+        let timeline = Timeline::create(folder, plan, redactor)?;
+        timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
+        render::record_all(plan, &timeline, &dry);
+        return timeline.end(plan);
+    }
+
+    progress.waits("waiting for a cluster");
+    let request = Request {
+        run: plan.name.clone(),
+        kubernetes: options.kubernetes.clone(),
+        context: options.context.clone(),
+        sharing: need::sharing(plan, options, !required.is_empty(), rendered().chain(&applied), &ns)?,
+        millicores: demand::millicores(plan, renders.iter().copied()),
+        images,
+        postgres: need::databases(plan),
+        servers: servers(plan)?,
+        keep: options.keep,
+    };
+    let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
+    if !lease.cluster.is_kind() && home::named_image("PROBER").is_none() {
+        let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
+        let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
+        return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());
+    }
+    // The recording begins here: waiting for a cluster is no part of the scenario.
+    let timeline = Timeline::create(folder, plan, redactor)?;
+    progress.works("setting up databases, watches and the prober");
+    let helm = helm.on_cluster(&lease.cluster.kubeconfig).telling(progress);
+    let mut versions = BTreeMap::from([("helm", version.to_owned())]);
+    if options.context.is_none() {
+        versions.extend([
+            ("kind", home::version("KIND")?.to_owned()),
+            ("node-image", home::node_image(&options.kubernetes)?),
+        ]);
+    }
+    let ended = tokio::select! {
+        ended = stop.unless(async {
+            let mut stage = Stage::set(plan, &lease, &ns, versions, &timeline, progress).await?;
+            if renders.iter().any(|objects| network::guards_a_role(plan, objects)) {
+                progress.works("asking whether the cluster enforces NetworkPolicy");
+                stage.guard(plan, &lease).await?;
+            }
+            require::apply(&stage.client, &required, &ns, stage.templates()).await?;
+            perform(plan, &helm, stage, &timeline, progress).await
+        }) => ended,
+        () = lease.lost() => {
+            let hint = "hint: was it killed? its log is in the state folder";
+            let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
+            Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into())
+        }
+    };
+    if options.keep {
+        progress.note(lease.how_to_look(&ns));
+    }
+    match ended {
+        Ok(()) => timeline.end(plan),
+        Err(error) => {
+            timeline.break_off(plan)?;
+            if stop.cause().is_some() {
+                progress.works("stopped: waiting until the broker has removed what it made");
+                lease.end().await.context("end the lease")?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
+async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, progress: &Progress) -> Result<()> {
+    let plan = &render::filled(plan, stage.templates())?;
+    learn_from_plan(plan, timeline.redactor());
+    let (renders, variations) = tokio::try_join!(render::all(plan, helm), variant::all(plan, helm))?;
+    render::record_all(plan, timeline, &renders);
+    variant::record_all(&variations, timeline);
+    let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
+    let mut users = Users::of(plan, &stage, timeline);
+    for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
+        if step.action == Action::Uninstall {
+            users.leave().await;
+        }
+        progress.works(at_step(plan, index, &describe(step)));
+        if step.reuses_values {
+            render::record(
+                index,
+                &helm.template_reusing(plan, step, &render::step_values(plan, step)).await?,
+                timeline,
+            );
+        }
+        timeline.append(Moment::StepStarted { step: index });
+        let outcome = match (&step.action, render) {
+            (Action::RunHook { hook }, Some(Ok(rendered))) => {
+                let limit = Duration::from_secs(step.timeout_seconds);
+                hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
+            }
+            (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            (Action::Disrupt | Action::Scale { .. }, _) => {
+                Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
+            }
+            (Action::Apply { .. }, _) => Box::pin(apply::run(plan, index, helm, &stage, timeline)).await?,
+            // On the heap, as every future that holds much.
+            _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
+        };
+        if step.action == Action::Uninstall && outcome == StepOutcome::Succeeded {
+            let rendered = renders.iter().flatten().flatten().flatten();
+            let limit = Duration::from_secs(step.timeout_seconds);
+            remains::look(index, rendered, &stage, limit, timeline).await?;
+        }
+        users.drain().await;
+        let as_expected = is_expected(step, &outcome);
+        let has_settled = outcome == StepOutcome::Succeeded;
+        timeline.append(Moment::StepEnded { step: index, outcome });
+        timeline.check()?;
+        if has_settled && matches!(step.action, Action::Install | Action::Upgrade) {
+            users.come().await?;
+        }
+        users.settle().await;
+        if !as_expected {
+            break;
+        }
+    }
+    users.leave().await;
+    if let Some(neighbour) = neighbour {
+        neighbour.look_again(&stage, timeline).await;
+    }
+    stage.strike().await
+}
+
+async fn carry_out(
+    plan: &Plan,
+    index: usize,
+    step: &Step,
+    helm: &Helm,
+    stage: &Stage,
+    timeline: &Timeline,
+) -> Result<StepOutcome> {
+    let values = render::step_values(plan, step);
+    let args = helm.args(plan, step);
+    let began = Instant::now();
+    let call = helm.act(step, args.clone(), &values);
+    let output = tokio::select! {
+        output = fault::during(plan, index, stage, timeline, call) => output?,
+        never = awaited::tell(stage) => match never {},
+    };
+    timeline.append(Moment::Helm(HelmCall {
+        step: index,
+        args,
+        status: output.as_ref().and_then(|output| output.status?.code()),
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        stderr: output.as_ref().map(|output| tail(&output.stderr, timeline)).unwrap_or_default(),
+    }));
+    if output.is_none() {
+        fault::rest(stage).await;
+    }
+    let status = helm.status(&plan.release).await?;
+    if step.action == Action::Test {
+        return release::tested(output, status.as_ref(), stage, timeline).await;
+    }
+    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    if let Some(status) = &status {
+        timeline.append(Moment::Release(release::describe(index, status, &objects, timeline)?));
+    }
+    let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
+    if !output.is_success() {
+        let why = [tail(&output.stderr, timeline), stage.troubles()].join("\n");
+        let outcome = StepOutcome::HelmFailed { why: why.trim().to_owned() };
+        // What ran before is to go on: it is asked as after a step that succeeds.
+        let ran_before = matches!(step.action, Action::Upgrade | Action::Rollback { .. }) && status.is_some();
+        if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, stage) {
+            stage.progress.works(at_step(plan, index, "sampling what ran before"));
+            sample::take(plan, index, stage, timeline).await.context("sample what ran before")?;
+        }
+        return Ok(outcome);
+    }
+    if step.action == Action::Uninstall {
+        return Ok(StepOutcome::Succeeded);
+    }
+    // Helm waits for no Job, and a user gives one as long as the rest.
+    let has_job = objects.iter().any(|object| object["kind"] == "Job");
+    let limit = if has_job { SETTLE_LIMIT.max(Duration::from_secs(step.timeout_seconds)) } else { SETTLE_LIMIT };
+    sample::of_settled(plan, index, &objects, stage, timeline, || stage.settle(&objects, limit).boxed()).await
+}
+
+fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
+    match (&step.expect, outcome) {
+        (Expect::Fails(text), StepOutcome::HelmFailed { why }) => why.contains(text.as_str()),
+        (Expect::Succeeds, StepOutcome::Succeeded) | (Expect::Interrupted, StepOutcome::Interrupted) => true,
+        _ => false,
+    }
+}
+
+/// Learns the secrets that stand in the scenario and the contract as they are; what a template makes of one is learned when it is made.
+fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
+    let literal = plan.secrets.values().flatten().filter(|(_, value)| !value.contains("{{"));
+    literal.for_each(|(key, secret)| redactor.add_entry(key, secret.as_bytes()));
+    [&plan.values]
+        .into_iter()
+        .chain(plan.steps.iter().map(|step| &step.values))
+        .for_each(|it| redactor.add_credentials(it));
+    for (name, value) in plan.set.iter().flat_map(|set| set.split(',')).filter_map(|pair| pair.split_once('=')) {
+        if redact::is_credential(name) {
+            redactor.add(value);
+        }
+    }
+}
+
+fn started(ns: &str, timeline: &Timeline, mode: Mode, single_etcd: bool, versions: BTreeMap<&str, String>) -> Moment {
+    timeline.redactor().publish(ns);
+    let mut versions: BTreeMap<_, _> = versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+    versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    Moment::Started {
+        format: crate::record::recording::FORMAT,
+        unix_ms: timeline.unix_ms(),
+        namespace: ns.to_owned(),
+        single_etcd,
+        versions,
+        mode,
+    }
+}
+
+/// A name of our own for each run: two runs of a scenario never meet.
+fn namespace_name(plan: &Plan) -> String {
+    let stem = plan.name.rsplit('/').next().unwrap_or_default();
+    let safe: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+    format!("cg-{}-{}", safe.to_lowercase().trim_matches('-'), random::text(5))
+}
+
+/// What is done in a step of so many.
+fn at_step(plan: &Plan, index: usize, what: &str) -> String {
+    format!("step {}/{}: {what}", index + 1, plan.steps.len())
+}
+
+fn describe(step: &Step) -> String {
+    match &step.action {
+        Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
+        Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
+        Action::Disrupt => format!("fault {}", step.fault.as_ref().map_or("", Fault::name)),
+        Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
+        Action::Apply { objects, .. } => {
+            let titles: Vec<String> = objects.iter().map(chartgate_k8s::object::title).collect();
+            format!("applying {}", titles.join(", "))
+        }
+        _ => format!("helm {}", step.verb()),
+    }
+}
+
+/// Enough of a long error to understand it, without secrets: a half of one would not be known any more.
+fn tail(text: &str, timeline: &Timeline) -> String {
+    const LIMIT: usize = 4000;
+    if text.len() <= LIMIT {
+        return text.trim().to_owned();
+    }
+    let text = timeline.redactor().redact(text);
+    let start = text.len().saturating_sub(LIMIT);
+    let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
+    text[start..].trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a namespace is refused for its name, or that two runs meet in one.
+    #[test]
+    fn a_namespace_has_a_valid_name_of_its_own() {
+        let named = |name: &str| {
+            let mut plan: Plan =
+                serde_json::from_str(include_str!("../../../tests/recordings/1/codex-pooler-single-replica/plan.json"))
+                    .unwrap();
+            plan.name = name.to_owned();
+            namespace_name(&plan)
+        };
+        assert_ne!(named("a/b"), named("a/b"));
+        assert!(named("chart/Two_Releases!").starts_with("cg-tworeleases-"));
+        assert!(named(&"x".repeat(200)).len() <= 63 - "-prober".len());
+    }
+}

@@ -1,0 +1,99 @@
+//! How much of a node a scenario asks for: pods that do not fit are never scheduled, and the scenario would wait for others to end.
+
+use serde_json::Value;
+
+use super::network;
+use crate::plan::{Action, Plan};
+use chartgate_k8s::ready::is_selected;
+
+/// What the prober's pod requests.
+pub const PROBER: u32 = 100;
+/// What the pods request that ask where a `NetworkPolicy` guards, three at most.
+const ASKERS: u64 = 30;
+
+/// The CPU that a plan's pods request at its largest step, in thousandths of a core: those that stay, and the largest one of a hook or
+/// a rollout. Where more of them pass at once, they wait for each other, and none for ever.
+pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>>) -> u32 {
+    let releases = if plan.neighbour.is_some() { 2 } else { 1 };
+    let largest = renders.map(|objects| of_release(plan, objects.as_ref())).max().unwrap_or_default();
+    u32::try_from(u64::from(PROBER) + releases * largest).unwrap_or(u32::MAX)
+}
+
+fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
+    let pods = objects.iter().filter_map(|object| {
+        let template = &object["spec"]["template"]["spec"];
+        // How many stay, and what one of them requests.
+        match object["kind"].as_str()? {
+            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), of_pod(template))),
+            "DaemonSet" => Some((1, of_pod(template))),
+            "Job" => Some((0, of_pod(template))),
+            "Pod" => Some((0, of_pod(&object["spec"]))),
+            _ => None,
+        }
+    });
+    let pods: Vec<(u64, u64)> = pods.collect();
+    let passing = pods.iter().map(|(_, one)| *one).max().unwrap_or_default();
+    let askers = if network::guards_a_role(plan, objects) { ASKERS } else { 0 };
+    pods.iter().map(|(count, one)| count * one).sum::<u64>() + passing + askers
+}
+
+/// The pods of a workload: its own number, its autoscaler's floor, or what a step scales it to, whatever is most.
+fn replicas(plan: &Plan, workload: &Value, objects: &[Value]) -> u64 {
+    let autoscaler = objects.iter().find(|object| {
+        object["kind"] == "HorizontalPodAutoscaler"
+            && object["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]
+    });
+    let floor = autoscaler.and_then(|it| it["spec"]["minReplicas"].as_u64());
+    let is_of =
+        |role: &str| plan.roles.get(role).is_some_and(|role| is_selected(&role.select, &workload["spec"]["template"]));
+    let scaled = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Scale { role, replicas } if is_of(role) => Some(u64::from(*replicas)),
+        _ => None,
+    });
+    let own = workload["spec"]["replicas"].as_u64().unwrap_or(1);
+    own.max(floor.unwrap_or_default()).max(scaled.max().unwrap_or_default())
+}
+
+/// The sum of the containers' requests; a limit without a request is one.
+fn of_pod(spec: &Value) -> u64 {
+    let containers = spec["containers"].as_array().into_iter().flatten();
+    let of = |container: &Value| {
+        let resources = &container["resources"];
+        [&resources["requests"]["cpu"], &resources["limits"]["cpu"]].into_iter().find_map(quantity)
+    };
+    containers.filter_map(of).sum()
+}
+
+/// `100m`, `0.5` or `2` in thousandths of a core (Kubernetes' documentation, "Resource units").
+fn quantity(value: &Value) -> Option<u64> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if let Some(milli) = text.strip_suffix('m') {
+        return milli.parse().ok();
+    }
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    let part: String = part.chars().chain("000".chars()).take(3).collect();
+    Some(whole.parse::<u64>().ok()? * 1000 + part.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A failure would mean that scenarios which share a cluster wait for each other's room until helm gives up.
+    #[test]
+    fn a_scenario_asks_for_the_pods_of_its_largest_step() {
+        let workload = |replicas: u64, cpu: Value| {
+            let containers = json!([{"resources": {"requests": {"cpu": cpu}}}]);
+            let spec = json!({"replicas": replicas, "template": {"spec": {"containers": containers}}});
+            json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
+        };
+        let scaler =
+            json!({"kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": 4, "scaleTargetRef": {"name": "web"}}});
+        let demand = |renders: &[Vec<Value>]| millicores(&Plan::default(), renders.iter());
+        assert_eq!(demand(&[vec![workload(1, json!("50m"))], vec![workload(2, json!(0.1))]]), 100 + 300);
+        assert_eq!(demand(&[vec![workload(1, json!("1")), scaler]]), 100 + 5000);
+        assert_eq!(demand(&[]), 100);
+    }
+}

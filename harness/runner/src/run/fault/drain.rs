@@ -1,0 +1,129 @@
+//! A node is drained as an administrator drains it: cordoned, and its pods asked to leave through the eviction API.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::Api;
+use kube::api::EvictParams;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Disturbance, is_finished};
+use crate::cluster;
+use crate::record::{Moment, StepOutcome};
+use crate::wait::{Check, pause, until};
+use chartgate_k8s::object::name;
+
+/// `kubectl drain` asks again after as long.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Drains the node with the most pods of the release, waits until the release stands again, and gives the node back.
+pub async fn drain(disturbance: &Disturbance<'_>) -> Result<StepOutcome> {
+    let stage = disturbance.stage;
+    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| leaves(pod)).collect();
+    let probers: Api<Pod> = Api::namespaced(stage.client.clone(), &format!("{}-prober", stage.ns));
+    let prober = probers.get("prober").await.context("look for the prober's node")?;
+    let kept = prober.spec.and_then(|spec| spec.node_name).unwrap_or_default();
+    let Some(node) = busiest(&pods, &kept) else {
+        let why = format!("every pod of the release runs on node `{kept}`, where the prober does");
+        return Ok(StepOutcome::NotReady { why });
+    };
+    let nodes: Api<Node> = Api::all(stage.client.clone());
+    nodes.cordon(&node).await.with_context(|| format!("cordon node `{node}`"))?;
+    let drained = empty(disturbance, &node, &pods).await;
+    nodes.uncordon(&node).await.with_context(|| format!("uncordon node `{node}`"))?;
+    drained
+}
+
+/// Whether a drain asks a pod to leave: a DaemonSet's would come back, and a finished one is gone already.
+fn leaves(pod: &Value) -> bool {
+    let owners = pod["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    let is_of_daemon_set = owners.into_iter().any(|owner| owner["kind"] == "DaemonSet");
+    !is_of_daemon_set && !is_finished(pod)
+}
+
+/// The node with the most of these pods, which is not the one that must be kept.
+fn busiest(pods: &[Arc<Value>], kept: &str) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).filter(|node| *node != kept) {
+        *counts.entry(node).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(node, _)| node.to_owned())
+}
+
+async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Value>]) -> Result<StepOutcome> {
+    let pods: Vec<&Value> = pods.iter().map(AsRef::as_ref).filter(|pod| pod["spec"]["nodeName"] == node).collect();
+    let client = cluster::client_without_retries(&disturbance.stage.kubeconfig).await?;
+    let evictions: Api<Pod> = Api::namespaced(client, &disturbance.stage.ns);
+    let left = join_all(pods.iter().map(|pod| evict(disturbance, &evictions, pod))).await;
+    let (mut evicted, mut stayed) = (Vec::new(), BTreeMap::new());
+    for (pod, left) in pods.iter().zip(left) {
+        let name = name(pod).to_owned();
+        match left {
+            Ok(()) => evicted.push(name),
+            Err(why) => drop(stayed.insert(name, why)),
+        }
+    }
+    let why = stayed.iter().map(|(pod, why)| format!("pod `{pod}` stayed on node `{node}`: {why}"));
+    let why = why.collect::<Vec<_>>().join("\n");
+    disturbance.timeline.append(Moment::Drained { step: disturbance.index, node: node.to_owned(), evicted, stayed });
+    if why.is_empty() { disturbance.settle().await } else { Ok(StepOutcome::NotReady { why }) }
+}
+
+/// Asks a pod to leave until it may, and waits until it has.
+async fn evict(disturbance: &Disturbance<'_>, pods: &Api<Pod>, pod: &Value) -> Result<(), String> {
+    let refusal = Mutex::new(None);
+    let limit = disturbance.deadline.saturating_duration_since(Instant::now());
+    let asked = until("leave to evict it", limit, || async {
+        match pods.evict(name(pod), &EvictParams::default()).await {
+            Ok(_) => Check::Ready(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Check::Ready(()),
+            Err(kube::Error::Api(status)) if status.code == 429 => {
+                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(status.message.clone());
+                pause(RETRY).await;
+                Check::NotYet(status.message)
+            }
+            Err(error) => Check::Fatal(error.into()),
+        }
+    });
+    if let Err(error) = asked.await {
+        let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return Err(refusal.unwrap_or_else(|| format!("{error:#}")));
+    }
+    disturbance.gone(pod).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(node: &str) -> Arc<Value> {
+        Arc::new(json!({"spec": {"nodeName": node}}))
+    }
+
+    /// A failure would mean that a drain takes the prober with it, and its losses are blamed on the chart.
+    #[test]
+    fn the_node_of_the_prober_is_never_drained() {
+        let pods = ["a", "a", "b"].map(pod);
+        assert_eq!(busiest(&pods, "c").as_deref(), Some("a"));
+        assert_eq!(busiest(&pods, "a").as_deref(), Some("b"));
+        assert_eq!(busiest(&[pod("a")], "a"), None);
+    }
+
+    /// A failure would mean that a drain waits for pods which never leave a node.
+    #[test]
+    fn pods_of_daemon_sets_and_finished_ones_are_left_alone() {
+        let owned = json!({"metadata": {"ownerReferences": [{"kind": "DaemonSet"}]}});
+        assert!(!leaves(&owned));
+        assert!(!leaves(&json!({"status": {"phase": "Succeeded"}})));
+        assert!(leaves(
+            &json!({"metadata": {"ownerReferences": [{"kind": "ReplicaSet"}]}, "status": {"phase": "Pending"}})
+        ));
+    }
+}

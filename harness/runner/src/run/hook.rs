@@ -1,0 +1,84 @@
+//! A hook's Job, run outside helm: how a platform migrates where the chart's hook is switched off.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, PostParams, PropagationPolicy};
+use kube::{Api, discovery};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::stage::Stage;
+use crate::plan::Hook;
+use crate::record::StepOutcome;
+use chartgate_k8s::ready;
+
+/// Annotations with which helm would take an object for its own.
+const HELM_PREFIX: &str = "helm.sh/";
+
+/// Creates the hook's Job, and what else the chart makes for its hooks, and waits until the Job ended.
+pub async fn run(name: &str, hook: &Hook, rendered: &[Value], stage: &Stage, limit: Duration) -> Result<StepOutcome> {
+    let hooks: Vec<&Value> = rendered.iter().filter(|object| is_hook(object)).collect();
+    let is_job = |object: &&&Value| object["kind"] == "Job" && ready::is_selected(&hook.select, object);
+    let Some(job) = hooks.iter().find(is_job) else {
+        let why = format!("with these values the chart renders no hook Job `{}` to run as `{name}`", hook.select);
+        return Ok(StepOutcome::HelmFailed { why });
+    };
+    for object in hooks.iter().filter(|object| object["kind"] != "Job" && object["kind"] != "Pod") {
+        create(object, stage).await?;
+    }
+    let uid = create(job, stage).await?;
+
+    let job = job["metadata"]["name"].as_str().unwrap_or_default();
+    let deadline = Instant::now() + limit;
+    let mut changes = stage.namespace.changes();
+    loop {
+        changes.mark_unchanged();
+        // The watch may still hold the last run's Job of this name.
+        let live = stage.namespace.get("Job", job).filter(|live| live["metadata"]["uid"] == *uid);
+        let has = |condition: &str| live.as_deref().is_some_and(|job| ready::has_condition(job, condition));
+        if has("Complete") {
+            return Ok(StepOutcome::Succeeded);
+        }
+        if has("Failed") {
+            return Ok(StepOutcome::HelmFailed { why: format!("Job `{job}` failed\n{}", stage.troubles()) });
+        }
+        if timeout_at(deadline, changes.changed()).await.is_err() {
+            let why = format!("Job `{job}` did not end within {} s\n{}", limit.as_secs(), stage.troubles());
+            return Ok(StepOutcome::HelmFailed { why });
+        }
+    }
+}
+
+fn is_hook(object: &Value) -> bool {
+    object["metadata"]["annotations"]["helm.sh/hook"].is_string()
+}
+
+/// Creates an object in place of one of the same name, as helm's `before-hook-creation` does, and tells its UID.
+async fn create(object: &Value, stage: &Stage) -> Result<String> {
+    let mut object = object.clone();
+    if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        annotations.retain(|key, _| !key.starts_with(HELM_PREFIX));
+    }
+    let object: DynamicObject = serde_json::from_value(object).context("read a rendered object")?;
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let resource = resource_of(&object, stage).await?;
+    let api: Api<DynamicObject> = Api::namespaced_with(stage.client.clone(), &stage.ns, &resource);
+    let foreground =
+        DeleteParams { propagation_policy: Some(PropagationPolicy::Foreground), ..DeleteParams::default() };
+    match kube::runtime::wait::delete::delete_and_finalize(api.clone(), &name, &foreground).await {
+        Ok(()) => {}
+        Err(kube::runtime::wait::delete::Error::Delete(kube::Error::Api(status))) if status.code == 404 => {}
+        Err(error) => return Err(error).with_context(|| format!("replace {} `{name}`", resource.kind)),
+    }
+    let created = api.create(&PostParams::default(), &object).await;
+    let created = created.with_context(|| format!("create {} `{name}`", resource.kind))?;
+    created.metadata.uid.with_context(|| format!("{} `{name}` has no UID", resource.kind))
+}
+
+async fn resource_of(object: &DynamicObject, stage: &Stage) -> Result<ApiResource> {
+    let types = object.types.as_ref().context("a rendered object has no kind")?;
+    let kind = GroupVersionKind::try_from(types).context("a rendered object has no version")?;
+    let found = discovery::pinned_kind(&stage.client, &kind).await;
+    Ok(found.with_context(|| format!("the cluster does not know {} {}", types.api_version, types.kind))?.0)
+}

@@ -1,0 +1,83 @@
+//! What the plan makes of a contract.
+
+use chartgate_protocol::{Continuity, Session};
+
+use super::{HookFile, ImageFile, PortFile, RoleFile, ServesFile, ok};
+use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
+use crate::scenario::network::NetworkFile;
+
+impl RoleFile {
+    /// As the plan holds it, for a release.
+    pub fn plan(self, release: &str) -> Role {
+        Role {
+            select: for_release(&self.select, release),
+            env: self.env,
+            serves: self.serves.map(ServesFile::plan),
+            listens: self.listens.into_iter().map(PortFile::text).collect(),
+            singleton: self.singleton,
+        }
+    }
+}
+
+impl ServesFile {
+    fn plan(self) -> Serves {
+        let ready = self.ready.map(|path| HealthPath { path, status: ok(), ..HealthPath::default() });
+        let others = self.answers.into_iter().map(|answer| HealthPath {
+            path: answer.path,
+            status: answer.status,
+            body: answer.body,
+            headers: answer.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect(),
+        });
+        let port = self.port.text();
+        let sessions = self.sessions.map(|file| Sessions {
+            path: file.path,
+            talk: Session { headers: file.headers, first: file.first, second: file.second, reply: file.reply },
+            continuity: file.continuity.map(|said| Continuity {
+                message: said.message,
+                acknowledged: said.acknowledged,
+                resumed: said.resumed,
+            }),
+        });
+        let traffic = self.traffic.map(|file| UserRequest {
+            path: file.path,
+            headers: file.headers,
+            status: file.status,
+            body: file.body,
+            pod: file.pod.map(|name| name.to_lowercase()),
+        });
+        let paths = ready.into_iter().chain(others).collect();
+        Serves { port, paths, sessions, traffic, network: self.network.map(NetworkFile::plan) }
+    }
+}
+
+impl HookFile {
+    /// As the plan holds it, for a release.
+    pub fn plan(self, release: &str) -> Hook {
+        Hook {
+            select: for_release(&self.select, release),
+            events: self.events,
+            before: self.before,
+            migrates: self.migrates,
+        }
+    }
+}
+
+impl ImageFile {
+    /// As the plan holds it.
+    pub fn plan(&self) -> Image {
+        Image {
+            repository_path: self.repository.clone(),
+            tag_path: self.tag.clone(),
+            repository: self.r#use.clone(),
+            versions: self.versions.clone(),
+            crashes: self.crashes.clone(),
+            never_ready: self.never_ready.clone(),
+            used_by: self.roles.clone(),
+        }
+    }
+}
+
+/// A selector may name the release, the one thing that is known before anything runs.
+pub(crate) fn for_release(select: &str, release: &str) -> String {
+    select.replace("{{release}}", release)
+}

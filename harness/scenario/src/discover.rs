@@ -1,0 +1,200 @@
+//! Which scenarios a run consists of: files, folders of them, or what a chart carries itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::{BASELINE, CHART_SCENARIOS, CONTRACT, Overrides, from, load};
+use crate::plan::{Action, Chart, Plan, Step};
+use crate::scenario::chart::describe_chart;
+use crate::yaml::{Invalid, Mistakes};
+
+/// The plans of a whole run: the scenarios under the paths; without a path, the chart's own if one is given, else those below
+/// `scenarios/`. A path that is a chart stands for the chart's own.
+///
+/// # Errors
+/// [`Invalid`] for every mistake in the files or the overrides.
+pub fn plans(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
+    let mut plans = Vec::new();
+    match (&overrides.chart, paths) {
+        (Some(chart), []) => plans.extend(chart_plans(chart, overrides)?),
+        (None, []) => plans.extend(plans_of_files(&[PathBuf::from("scenarios")], overrides)?),
+        _ => {
+            for path in paths {
+                if path.join("Chart.yaml").exists() {
+                    let own = Overrides { chart: Some(path.clone()), ..overrides.clone() };
+                    plans.extend(chart_plans(path, &own)?);
+                } else {
+                    plans.extend(plans_of_files(std::slice::from_ref(path), overrides)?);
+                }
+            }
+        }
+    }
+    Ok(told_apart(plans))
+}
+
+/// The plans of all files, or the mistakes of all of them.
+pub fn plans_of_files(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
+    let mut plans = Vec::new();
+    let mut mistakes = Vec::new();
+    for file in discover(paths)? {
+        match load(&file, overrides).map_err(anyhow::Error::downcast::<Mistakes>) {
+            Ok(plan) => plans.push(plan),
+            Err(Ok(found)) => mistakes.extend(found),
+            Err(Err(other)) => return Err(other),
+        }
+    }
+    Mistakes::check(mistakes)?;
+    Ok(plans)
+}
+
+/// A chart's own scenarios; without any, one for each `ci/*-values.yaml` (chart-testing's convention), else for its defaults.
+fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
+    let scenarios = chart.join(CHART_SCENARIOS);
+    if scenarios.is_dir() {
+        let plans = plans_of_files(&[scenarios], overrides)?;
+        if !plans.is_empty() {
+            return Ok(plans);
+        }
+    }
+    let files = values_files_of(chart);
+    let described = describe_chart(chart)?;
+    if files.is_empty() {
+        return Ok(vec![plain(&described, "defaults", None, overrides)?]);
+    }
+    let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().replace("-values.yaml", "");
+    files
+        .into_iter()
+        .map(|file| {
+            let absolute = file.canonicalize().with_context(|| format!("resolve `{}`", file.display()))?;
+            plain(&described, &name(&file), Some(absolute), overrides)
+        })
+        .collect()
+}
+
+/// A chart's `ci/*-values.yaml`.
+pub(super) fn values_files_of(chart: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        chart.join("ci").read_dir().into_iter().flatten().flatten().map(|file| file.path()).collect();
+    files.retain(|file| file.file_name().is_some_and(|name| name.to_string_lossy().ends_with("-values.yaml")));
+    files.sort();
+    files
+}
+
+/// What can be proven of a chart that promises nothing: it installs, takes the same again without breaking, and passes its own tests.
+fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Result<Plan> {
+    let again = Step { is_again: true, ..Step::new(Action::Upgrade) };
+    let mut steps = vec![Step::new(Action::Install), again];
+    if !overrides.from.is_empty() {
+        steps.insert(1, Step::new(Action::Upgrade));
+    }
+    let mut description =
+        format!("{} installs with its {name} values, and takes the same again as an upgrade.", chart.name);
+    if has_tests(&chart.path) {
+        steps.push(Step::new(Action::Test));
+        description.push_str(" Then its own tests pass.");
+    }
+    let plan = Plan {
+        name: format!("{}/{name}", chart.name),
+        description,
+        release: users_release(&chart.name),
+        chart: chart.clone(),
+        values: json!({}),
+        base_files: values.into_iter().collect(),
+        values_files: overrides.values_files.clone(),
+        set: overrides.set.clone(),
+        steps,
+        ..Plan::default()
+    };
+    from::begin_with(plan, Vec::new(), overrides)
+}
+
+/// A release's name as a user gives it: another one than the chart's, so that a name which is the same for all releases shows.
+pub(super) fn users_release(chart: &str) -> String {
+    let name: String = format!("my-{chart}").chars().take(super::RELEASE_NAME_LIMIT).collect();
+    name.trim_end_matches(['-', '.']).to_owned()
+}
+
+/// Whether a chart brings tests of its own (`helm test`). Its templates are text before helm reads them.
+fn has_tests(chart: &Path) -> bool {
+    let is_test = |line: &str| {
+        let event = line
+            .split_once("helm.sh/hook")
+            .and_then(|(_, rest)| rest.trim_start_matches(['"', '\'']).strip_prefix(':'));
+        event.is_some_and(|events| {
+            events
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+                .any(|word| ["test", "test-success"].contains(&word))
+        })
+    };
+    let mut folders = vec![chart.join("templates")];
+    while let Some(folder) = folders.pop() {
+        for path in folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read_to_string(&path).is_ok_and(|text| text.lines().any(is_test)) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// The plans with a name of its own for each: evidence lies under it. What two paths lead to is run once.
+fn told_apart(plans: Vec<Plan>) -> Vec<Plan> {
+    let identity = |plan: &Plan| {
+        let place = plan.file.as_ref().unwrap_or(&plan.chart.path);
+        let place = place.canonicalize().unwrap_or_else(|_| place.clone());
+        (place, if plan.file.is_some() { Vec::new() } else { [&plan.base_files[..], &plan.values_files].concat() })
+    };
+    let (mut known, mut names, mut unique) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for mut plan in plans.into_iter().filter(|plan| known.insert(identity(plan))) {
+        let numbered = (2..).map(|number| format!("{}-{number}", plan.name));
+        let free = std::iter::once(plan.name.clone()).chain(numbered).find(|name| names.insert(name.clone()));
+        plan.name = free.unwrap_or_default();
+        unique.push(plan);
+    }
+    unique
+}
+
+/// A folder of this name beside scenarios holds what they apply or require: no file in it is a scenario.
+const MANIFESTS: &str = "manifests";
+
+/// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it, but for `manifests`.
+///
+/// # Errors
+/// [`Invalid`] if a path does not exist.
+pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.exists() {
+            let hint = "hint: name a scenario file, or a folder that holds some";
+            return Err(Invalid(format!("no scenario at `{}`: no such file or folder\n{hint}", path.display())).into());
+        }
+        collect(path, &mut found)?;
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in path.read_dir().with_context(|| format!("read the folder `{}`", path.display()))? {
+        let entry = entry?.path();
+        let is_scenario = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if entry.is_dir() && entry.file_name() == Some(MANIFESTS.as_ref()) {
+            continue;
+        }
+        let is_other = [CONTRACT, BASELINE].iter().any(|name| entry.file_name() == Some(name.as_ref()));
+        if entry.is_dir() || (is_scenario && !is_other) {
+            collect(&entry, found)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! What a person reads who made a mistake in a file: whole messages, because each of their lines is of use.
+
+//!
+//! The messages are the files beside this one, as a terminal shows them. After a change: run the tests with `UPDATE=1`, and read them.
+
+use std::path::Path;
+
+use super::tests::{CONTRACT_TEXT, Files};
+
+/// Checks the whole message for a scenario beside [`CONTRACT_TEXT`].
+#[track_caller]
+fn check_scenario(name: &str, scenario: &str) {
+    check(name, CONTRACT_TEXT, scenario);
+}
+
+/// Checks the whole message for a scenario and its contract.
+#[track_caller]
+fn check(name: &str, contract: &str, scenario: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/mistakes/{name}.txt"));
+    let shown = format!("{}\n", Files::new("mistakes", contract, scenario).refusal());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, &shown).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(shown == expected, "{name} is shown as\n\n{shown}\nand not as\n\n{expected}");
+}
+
+/// A failure would mean that a mis-spelled key is ignored, or refused without a place to look.
+#[test]
+fn a_misspelled_key() {
+    check_scenario("a-misspelled-key", "# A comment.\ndescription: x\nsteps: [{instal: {}}]\n");
+}
+
+/// A failure would mean that a person is told of a type of Rust's.
+#[test]
+fn a_value_of_another_type() {
+    check_scenario("a-value-of-another-type", "description: x\nsteps: 3\n");
+}
+
+/// A failure would mean that a text which looks like a number is refused, and nobody says how it is written.
+#[test]
+fn a_number_in_a_texts_place() {
+    check_scenario("a-number-in-a-texts-place", "description: x\nimages: {app: 1}\nsteps: [{install: {}}]\n");
+}
+
+/// A failure would mean that a person does not learn which key is needed where.
+#[test]
+fn a_missing_key() {
+    check_scenario("a-missing-key", "neighbour: {values: {}}\nsteps: [{install: {}}]\n");
+}
+
+/// A failure would mean that a step about a role that is not there is found out on the cluster.
+#[test]
+fn a_role_that_is_not_there() {
+    check_scenario(
+        "a-role-that-is-not-there",
+        "description: x\nsteps:\n  - install: {}\n  - fault: {pod-killed: wbe}\n",
+    );
+}
+
+/// A failure would mean that a name in a contract refers to nothing, and nobody says so.
+#[test]
+fn a_name_in_the_contract_that_refers_to_nothing() {
+    let contract = CONTRACT_TEXT.replace("before: [web]", "before: [worker]");
+    check("a-name-in-the-contract-that-refers-to-nothing", &contract, "description: x\nsteps: [{install: {}}]\n");
+}
+
+/// A failure would mean that an unknown check binds nothing, silently.
+#[test]
+fn a_check_that_is_not_there() {
+    let contract = format!("{CONTRACT_TEXT}checks:\n  - names-uniqe\n");
+    let refusal = Files::new("checks", &contract, "description: x\nsteps: [{install: {}}]\n").refusal();
+    assert!(refusal.starts_with("error: unknown check `names-uniqe`\n --> contract.yaml:8:5\n"), "{refusal}");
+    assert!(refusal.ends_with("= hint: did you mean `names-unique`?"), "{refusal}");
+}
+
+/// A failure would mean that a fault which does not exist is waited for, or that the person who meant another is not helped.
+#[test]
+fn a_fault_that_is_not_there() {
+    check_scenario("a-fault-that-is-not-there", "description: x\nsteps: [{fault: {pod-kiled: web}}]\n");
+}
+
+/// A failure would mean that a person looks for a unit that is not named.
+#[test]
+fn a_wrong_duration_and_a_wrong_rate() {
+    check_scenario(
+        "a-wrong-duration-and-a-wrong-rate",
+        "description: x\ntimeout: 5 minutes\ntraffic: {web: 50}\nsteps: [{install: {}}]\n",
+    );
+}
+
+/// A failure would mean that helm gets another value than the one in the file.
+#[test]
+fn a_scalar_that_helm_reads_differently() {
+    check_scenario(
+        "a-scalar-that-helm-reads-differently",
+        "description: x\nvalues:\n  enabled: yes\n  mode: 0644\nsteps: [{install: {}}]\n",
+    );
+}
+
+/// A failure would mean that a mis-spelled template reaches the chart as text, minutes later.
+#[test]
+fn a_template_that_stands_for_nothing() {
+    check_scenario(
+        "a-template-that-stands-for-nothing",
+        "description: x\nvalues: {url: \"{{postgres.ulr}}\"}\nsteps: [{install: {}}]\n",
+    );
+}
+
+/// A failure would mean that one of two values is used, and nobody knows which.
+#[test]
+fn a_key_that_stands_twice() {
+    check_scenario("a-key-that-stands-twice", "description: x\nsteps: [{install: {}}]\ndescription: z\n");
+}
+
+/// A failure would mean that a person does not find the bracket that was forgotten.
+#[test]
+fn a_file_that_is_no_yaml() {
+    check_scenario("a-file-that-is-no-yaml", "description: x\nsteps: [{install: {}\n");
+}
+
+/// A failure would mean that a version to upgrade from is looked for where nobody meant it.
+#[test]
+fn a_version_that_cannot_be_meant() {
+    check_scenario(
+        "a-version-that-cannot-be-meant",
+        "description: x\nfrom: [previuos]\nsteps: [{install: {}}, {upgrade: {}}]\n",
+    );
+}
+
+/// A failure would mean that a person mends one mistake after the other, and starts the gate for each of them.
+#[test]
+fn all_mistakes_of_all_files_at_once() {
+    let contract = CONTRACT_TEXT.replace("migrates: postgres", "migrates: mysql");
+    let scenario = "description: x
+timout: 5m
+slow: fast
+without: [wrker]
+steps:
+  - install: {images: {app: v9}}
+  - upgrade: {fault: {migration-slow: 20x}}
+  - scale: {api: 2}
+  - {}
+";
+    check("all-mistakes-of-all-files-at-once", &contract, scenario);
+}
+
+/// A failure would mean that a person mends what is right: a mistake's consequences are no mistakes.
+#[test]
+fn a_mistake_is_told_without_its_consequences() {
+    let contract = CONTRACT_TEXT.replace("roles: {web: {select: role=web, ", "roles: {web: {selct: 3, ");
+    check(
+        "a-mistake-is-told-without-its-consequences",
+        &contract,
+        "description: x\ntraffic: {web: 50/s}\nsteps: [{frobnicate: {}}]\n",
+    );
+}

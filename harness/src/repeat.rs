@@ -1,0 +1,35 @@
+//! The command that runs one scenario alone once more, noted in its plan, and so in its recording.
+
+use crate::plan::Plan;
+use crate::run::Options;
+use crate::scenario::Overrides;
+use crate::tool::quoted;
+
+/// Notes for each plan how it is run alone: its file (or chart) among the paths, and the run's flags.
+pub fn note(plans: &mut [Plan], overrides: &Overrides, options: &Options) {
+    let flags = flags(overrides, options);
+    for plan in plans {
+        let file = plan.file.as_ref().unwrap_or(&plan.chart.path);
+        let words = ["chartgate".to_owned(), "run".to_owned(), file.display().to_string()].into_iter();
+        let words = words.chain(flags.iter().cloned()).map(|word| quoted(&word));
+        plan.repeat = Some(words.collect::<Vec<_>>().join(" "));
+    }
+}
+
+/// The flags of a run that change what a scenario does, but for `--set`: there may be a secret among them.
+fn flags(overrides: &Overrides, options: &Options) -> Vec<String> {
+    let mut flags = Vec::new();
+    let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
+    if let Some(chart) = &overrides.chart {
+        add("--chart", chart.display().to_string());
+    }
+    overrides.images.iter().for_each(|image| add("--image", image.to_string()));
+    overrides.values_files.iter().for_each(|file| add("--values", file.display().to_string()));
+    add("--helm", options.helm.clone());
+    match &options.context {
+        Some(context) => add("--context", context.name().to_owned()),
+        None => add("--kubernetes", options.kubernetes.clone()),
+    }
+    flags.extend(overrides.no_waivers.then(|| "--no-waivers".to_owned()));
+    flags
+}
