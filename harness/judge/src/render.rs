@@ -15,7 +15,7 @@ pub(super) use schema_valid::SCHEMA_VALID;
 
 use serde_json::Value;
 
-use super::object::{is_hook, slashed, template, text};
+use super::object::{is_custom, is_hook, slashed, template};
 use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
 use super::view::{StepRun, View};
@@ -131,11 +131,7 @@ fn renders(view: &View) -> Finding {
 fn lost_workload<'a>(objects: &[&Value], variants: &Variants<'a>) -> Option<&'a Value> {
     let runs = |object: &&Value| template(object).is_some() && !is_hook(object) && object["spec"]["replicas"] != 0;
     // An operator may run what a custom resource describes.
-    let is_custom = |object: &&Value| {
-        let (group, _) = text(&object["apiVersion"]).split_once('/').unwrap_or_default();
-        group.contains('.') && !group.ends_with(".k8s.io")
-    };
-    if objects.iter().copied().any(|object| runs(&object) || is_custom(&object)) {
+    if objects.iter().copied().any(|object| runs(&object) || is_custom(object)) {
         return None;
     }
     let (_, own) = variants.find(|variant| *variant == Variant::Defaults)?;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::object::{hook_events, items, kind, name, slashed, template, text};
+use super::object::{hook_events, is_custom_group, items, kind, name, slashed, template, text};
 use super::tally::{Tally, not_applicable, note};
 use super::view::View;
 use super::{Check, Finding, Level, Needs, Rank};
@@ -117,9 +117,12 @@ fn judge_token(object: &Value, pod: &Value, objects: &[&Value], bound: &BTreeSet
 
 fn judge_rules(role: &Value, tally: &mut Tally) {
     let is_wild = |rule: &Value, field: &str| items(&rule[field]).any(|item| item == "*");
+    // What an operator defines is its own.
+    let is_own = |rule: &Value| items(&rule["apiGroups"]).all(|group| is_custom_group(text(group)));
     let listed = |rule: &Value, field: &str| items(&rule[field]).map(text).collect::<Vec<_>>().join(", ");
     for (index, rule) in items(&role["rules"]).enumerate() {
-        if is_wild(rule, "verbs") || is_wild(rule, "resources") {
+        let of_objects = items(&rule["resources"]).next().is_some() && !is_own(rule);
+        if of_objects && (is_wild(rule, "verbs") || is_wild(rule, "resources")) {
             let [verbs, resources, groups] = ["verbs", "resources", "apiGroups"].map(|field| listed(rule, field));
             let group =
                 if groups.is_empty() { "the core API group".to_owned() } else { format!("API group `{groups}`") };

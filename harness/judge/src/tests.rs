@@ -1,3 +1,5 @@
+mod hollow;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};

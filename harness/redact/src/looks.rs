@@ -7,8 +7,18 @@ pub fn is_ordinary(value: &str) -> bool {
     !value.contains(SIGNS) && value.split(|c: char| !c.is_alphanumeric()).all(is_ordinary_part)
 }
 
-/// A word, a number, or a word with a small number behind it.
+/// A word, a number, a number with a unit, or a word with a small number behind it.
 fn is_ordinary_part(part: &str) -> bool {
+    /// `10Mi`, `250ms`
+    const LONGEST_UNIT: usize = 2;
+    /// `k8s`, `x509`
+    const SHORT: usize = 4;
+    let unit = part.trim_start_matches(|c: char| c.is_ascii_digit());
+    if part.len() <= SHORT
+        || unit.len() < part.len() && unit.len() <= LONGEST_UNIT && unit.chars().all(char::is_alphabetic)
+    {
+        return true;
+    }
     /// `server01`, but no password such as `hunter22`.
     const SHORT_NAME: usize = 7;
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -91,6 +101,7 @@ mod tests {
             "kubernetes",
             "MyServiceAccountName",
             "scram-sha-256",
+            "etcd-cluster-k8s",
             "true",
             "10Mi",
             "a sentence with words in it",

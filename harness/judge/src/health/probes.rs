@@ -58,7 +58,8 @@ fn asks(probe: &Value) -> Option<(&str, &Value)> {
 /// Whether the answer to a probe may depend on another server. Metrics, files and pings do not.
 fn may_depend((way, asked): (&str, &Value)) -> bool {
     let path = text(&asked["path"]).split('?').next().unwrap_or_default().to_lowercase();
-    let is_own = ["/metrics", "live", "ping", ".html", ".txt", ".ico"].iter().any(|part| path.contains(part));
+    let is_own =
+        ["/metrics", "/healthz", "live", "ping", ".html", ".txt", ".ico"].iter().any(|part| path.contains(part));
     // A command asks the server that it stands beside, such as `pg_isready`.
     match way {
         "httpGet" => !path.is_empty() && path != "/" && !is_own,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{delete_policies, hook_events, is_hook, kind, name, slashed};
+use crate::judge::object::{delete_policies, hook_events, is_hook, kind, may_hold_revision, name, slashed};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::variant::{Variants, same};
 use crate::judge::view::View;
@@ -97,17 +97,15 @@ fn new_each_time(hook: &Value, variants: &Variants) -> Option<&'static str> {
     let is_random =
         same(&variants.base, hook).is_some() && variants.repeated().is_some_and(|again| same(again, hook).is_none());
     let mut parts = name(hook).split(|c: char| !c.is_ascii_alphanumeric());
-    // Helm renders revision 1 wherever it asks no cluster.
-    let is_revision = |part: &str| ["1", "r1", "v1", "rev1", "revision1"].contains(&part);
     let is_time = |part: &str| part.len() >= DIGITS_OF_A_TIME && part.bytes().all(|byte| byte.is_ascii_digit());
     if is_random {
         Some("its name is made up anew each time")
     } else if hook["metadata"]["generateName"].is_string() {
         Some("Kubernetes makes up the end of its name")
-    } else if parts.clone().any(is_time) {
+    } else if parts.any(is_time) {
         Some("its name holds a time")
     } else {
-        parts.any(is_revision).then_some("its name may hold the release's revision")
+        may_hold_revision(name(hook)).then_some("its name may hold the release's revision")
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::judge::object::{containers, kind, name, slashed, template, text};
+use crate::judge::object::{containers, is_custom, kind, name, slashed, template, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::variant::{Variants, same};
 use crate::judge::view::View;
@@ -45,6 +45,8 @@ fn names_unique(view: &View) -> Finding {
     let variants = Variants::of(view.recording);
     let renamed = variants.find(|variant| matches!(variant, Variant::Release { .. }));
     let elsewhere = variants.find(|variant| matches!(variant, Variant::Namespace { .. }));
+    // What brings definitions serves a whole cluster: there is one of it.
+    let is_one = objects.iter().any(|object| ["CustomResourceDefinition", "APIService"].contains(&kind(object)));
     let mut tally = Tally::new(NAMES_UNIQUE.name);
     let release = &view.plan.release;
     for object in objects {
@@ -53,11 +55,14 @@ fn names_unique(view: &View) -> Finding {
         let known = same(&variants.base, object).and(renamed);
         let is_own =
             known.map_or_else(|| name(object).contains(part_of(release)), |(_, others)| same(others, object).is_none());
-        let is_global = CLUSTER_SCOPED.contains(&kind(object))
+        let is_global = !is_one
+            && CLUSTER_SCOPED.contains(&kind(object))
             && elsewhere.is_some_and(|(_, others)| same(others, object).is_some());
         let shown = slashed(object);
         if SINGULAR.contains(&kind(object)) {
             tally.proved(note(format!("{shown} is one for the whole cluster by its kind")));
+        } else if is_custom(object) {
+            tally.proved(note(format!("whether {shown} is one for the whole cluster, only its definition knows")));
         } else if !is_own {
             let message = format!("the name of {shown} does not derive from the release's name `{release}`");
             tally.advise(message).hint("begin the name with `.Release.Name`");

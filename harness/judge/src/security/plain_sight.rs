@@ -122,7 +122,7 @@ fn named(name: &str) -> Option<Named> {
     let words = words(name);
     let mut words =
         words.iter().rev().map(String::as_str).skip_while(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
-    let (last, before) = (words.next()?, words.next());
+    let (last, before) = (words.next()?.trim_end_matches(|c: char| c.is_ascii_digit()), words.next());
     match last {
         "password" | "passwd" | "passphrase" => Some(Named::Password),
         "token" | "secret" | "apikey" | "credential" | "credentials" | "dsn" => Some(Named::Token),

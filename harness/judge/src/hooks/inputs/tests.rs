@@ -95,6 +95,13 @@ fn a_delete_hook_needs_what_is_still_there() {
     );
 }
 
+/// A failure would mean that a chart whose only hook is a test of the old name can never be green.
+#[test]
+fn a_test_by_its_old_name_is_a_test() {
+    let story = Story::good().unrendered(is_hook).rendering(&job_of("test-success", "cg-own"));
+    check(&HOOK_INPUTS, &story, Verdict::Pass, "");
+}
+
 /// A failure would mean that users of the version before hang in an upgrade that every new user gets through.
 #[test]
 fn an_upgrade_hook_needs_nothing_that_only_the_new_version_makes() {

@@ -75,6 +75,10 @@ fn a_name_of_the_whole_cluster_depends_on_the_namespace() {
         }
     });
     check(&NAMES_UNIQUE, &own, Verdict::Pass, "");
+    // An operator with its definitions is one in a cluster.
+    let definition = json!({"kind": "CustomResourceDefinition", "metadata": {"name": "things.example.org"}});
+    let operator = Story::good().rendering(&role).rendering(&definition).varied(other_release(), renamed);
+    check(&NAMES_UNIQUE, &operator.varied(elsewhere(), |_| {}), Verdict::Pass, "");
 }
 
 /// A failure would mean that a gateway whose image the mesh puts in is told to pin a placeholder.

@@ -86,7 +86,7 @@ fn a_role_without_an_environment_proves_nothing() {
     check(&ROLE_ENV, &bare(), Verdict::NotApplicable, "no role of the contract has `env`");
     let slip = bare().plan(|plan| plan.roles.get_mut("worker").expect("it is there").select = "a=b".to_owned());
     check(&ROLE_ENV, &slip, Verdict::Fail, "role `worker` matches nothing");
-    check(&ROLE_ENV, &Story::good(), Verdict::Pass, "(9 pods, 15 variables)");
+    check(&ROLE_ENV, &Story::good(), Verdict::Pass, "(9 pods, 18 variables)");
 }
 
 /// A failure would mean that a chart which switches a role off by its size is refused.

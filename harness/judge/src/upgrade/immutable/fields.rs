@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::judge::object::{is_hook, kind, slashed};
+use crate::judge::object::{is_hook, kind, may_hold_revision, name, slashed};
 
 /// A field that two states of an object have different values of.
 pub(super) struct Difference {
@@ -39,14 +39,16 @@ pub(super) fn difference(before: &Value, after: &Value) -> Option<Difference> {
 
 /// Whether an object has fields that this check looks at.
 pub(super) fn has_fields(object: &Value) -> bool {
-    lasts(object) && (!fields(object).is_empty() || ["Service", "ConfigMap"].contains(&kind(object)))
+    let is_frozen = kind(object) == "ConfigMap" && object["immutable"] == true;
+    lasts(object) && (!fields(object).is_empty() || kind(object) == "Service" || is_frozen)
 }
 
-/// Hooks are made anew, and Jobs that Kubernetes removes after their end may be gone by the next upgrade.
+/// Hooks are made anew, Jobs that Kubernetes removes after their end may be gone by the next upgrade, and each revision may have a Job
+/// of its own.
 fn lasts(object: &Value) -> bool {
-    let is_removed = kind(object) == "Job"
-        && (object["spec"]["ttlSecondsAfterFinished"].is_u64() || object["spec"]["suspend"] == true);
-    !is_hook(object) && !is_removed
+    let spec = &object["spec"];
+    let is_removed = spec["ttlSecondsAfterFinished"].is_u64() || spec["suspend"] == true;
+    !is_hook(object) && !(kind(object) == "Job" && (is_removed || may_hold_revision(name(object))))
 }
 
 /// By kind, as the API server's validation of an update has it.

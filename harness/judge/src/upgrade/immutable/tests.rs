@@ -177,7 +177,7 @@ fn a_refused_change_is_caught() {
 /// A failure would mean that a chart without workloads is red.
 #[test]
 fn without_workloads_it_does_not_apply() {
-    let story = Story::good().unrendered(|object| object["kind"] != "Service");
+    let story = Story::good().unrendered(|object| object["kind"] != "ConfigMap");
     check(&IMMUTABLE_FIELDS, &story, Verdict::NotApplicable, "cannot be changed");
 }
 
