@@ -7,14 +7,15 @@ use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{StepRun, Track, View};
 use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Action;
+use crate::record::Mode;
 
 pub(crate) const REPLICAS_KEPT: Check = Check {
     name: "replicas-kept",
     proves: "an upgrade keeps the number of pods that a workload was scaled to",
     means: "each upgrade throws away what the autoscaler gave, in the middle of the load that asked for it",
     explanation: include_str!("../explanation/replicas-kept.md"),
-    needs: Needs::Orchestration,
-    adds: None,
+    needs: Needs::Render,
+    adds: Some(Needs::Orchestration),
     level: Level::Fail,
     rank: Rank::CAUSE,
     judges_refusals: false,
@@ -25,7 +26,8 @@ const KINDS: [&str; 2] = ["Deployment", "StatefulSet"];
 const HINT: &str = "leave `replicas` out of the template where an autoscaler is on";
 
 fn replicas_kept(view: &View) -> Finding {
-    let upgrades = scaled_upgrades(view);
+    // What is rendered alone was scaled by nobody.
+    let upgrades = if view.recording.mode() == Mode::Run { scaled_upgrades(view) } else { Vec::new() };
     let scalers: Vec<&Value> = view
         .rendered_once()
         .into_iter()
