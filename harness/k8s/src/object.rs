@@ -33,17 +33,17 @@ pub fn slashed(object: &Value) -> String {
 }
 
 /// Whether a name may hold the release's revision, which is 1 wherever helm asks no cluster.
-pub(super) fn may_hold_revision(name: &str) -> bool {
+pub fn may_hold_revision(name: &str) -> bool {
     name.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| ["1", "r1", "v1", "rev1", "revision1"].contains(&part))
 }
 
 /// Whether an object is described by a definition that Kubernetes does not bring along.
-pub(super) fn is_custom(object: &Value) -> bool {
+pub fn is_custom(object: &Value) -> bool {
     text(&object["apiVersion"]).split_once('/').is_some_and(|(group, _)| is_custom_group(group))
 }
 
 /// Whether an API group is none of Kubernetes' own.
-pub(super) fn is_custom_group(group: &str) -> bool {
+pub fn is_custom_group(group: &str) -> bool {
     group.contains('.')
         && (!group.ends_with(".k8s.io") || group.ends_with("metrics.k8s.io") || group.contains(".x-k8s.io"))
 }
