@@ -1,9 +1,36 @@
 //! What a check is: what it proves, what it needs, how bad its finding is and how near to the cause, and the function that judges.
 
+mod data_kept;
+mod egress_allows_dns;
+mod grace_covers_drain;
+mod names_fit;
+mod pods_alike;
+mod references_resolve;
+mod render_stable;
+mod replicas_spread;
+mod rollout_can_proceed;
+mod selectors_disjoint;
+mod selectors_match;
+mod service_links;
+mod startup_allowed;
+
 use serde::Serialize;
 
 use super::view::View;
 use super::{Finding, Verdict};
+pub(crate) use data_kept::DATA_KEPT;
+pub(crate) use egress_allows_dns::EGRESS_ALLOWS_DNS;
+pub(crate) use grace_covers_drain::GRACE_COVERS_DRAIN;
+pub(crate) use names_fit::NAMES_FIT;
+pub(crate) use pods_alike::PODS_ALIKE;
+pub(crate) use references_resolve::REFERENCES_RESOLVE;
+pub(crate) use render_stable::RENDER_STABLE;
+pub(crate) use replicas_spread::REPLICAS_SPREAD;
+pub(crate) use rollout_can_proceed::ROLLOUT_CAN_PROCEED;
+pub(crate) use selectors_disjoint::SELECTORS_DISJOINT;
+pub(crate) use selectors_match::SELECTORS_MATCH;
+pub(crate) use service_links::SERVICE_LINKS;
+pub(crate) use startup_allowed::STARTUP_ALLOWED;
 
 /// A check: everything that is known of it, and the function that judges.
 pub struct Check {

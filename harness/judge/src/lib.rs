@@ -5,6 +5,7 @@ pub mod explain;
 mod faults;
 mod health;
 mod hooks;
+mod manifest;
 pub(crate) mod network;
 mod render;
 mod roles;
@@ -55,6 +56,12 @@ pub const GROUPS: &[Group] = &[
             render::IMAGE_PINNED,
             render::HELM_LINT,
             render::VERSION_RAISED,
+            check::REFERENCES_RESOLVE,
+            check::SELECTORS_MATCH,
+            check::SELECTORS_DISJOINT,
+            check::NAMES_FIT,
+            check::SERVICE_LINKS,
+            check::RENDER_STABLE,
         ],
     },
     Group {
@@ -72,17 +79,24 @@ pub const GROUPS: &[Group] = &[
             roles::ROLE_SINGLETON,
             roles::ROLE_MIGRATES,
             roles::SAME_IMAGE,
+            check::PODS_ALIKE,
         ],
     },
     Group {
         name: "network",
         about: "Who reaches the release, and by which way",
-        checks: &[network::NETWORK_POLICY, network::INGRESS_LEADS],
+        checks: &[network::NETWORK_POLICY, network::INGRESS_LEADS, check::EGRESS_ALLOWS_DNS],
     },
     Group {
         name: "health",
         about: "Whether what was installed runs, and says so truly",
-        checks: &[health::READY, health::HEALTH_PATH, health::NO_RESTARTS, health::PROBE_INDEPENDENCE],
+        checks: &[
+            health::READY,
+            health::HEALTH_PATH,
+            health::NO_RESTARTS,
+            health::PROBE_INDEPENDENCE,
+            check::STARTUP_ALLOWED,
+        ],
     },
     Group {
         name: "upgrade",
@@ -97,6 +111,9 @@ pub const GROUPS: &[Group] = &[
             upgrade::SECRETS_STABLE,
             upgrade::IMMUTABLE_FIELDS,
             upgrade::REPLICAS_KEPT,
+            check::DATA_KEPT,
+            check::ROLLOUT_CAN_PROCEED,
+            check::GRACE_COVERS_DRAIN,
         ],
     },
     Group {
@@ -113,7 +130,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "disruption",
         about: "What happens when a node is maintained",
-        checks: &[faults::DRAIN_COMPLETES, traffic::DRAIN_AVAILABLE],
+        checks: &[faults::DRAIN_COMPLETES, traffic::DRAIN_AVAILABLE, check::REPLICAS_SPREAD],
     },
     Group {
         name: "security",

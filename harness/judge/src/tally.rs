@@ -102,6 +102,14 @@ impl Tally {
         &mut self.claims[last]
     }
 
+    /// [`Self::finish`]; where nothing was met at all, the check's subject does not exist here, for this reason.
+    pub(super) fn finish_or(self, pass: impl Into<String>, absent: impl Into<String>) -> Finding {
+        if self.claims.is_empty() && self.proofs.is_empty() {
+            return not_applicable(self.check, absent);
+        }
+        self.finish(pass)
+    }
+
     /// The finding: the worst claim's, or `pass` with its message where something was proven and nothing spoke against it.
     pub(super) fn finish(self, pass: impl Into<String>) -> Finding {
         let Some(worst) = self.claims.iter().map(|claim| claim.verdict).max() else {

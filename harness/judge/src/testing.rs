@@ -2,6 +2,7 @@
 //! back), and single changes to it.
 
 mod examples;
+mod renders;
 mod tape;
 mod traffic;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 pub(super) use examples::examples;
+pub(super) use renders::{rendering, upgrading};
 pub(super) use tape::{deployment, hook, pod};
 
 use super::view::View;
@@ -216,7 +218,9 @@ impl Story {
             recording.objects.insert(hash.clone(), Arc::new(object));
             objects.push(hash);
         }
-        Self(recording).before(start_of(0), Moment::Variant { step: 0, variant, error: None, objects })
+        // A recording of renders only has no step that starts.
+        let first = |moment: &Moment| matches!(moment, Moment::StepStarted { step: 0 } | Moment::Ended);
+        Self(recording).before(first, Moment::Variant { step: 0, variant, error: None, objects })
     }
 
     /// Adds a moment before another one.

@@ -39,6 +39,11 @@ impl<'a> Variants<'a> {
         found.map(|(variant, objects)| (*variant, objects.as_slice()))
     }
 
+    /// All of them, in the order in which they were rendered.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a Variant, &[&'a Value])> {
+        self.renders.iter().map(|(variant, objects)| (*variant, objects.as_slice()))
+    }
+
     /// The same once more: what differs is random.
     pub(super) fn repeated(&self) -> Option<&[&'a Value]> {
         self.find(|variant| *variant == Variant::Repeated).map(|(_, objects)| objects)

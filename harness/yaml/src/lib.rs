@@ -1,5 +1,6 @@
 //! The only user of `serde_yaml`: files of ours with their mistakes located, and manifests as helm prints them.
 
+pub mod manifest;
 mod mend;
 mod mistake;
 mod source;

@@ -15,6 +15,8 @@ use crate::record::{Moment, Timeline, Variant};
 
 /// A release name that no chart has and that no chart's name holds.
 const RELEASE: &str = "qz7";
+/// The longest that helm takes: 53 characters.
+const LONG_RELEASE: &str = "qz7-with-as-many-characters-as-helm-allows-for-a-name";
 /// A namespace that nothing else is called after.
 const NAMESPACE: &str = "qz7-elsewhere";
 
@@ -39,12 +41,14 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Variation>> {
     let newer = version::raised(&plan.chart.path, &folder.0).await?;
     let elsewhere = helm.clone().in_namespace(NAMESPACE);
     let renamed = Plan { release: RELEASE.to_owned(), ..plan.clone() };
+    let lengthened = Plan { release: LONG_RELEASE.to_owned(), ..plan.clone() };
     let raised = Plan { chart: Chart { path: newer.path, ..plan.chart.clone() }, ..plan.clone() };
     let bare = Plan { base_files: Vec::new(), values_files: Vec::new(), set: Vec::new(), ..plan.clone() };
     let nothing = json!({});
     let variants = [
         (Variant::Repeated, helm, plan, &values),
         (Variant::Release { name: RELEASE.to_owned() }, helm, &renamed, &values),
+        (Variant::Release { name: LONG_RELEASE.to_owned() }, helm, &lengthened, &values),
         (Variant::Namespace { name: NAMESPACE.to_owned() }, &elsewhere, plan, &values),
         (Variant::Version { chart: newer.version, app: newer.app_version }, helm, &raised, &values),
         (Variant::Defaults, helm, &bare, &nothing),

@@ -1,0 +1,145 @@
+//! `data-kept`: an upgrade leaves what holds data where it is.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, annotation, is_kind, title};
+use crate::judge::object::{hook_events, is_hook, items, kind, name, text};
+use crate::judge::tally::{Tally, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::plan::Action;
+
+pub(crate) const DATA_KEPT: Check = Check {
+    name: "data-kept",
+    proves: "an upgrade neither removes nor renames a claim or a StatefulSet with claims, and no claim is a hook that is made again",
+    means: "after the upgrade the application starts on an empty volume, and what users had stored is gone or out of reach",
+    explanation: include_str!("../explanation/data-kept.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge,
+};
+
+/// The kinds that a volume's data goes with.
+const HOLDS_DATA: [&str; 2] = ["PersistentVolumeClaim", "PersistentVolume"];
+
+fn judge(view: &View) -> Finding {
+    let mut tally = Tally::new(DATA_KEPT.name);
+    for manifest in Manifest::all(view) {
+        judge_hooks(&manifest, &mut tally);
+    }
+    let mut before: Option<(usize, Manifest)> = None;
+    for run in view.steps.iter().filter(|run| matches!(run.step.action, Action::Install | Action::Upgrade)) {
+        let Some(after) = Manifest::of(view, run) else { continue };
+        if let Some((index, before)) = &before
+            && run.step.action == Action::Upgrade
+            && run.is_tested()
+            // A step with values of its own may switch something off on purpose.
+            && view.steps[*index].step.values == run.step.values
+        {
+            judge_upgrade(before, &after, &view.plan.leaves, &mut tally);
+        }
+        before = Some((run.index, after));
+    }
+    tally.finish_or("what holds data stays where it is", "the chart renders no claim")
+}
+
+/// A claim that is a hook is deleted and made again, unless it says otherwise.
+fn judge_hooks(manifest: &Manifest, tally: &mut Tally) {
+    for object in manifest.objects.iter().filter(|object| HOLDS_DATA.iter().any(|of| is_kind(object, of))) {
+        let events = hook_events(object);
+        if events.is_empty() || events.iter().all(|event| event.starts_with("test")) {
+            tally.proved(note(format!("{} is no hook", title(object))));
+            continue;
+        }
+        let policy = annotation(object, "helm.sh/hook-delete-policy");
+        let policies: Vec<&str> = policy.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+        let has = |wanted: &str| policies.contains(&wanted) || (policies.is_empty() && wanted == "before-hook-creation");
+        let is_repeated = events.iter().any(|event| event.ends_with("-upgrade") || event.ends_with("-rollback"));
+        let shown = format!("{} is a hook ({})", title(object), events.join(", "));
+        let hint = "make it a part of the release, with `helm.sh/resource-policy: keep` if it is to stay after an uninstall";
+        if has("hook-succeeded") {
+            tally.fail(format!("{shown} that helm deletes as soon as it has succeeded (`hook-succeeded`)")).hint(hint);
+        } else if has("before-hook-creation") && is_repeated {
+            tally.fail(format!("{shown} that helm deletes and makes again at each upgrade (`before-hook-creation`)")).hint(hint);
+        } else if has("before-hook-creation") && events.iter().any(|event| event.ends_with("-install")) {
+            tally.advise(format!("{shown} that the next install of the same name deletes, if it stayed (`before-hook-creation`)")).hint(hint);
+        } else {
+            tally.proved(note(format!("{shown} that helm does not delete")));
+        }
+    }
+}
+
+/// What held data before an upgrade and is not there after it.
+fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally: &mut Tally) {
+    let identity = |manifest: &Manifest, object: &Value| {
+        let ns = object["metadata"]["namespace"].as_str().unwrap_or(manifest.namespace).to_owned();
+        (kind(object).to_owned(), ns, name(object).to_owned())
+    };
+    let there: BTreeSet<_> = after.objects.iter().map(|object| identity(after, object)).collect();
+    let known: BTreeSet<_> = before.objects.iter().map(|object| identity(before, object)).collect();
+    let new: Vec<&Value> = after.objects.iter().copied().filter(|object| !known.contains(&identity(after, object))).collect();
+    for object in before.objects.iter().filter(|object| !is_hook(object)) {
+        let is_claim = is_kind(object, "PersistentVolumeClaim");
+        let is_set = is_kind(object, "StatefulSet") && items(&object["spec"]["volumeClaimTemplates"]).next().is_some();
+        if !is_claim && !is_set {
+            continue;
+        }
+        if there.contains(&identity(before, object)) {
+            tally.proved(note(format!("{} is in both versions", title(object))));
+            continue;
+        }
+        if annotation(object, "helm.sh/resource-policy") == "keep" || is_retained(object, retained) {
+            tally.proved(note(format!("{} is kept", title(object))));
+            continue;
+        }
+        let instead = new.iter().find(|it| is_kind(it, "PersistentVolumeClaim") || has_claims(it));
+        if is_claim {
+            judge_claim(object, instead.copied(), tally);
+        } else {
+            judge_set(object, instead.copied(), tally);
+        }
+    }
+}
+
+fn judge_claim(claim: &Value, instead: Option<&Value>, tally: &mut Tally) {
+    let replaced = instead.map_or(String::new(), |it| format!(", and the new version starts on an empty {}", title(it)));
+    let message = format!("the upgrade removes {}, which has no `helm.sh/resource-policy: keep`{replaced}", title(claim));
+    tally.fail(message).hint("keep its name, or give it the annotation one version before it goes and tell users how to move the data");
+}
+
+fn judge_set(set: &Value, instead: Option<&Value>, tally: &mut Tally) {
+    let claims = |set: &Value| {
+        let names = items(&set["spec"]["volumeClaimTemplates"]).map(|claim| format!("{}-{}-0", name(claim), name(set)));
+        names.map(|name| format!("persistentvolumeclaim/{name}")).collect::<Vec<_>>().join(", ")
+    };
+    let is_deleted = text(&set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"]) == "Delete";
+    let fate = if is_deleted { "are deleted with it" } else { "stay behind, used by nothing" };
+    let message = format!("the upgrade removes {}, whose claims ({}) {fate}", title(set), claims(set));
+    let hint = "keep its name, or tell users how to move the data";
+    match instead {
+        Some(it) => tally.fail(format!("{message}; {} starts on empty ones", title(it))).hint(hint),
+        None if is_deleted => tally.fail(message).hint(hint),
+        None => tally.advise(message).hint(hint),
+    };
+}
+
+fn has_claims(object: &Value) -> bool {
+    is_kind(object, "StatefulSet") && items(&object["spec"]["volumeClaimTemplates"]).next().is_some()
+}
+
+/// Whether the contract says that an object stays: `KIND` or `KIND/NAME`, where a name may end with `*`.
+fn is_retained(object: &Value, retained: &[String]) -> bool {
+    retained.iter().any(|entry| {
+        let (of_kind, wanted) = entry.split_once('/').unwrap_or((entry, "*"));
+        let fits = wanted.strip_suffix('*').map_or(wanted == name(object), |start| name(object).starts_with(start));
+        of_kind.eq_ignore_ascii_case(kind(object)) && fits
+    })
+}
+
+#[cfg(test)]
+mod tests;

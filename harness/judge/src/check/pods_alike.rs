@@ -1,0 +1,84 @@
+//! `pods-alike`: what pods need to start at all reaches every pod of an image.
+
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, Workload, is_kind, title};
+use crate::judge::object::{items, repository, text};
+use crate::judge::tally::{Tally, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+
+pub(crate) const PODS_ALIKE: Check = Check {
+    name: "pods-alike",
+    proves: "pods of one image have the same pull secrets, and the Jobs and hooks of it the tolerations of the others",
+    means: "a hook or a Job hangs on an image that it may not pull, or on nodes that it does not tolerate, where the rest runs",
+    explanation: include_str!("../explanation/pods-alike.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge,
+};
+
+fn judge(view: &View) -> Finding {
+    let mut tally = Tally::new(PODS_ALIKE.name);
+    for manifest in Manifest::all(view) {
+        let workloads = manifest.workloads();
+        for (index, one) in workloads.iter().enumerate() {
+            for other in &workloads[index + 1..] {
+                if let Some(image) = shared_image(one, other) {
+                    judge_pull_secrets(&manifest, one, other, image, &mut tally);
+                }
+            }
+            judge_tolerations(one, &workloads, &mut tally);
+        }
+    }
+    tally.finish_or("pods of one image are given the same", "no two pods of the chart have an image in common")
+}
+
+/// An image that pods of both run.
+fn shared_image<'a>(one: &Workload<'a>, other: &Workload<'a>) -> Option<&'a str> {
+    let images = |it: &Workload<'a>| it.containers().map(|container| repository(text(&container["image"]))).collect::<Vec<_>>();
+    let others = images(other);
+    images(one).into_iter().find(|image| !image.is_empty() && others.contains(image))
+}
+
+fn judge_pull_secrets(manifest: &Manifest, one: &Workload, other: &Workload, image: &str, tally: &mut Tally) {
+    let has = |it: &Workload| has_pull_secrets(manifest, it);
+    let (with, without) = match (has(one), has(other)) {
+        (true, false) => (one, other),
+        (false, true) => (other, one),
+        _ => {
+            tally.proved(note(format!("{} and {} pull {image} alike", one.title(), other.title())));
+            return;
+        }
+    };
+    let message = format!("the pods of {} have no `imagePullSecrets`, and those of {} pull {image} with some", without.title(), with.title());
+    tally.advise(message).hint("give the same value to every pod template, or to the ServiceAccount");
+}
+
+/// Whether pods bring pull secrets, themselves or by their ServiceAccount.
+fn has_pull_secrets(manifest: &Manifest, workload: &Workload) -> bool {
+    let any = |of: &Value| items(&of["imagePullSecrets"]).next().is_some();
+    let account = text(&workload.pod["spec"]["serviceAccountName"]);
+    any(&workload.pod["spec"]) || manifest.find("ServiceAccount", workload.namespace, account).is_some_and(any)
+}
+
+/// A Job or a hook that lacks what all lasting pods of its image tolerate.
+fn judge_tolerations(workload: &Workload, all: &[Workload], tally: &mut Tally) {
+    if workload.is_lasting() || items(&workload.pod["spec"]["tolerations"]).next().is_some() {
+        return;
+    }
+    // What runs on every node tolerates more than others on purpose.
+    let lasting = all.iter().filter(|it| it.is_lasting() && !is_kind(it.object, "DaemonSet"));
+    let alike: Vec<&Workload> = lasting.filter(|it| shared_image(workload, it).is_some()).collect();
+    let tolerating = alike.iter().filter(|it| items(&it.pod["spec"]["tolerations"]).next().is_some()).count();
+    if let Some(first) = alike.first().filter(|_| tolerating == alike.len()) {
+        let message = format!("the pods of {} have no `tolerations`, and those of {}, with the same image, have some", title(workload.object), first.title());
+        tally.advise(message).hint("give the same value to every pod template");
+    }
+}
+
+#[cfg(test)]
+mod tests;

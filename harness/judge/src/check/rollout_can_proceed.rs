@@ -1,0 +1,91 @@
+//! `rollout-can-proceed`: nothing that the chart renders keeps a rollout or a drain from ending.
+
+mod budget;
+mod readiness;
+mod volume;
+mod webhook;
+
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, Selector, Workload, is_kind, scaled};
+use crate::judge::object::items;
+use crate::judge::tally::{Tally, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+
+pub(crate) const ROLLOUT_CAN_PROCEED: Check = Check {
+    name: "rollout-can-proceed",
+    proves: "no strategy, budget, claim, webhook or readiness of the release makes a rollout or a drain wait for itself",
+    means: "an upgrade or the maintenance of a node never ends, and a person must delete pods or objects by hand",
+    explanation: include_str!("../explanation/rollout-can-proceed.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: false,
+    judge,
+};
+
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
+fn judge(view: &View) -> Finding {
+    let mut tally = Tally::new(ROLLOUT_CAN_PROCEED.name);
+    for manifest in Manifest::all(view) {
+        for workload in manifest.lasting_workloads() {
+            tally.proved(note(format!("{} can replace its pods", workload.title())));
+            judge_strategy(&workload, &mut tally);
+            volume::judge(&manifest, &workload, &mut tally);
+            readiness::judge(&manifest, &workload, &mut tally);
+            judge_anti_affinity(&manifest, &workload, view.plan.workers, &mut tally);
+        }
+        budget::judge(&manifest, &mut tally);
+        webhook::judge(&manifest, &view.plan.namespace_labels, &mut tally);
+    }
+    tally.finish_or("every rollout and every drain can end", "the chart renders no workload")
+}
+
+/// A strategy that lets neither a pod go nor another one come.
+fn judge_strategy(workload: &Workload, tally: &mut Tally) {
+    let spec = &workload.object["spec"];
+    let (rolling, shown) = match () {
+        () if is_kind(workload.object, "Deployment") => (&spec["strategy"]["rollingUpdate"], "strategy.rollingUpdate"),
+        () if is_kind(workload.object, "DaemonSet") => (&spec["updateStrategy"]["rollingUpdate"], "updateStrategy.rollingUpdate"),
+        () => return,
+    };
+    // The percentages count as written: Kubernetes looks at what they come to only later.
+    let nothing = |value: &Value| scaled(value, 100, true) == Some(0);
+    let is_daemon = is_kind(workload.object, "DaemonSet");
+    let has_no_surge = nothing(&rolling["maxSurge"]) || (is_daemon && rolling["maxSurge"].is_null());
+    if has_no_surge && nothing(&rolling["maxUnavailable"]) {
+        let message = format!("`{shown}` of {} has `maxSurge` 0 and `maxUnavailable` 0, so no pod can be replaced", workload.title());
+        tally.fail(message).hint("let one of the two be at least 1");
+    }
+}
+
+/// Pods that keep each other off a node need a free one for each rollout that begins with a new pod.
+fn judge_anti_affinity(manifest: &Manifest, workload: &Workload, workers: u8, tally: &mut Tally) {
+    let Some(replicas) = manifest.smallest_size(workload).filter(|replicas| *replicas > 0) else { return };
+    let Some(rollout) = workload.rollout(replicas).filter(|rollout| rollout.unavailable == 0) else { return };
+    let required = &workload.pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let is_own = |term: &&Value| {
+        let selector = Selector::of(&term["labelSelector"]);
+        let names_version = items(&term["matchLabelKeys"]).any(|key| key == "pod-template-hash");
+        term["topologyKey"] == HOSTNAME && !names_version && !selector.is_empty() && selector.selects(workload.labels())
+    };
+    if !items(required).any(|term| is_own(&term)) {
+        return;
+    }
+    let nodes = replicas + 1;
+    if u64::from(workers) >= nodes {
+        tally.proved(note(format!("{} needs {nodes} nodes to roll out, and there are {workers}", workload.title())));
+        return;
+    }
+    let message = format!(
+        "a rollout of {} needs {nodes} nodes: its required anti-affinity lets one pod on each, and a new one ({} at once) comes before an old one goes",
+        workload.title(), rollout.surge
+    );
+    tally.advise(message).hint("let the anti-affinity be preferred, or set `maxUnavailable: 1`");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! `selectors-match`: what selects pods (or Services) of the release finds some.
+
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, Selector, Workload, group, is_custom, is_kind, title};
+use crate::judge::object::{items, kind, name, text};
+use crate::judge::tally::{Tally, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+
+pub(crate) const SELECTORS_MATCH: Check = Check {
+    name: "selectors-match",
+    proves: "every budget, policy, Service and monitor of the release selects something of it",
+    means: "a budget protects no pod, a policy guards none, a Service has no endpoints, or nothing is scraped, and nobody is told",
+    explanation: include_str!("../explanation/selectors-match.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge,
+};
+
+fn judge(view: &View) -> Finding {
+    let mut tally = Tally::new(SELECTORS_MATCH.name);
+    let mut unknown = None;
+    for manifest in Manifest::all(view) {
+        for object in &manifest.objects {
+            let Some(subject) = Subject::of(&manifest, object) else { continue };
+            match subject.found() {
+                Found::Some(what) => tally.proved(note(format!("{} selects {what}", title(object)))),
+                Found::Unknown(why) => unknown = Some(format!("{} selects nothing that is rendered, but {why}", title(object))),
+                Found::None => subject.claim(&mut tally),
+            }
+            subject.judge_ports(&mut tally);
+        }
+    }
+    let absent = unknown.unwrap_or_else(|| "the chart renders nothing that selects pods or Services".to_owned());
+    tally.finish_or("everything that selects pods or Services of the release finds some", absent)
+}
+
+/// What is selected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Pods,
+    Services,
+}
+
+/// An object that selects, and what it selects.
+struct Subject<'a, 'm> {
+    manifest: &'m Manifest<'a>,
+    object: &'a Value,
+    selector: Selector<'a>,
+    of: Of,
+}
+
+/// What a selector finds.
+enum Found {
+    Some(String),
+    None,
+    /// Nothing that is rendered; yet something may be there later.
+    Unknown(String),
+}
+
+impl<'a, 'm> Subject<'a, 'm> {
+    fn of(manifest: &'m Manifest<'a>, object: &'a Value) -> Option<Self> {
+        let spec = &object["spec"];
+        let (selector, of) = match (group(object), kind(object)) {
+            ("policy", "PodDisruptionBudget") => (Selector::of(&spec["selector"]), Of::Pods),
+            ("networking.k8s.io" | "extensions", "NetworkPolicy") => (Selector::of(&spec["podSelector"]), Of::Pods),
+            ("", "Service") if spec["type"] != "ExternalName" => (Selector::of_service(object), Of::Pods),
+            ("monitoring.coreos.com", "PodMonitor") | ("operator.victoriametrics.com", "VMPodScrape") => {
+                (Selector::of(&spec["selector"]), Of::Pods)
+            }
+            ("monitoring.coreos.com", "ServiceMonitor") | ("operator.victoriametrics.com", "VMServiceScrape") => {
+                (Selector::of(&spec["selector"]), Of::Services)
+            }
+            _ => return None,
+        };
+        let subject = Self { manifest, object, selector, of };
+        // What asks for no label selects everything of its namespace.
+        (!selector.is_empty() && subject.is_of_own_namespace()).then_some(subject)
+    }
+
+    /// Whether it selects in the release's namespace alone.
+    fn is_of_own_namespace(&self) -> bool {
+        let wide = &self.object["spec"]["namespaceSelector"];
+        let names = items(&wide["matchNames"]);
+        self.manifest.namespace_of(self.object) == self.manifest.namespace
+            && wide["any"] != true
+            && names.into_iter().all(|ns| ns == self.manifest.namespace)
+    }
+
+    fn is_monitor(&self) -> bool {
+        is_custom(self.object)
+    }
+
+    fn services(&self) -> Vec<&'a Value> {
+        let manifest = self.manifest;
+        let in_namespace = manifest.of_kind("Service").filter(|service| manifest.namespace_of(service) == manifest.namespace);
+        in_namespace.filter(|service| self.selector.selects(&service["metadata"]["labels"])).collect()
+    }
+
+    fn found(&self) -> Found {
+        let manifest = self.manifest;
+        let found = match self.of {
+            Of::Pods => {
+                let workloads = manifest.workloads();
+                let selected = |it: &&_| self.selector.selects_pods_of(it);
+                let in_namespace = workloads.iter().filter(|it| it.namespace == manifest.namespace);
+                in_namespace.clone().find(selected).map(|it| format!("the pods of {}", it.title()))
+            }
+            Of::Services => self.services().first().map(|service| title(service)),
+        };
+        if let Some(found) = found {
+            return Found::Some(found);
+        }
+        let maker = match self.of {
+            Of::Pods => manifest.pod_maker(),
+            Of::Services => manifest.maker("Service", ""),
+        };
+        match maker {
+            Some(maker) => Found::Unknown(maker),
+            None if self.is_of_absent_component() => Found::Unknown("the component that it is for is not rendered".to_owned()),
+            None => Found::None,
+        }
+    }
+
+    /// Whether it is for a component that these values leave out: pods have each of its labels with other values, and none belongs to a
+    /// workload of its name.
+    fn is_of_absent_component(&self) -> bool {
+        let workloads = self.manifest.lasting_workloads();
+        let has_keys = |it: &Workload| self.selector.keys().all(|key| !it.labels()[key].is_null());
+        let own = name(self.object);
+        let is_namesake = |it: &Workload| own.starts_with(name(it.object)) || name(it.object).starts_with(own);
+        self.of == Of::Pods && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
+    }
+
+    fn claim(&self, tally: &mut Tally) {
+        let is_own = self.selector.pairs().any(|(key, value)| self.manifest.is_own_label(key, value));
+        let is_guard = is_kind(self.object, "PodDisruptionBudget") || is_kind(self.object, "NetworkPolicy");
+        let what = if self.of == Of::Pods { "no pod" } else { "no Service" };
+        let message = format!("{} selects {what} of the release by `{}`", title(self.object), self.selector);
+        let claim = match (is_guard, is_own) {
+            (true, true) => tally.fail(message),
+            // A policy, and what does not name the release, may be for pods of others.
+            (true, false) if is_kind(self.object, "NetworkPolicy") => return,
+            (false, false) if !self.is_monitor() => return,
+            _ => tally.advise(message),
+        };
+        claim.hint(self.nearest());
+    }
+
+    /// The labels that would be found, where one of them alone is wrong.
+    fn nearest(&self) -> String {
+        let workloads = self.manifest.workloads();
+        let labels: Vec<(String, &Value)> = match self.of {
+            Of::Pods => workloads.iter().map(|it| (format!("the pods of {}", it.title()), it.labels())).collect(),
+            Of::Services => self.manifest.of_kind("Service").map(|it| (title(it), &it["metadata"]["labels"])).collect(),
+        };
+        let missing = |labels: &Value| self.selector.keys().filter(|key| labels[*key].is_null()).count();
+        match labels.iter().min_by_key(|(_, labels)| missing(labels)) {
+            Some((whose, labels)) => {
+                let labels = labels.as_object().into_iter().flatten().map(|(key, value)| format!("{key}={}", text(value)));
+                format!("{whose} have the labels {}", labels.collect::<Vec<_>>().join(","))
+            }
+            None => "the release has none at all".to_owned(),
+        }
+    }
+
+    /// A monitor asks a port by name, which what it selects must have.
+    fn judge_ports(&self, tally: &mut Tally) {
+        if !self.is_monitor() {
+            return;
+        }
+        let spec = &self.object["spec"];
+        let endpoints = items(&spec["endpoints"]).chain(items(&spec["podMetricsEndpoints"]));
+        let names: Vec<&str> = match self.of {
+            Of::Services => self.services().into_iter().flat_map(Manifest::ports).map(|port| text(&port["name"])).collect(),
+            Of::Pods => {
+                let workloads = self.manifest.workloads();
+                let selected = workloads.iter().filter(|it| self.selector.selects_pods_of(it));
+                selected.flat_map(|it| it.ports()).map(|port| text(&port["name"])).collect()
+            }
+        };
+        if names.is_empty() {
+            return;
+        }
+        for port in endpoints.filter_map(|endpoint| endpoint["port"].as_str()).filter(|port| !names.contains(port)) {
+            let message = format!("{} asks port `{port}`, which nothing that it selects has", title(self.object));
+            tally.advise(message).hint(format!("the ports are named {}", names.join(", ")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! `service-links`: a variable that Kubernetes makes of a Service's name does not take the place of one that the application reads.
+
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, Workload, title};
+use crate::judge::object::{items, name, repository, text};
+use crate::judge::tally::{Tally, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+
+pub(crate) const SERVICE_LINKS: Check = Check {
+    name: "service-links",
+    proves: "no pod gets a variable of the application from the name of a Service",
+    means: "a server takes `tcp://10.96.0.1:80` for the number of its port and does not start, under some names of the release alone",
+    explanation: include_str!("../explanation/service-links.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Advice,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge,
+};
+
+fn judge(view: &View) -> Finding {
+    let mut tally = Tally::new(SERVICE_LINKS.name);
+    let (chart, release) = (&view.plan.chart.name, &view.plan.release);
+    for manifest in Manifest::all(view) {
+        let workloads = manifest.workloads();
+        for service in manifest.of_kind("Service") {
+            for link in links(service, chart, release) {
+                judge_link(service, &link, &workloads, &manifest, &mut tally);
+            }
+        }
+    }
+    tally.finish_or("no variable of the application is made of a Service's name", "the chart renders no Service beside pods that get links")
+}
+
+/// Variables that pods get for a Service, also under a release of the chart's own name.
+fn links(service: &Value, chart: &str, release: &str) -> Vec<String> {
+    let own = name(service);
+    let renamed = own.replace(&format!("{release}-{chart}"), chart).replace(release, chart);
+    let mut names = vec![own.to_owned(), renamed];
+    names.dedup();
+    names.iter().map(|name| format!("{}_PORT", name.to_uppercase().replace('-', "_"))).collect()
+}
+
+fn judge_link(service: &Value, link: &str, workloads: &[Workload], manifest: &Manifest, tally: &mut Tally) {
+    let sets = |container: &Value| is_set(manifest, container, link);
+    let setting = workloads.iter().find_map(|it| Some((it, it.lasting_containers().find(|container| sets(container))?)));
+    let linked = |it: &&Workload| it.namespace == manifest.namespace_of(service) && it.pod["spec"]["enableServiceLinks"] != false;
+    for workload in workloads.iter().filter(|it| linked(it)) {
+        // An init container only prepares: it reads no port.
+        for container in workload.lasting_containers() {
+            let shown = format!("container `{}` of {}", text(&container["name"]), workload.title());
+            match setting {
+                Some((other, reads)) if is_same_image(reads, container) && !sets(container) => {
+                    let message = format!(
+                        "{shown} gets `{link}` from {} as `tcp://…`, and {} shows that its image reads that variable",
+                        title(service), other.title()
+                    );
+                    tally.advise(message).hint("set the variable there, too, or `enableServiceLinks: false`");
+                }
+                _ => tally.proved(note(format!("{shown} is not misled by `{link}`"))),
+            }
+        }
+    }
+}
+
+fn is_same_image(one: &Value, other: &Value) -> bool {
+    repository(text(&one["image"])) == repository(text(&other["image"]))
+}
+
+/// Whether a container is given a variable by the chart itself.
+fn is_set(manifest: &Manifest, container: &Value, variable: &str) -> bool {
+    let from_config = items(&container["envFrom"]).any(|from| {
+        let config = manifest.find("ConfigMap", manifest.namespace, text(&from["configMapRef"]["name"]));
+        config.is_some_and(|config| !config["data"][variable].is_null())
+    });
+    from_config || items(&container["env"]).any(|it| it["name"] == variable)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! What a step renders, read as a release: its objects by kind and name, its workloads, and which names belong to the release.
+
+mod maker;
+mod own;
+mod selector;
+mod workload;
+
+use serde_json::Value;
+
+use super::object::{is_hook, items, kind, name, text};
+use super::step::StepRun;
+use super::variant::Variants;
+use super::view::View;
+use crate::plan::Action;
+use crate::record::Variant;
+use own::Names;
+pub(super) use selector::Selector;
+pub(super) use workload::{Rollout, Workload, scaled};
+
+/// Helm's limit for a release's name.
+const RELEASE_NAME_LIMIT: usize = 53;
+
+/// Groups of the API that Kubernetes serves itself; every other group is that of a custom resource.
+const BUILT_IN: [&str; 22] = [
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "extensions",
+    "flowcontrol.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+];
+
+/// The group of an object's `apiVersion`; empty for the core group.
+pub(super) fn group(object: &Value) -> &str {
+    text(&object["apiVersion"]).rsplit_once('/').map_or("", |(group, _)| group)
+}
+
+/// Whether Kubernetes does not know the object's kind without a definition.
+pub(super) fn is_custom(object: &Value) -> bool {
+    !BUILT_IN.contains(&group(object))
+}
+
+/// Whether an object is of a kind of Kubernetes' own; other groups have a `Service` and an `Ingress`, too.
+pub(super) fn is_kind(object: &Value, of_kind: &str) -> bool {
+    kind(object) == of_kind && !is_custom(object)
+}
+
+/// `deployment/x`, as kubectl takes it.
+pub(super) fn title(object: &Value) -> String {
+    title_of(kind(object), name(object))
+}
+
+/// [`title`] of an object that may not exist.
+pub(super) fn title_of(kind: &str, name: &str) -> String {
+    format!("{}/{name}", kind.to_lowercase())
+}
+
+/// A text of the object's annotations; empty where it has none of that name.
+pub(super) fn annotation<'v>(object: &'v Value, key: &str) -> &'v str {
+    text(&object["metadata"]["annotations"][key])
+}
+
+/// Whether the object, hook or not, belongs to `helm test` alone.
+pub(super) fn is_test(object: &Value) -> bool {
+    is_hook(object) && super::object::hook_events(object).iter().all(|event| event.starts_with("test"))
+}
+
+/// Every text in a value, keys left out.
+pub(super) fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        Value::Object(map) => map.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What one step renders.
+pub(super) struct Manifest<'a> {
+    pub(super) objects: Vec<&'a Value>,
+    /// The namespace that the release is installed in.
+    pub(super) namespace: &'a str,
+    names: Names<'a>,
+}
+
+impl<'a> Manifest<'a> {
+    /// What the judged steps render, each different manifest once.
+    pub(super) fn all(view: &'a View<'a>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for manifest in view.tested().filter_map(|run| Self::of(view, run)) {
+            if !all.iter().any(|known| known.is_same(&manifest)) {
+                all.push(manifest);
+            }
+        }
+        all
+    }
+
+    /// What a step renders; `None`: it renders nothing, or was refused.
+    pub(super) fn of(view: &'a View<'a>, run: &StepRun<'a>) -> Option<Self> {
+        let is_rendering = matches!(run.step.action, Action::Install | Action::Upgrade);
+        let rendered = run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
+        Some(Self::new(view, rendered.objects.clone()))
+    }
+
+    /// Objects as a manifest of the plan's release.
+    pub(super) fn new(view: &'a View<'a>, objects: Vec<&'a Value>) -> Self {
+        let names = Names::of(&view.plan.release, &Variants::of(view.recording));
+        Self { objects, namespace: view.namespace, names }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let pairs = || self.objects.iter().zip(&other.objects);
+        self.objects.len() == other.objects.len() && pairs().all(|(own, others)| std::ptr::eq(*own, *others))
+    }
+
+    /// The objects of a kind of Kubernetes' own.
+    pub(super) fn of_kind(&self, of_kind: &'static str) -> impl Iterator<Item = &'a Value> {
+        self.objects.iter().copied().filter(move |object| is_kind(object, of_kind))
+    }
+
+    /// The namespace that an object is made in.
+    pub(super) fn namespace_of(&self, object: &'a Value) -> &'a str {
+        object["metadata"]["namespace"].as_str().filter(|ns| !ns.is_empty()).unwrap_or(self.namespace)
+    }
+
+    /// An object of a kind of Kubernetes' own by namespace and name; the namespace of what has none does not count.
+    pub(super) fn find(&self, of_kind: &str, ns: &str, with_name: &str) -> Option<&'a Value> {
+        let is_it = |object: &&Value| {
+            is_kind(object, of_kind)
+                && name(object) == with_name
+                && (CLUSTER_SCOPED.contains(&of_kind) || self.namespace_of(object) == ns)
+        };
+        self.objects.iter().copied().find(|object| is_it(object))
+    }
+
+    /// Whether a name is the release's own: it changes with the release's name, so nobody else can have made what has it.
+    pub(super) fn is_own_name(&self, name: &str) -> bool {
+        self.names.is_own(name)
+    }
+
+    /// Whether a label is the release's own, in the same sense.
+    pub(super) fn is_own_label(&self, key: &str, value: &str) -> bool {
+        self.names.is_own_label(key, value)
+    }
+
+    /// Everything that has pods.
+    pub(super) fn workloads(&self) -> Vec<Workload<'a>> {
+        self.objects.iter().filter_map(|object| Workload::of(object, self.namespace_of(object))).collect()
+    }
+
+    /// What runs until somebody ends it: neither Jobs nor hooks.
+    pub(super) fn lasting_workloads(&self) -> Vec<Workload<'a>> {
+        self.workloads().into_iter().filter(Workload::is_lasting).collect()
+    }
+
+    /// The autoscaler of a workload, of Kubernetes' own or KEDA's.
+    pub(super) fn autoscaler(&self, workload: &Workload) -> Option<&'a Value> {
+        let is_its = |object: &&Value| {
+            let target = &object["spec"]["scaleTargetRef"];
+            let of_kind = target["kind"].as_str().unwrap_or("Deployment");
+            ["HorizontalPodAutoscaler", "ScaledObject"].contains(&kind(object))
+                && of_kind == kind(workload.object)
+                && text(&target["name"]) == name(workload.object)
+        };
+        self.objects.iter().copied().find(|object| is_its(object) && self.namespace_of(object) == workload.namespace)
+    }
+
+    /// How many pods of a workload there are at least; `None`: that depends on the nodes.
+    pub(super) fn smallest_size(&self, workload: &Workload) -> Option<u64> {
+        let replicas = || workload.object["spec"]["replicas"].as_u64();
+        match (self.autoscaler(workload), kind(workload.object)) {
+            (_, "DaemonSet") => None,
+            (Some(scaler), _) if is_custom(scaler) => Some(scaler["spec"]["minReplicaCount"].as_u64().unwrap_or(0)),
+            (Some(scaler), _) => Some(scaler["spec"]["minReplicas"].as_u64().unwrap_or(1)),
+            (None, _) => Some(replicas().unwrap_or(1)),
+        }
+    }
+
+    /// What the chart renders under the longest names that helm allows for a release, each with that name.
+    pub(super) fn under_long_names(view: &'a View<'a>) -> Vec<(&'a str, Self)> {
+        let variants = Variants::of(view.recording);
+        let long = variants.all().filter_map(|(variant, objects)| match variant {
+            Variant::Release { name } if name.len() == RELEASE_NAME_LIMIT => Some((name.as_str(), Self::new(view, objects.to_vec()))),
+            _ => None,
+        });
+        long.collect()
+    }
+
+    /// The ports of a Service.
+    pub(super) fn ports(service: &Value) -> impl Iterator<Item = &Value> {
+        items(&service["spec"]["ports"])
+    }
+}
+
+/// Kinds without a namespace that the checks look up.
+const CLUSTER_SCOPED: [&str; 5] = ["ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass", "StorageClass"];
