@@ -16,13 +16,13 @@ helms := $(CHARTGATE_HOME)/bin/helm-$(HELM_3) $(CHARTGATE_HOME)/bin/helm-$(HELM_
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools kubeconform mdbook images node-image backing app-images gate test browser-test bench book lint clean versions
+.PHONY: help setup engine engine-stop tools mdbook images node-image backing app-images gate test browser-test bench book lint clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
 
 setup: engine ## all that runs and tests need: engine, tools, images (again: under two seconds)
-	@$(MAKE) -j tools kubeconform images
+	@$(MAKE) -j tools images
 
 engine: ## a Docker engine: the one that answers, or one of our own
 	@$(setup)/engine
@@ -32,10 +32,6 @@ engine-stop: ## end the engine that `make engine` started
 
 tools: ## kind, helm 3 and helm 4 in the state folder
 	@$(setup)/tools
-
-kubeconform: ## the linter of rendered manifests and Kubernetes' schemas, in the state folder
-	@$(setup)/tools kubeconform
-	@$(setup)/schemas $(KUBERNETES)
 
 mdbook:
 	@$(setup)/tools mdbook

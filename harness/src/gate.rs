@@ -8,14 +8,16 @@ use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
 use crate::dependency;
+use crate::helm::Helm;
 use crate::home::{self, Environment, is_environment};
-use crate::judge::{Finding, Verdict};
+use crate::judge::{self, Finding, Verdict};
 use crate::origin::{self, Origins};
 use crate::plan::Plan;
 use crate::progress::{Progress, Show};
 use crate::record::Recording;
+use crate::redact::Redactor;
 use crate::report::{Report, ScenarioReport, evidence};
-use crate::run::{self, Options};
+use crate::run::{self, Beside, Options, RENDER_NAMESPACE, record_renders};
 use crate::stop::{Cause, Stop};
 use crate::yaml::Invalid;
 
@@ -129,8 +131,7 @@ pub async fn run_one(
     evidence::remove(&folder)?;
     let ended = match stop.cause() {
         Some(cause) => Err(cause.into()),
-        // Boxed: all that a scenario does is in this future.
-        None => Box::pin(run::run(plan, options, &folder, progress, stop)).await,
+        None => checked_run(plan, options, &folder, progress, stop).await,
     };
     let scenario = report_on(plan, &folder, ended, progress);
     match &scenario {
@@ -138,6 +139,29 @@ pub async fn run_one(
         Err(error) => progress.failed(error),
     }
     scenario.with_context(|| format!("run `{}`", plan.name))
+}
+
+/// Runs a plan on a cluster, unless what it renders is red already: then the recording holds the renders alone.
+async fn checked_run(plan: &Plan, options: &Options, folder: &Path, progress: &Progress, stop: &Stop) -> Result<()> {
+    if options.checks_first {
+        progress.works("checking what is rendered");
+        if stop.unless(is_red_already(plan, options, folder)).await? {
+            progress
+                .note("no cluster was made: what is rendered is red already; `--skip-check` makes one all the same");
+            return Ok(());
+        }
+    }
+    // Boxed: all that a scenario does is in this future.
+    Box::pin(run::run(plan, options, folder, progress, stop)).await
+}
+
+/// Whether a check that needs no cluster is red.
+async fn is_red_already(plan: &Plan, options: &Options, folder: &Path) -> Result<bool> {
+    let version = home::version(&format!("HELM_{}", options.helm))?;
+    let helm = Helm::new(version, &options.kubernetes, RENDER_NAMESPACE, Redactor::default())?;
+    record_renders(plan, &helm, folder, Beside { variants: true, ..Beside::default() }).await?;
+    let examined = judge::examine(&Recording::load(folder)?);
+    Ok(examined.findings.iter().any(|finding| finding.verdict == Verdict::Fail))
 }
 
 /// What a run that ended so has shown.

@@ -34,6 +34,8 @@ pub fn options() -> Options {
         context: None,
         helm: set("HELM").unwrap_or_else(|| version("HELM")),
         keep: set("KEEP").is_some(),
+        // A planted fault is to be seen on the cluster, too.
+        checks_first: false,
     }
 }
 

@@ -25,6 +25,7 @@ mod view;
 
 pub use render::refused::is_refusal_on_purpose;
 pub use render::refused::needs_values;
+pub use render::schema_mistakes;
 
 use chartgate_k8s::{object, ready};
 use chartgate_model::plan::{self, Expect, Plan, Waiver};

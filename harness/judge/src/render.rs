@@ -12,6 +12,7 @@ pub(super) use names::{IMAGE_PINNED, NAMES_UNIQUE};
 pub(super) use raised::VERSION_RAISED;
 pub(super) use refusal::SCHEMA_REJECTS;
 pub(super) use schema_valid::SCHEMA_VALID;
+pub use schema_valid::schema_mistakes;
 
 use serde_json::Value;
 

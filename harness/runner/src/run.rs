@@ -59,6 +59,8 @@ pub struct Options {
     pub helm: String,
     /// Leave the cluster and the namespaces as they are at the end.
     pub keep: bool,
+    /// Make no cluster for a scenario of which a check that needs none is red.
+    pub checks_first: bool,
 }
 
 /// Runs a plan and records it in `folder`.

@@ -61,6 +61,9 @@ pub struct Arguments {
     #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
     #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
     keep: bool,
+    /// Make a cluster also for a scenario of which a check is red that needs none
+    #[arg(long)]
+    skip_check: bool,
     #[command(flatten)]
     voice: Voice,
     #[command(flatten)]
@@ -148,7 +151,7 @@ impl Arguments {
             (None, Some(minor)) => minor.clone(),
             (None, None) => home::kubernetes()?,
         };
-        let options = Options { kubernetes, context, helm, keep: self.keep };
+        let options = Options { kubernetes, context, helm, keep: self.keep, checks_first: !self.skip_check };
         Ok(Prepared { plans, options, overrides, _pulled: pulled })
     }
 }

@@ -6,7 +6,7 @@ use crate::judge::object::{kind, name, text};
 use crate::judge::schema::{Definitions, Known, Kubernetes, Mistake, Wrong};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::judge::{Check, Finding, Level, Needs, Problem, Rank};
 use crate::record::{Moment, Recording};
 
 pub(crate) const SCHEMA_VALID: Check = Check {
@@ -42,22 +42,46 @@ fn schema_valid(view: &View) -> Finding {
     let definitions = Definitions::of(objects.iter().copied().chain(required));
     let mut tally = Tally::new(SCHEMA_VALID.name);
     for object in &objects {
-        judge_identity(object, &mut tally);
-        match kubernetes.kind_of(object) {
-            Known::Schema(schema) => judge_object(object, kubernetes.mistakes(schema, object), &mut tally),
-            Known::NotServed => {
-                let (api, minor) = (text(&object["apiVersion"]), minor(version));
-                let message =
-                    format!("Kubernetes {minor} has no {} of `{api}`: {} cannot be made", kind(object), title(object));
-                tally.fail(message).hint("ask `.Capabilities.APIVersions`, or use the version that is served");
+        let problems = problems(object, kubernetes, version, &definitions);
+        if problems.is_empty() {
+            tally.proved(note(format!("{} fits its schema", title(object))));
+        }
+        for Problem { what, hint } in problems {
+            let claim = tally.fail(what);
+            if let Some(hint) = hint {
+                claim.hint(hint);
             }
-            Known::Foreign => match definitions.mistakes(object) {
-                Some(mistakes) => judge_object(object, mistakes, &mut tally),
-                None => tally.proved(note(format!("{} is of a kind whose definition is not here", title(object)))),
-            },
         }
     }
     tally.finish(format!("{} objects fit the schemas of Kubernetes {}", objects.len(), minor(version)))
+}
+
+/// What objects break of the schemas of a version of Kubernetes, in sentences; `None`: chartgate has no schemas of it.
+pub fn schema_mistakes(objects: &[Value], version: &str) -> Option<Vec<String>> {
+    let kubernetes = Kubernetes::of(version)?;
+    let definitions = Definitions::of(objects);
+    let found = objects.iter().flat_map(|object| problems(object, kubernetes, version, &definitions));
+    Some(found.map(|problem| problem.what).collect())
+}
+
+/// What is wrong with one object.
+fn problems(object: &Value, kubernetes: &Kubernetes, version: &str, definitions: &Definitions) -> Vec<Problem> {
+    let mut found = without_identity(object);
+    let mistakes = match kubernetes.kind_of(object) {
+        Known::Schema(schema) => kubernetes.mistakes(schema, object),
+        Known::NotServed => {
+            let (api, minor) = (text(&object["apiVersion"]), minor(version));
+            let what =
+                format!("Kubernetes {minor} has no {} of `{api}`: {} cannot be made", kind(object), title(object));
+            let hint = "ask `.Capabilities.APIVersions`, or use the version that is served";
+            found.push(Problem { what, hint: Some(hint.to_owned()) });
+            return found;
+        }
+        // One whose definition is not known is left alone.
+        Known::Foreign => definitions.mistakes(object).unwrap_or_default(),
+    };
+    found.extend(mistakes.into_iter().map(|mistake| problem(&title(object), mistake)));
+    found
 }
 
 /// Every rendered object in each of its states, once.
@@ -74,46 +98,37 @@ fn distinct<'a>(view: &View<'a>) -> Vec<&'a Value> {
     objects
 }
 
-/// What every object needs before its kind is asked.
-fn judge_identity(object: &Value, tally: &mut Tally) {
+/// What every object needs before its kind is asked, and this one lacks.
+fn without_identity(object: &Value) -> Vec<Problem> {
     let metadata = &object["metadata"];
     let has_name = ["name", "generateName"].iter().any(|field| !text(&metadata[*field]).is_empty());
-    for (is_there, field) in [
-        (object["kind"].is_string(), "kind"),
-        (object["apiVersion"].is_string(), "apiVersion"),
-        (has_name, "metadata.name"),
-    ] {
-        if !is_there {
-            tally.fail(format!("{} has no `{field}`", title(object)));
-        }
-    }
+    let fields = [
+        ("kind", object["kind"].is_string()),
+        ("apiVersion", object["apiVersion"].is_string()),
+        ("metadata.name", has_name),
+    ];
+    let missing = fields.into_iter().filter(|(_, is_there)| !is_there);
+    missing.map(|(field, _)| Problem { what: format!("{} has no `{field}`", title(object)), hint: None }).collect()
 }
 
-fn judge_object(object: &Value, mistakes: Vec<Mistake>, tally: &mut Tally) {
-    let title = title(object);
-    if mistakes.is_empty() {
-        tally.proved(note(format!("{title} fits its schema")));
-    }
-    for Mistake { path, what } in mistakes {
-        match what {
-            Wrong::Unknown(near) => {
-                let claim = tally.fail(format!("`{path}` of {title} is no field of its kind"));
-                if let Some(near) = near {
-                    claim.hint(format!("did you mean `{near}`?"));
-                } else {
-                    claim.hint("compare its indentation with the fields around it");
-                }
-            }
-            Wrong::Missing => {
-                tally.fail(format!("`{path}` of {title} is missing, and its kind requires it"));
-            }
-            Wrong::Value { expected, seen } => {
-                let claim = tally.fail(format!("`{path}` of {title} must be {expected}, and is {seen}"));
-                let is_text = expected == "a string";
-                claim.hint(if is_text { "add `| quote`" } else { "see the template's value and its indentation" });
-            }
+fn problem(title: &str, Mistake { path, what }: Mistake) -> Problem {
+    let (what, hint) = match what {
+        Wrong::Unknown(near) => {
+            let hint = near.map(|near| format!("did you mean `{near}`?"));
+            let hint = hint.unwrap_or_else(|| "compare its indentation with the fields around it".to_owned());
+            (format!("`{path}` of {title} is no field of its kind"), hint)
         }
-    }
+        Wrong::Missing => (
+            format!("`{path}` of {title} is missing, and its kind requires it"),
+            "see whether the template leaves it out with these values".to_owned(),
+        ),
+        Wrong::Value { expected, seen } => {
+            let hint =
+                if expected == "a string" { "add `| quote`" } else { "see the template's value and its indentation" };
+            (format!("`{path}` of {title} must be {expected}, and is {seen}"), hint.to_owned())
+        }
+    };
+    Problem { what, hint: Some(hint) }
 }
 
 /// `deployment/x`, as kubectl takes it.
