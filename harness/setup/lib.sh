@@ -112,6 +112,21 @@ go_ready() {
   command -v go > /dev/null || fail 4 "needs Go to build $1, which was not found ready-made" "install Go 1.25 or newer, or put $1 on the PATH"
 }
 
+# maven POM DIRECTORY OPTION...: puts what a POM depends on into a directory.
+maven() {
+  local pom=$1 directory=$2
+  shift 2
+  command -v mvn > /dev/null || packages maven
+  # It keeps its state beside the POM.
+  local work
+  work=$(mktemp -d)
+  cp "$pom" "$work/pom.xml"
+  patiently "maven-$(basename "$(dirname "$pom")")" "gets Java packages" \
+    mvn --batch-mode --no-transfer-progress --file "$work/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$directory" "$@" \
+    || fail 4 "cannot get the Java packages of $pom" "read the lines above: all of it comes from Maven's central repository"
+  rm -rf "$work"
+}
+
 # The target folder is outside the checkout, so that a fresh clone finds the dependencies compiled.
 triple=$(uname -m)-unknown-linux-gnu
 target=$home/target

@@ -9,8 +9,8 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::serve::Listener;
 use serde::Deserialize;
-use tokio::net::TcpListener;
 
 use crate::lifecycle::{Lifecycle, Phase, pause};
 
@@ -27,7 +27,11 @@ struct Hold {
 ///
 /// # Errors
 /// If the listener fails, or `pod` is no header's value.
-pub async fn serve(listener: TcpListener, router: Router, pod: &str, lifecycle: &Lifecycle) -> Result<()> {
+pub async fn serve<L>(listener: L, router: Router, pod: &str, lifecycle: &Lifecycle) -> Result<()>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
     let pod = HeaderValue::from_str(pod).context("the pod's name is no header's value")?;
     let signed = router.layer(middleware::from_fn(move |Query(hold): Query<Hold>, request: Request, next: Next| {
         let pod = pod.clone();

@@ -16,6 +16,11 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// A server that knows its clients by a password at most.
+    pub fn at(host: &str, port: u16, password: Option<String>) -> Self {
+        Self { host: host.to_owned(), port, user: None, password }
+    }
+
     /// Reads `redis://[[user]:password@]host[:port][/number]`.
     ///
     /// # Errors
