@@ -55,13 +55,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Linux's unit of a process's times in `/proc`, a constant of its interface to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Where the audit log is in the node.
-const AUDIT_LOG: &str = "/var/log/kubernetes/chartgate-audit.log";
+/// Where the audit log of a cluster of ours is in the node.
+const AUDIT_LOG: &str = "/var/log/kubernetes/audit/audit.log";
 
-/// Has the API server of a kind node write an audit log: of requests about pods, without their contents.
+/// Has the API server of a kind node note requests about pods in its audit log, without their contents.
 const ENABLE_AUDIT: &str = r#"
-mkdir -p /etc/kubernetes/audit /var/log/kubernetes
-cat > /etc/kubernetes/audit/policy.yaml << 'END'
+cat > /var/log/kubernetes/audit/pods.yaml << 'END'
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -71,10 +70,7 @@ rules:
 - level: None
 END
 manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
-sed -e 's#^    - kube-apiserver$#&\n    - --audit-policy-file=/etc/kubernetes/audit/policy.yaml\n    - --audit-log-path=/var/log/kubernetes/chartgate-audit.log#' \
-  -e 's#^    volumeMounts:$#&\n    - {mountPath: /etc/kubernetes/audit, name: audit, readOnly: true}\n    - {mountPath: /var/log/kubernetes, name: audit-log}#' \
-  -e 's#^  volumes:$#&\n  - {hostPath: {path: /etc/kubernetes/audit, type: Directory}, name: audit}\n  - {hostPath: {path: /var/log/kubernetes, type: Directory}, name: audit-log}#' \
-  $manifest > /tmp/kube-apiserver.yaml
+sed 's#--audit-policy-file=.*#--audit-policy-file=/var/log/kubernetes/audit/pods.yaml#' $manifest > /tmp/kube-apiserver.yaml
 mv /tmp/kube-apiserver.yaml $manifest
 "#;
 

@@ -1,6 +1,6 @@
 //! The command that runs one scenario alone once more, noted in its plan, and so in its recording.
 
-use crate::plan::Plan;
+use crate::plan::{Plan, StubImages};
 use crate::run::Options;
 use crate::scenario::Overrides;
 use crate::tool::quoted;
@@ -30,6 +30,12 @@ fn flags(overrides: &Overrides, options: &Options) -> Vec<String> {
         Some(context) => add("--context", context.name().to_owned()),
         None => add("--kubernetes", options.kubernetes.clone()),
     }
+    match overrides.stub_images {
+        StubImages::Off => {}
+        StubImages::All => flags.push("--stub-images".to_owned()),
+        StubImages::Missing => flags.push("--stub-images=missing".to_owned()),
+    }
+    flags.extend(overrides.is_quick.then(|| "--quick".to_owned()));
     flags.extend(overrides.no_waivers.then(|| "--no-waivers".to_owned()));
     flags
 }

@@ -9,6 +9,7 @@ mod killed;
 mod network_policy;
 mod release;
 mod strangers;
+mod stubs;
 #[path = "../support/mod.rs"]
 mod support;
 mod tutorial;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::audit::Audit;
 use super::containers::remove_containers;
 use super::making::Making;
 use super::provider::Progress;
@@ -103,13 +104,14 @@ impl Cluster {
         progress.say(creating.as_str());
         let making = std::sync::Mutex::new(Making::new(creating, nodes));
         let progress = progress.clone();
+        let audit = Audit::prepare(kubernetes, &kubeconfig)?;
         let create = Tool::new("kind", &kind)
             .args(["create", "cluster", "--name", name, "--image", node_image])
             .args(["--config", "-", "--kubeconfig"])
             .args([&kubeconfig])
             // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
             .env("KUBECONFIG", &kubeconfig)
-            .stdin(config(nodes, is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes)).to_string())
+            .stdin(config(nodes, is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes), audit.as_ref()).to_string())
             .deadline(CREATE)
             .telling(move |line| {
                 if let Some(doing) = making.lock().unwrap_or_else(PoisonError::into_inner).hear(line) {
@@ -127,6 +129,7 @@ impl Cluster {
                 .await
                 .with_context(|| format!("failed to set up the DNS of cluster `{name}`"))?;
         }
+        open_low_ports(&nodes).await?;
         wait_for_nodes(&client, &nodes).await.context(Environment::new(format!("cluster `{name}` does not start")))?;
         Ok(Self {
             name: name.to_owned(),
@@ -267,13 +270,16 @@ fn needs_cgroup_v1_patch(kubernetes: &str) -> bool {
 }
 
 /// kind's configuration. YAML contains JSON. The control plane of several nodes has a taint, and takes no pods of a chart.
-fn config(nodes: u8, with_cgroup_v1: bool) -> serde_json::Value {
-    let mut patches = Vec::new();
+fn config(nodes: u8, with_cgroup_v1: bool, audit: Option<&Audit>) -> serde_json::Value {
+    let mut patches: Vec<String> = audit.map(Audit::patch).into_iter().collect();
     if with_cgroup_v1 {
-        patches.push("kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nfailCgroupV1: false\n");
+        let patch = "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nfailCgroupV1: false\n";
+        patches.push(patch.to_owned());
     }
     let workers = (1..nodes).map(|_| json!({"role": "worker"}));
-    let nodes: Vec<_> = std::iter::once(json!({"role": "control-plane"})).chain(workers).collect();
+    let mounts: Vec<_> = audit.map(Audit::mount).into_iter().collect();
+    let first = json!({"role": "control-plane", "extraMounts": mounts});
+    let nodes: Vec<_> = std::iter::once(first).chain(workers).collect();
     json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes, "kubeadmConfigPatches": patches})
 }
 
@@ -288,6 +294,15 @@ async fn hasten_dns(client: kube::Client) -> Result<()> {
         json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}, "resources": {"requests": {"cpu": "25m"}}});
     let patch = json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}});
     deployments.patch("coredns", &PatchParams::default(), &Patch::Strategic(patch)).await?;
+    Ok(())
+}
+
+/// Lets any user of a node's own network listen on a port below 1024: a stub image has one user for all applications.
+async fn open_low_ports(nodes: &[String]) -> Result<()> {
+    for node in nodes {
+        let setting = ["exec", "--privileged", node, "sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"];
+        Tool::on_path("docker").args(setting).run().await?;
+    }
     Ok(())
 }
 
@@ -321,7 +336,7 @@ async fn is_running(containers: &[String]) -> bool {
 }
 
 /// The image's id; `None`: the engine does not have it under a tag, so it cannot be handed on under this name.
-async fn image_id(reference: &str) -> Result<Option<String>> {
+pub(super) async fn image_id(reference: &str) -> Result<Option<String>> {
     if reference.contains('@') {
         return Ok(None);
     }
@@ -351,7 +366,7 @@ mod tests {
     /// A failure would mean that a release's pods run where the prober does, on the one node that no step drains.
     #[test]
     fn a_control_plane_with_workers_keeps_its_taint() {
-        let config = config(3, false);
+        let config = config(3, false, None);
         assert_eq!(config["nodes"].as_array().unwrap().len(), 3);
         assert_eq!(config["kubeadmConfigPatches"], json!([]));
     }
@@ -360,6 +375,6 @@ mod tests {
     fn cgroup_v1_is_allowed_where_the_kubelet_would_refuse_it() {
         assert!(!needs_cgroup_v1_patch("1.34"));
         assert!(needs_cgroup_v1_patch("1.35"));
-        assert!(config(1, true)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
+        assert!(config(1, true, None)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
     }
 }

@@ -5,11 +5,13 @@
 //! holder. The broker then removes what the lease owned, and a few seconds after the last lease the clusters and itself.
 //! Everything is registered in the state folder before it is made, so that the next broker finds what a killed one left.
 
+pub mod audit;
 pub mod backing;
 pub mod broker;
 mod containers;
 mod context;
 mod doing;
+mod images;
 mod kind;
 mod lease;
 mod making;
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use context::KubeContext;
 pub use doing::{Doing, Part};
+pub use images::available;
 pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::{client, client_without_retries};

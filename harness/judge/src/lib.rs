@@ -5,6 +5,7 @@ pub mod explain;
 mod faults;
 mod health;
 mod hooks;
+mod live;
 mod manifest;
 pub(crate) mod network;
 mod render;
@@ -28,7 +29,7 @@ pub use render::refused::needs_values;
 pub use render::schema_mistakes;
 
 use chartgate_k8s::{object, ready};
-use chartgate_model::plan::{self, Expect, Plan, Waiver};
+use chartgate_model::plan::{self, Expect, Plan, StubImages, Waiver};
 use chartgate_model::recording::{Mode, Recording};
 use chartgate_redact as redact;
 
@@ -100,6 +101,18 @@ pub const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        name: "live",
+        about: "What the API server, the controllers and the node make of any release",
+        checks: &[
+            live::ADMITTED,
+            live::SERVICE_ENDPOINTS,
+            live::LIVE_MATCHES_MANIFEST,
+            live::IDEMPOTENT_UPGRADE,
+            live::REINSTALL_WORKS,
+            live::RBAC_SUFFICIENT,
+        ],
+    },
+    Group {
         name: "upgrade",
         about: "What a change of the release must bring, and what it must leave as it was",
         checks: &[
@@ -164,8 +177,13 @@ pub struct Examined {
 
 /// Judges a recording by the checks that it holds enough for.
 pub fn examine(recording: &Recording) -> Examined {
-    let is_examined =
-        |check: &str| recording.mode() == Mode::Run || named(check).is_some_and(|check| check.needs == Needs::Render);
+    let most = match recording.mode() {
+        Mode::Render => Needs::Render,
+        // A stub answers for the application, and does nothing of what that does.
+        Mode::Run if recording.plan.stub_images != StubImages::Off => Needs::Orchestration,
+        Mode::Run => Needs::Behaviour,
+    };
+    let is_examined = |check: &str| named(check).is_none_or(|check| check.needs <= most);
     let (findings, beyond): (Vec<Finding>, Vec<Finding>) =
         judge(recording).into_iter().partition(|finding| is_examined(&finding.check));
     Examined { findings, not_examined: beyond.into_iter().map(|finding| finding.check).collect() }

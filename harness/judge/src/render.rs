@@ -227,6 +227,9 @@ fn release_outcome(view: &View) -> Finding {
             (Expect::Interrupted, _) => {
                 tally.void(format!("helm was to be killed in {label}, but it had ended before")).with(helm_said(run));
             }
+            (_, StepOutcome::NotExamined { why }) => {
+                tally.void(format!("{label} was not examined: {why}")).with(helm_said(run));
+            }
             (_, StepOutcome::Interrupted) => {
                 tally.void(format!("helm was killed in {label}, so how it would have ended is unknown"));
             }

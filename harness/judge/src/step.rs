@@ -103,6 +103,7 @@ impl StepRun<'_> {
             Some((_, StepOutcome::HelmFailed { why })) => format!("{label} failed: {why}"),
             Some((_, StepOutcome::NotReady { why })) => format!("{label} did not become ready: {why}"),
             Some((_, StepOutcome::Interrupted)) => format!("helm was killed in {label}"),
+            Some((_, StepOutcome::NotExamined { why })) => format!("{label} was not examined: {why}"),
         };
         let is_at_fault = self.is_tested() || self.ended.is_none();
         Some(if is_at_fault { why } else { format!("the version to upgrade from does not install: {why}") })

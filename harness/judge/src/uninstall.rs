@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::object::{is_hook, is_owned_by, is_terminating, items, kind, name, text, title};
+use super::object::{PLACEHOLDER, is_hook, is_owned_by, is_terminating, items, kind, name, text, title};
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
@@ -78,6 +78,8 @@ fn came_with_release<'a>(view: &View<'a>, end: u64) -> Vec<&'a Value> {
     let is_helms = |seq: u64| view.step_at(seq).is_some_and(|run| !matches!(run.step.action, Action::RunHook { .. }));
     let tracks = view.tracks_at(end).filter(|track| track.first().seq > first && is_helms(track.first().seq));
     let tracks = tracks.filter(|track| kind(track.last()) != "Event" && !view.is_neighbours(track));
+    // What the runner made in the place of a program is not the release's.
+    let tracks = tracks.filter(|track| track.last()["metadata"]["labels"][PLACEHOLDER].is_null());
     tracks.filter_map(|track| track.at(end)).collect()
 }
 

@@ -37,7 +37,9 @@ pub(super) const UPGRADE_HAPPENED: Check = Check {
 };
 
 fn upgrade_happened(view: &View) -> Finding {
-    let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && !run.step.is_again && run.is_to_succeed();
+    // Another version number alone need not change a pod.
+    let need_not = |run: &StepRun| run.step.is_again || run.step.is_next_version;
+    let is_upgrade = |run: &&StepRun| run.step.action == Action::Upgrade && !need_not(run) && run.is_to_succeed();
     if !view.tested().any(|run| is_upgrade(&run)) {
         return not_applicable(UPGRADE_HAPPENED.name, "the plan has no upgrade that is to succeed");
     }

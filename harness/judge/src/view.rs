@@ -10,7 +10,7 @@ pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
 use crate::plan::{Action, Hook, Plan};
-use crate::record::{Entry, Moment, Probe, Recording, Release};
+use crate::record::{Entry, Moment, Probe, Recording, Release, StepOutcome};
 
 /// A recording, sorted by what checks ask for.
 pub struct View<'a> {
@@ -53,6 +53,7 @@ impl<'a> View<'a> {
         for entry in &recording.entries {
             view.take(entry);
         }
+        view.end_before_what_was_not_examined();
         view.render_from_release();
         view
     }
@@ -73,6 +74,14 @@ impl<'a> View<'a> {
             Moment::Helm(call) => self.step_mut(call.step, |run| run.helm = Some((entry, call))),
             Moment::Release(release) => self.step_mut(release.step, |run| run.release = Some(release)),
             _ => {}
+        }
+    }
+
+    /// A step that was not examined proves nothing, nor does one after it, for or against the chart.
+    fn end_before_what_was_not_examined(&mut self) {
+        let is_it = |run: &StepRun| matches!(run.ended, Some((_, StepOutcome::NotExamined { .. })));
+        if let Some(at) = self.steps.iter().position(is_it) {
+            self.steps.truncate(at);
         }
     }
 

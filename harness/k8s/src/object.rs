@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Label of what the runner made in the place of a program that a stub image replaces.
+pub const PLACEHOLDER: &str = "chartgate.dev/placeholder";
+
 /// A JSON value as text; empty where it is none.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()

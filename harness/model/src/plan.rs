@@ -38,6 +38,9 @@ pub struct Plan {
     /// There is no version of the chart before this one, says the contract.
     #[serde(default)]
     pub is_first_release: bool,
+    /// The chart under test under its next version number, for the steps that ask for it.
+    #[serde(default)]
+    pub next: Option<Chart>,
     /// The Helm release's name.
     pub release: String,
     /// Values below each step's own: the contract's images, then the scenario's. Templates are not yet filled in.
@@ -84,8 +87,27 @@ pub struct Plan {
     /// What an uninstall leaves, says the contract: `KIND` or `KIND/NAME`, where a name may end with `*`.
     #[serde(default)]
     pub leaves: Vec<String>,
+    /// The release has the chart's own name, as some users call it.
+    #[serde(default)]
+    pub is_own_name: bool,
+    /// Which images are replaced by stubs.
+    #[serde(default)]
+    pub stub_images: StubImages,
     /// What is done, in order.
     pub steps: Vec<Step>,
+}
+
+/// Which container images are replaced by a stub, which plays the application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StubImages {
+    /// None: the application itself runs.
+    #[default]
+    Off,
+    /// Those that can neither be pulled nor loaded.
+    Missing,
+    /// All.
+    All,
 }
 
 /// Objects that must be in the cluster before the release: definitions, operators, what they need.
@@ -177,6 +199,9 @@ impl Plan {
 
     /// The chart that a step installs or upgrades to; `None`: that version of it is not there.
     pub fn chart_of(&self, step: &Step) -> Option<&Chart> {
+        if step.is_next_version {
+            return self.next.as_ref();
+        }
         step.from.map_or(Some(&self.chart), |index| self.from.get(index)?.chart.as_ref())
     }
 

@@ -185,6 +185,12 @@ pub enum Moment {
     },
     /// A connection that a `NetworkPolicy` of the release stops or lets pass.
     Reach(Reach),
+    /// A port of a Service of the release, and what its endpoints answered.
+    ServicePort(ServicePort),
+    /// What an account of the release's namespace asked the API server for, from the API server's own record.
+    Asked(Asked),
+    /// A live object beside what the API server makes of the release's manifest.
+    Compared(Compared),
     /// What is left after an uninstall of the objects that the release rendered and that no watch shows.
     Remains {
         /// Index in the plan's steps.
@@ -214,6 +220,11 @@ pub enum Moment {
         /// Index in the plan's steps.
         step: usize,
         /// To what, in words.
+        what: String,
+    },
+    /// Images are replaced by stubs, and this is taken for granted because a program that would have done it does not run.
+    Assumed {
+        /// What, in words.
         what: String,
     },
     /// A step's objects beside the release were applied.
@@ -329,6 +340,11 @@ pub enum StepOutcome {
     },
     /// Helm was killed, as the step's fault asks.
     Interrupted,
+    /// It failed at something that a stub image cannot do in the application's place, so nothing is known of the chart.
+    NotExamined {
+        /// What the stub cannot do.
+        why: String,
+    },
 }
 
 /// Requests of one slice of time that were answered well. Times are in milliseconds since the recording began.
@@ -443,6 +459,70 @@ pub struct Probe {
     pub answer: Answer,
     /// What a serving role's pod answered to the same prober at the same time (positive control).
     pub control: Option<Answer>,
+}
+
+/// A port of a Service that selects pods, and what the prober met at each of its ready endpoints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServicePort {
+    /// Index in the plan's steps: after the step's rollout had settled.
+    pub step: usize,
+    /// Name of the Service.
+    pub service: String,
+    /// Name of the port, or its number where it has none.
+    pub port: String,
+    /// Its `targetPort`, a name or a number.
+    pub target: String,
+    /// One for each ready endpoint that no `NetworkPolicy` keeps the prober from.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A request of a `ServiceAccount`, as often as it was made. Times are in milliseconds since the recording began.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// Name of the account.
+    pub account: String,
+    /// `get`, `list`, `watch`, …
+    pub verb: String,
+    /// Plural with its subresource, and its group if it has one: `deployments/scale.apps`.
+    pub resource: String,
+    /// Namespace of what was asked for; empty: the cluster.
+    pub namespace: String,
+    /// Name of what was asked for; empty: all.
+    pub name: String,
+    /// When it was refused.
+    pub refused: Vec<u64>,
+    /// When it was last granted.
+    pub granted: Option<u64>,
+}
+
+/// A connection to an endpoint of a Service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Name of the pod.
+    pub pod: String,
+    /// Address and port.
+    pub address: String,
+    /// The port at the pod.
+    pub port: u16,
+    /// What came back.
+    pub answer: Answer,
+    /// The pod was Ready before and after.
+    pub is_ready_throughout: bool,
+}
+
+/// A live object of a release, and what the API server would make of its manifest by server-side apply, which was not carried out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Compared {
+    /// Index in the plan's steps: after the step's rollout had settled.
+    pub step: usize,
+    /// Hash of the live object.
+    pub live: String,
+    /// Hash of what the API server makes of the manifest; `None`: it refused.
+    pub applied: Option<String>,
+    /// The API server's words where it refused.
+    pub refusal: Option<String>,
+    /// Paths of the fields that another manager than helm has set.
+    pub others: Vec<String>,
 }
 
 /// A connection to a pod that a `NetworkPolicy` guards, and what became of it.

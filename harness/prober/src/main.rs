@@ -1,14 +1,18 @@
 //! Sends the harness's probes from inside the cluster: orders come in on standard input, what is told goes out on standard
 //! output, one JSON document a line. It ends when its input does.
+//!
+//! Called as `stub`, it plays an application instead.
 
 mod clock;
 mod keep;
 mod load;
 mod request;
 mod session;
+mod stub;
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +32,14 @@ const BODY_LIMIT: usize = 4096;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    let mut arguments = std::env::args();
+    if arguments.next().is_some_and(|program| Path::new(&program) == Path::new(stub::PROGRAM)) {
+        return stub::run(arguments).await;
+    }
+    probe().await
+}
+
+async fn probe() -> Result<()> {
     let (told, mut outgoing) = mpsc::unbounded_channel::<Told>();
     let writer = tokio::spawn(async move {
         let mut out = tokio::io::stdout();

@@ -30,6 +30,14 @@ fn suite(scenario: &ScenarioReport) -> TestSuite {
     suite.set_time(Duration::from_secs_f64(scenario.seconds));
     suite.add_property(("chart", plain(&scenario.chart).as_str()));
     suite.add_property(("evidence", scenario.evidence.display().to_string().as_str()));
+    let preface = scenario.preface();
+    for (about, line) in &preface {
+        suite.add_property((*about, plain(line).as_str()));
+    }
+    if !preface.is_empty() {
+        let lines = preface.iter().map(|(about, line)| plain(&format!("{about}: {line}")));
+        suite.set_system_out(lines.collect::<Vec<_>>().join("\n"));
+    }
     suite.add_test_cases(scenario.checks.iter().map(|finding| case(scenario, finding)));
     suite
 }

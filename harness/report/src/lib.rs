@@ -7,6 +7,7 @@ mod junit;
 mod markdown;
 mod order;
 mod page;
+mod replaced;
 mod terminal;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use chartgate_model::plan::{self, Plan};
 use chartgate_model::recording::{self as record, Moment, Recording, StepOutcome};
 use chartgate_yaml as yaml;
 use order::Red;
+use replaced::Replaced;
 
 pub use markdown::append_to_job_summary;
 pub use terminal::{painted, print, print_red};
@@ -60,6 +62,9 @@ pub struct ScenarioReport {
     pub seconds: f64,
     /// The steps that began, in their order.
     pub steps: Vec<StepReport>,
+    /// What stub images leave open; `null`: the application itself ran.
+    #[serde(default)]
+    pub replaced: Option<Replaced>,
     /// What each check found.
     pub checks: Vec<Finding>,
     /// The checks that need more than was done, such as a cluster: nothing is known of them.
@@ -149,6 +154,7 @@ impl ScenarioReport {
             verdict: Verdict::Void,
             seconds: 0.0,
             steps: Vec::new(),
+            replaced: None,
             checks: Vec::new(),
             not_examined: Vec::new(),
             notes: Vec::new(),
@@ -166,6 +172,7 @@ impl ScenarioReport {
             verdict: judge::verdict_of(&checks),
             seconds: Duration::from_millis(length).as_secs_f64(),
             steps: steps(recording),
+            replaced: Replaced::of(recording),
             checks,
             not_examined,
             ..Self::empty(&recording.plan, evidence)
@@ -207,6 +214,11 @@ impl ScenarioReport {
         if found.is_empty() { self.findings(Verdict::Void).collect() } else { found }
     }
 
+    /// What a reader must know before the checks: each line, and what it is about.
+    fn preface(&self) -> Vec<(&'static str, String)> {
+        self.replaced.as_ref().map(|replaced| replaced.lines(&self.not_examined)).unwrap_or_default()
+    }
+
     /// The findings that ended so.
     fn findings(&self, verdict: Verdict) -> impl Iterator<Item = &Finding> {
         self.checks.iter().filter(move |finding| finding.verdict == verdict)
@@ -246,6 +258,7 @@ fn steps(recording: &Recording) -> Vec<StepReport> {
                     StepOutcome::Succeeded => None,
                     StepOutcome::HelmFailed { why } | StepOutcome::NotReady { why } => Some(why.clone()),
                     StepOutcome::Interrupted => Some("helm was killed".to_owned()),
+                    StepOutcome::NotExamined { why } => Some(format!("not examined: {why}")),
                 };
             }
             _ => {}

@@ -41,6 +41,12 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
         return writeln!(out, "No scenario ran, so nothing was proven.");
     }
     writeln!(out, "{passed} passed, {failed} failed, {void} void.\n")?;
+    for scenario in &report.scenarios {
+        for (about, line) in scenario.preface() {
+            writeln!(out, "> {}: **{about}**: {}", inline(&scenario.name), inline(&line))?;
+        }
+        writeln!(out)?;
+    }
     writeln!(out, "| verdict | scenario | chart | checks passed | time |\n| --- | --- | --- | ---: | ---: |")?;
     report.scenarios.iter().try_for_each(|scenario| row(scenario, out))?;
     let mut left = EXPLAINED;

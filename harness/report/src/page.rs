@@ -131,6 +131,9 @@ fn section(index: usize, scenario: &ScenarioReport, is_open: bool, out: &mut Str
         scenario.seconds
     )?;
     writeln!(out, "<p>{}</p>", escaped(&scenario.description))?;
+    for (about, line) in scenario.preface() {
+        writeln!(out, "<p><strong>{about}</strong>: {}</p>", escaped(&line))?;
+    }
     let red = Red::of(scenario);
     red.broken.iter().try_for_each(|finding| explain(scenario, finding, out))?;
     for finding in &red.explained {

@@ -65,6 +65,9 @@ fn render_red(report: &Report, out: &mut String) -> std::fmt::Result {
 
 fn list(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n{}  {}  {:.1} s", plain(&scenario.name), plain(&scenario.chart), scenario.seconds)?;
+    for (about, line) in scenario.preface() {
+        writeln!(out, "  {DOUBTFUL}{about}{DOUBTFUL:#}: {}", plain(&line))?;
+    }
     let is_told = |finding: &&Finding| finding.verdict != Verdict::NotApplicable && since(finding).is_none();
     for finding in scenario.checks.iter().filter(is_told) {
         let style = style(finding.verdict);
@@ -77,7 +80,8 @@ fn list(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     if !beside.is_empty() {
         writeln!(out, "  not applicable: {}", beside.join(", "))?;
     }
-    if !scenario.not_examined.is_empty() {
+    // What stub images leave open is said above.
+    if !scenario.not_examined.is_empty() && scenario.replaced.is_none() {
         writeln!(out, "  not examined: {} checks, which need a cluster", scenario.not_examined.len())?;
     }
     scenario.notes.iter().try_for_each(|note| writeln!(out, "  note: {}", plain(note)))
@@ -101,6 +105,9 @@ fn explain(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     for finding in red.unproven.iter().chain(&red.broken) {
         write!(out, "\n{} {} in {}\n", painted(finding.verdict), finding.check, plain(&scenario.name))?;
         out.write_str(&account(scenario, finding))?;
+    }
+    if let Some((about, line)) = scenario.preface().first() {
+        writeln!(out, "  {about}: {}", plain(line))?;
     }
     for (index, finding) in red.explained.iter().enumerate() {
         let label = if index == 0 { "\n  with it" } else { "         " };

@@ -27,6 +27,7 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
         verdict: crate::judge::verdict_of(&checks),
         seconds: 2.0,
         steps: vec![step],
+        replaced: None,
         checks,
         not_examined: Vec::new(),
         notes: Vec::new(),

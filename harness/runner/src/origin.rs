@@ -3,6 +3,7 @@
 //! One that cannot be had is no error: the plan says why, its scenario is not run, and the judge calls that void.
 
 mod git;
+mod next;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub struct Origins {
     helm: PathBuf,
     /// What was found for a place and a chart. The inner error is the reason why there is nothing.
     known: BTreeMap<(Place, PathBuf), Result<Found, String>>,
+    /// The charts under their next version numbers, by their paths.
+    next: BTreeMap<PathBuf, Chart>,
 }
 
 /// A version that was found.
@@ -52,7 +55,7 @@ impl Drop for Origins {
 /// If no folder can be made for what is fetched.
 pub async fn resolve(plans: &mut [Plan], helm: &Path) -> Result<Origins> {
     let folder = std::env::temp_dir().join(format!("chartgate-from-{}", random::text(8)));
-    let mut origins = Origins { folder, helm: helm.to_owned(), known: BTreeMap::new() };
+    let mut origins = Origins { folder, helm: helm.to_owned(), known: BTreeMap::new(), next: BTreeMap::new() };
     for plan in plans {
         let chart = plan.chart.clone();
         for origin in &mut plan.from {
@@ -62,6 +65,9 @@ pub async fn resolve(plans: &mut [Plan], helm: &Path) -> Result<Origins> {
             }
         }
         expire_first_release(plan).await;
+        if plan.steps.iter().any(|step| step.is_next_version) {
+            plan.next = Some(origins.next(&plan.chart)?);
+        }
     }
     Ok(origins)
 }
@@ -86,6 +92,16 @@ async fn expire_first_release(plan: &mut Plan) {
 }
 
 impl Origins {
+    /// The chart under its next version number. What it depends on is in its place already.
+    fn next(&mut self, chart: &Chart) -> Result<Chart> {
+        if let Some(known) = self.next.get(&chart.path) {
+            return Ok(known.clone());
+        }
+        let made = next::make(chart, &self.folder.join(format!("next-{}", self.next.len())))?;
+        self.next.insert(chart.path.clone(), made.clone());
+        Ok(made)
+    }
+
     async fn find(&mut self, place: &Place, chart: &Chart) -> Result<Result<Found, String>> {
         let key = (place.clone(), chart.path.clone());
         if let Some(found) = self.known.get(&key) {

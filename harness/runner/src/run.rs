@@ -1,8 +1,11 @@
 //! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
 
 mod apply;
+mod audit;
 mod awaited;
+mod compare;
 mod demand;
+mod endpoints;
 mod fault;
 mod hook;
 mod need;
@@ -17,6 +20,7 @@ mod route;
 mod sample;
 mod scope;
 mod stage;
+mod stub;
 mod traffic;
 mod variant;
 
@@ -32,7 +36,7 @@ use crate::backing::servers;
 use crate::cluster::{KubeContext, Lease, Request};
 use crate::helm::Helm;
 use crate::home::{self, Environment};
-use crate::plan::{Action, Expect, Fault, Plan, Step};
+use crate::plan::{Action, Expect, Fault, Plan, Step, StubImages};
 use crate::progress::Progress;
 use crate::record::conceal::teach;
 use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
@@ -125,7 +129,10 @@ async fn record(
     // Before the plan is written: a value of `--set` may be one of a Secret.
     rendered().chain(&applied).for_each(|object| teach(&redactor, object));
     images.extend(require::filled(&required, &placeholders)?.iter().chain(&applied).flat_map(need::images_of));
-    images.extend(rendered().flat_map(need::images_of));
+    let mut of_release: Vec<String> = rendered().flat_map(need::images_of).collect();
+    let kept = stub::kept(plan, &of_release).await?;
+    of_release.retain(|image| kept.as_ref().is_none_or(|kept| kept.contains(image)));
+    images.extend(of_release);
     images.sort();
     images.dedup();
     if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
@@ -172,7 +179,12 @@ async fn record(
                 stage.guard(plan, &lease).await?;
             }
             require::apply(&stage.client, &required, &ns, stage.templates()).await?;
-            perform(plan, &helm, stage, &timeline, progress).await
+            if let Some(kept) = &kept {
+                progress.works("starting the webhook that replaces images");
+                stub::install(plan, &stage, &rendered().chain(&applied).collect::<Vec<_>>(), kept).await?;
+            }
+            let auditor = lease.cluster.nodes.first().filter(|_| options.context.is_none()).cloned();
+            perform(plan, &helm, stage, auditor, &timeline, progress).await
         }) => ended,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
@@ -197,7 +209,16 @@ async fn record(
 }
 
 /// Carries the plan out on a leased cluster, up to the first step that does not end as expected.
-async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, progress: &Progress) -> Result<()> {
+///
+/// The node `auditor` holds the API server's record of requests, if it keeps one.
+async fn perform(
+    plan: &Plan,
+    helm: &Helm,
+    stage: Stage,
+    auditor: Option<String>,
+    timeline: &Timeline,
+    progress: &Progress,
+) -> Result<()> {
     let plan = &render::filled(plan, stage.templates())?;
     learn_from_plan(plan, timeline.redactor());
     let (renders, variations) = tokio::try_join!(render::all(plan, helm), variant::all(plan, helm))?;
@@ -217,8 +238,12 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
                 timeline,
             );
         }
+        let rendered = render.as_ref().and_then(|render| render.as_deref().ok()).unwrap_or_default();
+        if plan.stub_images != StubImages::Off {
+            stub::prepare(rendered, &stage, timeline).await?;
+        }
         timeline.append(Moment::StepStarted { step: index });
-        let outcome = match (&step.action, render) {
+        let mut outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
                 let limit = Duration::from_secs(step.timeout_seconds);
                 hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
@@ -236,6 +261,10 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
             let limit = Duration::from_secs(step.timeout_seconds);
             remains::look(index, rendered, &stage, limit, timeline).await?;
         }
+        if plan.stub_images != StubImages::Off {
+            let known = renders.iter().take(index + 1).flatten().flatten().flatten();
+            outcome = stub::judged(outcome, &known.collect::<Vec<_>>(), &stage)?;
+        }
         users.drain().await;
         let as_expected = is_expected(step, &outcome);
         let has_settled = outcome == StepOutcome::Succeeded;
@@ -252,6 +281,9 @@ async fn perform(plan: &Plan, helm: &Helm, stage: Stage, timeline: &Timeline, pr
     users.leave().await;
     if let Some(neighbour) = neighbour {
         neighbour.look_again(&stage, timeline).await;
+    }
+    if let Some(node) = auditor.filter(|_| plan.stub_images == StubImages::Off) {
+        audit::note(&node, &stage, timeline).await?;
     }
     stage.strike().await
 }
@@ -308,7 +340,12 @@ async fn carry_out(
     // Helm waits for no Job, and a user gives one as long as the rest.
     let has_job = objects.iter().any(|object| object["kind"] == "Job");
     let limit = if has_job { SETTLE_LIMIT.max(Duration::from_secs(step.timeout_seconds)) } else { SETTLE_LIMIT };
-    sample::of_settled(plan, index, &objects, stage, timeline, || stage.settle(&objects, limit).boxed()).await
+    let settle = || stage.settle(&objects, limit).boxed();
+    let outcome = sample::of_settled(plan, index, &objects, stage, timeline, settle).await?;
+    if outcome == StepOutcome::Succeeded {
+        compare::note(index, &objects, stage, timeline).await.context("compare the manifest with what is live")?;
+    }
+    Ok(outcome)
 }
 
 fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {

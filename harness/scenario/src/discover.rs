@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{BASELINE, CHART_SCENARIOS, CONTRACT, Overrides, from, load};
-use crate::plan::{Action, Chart, Plan, Step};
+use crate::plan::{Action, Chart, Plan, Step, StubImages};
 use crate::scenario::chart::describe_chart;
 use crate::yaml::{Invalid, Mistakes};
 
@@ -32,6 +32,7 @@ pub fn plans(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
             }
         }
     }
+    plans.iter_mut().for_each(|plan| plan.stub_images = overrides.stub_images);
     Ok(told_apart(plans))
 }
 
@@ -62,16 +63,29 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
     let files = values_files_of(chart);
     let described = describe_chart(chart)?;
     if files.is_empty() {
-        return Ok(vec![plain(&described, "defaults", None, overrides)?]);
+        return with_own_name(vec![plain(&described, "defaults", None, overrides)?], overrides);
     }
     let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().replace("-values.yaml", "");
-    files
-        .into_iter()
-        .map(|file| {
-            let absolute = file.canonicalize().with_context(|| format!("resolve `{}`", file.display()))?;
-            plain(&described, &name(&file), Some(absolute), overrides)
-        })
-        .collect()
+    let plans = files.into_iter().map(|file| {
+        let absolute = file.canonicalize().with_context(|| format!("resolve `{}`", file.display()))?;
+        plain(&described, &name(&file), Some(absolute), overrides)
+    });
+    with_own_name(plans.collect::<Result<_>>()?, overrides)
+}
+
+/// The plans, and a short install under the chart's own name: Services that are called like the application set variables of its pods.
+fn with_own_name(mut plans: Vec<Plan>, overrides: &Overrides) -> Result<Vec<Plan>> {
+    let first = plans.first().filter(|_| !overrides.is_quick).cloned();
+    plans.extend(first.map(|first| Plan {
+        name: format!("{}/own-name", first.chart.name),
+        description: format!("{} installs as a release of its own name.", first.chart.name),
+        release: first.chart.name.chars().take(super::RELEASE_NAME_LIMIT).collect(),
+        is_own_name: true,
+        from: Vec::new(),
+        steps: vec![Step::new(Action::Install)],
+        ..first
+    }));
+    Ok(plans)
 }
 
 /// A chart's `ci/*-values.yaml`.
@@ -85,17 +99,12 @@ pub(super) fn values_files_of(chart: &Path) -> Vec<PathBuf> {
 
 /// What can be proven of a chart that promises nothing: it installs, takes the same again without breaking, and passes its own tests.
 fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrides) -> Result<Plan> {
-    let again = Step { is_again: true, ..Step::new(Action::Upgrade) };
-    let mut steps = vec![Step::new(Action::Install), again];
-    if !overrides.from.is_empty() {
-        steps.insert(1, Step::new(Action::Upgrade));
-    }
-    let mut description =
-        format!("{} installs with its {name} values, and takes the same again as an upgrade.", chart.name);
-    if has_tests(&chart.path) {
-        steps.push(Step::new(Action::Test));
-        description.push_str(" Then its own tests pass.");
-    }
+    let steps = plain_steps(chart, overrides);
+    let description = if overrides.is_quick {
+        format!("{} installs with its {name} values, and upgrades.", chart.name)
+    } else {
+        format!("{} goes through a release's life with its {name} values.", chart.name)
+    };
     let plan = Plan {
         name: format!("{}/{name}", chart.name),
         description,
@@ -109,6 +118,31 @@ fn plain(chart: &Chart, name: &str, values: Option<PathBuf>, overrides: &Overrid
         ..Plan::default()
     };
     from::begin_with(plan, Vec::new(), overrides)
+}
+
+/// A release's life: install, the same again, upgrade, rollback, upgrade, uninstall, and an install over what stayed. Where it begins
+/// with an earlier version, the same again comes last: it is the chart under test that is to change nothing.
+fn plain_steps(chart: &Chart, overrides: &Overrides) -> Vec<Step> {
+    let again = || Step { is_again: true, ..Step::new(Action::Upgrade) };
+    let is_from_earlier = overrides.from.iter().any(|from| from != "self");
+    let upgrade = || Step { is_next_version: !is_from_earlier, ..Step::new(Action::Upgrade) };
+    let install = || Step::new(Action::Install);
+    if overrides.is_quick {
+        return vec![install(), upgrade()];
+    }
+    let back_and_forth = [upgrade(), Step::new(Action::Rollback { to: None }), upgrade()];
+    // A stub ends every test well, which proves nothing.
+    let is_tested = overrides.stub_images == StubImages::Off && has_tests(&chart.path);
+    let test = is_tested.then(|| Step::new(Action::Test));
+    let end = [Step::new(Action::Uninstall), install()];
+    let mut steps = vec![install()];
+    if is_from_earlier {
+        steps.extend(back_and_forth.into_iter().chain([again()]).chain(test));
+    } else {
+        steps.extend(std::iter::once(again()).chain(test).chain(back_and_forth));
+    }
+    steps.extend(end);
+    steps
 }
 
 /// A release's name as a user gives it: another one than the chart's, so that a name which is the same for all releases shows.
@@ -147,7 +181,11 @@ fn told_apart(plans: Vec<Plan>) -> Vec<Plan> {
     let identity = |plan: &Plan| {
         let place = plan.file.as_ref().unwrap_or(&plan.chart.path);
         let place = place.canonicalize().unwrap_or_else(|_| place.clone());
-        (place, if plan.file.is_some() { Vec::new() } else { [&plan.base_files[..], &plan.values_files].concat() })
+        (
+            place,
+            plan.is_own_name,
+            if plan.file.is_some() { Vec::new() } else { [&plan.base_files[..], &plan.values_files].concat() },
+        )
     };
     let (mut known, mut names, mut unique) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for mut plan in plans.into_iter().filter(|plan| known.insert(identity(plan))) {

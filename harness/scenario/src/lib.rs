@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use chartgate_base::random;
 use chartgate_judge as judge;
-use chartgate_model::plan::{self, Backing, Chart, Image, Origin, Plan, Waiver};
+use chartgate_model::plan::{self, Backing, Chart, Image, Origin, Plan, StubImages, Waiver};
 use chartgate_process::{home, tool};
 use chartgate_yaml::{self as yaml, Mistake, Source, Spot, unknown};
 
@@ -80,6 +80,10 @@ pub struct Overrides {
     pub images: Vec<ImageOverride>,
     /// Waivers do not count.
     pub no_waivers: bool,
+    /// Which images are replaced by stubs.
+    pub stub_images: StubImages,
+    /// A chart without scenarios is installed and upgraded, and no more.
+    pub is_quick: bool,
 }
 
 /// Reads a scenario and its contract, and merges them into a plan.
@@ -173,6 +177,9 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
         steps,
         from: Vec::new(),
         is_first_release: contract.first_release,
+        next: None,
+        is_own_name: false,
+        stub_images: overrides.stub_images,
         release,
     })
 }

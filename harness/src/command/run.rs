@@ -7,7 +7,7 @@ use anyhow::Result;
 use chartgate::cluster::KubeContext;
 use chartgate::gate::{self, OnFailure};
 use chartgate::origin::Pulled;
-use chartgate::plan::Plan;
+use chartgate::plan::{Plan, StubImages};
 use chartgate::progress::{Loudness, Show};
 use chartgate::repeat;
 use chartgate::report::{self, github};
@@ -40,6 +40,13 @@ pub struct Arguments {
     /// Value above everything, as helm's `--set` (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Replace the program of every container by a stub that plays it: no image is needed, and what the application itself answers is
+    /// not examined. With `=missing`, only images that can neither be pulled nor loaded
+    #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    stub_images: Option<Stubs>,
+    /// Install and upgrade a chart that has no scenarios, and leave out the rest of a release's life
+    #[arg(long)]
+    quick: bool,
     /// Let no waiver of a contract count, as before a release
     #[arg(long)]
     no_waivers: bool,
@@ -68,6 +75,15 @@ pub struct Arguments {
     voice: Voice,
     #[command(flatten)]
     course: Course,
+}
+
+/// Which images are replaced.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Stubs {
+    /// All of the release's
+    All,
+    /// Those that can neither be pulled nor loaded
+    Missing,
 }
 
 /// How much is said.
@@ -141,6 +157,12 @@ impl Arguments {
             set: self.set.clone(),
             images: self.images.clone(),
             no_waivers: self.no_waivers,
+            stub_images: match self.stub_images {
+                None => StubImages::Off,
+                Some(Stubs::All) => StubImages::All,
+                Some(Stubs::Missing) => StubImages::Missing,
+            },
+            is_quick: self.quick,
         };
         let helm = self.helm.clone().map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
         let pulled = Pulled::of(overrides.chart.as_deref(), &helm).await?;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::judge::live::own_name;
 use crate::judge::manifest::{Manifest, Workload, title};
 use crate::judge::object::{items, name, repository, text};
 use crate::judge::tally::{Tally, note};
@@ -10,19 +11,20 @@ use crate::judge::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const SERVICE_LINKS: Check = Check {
     name: "service-links",
-    proves: "no pod gets a variable of the application from the name of a Service",
+    proves: "no pod gets a variable of the application from the name of a Service, and the release also starts under the chart's own name",
     means: "a server takes `tcp://10.96.0.1:80` for the number of its port and does not start, under some names of the release alone",
     explanation: include_str!("../explanation/service-links.md"),
     needs: Needs::Render,
-    adds: None,
-    level: Level::Advice,
-    rank: Rank::CAUSE,
+    adds: Some(Needs::Orchestration),
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
     judges_refusals: false,
     judge,
 };
 
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(SERVICE_LINKS.name);
+    own_name::judge(view, &mut tally);
     let (chart, release) = (&view.plan.chart.name, &view.plan.release);
     for manifest in Manifest::all(view) {
         let workloads = manifest.workloads();

@@ -21,6 +21,9 @@ pub struct Step {
     /// Index in the plan's `from` of the version that the step installs or upgrades to; `None`: the chart under test.
     #[serde(default)]
     pub from: Option<usize>,
+    /// The step takes the chart under test under its next version number, with nothing else changed.
+    #[serde(default)]
+    pub is_next_version: bool,
     /// What goes wrong during the step; of [`Action::Disrupt`], all that the step is.
     #[serde(default)]
     pub fault: Option<Fault>,
@@ -45,6 +48,7 @@ impl Step {
             timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
             is_again: false,
             from: None,
+            is_next_version: false,
             fault: None,
             rolls_back: false,
             reuses_values: false,

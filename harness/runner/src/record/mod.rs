@@ -4,13 +4,14 @@
 
 pub mod conceal;
 pub mod load;
+mod original;
 pub mod logs;
 pub mod prober;
 pub mod timeline;
 pub mod watch;
 
 pub use chartgate_model::recording::{
-    self, Answer, Asker, Change, Entry, HelmCall, HookRun, LintMessage, Mode, Moment, Probe, Reach, Recording, Release,
-    StepOutcome, Variant,
+    self, Answer, Asked, Asker, Attempt, Change, Compared, Entry, HelmCall, HookRun, LintMessage, Mode, Moment, Probe,
+    Reach, Recording, Release, ServicePort, StepOutcome, Variant,
 };
 pub use timeline::Timeline;

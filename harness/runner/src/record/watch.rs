@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::timeline::Timeline;
-use super::{Change, Moment};
+use super::{Change, Moment, original};
 
 /// What is watched: group, version, kind and plural.
 const KINDS: [(&str, &str, &str, &str); 18] = [
@@ -203,6 +203,9 @@ impl Watch {
         object["kind"] = json!(self.resource.kind);
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("managedFields");
+        }
+        if self.resource.kind == "Pod" {
+            original::restore(object);
         }
         // A release's data is compressed: no redaction finds a secret in it.
         let is_release = object["type"].as_str().is_some_and(|kind| kind.starts_with("helm.sh/release"));

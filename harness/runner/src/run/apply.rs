@@ -32,10 +32,11 @@ const DEPLOYED: &str = "deployed";
 const SERVED_LIMIT: Duration = Duration::from_secs(15);
 
 /// What a cluster knows.
-struct Kinds(Vec<(ApiResource, Scope)>);
+pub struct Kinds(Vec<(ApiResource, Scope)>);
 
 impl Kinds {
-    async fn ask(client: &Client) -> Result<Self> {
+    /// Asks the cluster.
+    pub async fn ask(client: &Client) -> Result<Self> {
         let known =
             Discovery::new(client.clone()).run_aggregated().await.context("ask which kinds the cluster knows")?;
         let versions = known.groups().flat_map(|group| group.versions().map(move |version| (group, version)));
@@ -44,7 +45,7 @@ impl Kinds {
     }
 
     /// Asks until every one of these objects has a kind that the cluster knows.
-    async fn of(client: &Client, objects: &[Value]) -> Result<Self> {
+    pub async fn of(client: &Client, objects: &[Value]) -> Result<Self> {
         until("the cluster to know the kinds that are applied", SERVED_LIMIT, || async {
             let kinds = match Self::ask(client).await {
                 Ok(kinds) => kinds,
@@ -61,7 +62,8 @@ impl Kinds {
         .await
     }
 
-    fn of_object(&self, object: &Value) -> Option<&(ApiResource, Scope)> {
+    /// The kind of an object.
+    pub fn of_object(&self, object: &Value) -> Option<&(ApiResource, Scope)> {
         let is_it = |known: &ApiResource| object["apiVersion"] == known.api_version && object["kind"] == known.kind;
         self.0.iter().find(|(known, _)| is_it(known))
     }

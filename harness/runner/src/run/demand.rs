@@ -3,13 +3,16 @@
 use serde_json::Value;
 
 use super::network;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, StubImages};
 use chartgate_k8s::ready::is_selected;
 
 /// What the prober's pod requests.
 pub const PROBER: u32 = 100;
 /// What the pods request that ask where a `NetworkPolicy` guards, three at most.
 const ASKERS: u64 = 30;
+
+/// What a stub's pod requests, as its containers do together, where nothing counts it.
+const STUB: u64 = 5;
 
 /// The CPU that a plan's pods request at its largest step, in thousandths of a core: those that stay, and the largest one of a hook or
 /// a rollout. Where more of them pass at once, they wait for each other, and none for ever.
@@ -20,6 +23,7 @@ pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>
 }
 
 fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
+    let of_pod = |spec: &Value| if plan.stub_images == StubImages::All { STUB } else { of_pod(spec) };
     let pods = objects.iter().filter_map(|object| {
         let template = &object["spec"]["template"]["spec"];
         // How many stay, and what one of them requests.

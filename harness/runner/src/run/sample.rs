@@ -9,9 +9,9 @@ use futures::future::{BoxFuture, try_join_all};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::at_step;
 use super::route::until_routed;
 use super::stage::Stage;
+use super::{at_step, endpoints};
 use crate::plan::{Plan, Role, Serves};
 use crate::random;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
@@ -70,6 +70,7 @@ pub async fn of_settled<'a>(
         stage.progress.works(at_step(plan, step, "sampling"));
         let asked = ready_pods(stage);
         take(plan, step, stage, timeline).await.context("sample the release")?;
+        endpoints::ask(step, manifest, stage, timeline).await.context("ask the Services' endpoints")?;
         let is_new = |pod: &Arc<Value>| asked.iter().all(|known| known["metadata"]["uid"] != pod["metadata"]["uid"]);
         if stage.not_ready(manifest).is_none() && !ready_pods(stage).iter().any(is_new) {
             break;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::cluster::Sharing;
+use chartgate_k8s::object::{containers, items, template};
 
 /// Kubernetes' own kinds that live in a namespace and that a chart may render, by their group (Kubernetes 1.36,
 /// `kubectl api-resources --namespaced`). All others are taken for cluster-wide: those of a group that is not Kubernetes' come with
@@ -36,13 +37,22 @@ const NAMESPACED: [(&str, &[&str]); 10] = [
     ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"]),
 ];
 
-/// A chart with objects outside its namespace gets a cluster of its own: they would meet those of other scenarios.
+/// A chart with objects outside its namespace, or pods with ports of the node, gets a cluster of its own: they would meet those of other
+/// scenarios.
 pub fn sharing<'a>(mut rendered: impl Iterator<Item = &'a Value>, ns: &str) -> Sharing {
     let is_inside = |object: &Value| {
         let own = object["metadata"]["namespace"].as_str().is_none_or(|own| own.is_empty() || own == ns);
-        own && is_namespaced(object)
+        own && is_namespaced(object) && !takes_ports_of_node(object)
     };
     if rendered.all(is_inside) { Sharing::Shared } else { Sharing::Own { nodes: 1 } }
+}
+
+/// Whether pods of it listen on the node's own ports, of which each is there once.
+fn takes_ports_of_node(object: &Value) -> bool {
+    let Some(pod) = template(object) else { return false };
+    let ports = || containers(pod).flat_map(|container| items(&container["ports"]));
+    ports().any(|port| port["hostPort"].as_u64().is_some_and(|port| port > 0))
+        || (pod["spec"]["hostNetwork"] == true && ports().next().is_some())
 }
 
 fn is_namespaced(object: &Value) -> bool {
@@ -57,6 +67,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// A failure would mean that the second of two scenarios waits for a port of the node which the first one has.
+    #[test]
+    fn a_port_of_the_node_is_there_once() {
+        let of = |spec: Value| {
+            let object = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "spec": {"template": {"spec": spec}}});
+            sharing([&object].into_iter(), "ours")
+        };
+        let with = |port: Value| json!([{"ports": [port]}]);
+        assert_eq!(of(json!({"containers": with(json!({"containerPort": 80}))})), Sharing::Shared);
+        let on_host = json!({"hostNetwork": true, "containers": with(json!({"containerPort": 80}))});
+        assert_eq!(of(on_host), Sharing::Own { nodes: 1 });
+        let host_port = json!({"containers": with(json!({"containerPort": 80, "hostPort": 80}))});
+        assert_eq!(of(host_port), Sharing::Own { nodes: 1 });
+    }
 
     /// A failure would mean that two charts' cluster-wide objects meet, or that each scenario waits for a cluster of its own.
     #[test]

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::{Namespace as KubernetesNamespace, Node, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    LimitRange, Namespace as KubernetesNamespace, Node, ResourceQuota, Secret, ServiceAccount,
+};
 use kube::api::{ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
@@ -89,7 +91,7 @@ impl Stage {
             lease.cluster.is_kind(),
             versions,
         ));
-        let beside = format!("{ns}-prober");
+        let beside = beside(ns);
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
         let (image, labels) = (home::prober()?, network::pod_labels(plan));
@@ -141,6 +143,20 @@ impl Stage {
         let place = network::Place { client: &self.client, lease, ns: &self.ns, timeline: &self.timeline };
         self.guards = Some(Network::set(plan, &place, self.prober.clone(), tasks).await?);
         Ok(())
+    }
+
+    /// The namespace of ours beside the release's.
+    pub fn beside(&self) -> String {
+        beside(&self.ns)
+    }
+
+    /// Whether the release's namespace counts what pods request.
+    pub async fn counts_resources(&self) -> Result<bool> {
+        let one = ListParams::default().limit(1);
+        let quotas: Api<ResourceQuota> = Api::namespaced(self.client.clone(), &self.ns);
+        let limits: Api<LimitRange> = Api::namespaced(self.client.clone(), &self.ns);
+        let (quotas, limits) = tokio::try_join!(quotas.list(&one), limits.list(&one)).context("look for quotas")?;
+        Ok(!quotas.items.is_empty() || !limits.items.is_empty())
     }
 
     /// What asks pods that a `NetworkPolicy` guards.
@@ -237,6 +253,11 @@ impl Stage {
         self.databases.finish().await;
         Ok(())
     }
+}
+
+/// The namespace of ours beside a release's.
+fn beside(ns: &str) -> String {
+    format!("{ns}-prober")
 }
 
 /// What the nodes run besides Kubernetes; nothing, where we may not look at them.

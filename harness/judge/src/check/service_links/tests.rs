@@ -1,6 +1,9 @@
 use super::*;
 use crate::judge::Verdict::{Advice, NotApplicable, Pass};
-use crate::judge::testing::{check, examples, rendering};
+use crate::judge::Verdict;
+use crate::judge::testing::{Story, check, examples, rendering};
+use crate::plan::Action;
+use crate::record::StepOutcome;
 
 const CHECK: &Check = &SERVICE_LINKS;
 
@@ -34,4 +37,25 @@ fn a_variable_that_the_image_reads_must_not_come_from_a_service() {
     check(CHECK, &rendering(&unlinked), Pass, "");
     check(CHECK, &rendering("kind: Service\nmetadata: {name: cg}\n"), NotApplicable, "");
     examples(&SERVICE_LINKS, &good, &bad);
+}
+
+fn own_name() -> Story {
+    Story::good().plan(|plan| (plan.is_own_name, plan.release) = (true, "codex-pooler".to_owned()))
+}
+
+fn taken_for_a_setting() -> Story {
+    let why = "deployment/codex-pooler has 0 of 1 pods available: container `app` ended with exit code 1".to_owned();
+    own_name().ending(0, &StepOutcome::NotReady { why }, "")
+}
+
+/// A failure would mean that a chart which does not start under its own name is green.
+#[test]
+fn a_release_that_does_not_start_under_the_charts_name_fails() {
+    check(&SERVICE_LINKS, &taken_for_a_setting(), Verdict::Fail, "a release called `codex-pooler`, as the chart is");
+}
+
+/// A failure would mean that a run under another name claims to have shown it.
+#[test]
+fn it_needs_the_charts_own_name() {
+    check(&SERVICE_LINKS, &own_name(), Verdict::Pass, "");
 }

@@ -1,0 +1,67 @@
+//! The API server's own record of what the `ServiceAccount`s of pods ask for, on clusters of ours.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::tool::Tool;
+
+const DIRECTORY: &str = "/etc/kubernetes/audit";
+const LOGS: &str = "/var/log/kubernetes/audit";
+/// Who asked what and what came of it; no bodies, and nothing of the cluster's own parts.
+const POLICY: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+  - {level: None, userGroups: ['system:serviceaccounts:kube-system', 'system:serviceaccounts:local-path-storage']}
+  - {level: Metadata, userGroups: ['system:serviceaccounts']}
+  - {level: None}
+";
+/// kubeadm takes arguments in another form from here on.
+const FIRST_WITHOUT: u32 = 36;
+
+/// What kind is told so that the API server keeps its record.
+pub(super) struct Audit {
+    policy: PathBuf,
+}
+
+impl Audit {
+    /// Writes the policy beside the kubeconfig; `None`: this version of Kubernetes is not asked for a record.
+    pub(super) fn prepare(kubernetes: &str, kubeconfig: &Path) -> Result<Option<Self>> {
+        let minor = kubernetes.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+        if minor.is_none_or(|minor| minor >= FIRST_WITHOUT) {
+            return Ok(None);
+        }
+        let policy = kubeconfig.with_extension("audit-policy.yaml");
+        std::fs::write(&policy, POLICY).with_context(|| format!("write `{}`", policy.display()))?;
+        Ok(Some(Self { policy }))
+    }
+
+    /// The mount of the control plane's node that brings the policy.
+    pub(super) fn mount(&self) -> Value {
+        json!({"hostPath": self.policy, "containerPath": format!("{DIRECTORY}/policy.yaml"), "readOnly": true})
+    }
+
+    /// kubeadm's part of the configuration.
+    pub(super) fn patch(&self) -> String {
+        let volume = |name: &str, path: &str| json!({"name": name, "hostPath": path, "mountPath": path, "pathType": "DirectoryOrCreate"});
+        let arguments = json!({
+            "audit-policy-file": format!("{DIRECTORY}/policy.yaml"),
+            "audit-log-path": format!("{LOGS}/audit.log"),
+            "audit-log-maxsize": "100",
+        });
+        let server =
+            json!({"extraArgs": arguments, "extraVolumes": [volume("audit", DIRECTORY), volume("audit-logs", LOGS)]});
+        json!({"kind": "ClusterConfiguration", "apiServer": server}).to_string()
+    }
+}
+
+/// The record of what the accounts of a namespace asked for, a request each; empty where the cluster keeps none.
+pub async fn requests(node: &str, ns: &str) -> Result<Vec<Value>> {
+    let account = format!("\"system:serviceaccount:{ns}:");
+    let look = ["exec", node, "grep", "-h", "-s", "-F", &account, &format!("{LOGS}/audit.log")].map(str::to_owned);
+    // It finds nothing where nobody asked, and where there is no record.
+    let output = Tool::on_path("docker").args(look).run_unchecked().await?;
+    Ok(output.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}

@@ -1,0 +1,100 @@
+//! `admitted`: the API server admits each pod of the release.
+
+use std::collections::BTreeSet;
+
+use crate::judge::object::{slashed, template, text};
+use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::view::{StepRun, Track, View, warning};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::record::StepOutcome;
+
+pub(crate) const ADMITTED: Check = Check {
+    name: "admitted",
+    proves: "no pod of the release is refused by a quota, a LimitRange, Pod Security or an admission webhook",
+    means: "a workload has fewer pods than it asks for, and its own status does not say why",
+    explanation: include_str!("../explanation/admitted.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: false,
+    judge: admitted,
+};
+
+/// How the API server begins when admission refuses, and the rule that refused.
+const REFUSALS: [(&str, &str); 7] = [
+    ("exceeded quota", "a ResourceQuota"),
+    ("failed quota", "a ResourceQuota"),
+    ("violates PodSecurity", "Pod Security"),
+    ("denied the request", "an admission webhook"),
+    ("failed calling webhook", "an admission webhook that does not answer"),
+    ("usage per Container", "a LimitRange"),
+    ("usage per Pod", "a LimitRange"),
+];
+
+/// The rule that a message is about; `None`: it is no refusal at admission.
+fn rule(message: &str) -> Option<&'static str> {
+    REFUSALS.iter().find(|(words, _)| message.contains(words)).map(|(_, rule)| *rule)
+}
+
+fn admitted(view: &View) -> Finding {
+    if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
+        return not_applicable(ADMITTED.name, "the chart renders nothing that has pods");
+    }
+    let mut tally = Tally::new(ADMITTED.name);
+    for run in view.tested().filter(|run| run.is_to_succeed() && run.started.is_some()) {
+        judge_step(view, run, &mut tally);
+    }
+    tally.finish("no pod was refused")
+}
+
+fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
+    let label = run.label();
+    if let Some((seen, why)) = view.gap_in(run, &["Event"]) {
+        tally.void(format!("whether a pod was refused in {label} is unknown: {why}")).with([seen]);
+        return;
+    }
+    if run.ended.is_none() {
+        tally.void(format!("the recording ends in {label}"));
+        return;
+    }
+    let events = view.tracks("Event").map(Track::first).filter(|event| run.contains(event.seq));
+    let mut told = BTreeSet::new();
+    for event in events.filter(|event| event.object["reason"] == "FailedCreate") {
+        let (about, message) = (&event.object["involvedObject"], text(&event.object["message"]));
+        let Some(rule) = rule(message) else { continue };
+        let owner = owner(view, text(&about["kind"]), text(&about["name"]));
+        if told.insert((owner.clone(), rule)) {
+            refused(run, &owner, rule, message, warning(&event), tally);
+        }
+    }
+    if told.is_empty()
+        && let Some((ended, StepOutcome::HelmFailed { why })) = run.ended
+        && let Some(line) = why.lines().find(|line| line.contains("pods ") && rule(line).is_some())
+    {
+        let seen = Evidence { seq: Some(ended.seq), at: Some(ended.at), text: line.trim().to_owned() };
+        refused(run, "a pod of the release", rule(line).unwrap_or_default(), line, seen, tally);
+    }
+    tally.proved(note(format!("no pod was refused in {label}")));
+}
+
+/// A refusal that did not keep the step from succeeding, as a quota that a rollout's extra pod meets, is worth knowing and no more.
+fn refused(run: &StepRun, owner: &str, rule: &str, message: &str, seen: Evidence, tally: &mut Tally) {
+    let said = format!("{rule} refuses a pod of {owner} in {}: {}", run.label(), message.trim());
+    let claim = if run.is_succeeded() { tally.advise(said) } else { tally.fail(said) };
+    claim.with([seen]).hint("let the pod template meet the rule, or tell users what their namespace must allow");
+}
+
+/// The workload that a user knows: a ReplicaSet's pods are its Deployment's.
+fn owner(view: &View, of_kind: &str, with_name: &str) -> String {
+    let owned = view.tracks(of_kind).find(|track| track.name() == with_name).map(Track::last);
+    let above = owned.and_then(|object| object["metadata"]["ownerReferences"].as_array()?.first().cloned());
+    match (above, owned) {
+        (Some(above), _) => format!("{}/{}", text(&above["kind"]).to_lowercase(), text(&above["name"])),
+        (None, Some(object)) => slashed(object),
+        (None, None) => format!("{}/{with_name}", of_kind.to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! `service-endpoints`: each port of a Service leads to a pod that accepts connections there.
+
+use serde_json::Value;
+
+use crate::judge::object::{
+    containers, declared_ports, is_hook, is_owned_by, is_ready_pod, items, name, slashed, text,
+};
+use crate::judge::tally::{Tally, not_applicable};
+use crate::judge::view::{StepRun, View};
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::plan::StubImages;
+use crate::record::{Answer, Moment, ServicePort};
+
+pub(crate) const SERVICE_ENDPOINTS: Check = Check {
+    name: "service-endpoints",
+    proves: "each port of a Service has a ready endpoint, and each ready endpoint accepts connections there",
+    means: "everything looks ready, and who uses the Service is refused",
+    explanation: include_str!("../explanation/service-endpoints.md"),
+    needs: Needs::Orchestration,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge: service_endpoints,
+};
+
+fn service_endpoints(view: &View) -> Finding {
+    if view.has_render() && !view.rendered().any(|object| object["kind"] == "Service" && has_selector(object)) {
+        return not_applicable(SERVICE_ENDPOINTS.name, "the chart renders no Service that selects pods");
+    }
+    let mut tally = Tally::of_whole(SERVICE_ENDPOINTS.name, view);
+    let mut was_asked = false;
+    for run in view.settled() {
+        for (seen, port) in ports_of(view, run) {
+            was_asked = true;
+            judge_port(view, run, &seen, port, &mut tally);
+        }
+    }
+    if !was_asked && view.is_whole && view.shortfall().is_none() {
+        return not_applicable(SERVICE_ENDPOINTS.name, "no Service with TCP ports selects pods of the release");
+    }
+    tally.finish("each port of each Service led to ready pods that accepted connections")
+}
+
+fn has_selector(service: &Value) -> bool {
+    service["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty())
+        && service["spec"]["type"] != "ExternalName"
+}
+
+/// What was asked after a step, with the moment as evidence.
+fn ports_of<'a>(view: &View<'a>, run: &StepRun) -> Vec<(Evidence, &'a ServicePort)> {
+    let of_step = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
+        Moment::ServicePort(port) if port.step == run.index => {
+            let answers =
+                port.attempts.iter().map(|it| format!("pod/{} at {}: {}", it.pod, it.address, said(&it.answer)));
+            let answers: Vec<String> = answers.collect();
+            let what = if answers.is_empty() { "no ready endpoint".to_owned() } else { answers.join(", ") };
+            let text = format!("port `{}` of service/{}: {what}", port.port, port.service);
+            Some((Evidence { seq: Some(entry.seq), at: Some(entry.at), text }, port))
+        }
+        _ => None,
+    });
+    of_step.collect()
+}
+
+fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Refused => "refused".to_owned(),
+        Answer::TimedOut => "no answer".to_owned(),
+        Answer::Failed(why) => why.clone(),
+        _ => "accepted".to_owned(),
+    }
+}
+
+fn judge_port(view: &View, run: &StepRun, seen: &Evidence, port: &ServicePort, tally: &mut Tally) {
+    let label = run.label();
+    let (_, end) = run.window().unwrap_or_default();
+    let Some(service) = view.object_at("Service", &port.service, end) else { return };
+    if port.attempts.is_empty() {
+        judge_without_endpoint(view, run, service, seen, port, tally);
+        return;
+    }
+    for attempt in &port.attempts {
+        let pod = view.object_at("Pod", &attempt.pod, end);
+        // Where the application would listen on a port that it does not declare, the stub does not know of it.
+        let is_undeclared = pod.is_some_and(|pod| !declared_ports(pod).any(|declared| declared == attempt.port));
+        if attempt.answer == Answer::Connected {
+            tally.proved(seen.clone());
+        } else if !attempt.is_ready_throughout || (view.plan.stub_images != StubImages::Off && is_undeclared) {
+            tally.proved(Evidence { text: format!("{} (not examined)", seen.text), ..seen.clone() });
+        } else if attempt.answer == Answer::Refused {
+            let message = format!(
+                "port `{}` of {} leads to port {} of pod/{}, which refuses connections after {label}, although the pod is ready",
+                port.port,
+                slashed(service),
+                attempt.port,
+                attempt.pod,
+            );
+            let hint = "let `targetPort` be the port that the program listens on, on all addresses";
+            tally.fail(message).with([seen.clone()]).hint(hint);
+        } else {
+            let message = format!(
+                "port `{}` of {}: pod/{} does not answer after {label}: {}",
+                port.port,
+                slashed(service),
+                attempt.pod,
+                said(&attempt.answer),
+            );
+            tally.advise(message).with([seen.clone()]);
+        }
+    }
+}
+
+/// A port without an endpoint is a fault where the Service selects pods that are ready.
+fn judge_without_endpoint(
+    view: &View,
+    run: &StepRun,
+    service: &Value,
+    seen: &Evidence,
+    port: &ServicePort,
+    tally: &mut Tally,
+) {
+    let (_, end) = run.window().unwrap_or_default();
+    let hooks = view.hook_jobs();
+    let is_passing = |pod: &Value| {
+        is_hook(pod)
+            || hooks.iter().any(|job| is_owned_by(pod, job.uid()))
+            || items(&pod["metadata"]["ownerReferences"]).any(|owner| owner["kind"] == "Job")
+    };
+    let pods = view.tracks("Pod").filter_map(|pod| pod.at(end)).filter(|pod| is_behind(service, pod));
+    let ready: Vec<&Value> = pods.filter(|pod| is_ready_pod(pod) && !is_passing(pod)).collect();
+    let Some(pod) = ready.first() else {
+        // Whether pods are missing is for `ready` and `selectors-match` to say.
+        tally.proved(Evidence { text: format!("{} (it selects no ready pod)", seen.text), ..seen.clone() });
+        return;
+    };
+    let target = port.target.as_str();
+    let named: Vec<&str> = containers(pod).flat_map(|it| items(&it["ports"])).map(|it| text(&it["name"])).collect();
+    let is_missing_name = target.parse::<u16>().is_err() && !named.contains(&target);
+    let why = if is_missing_name {
+        format!("no container of pod/{} has a port called `{target}` (it has: `{}`)", name(pod), named.join("`, `"))
+    } else {
+        format!("pod/{} is ready", name(pod))
+    };
+    let message =
+        format!("port `{}` of {} has no ready endpoint after {}: {why}", port.port, slashed(service), run.label());
+    tally
+        .fail(message)
+        .with([seen.clone()])
+        .hint("let `targetPort` name a port of the containers that the Service selects");
+}
+
+/// Whether a Service selects a pod.
+fn is_behind(service: &Value, pod: &Value) -> bool {
+    let labels = &pod["metadata"]["labels"];
+    let selector = service["spec"]["selector"].as_object().into_iter().flatten();
+    has_selector(service) && selector.into_iter().all(|(key, value)| labels[key.as_str()] == *value)
+}
+
+#[cfg(test)]
+mod tests;

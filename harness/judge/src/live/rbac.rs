@@ -1,0 +1,120 @@
+//! `rbac-sufficient`: the accounts of the release may do what its programs ask for.
+
+use serde_json::Value;
+
+use crate::judge::object::{is_hook, items, kind, name, slashed, statuses, text};
+use crate::judge::tally::{Tally, not_applicable, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::plan::Action;
+use crate::record::{Asked, Moment};
+
+pub(crate) const RBAC_SUFFICIENT: Check = Check {
+    name: "rbac-sufficient",
+    proves: "the API server refuses nothing that a program of the release asks for again and again",
+    means: "a part of the release cannot do its work: its role lacks a right, or its binding names another account",
+    explanation: include_str!("../explanation/rbac-sufficient.md"),
+    needs: Needs::Behaviour,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::CAUSE,
+    judges_refusals: false,
+    judge: rbac_sufficient,
+};
+
+/// A binding takes effect within moments; until then a refusal says nothing.
+const SETTLING_MS: u64 = 5000;
+
+fn rbac_sufficient(view: &View) -> Finding {
+    let accounts: Vec<&Value> = view.rendered_once().into_iter().filter(|it| kind(it) == "ServiceAccount").collect();
+    if view.has_render() && accounts.is_empty() {
+        return not_applicable(RBAC_SUFFICIENT.name, "the chart renders no ServiceAccount");
+    }
+    let asked = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
+        Moment::Asked(asked) if accounts.iter().any(|account| name(account) == asked.account) => Some((entry, asked)),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        return not_applicable(
+            RBAC_SUFFICIENT.name,
+            "no account of the release was seen to ask the API server for anything",
+        );
+    }
+    let mut tally = Tally::new(RBAC_SUFFICIENT.name);
+    for (entry, asked) in asked {
+        let refused = lasting(view, asked);
+        let what = format!("{} {}", asked.verb, of_what(asked));
+        if refused.len() < 2 || asked.granted.is_some_and(|granted| refused.iter().any(|at| *at < granted)) {
+            tally.proved(note(format!("serviceaccount/{} asked to {what}", asked.account)));
+            continue;
+        }
+        let text =
+            format!("the API server refused serviceaccount/{} to {what}, {} times", asked.account, refused.len());
+        let seen = Evidence { seq: Some(entry.seq), at: refused.first().copied(), text };
+        let misspelt = misspelt_binding(view, &asked.account);
+        let Some(why) = misspelt.or_else(|| suffering(view, &asked.account)) else {
+            // Many programs try whether they may, and do without.
+            tally.proved(seen);
+            continue;
+        };
+        let message =
+            format!("serviceaccount/{} may not {what}, and its program asks again and again: {why}", asked.account);
+        let hint = "give the right in a role, and bind that to the account which the pod names";
+        tally.fail(message).with([seen]).hint(hint);
+    }
+    tally.finish("nothing that a program of the release asked for was refused for good")
+}
+
+fn of_what(asked: &Asked) -> String {
+    let name = if asked.name.is_empty() { String::new() } else { format!(" `{}`", asked.name) };
+    let place = if asked.namespace.is_empty() { " in the cluster".to_owned() } else { String::new() };
+    format!("{}{name}{place}", asked.resource)
+}
+
+/// When it was refused, but for the first moments of a step, an uninstall and what follows it.
+fn lasting(view: &View, asked: &Asked) -> Vec<u64> {
+    let counts = |at: &&u64| {
+        let run = view.steps.iter().rev().find(|run| run.started.is_some_and(|entry| entry.at <= **at));
+        run.is_some_and(|run| {
+            let began = run.started.map_or(0, |entry| entry.at);
+            run.step.action != Action::Uninstall && run.is_tested() && **at >= began + SETTLING_MS
+        })
+    };
+    asked.refused.iter().filter(counts).copied().collect()
+}
+
+/// A binding of the release to an account that it does not make, where the one that asks has none.
+fn misspelt_binding(view: &View, account: &str) -> Option<String> {
+    let rendered = view.rendered_once();
+    let is_there = |with_name: &str| {
+        rendered.iter().any(|it| kind(it) == "ServiceAccount" && name(it) == with_name) || with_name == "default"
+    };
+    let own = |subject: &Value| ["", view.namespace].contains(&text(&subject["namespace"]));
+    let bindings =
+        rendered.iter().filter(|it| ["RoleBinding", "ClusterRoleBinding"].contains(&kind(it)) && !is_hook(it));
+    let mut subjects = bindings.flat_map(|binding| items(&binding["subjects"]).map(move |subject| (binding, subject)));
+    let is_account = |subject: &Value| subject["kind"] == "ServiceAccount" && own(subject);
+    let (binding, subject) = subjects.find(|(_, subject)| {
+        is_account(subject) && !is_there(text(&subject["name"])) && text(&subject["name"]) != account
+    })?;
+    let named = text(&subject["name"]);
+    Some(format!("{} binds serviceaccount/{named}, which does not exist", slashed(binding)))
+}
+
+/// A pod of the account that is not well at the end of a step.
+fn suffering(view: &View, account: &str) -> Option<String> {
+    let of_account = |pod: &Value| text(&pod["spec"]["serviceAccountName"]) == account;
+    view.tracks("Pod").filter(|pod| of_account(pod.last())).find_map(|pod| {
+        let restarts: u64 = statuses(pod.last()).filter_map(|status| status["restartCount"].as_u64()).sum();
+        if restarts > 0 {
+            return Some(format!("pod/{} restarted {restarts} times", pod.name()));
+        }
+        let ends = view.steps.iter().filter_map(|run| run.window()).map(|(_, end)| end);
+        let trouble = ends.into_iter().find_map(|end| crate::judge::object::trouble(pod.at(end)?));
+        trouble.map(|trouble| format!("pod/{} {trouble}", pod.name()))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Charts whose images exist nowhere: a stub plays every container, and what the cluster makes of the chart is examined all the same.
+
+use chartgate::judge::Verdict;
+use chartgate::plan::{Plan, StubImages};
+use chartgate::run::Options;
+use chartgate::scenario::{self, Overrides};
+use rstest::rstest;
+
+use crate::support;
+
+/// The plans of the chart in `tests/stubs/everything`, with a fault planted in it.
+fn plans(fault: &str) -> Vec<Plan> {
+    let chart = support::repository().join("tests/stubs/everything");
+    let set = vec![format!("fault={fault}")];
+    let overrides = Overrides { chart: Some(chart), set, stub_images: StubImages::All, ..Overrides::default() };
+    let mut plans = scenario::plans(&[], &overrides).expect("the chart can be read");
+    for plan in &mut plans {
+        plan.name = format!("stubs/{}{}", plan.name.rsplit('/').next().unwrap_or_default(), fault);
+        // A fault shows long before a user would give up.
+        plan.steps.iter_mut().for_each(|step| step.timeout_seconds = if fault.is_empty() { 300 } else { 60 });
+    }
+    plans
+}
+
+/// A failure would mean that a sound chart cannot be judged before its images exist.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sound_chart_passes_without_its_images(#[values("3", "4")] helm: &str) {
+    let options = Options { helm: helm.to_owned(), ..support::options() };
+    let plans = plans("");
+    let lived = support::run_with(&plans[0], &options).await;
+    let shown = chartgate::report::print(&chartgate::report::Report::new(vec![lived.clone()]));
+    assert_eq!(lived.verdict, Verdict::Pass, "{shown}");
+    let replaced = lived.replaced.expect("the report says that images were replaced");
+    assert!(replaced.assumed.iter().any(|it| it.contains("secret/")), "the hook's Secret is assumed: {replaced:?}");
+    assert!(replaced.steps_not_examined.is_empty(), "{replaced:?}");
+    support::check_with(&plans[1], &options, Verdict::Pass, &["service-links"]).await;
+}
+
+/// A failure would mean that a fault which only a cluster shows is green without images.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_planted_fault_is_red_by_its_check(
+    #[values("admitted", "service-endpoints", "live-matches-manifest", "idempotent-upgrade", "data-kept")] check: &str,
+) {
+    support::check(&plans(check)[0], Verdict::Fail, &[check]).await;
+}
+
+/// A failure would mean that a chart which cannot be called by its own name is green.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_cannot_have_the_charts_name_is_red() {
+    support::check(&plans("service-links")[1], Verdict::Fail, &["service-links"]).await;
+}
