@@ -140,20 +140,25 @@ recorded() {
   [ ! -f "$home/images.env" ] || sed -n "s/^$1=//p" "$home/images.env"
 }
 
+# note FILE KEY VALUE: replaces the line of KEY in a file of `KEY=value` lines; a reader never finds a part.
+note() {
+  mkdir -p "$home/lock"
+  (
+    ! command -v flock > /dev/null || flock 9
+    {
+      [ ! -f "$1" ] || grep -v "^$2=" "$1" || true
+      echo "$2=$3"
+    } > "$1.new"
+    mv "$1.new" "$1"
+  ) 9> "$home/lock/$(basename "$1")"
+}
+
 # record KEY REF: notes in `images.env`, which the harness reads, the image to use. One of ours that it replaces goes, if nothing runs it.
 record() {
   local before
   before=$(recorded "$1")
   [ "$before" != "$2" ] || return 0
-  mkdir -p "$home/lock"
-  (
-    ! command -v flock > /dev/null || flock 9
-    {
-      [ ! -f "$home/images.env" ] || grep -v "^$1=" "$home/images.env" || true
-      echo "$1=$2"
-    } > "$home/images.env.new"
-    mv "$home/images.env.new" "$home/images.env"
-  ) 9> "$home/lock/images"
+  note "$home/images.env" "$1" "$2"
   case $before in
     *,*) ;;
     chartgate/*) docker image rm "$before" > /dev/null 2>&1 || true ;;
