@@ -12,17 +12,19 @@ export KUBERNETES HELM KEEP CHARTGATE_HOME
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 setup := harness/setup
-helms := $(CHARTGATE_HOME)/bin/helm-$(HELM_3) $(CHARTGATE_HOME)/bin/helm-$(HELM_4)
+helms := $(CHARTGATE_HOME)/bin/helm-3 $(CHARTGATE_HOME)/bin/helm-4
+# What the chosen scenarios need beside a cluster, and how many of these preparations run at once: most wait for a compiler or a download.
+needs = $(shell $(setup)/needs $(CHART))
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools mdbook images node-image backing app-images gate test browser-test bench book lint clean versions
+.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test bench book lint clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
 
-setup: engine ## all that runs and tests need: engine, tools, images (again: under two seconds)
-	@$(MAKE) -j tools images
+setup: ## all that runs and tests need: engine, tools, images (again: under two seconds)
+	@$(MAKE) -j engine kind helm-3 helm-4 programs node-image backing app-images
 
 engine: ## a Docker engine: the one that answers, or one of our own
 	@$(setup)/engine
@@ -30,11 +32,13 @@ engine: ## a Docker engine: the one that answers, or one of our own
 engine-stop: ## end the engine that `make engine` started
 	@$(setup)/engine stop
 
-tools: ## kind, helm 3 and helm 4 in the state folder
-	@$(setup)/tools
+tools: kind helm-3 helm-4 ## kind and both helms in the state directory
 
-mdbook:
-	@$(setup)/tools mdbook
+kind helm-3 helm-4 mdbook:
+	@$(setup)/tools $@
+
+programs: ## the command (bin/chartgate in the state directory) and what the images consist of
+	@$(setup)/programs
 
 images: node-image backing app-images ## the images that a run starts; each is a target of its own
 
@@ -44,12 +48,20 @@ node-image:
 backing:
 	@$(setup)/backing
 
+backing-%:
+	@$(setup)/backing $*
+
 app-images:
 	@$(setup)/app-images
 
-gate: setup ## the verdict on CHART=codex-pooler, or on every chart
-	@cargo build --release --quiet
-	@target/release/chartgate run scenarios/$(CHART)
+app-image-%:
+	@$(setup)/app-images $*
+
+prepare: ## what the scenarios of CHART need, and nothing else
+	@$(MAKE) -j engine kind helm-$(HELM) programs node-image $(needs)
+
+gate: prepare ## the verdict on CHART=codex-pooler, or on every chart
+	@$(CHARTGATE_HOME)/bin/chartgate run scenarios/$(CHART)
 
 test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with the tests that are left to the nightly CI
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3))} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored) # the broker runs two scenarios a core, and the next is prepared meanwhile

@@ -32,7 +32,7 @@ fail() {
 }
 
 # patiently LOG WHAT COMMAND...: runs a long command into a log file, says every 15 s how far it is, and shows the log's end if it
-# fails. `patiently_tail` shortens the end.
+# fails. `patiently_tail` shortens the end. Its seconds, and its processor seconds, are appended to `log/times.tsv`.
 patiently() {
   local log=$home/log/$1.log what=$2 ticker status=0
   shift 2
@@ -46,9 +46,12 @@ patiently() {
     done
   ) &
   ticker=$!
-  "$@" >> "$log" 2>&1 < /dev/null || status=$?
+  local TIMEFORMAT='%U %S' seconds=$SECONDS
+  { time "$@" >> "$log" 2>&1 < /dev/null; } 2> "$log.time" || status=$?
   kill "$ticker" 2> /dev/null || true
   wait "$ticker" 2> /dev/null || true
+  printf '%s\t%s\t%s\n' "$((SECONDS - seconds))" "$(awk '{print int($1 + $2)}' "$log.time")" "$what" >> "$home/log/times.tsv"
+  rm -f "$log.time"
   if [ "$status" != 0 ]; then
     printf '%s: %s: exit %s, the end of %s:\n' "$noun" "$what" "$status" "$log" >&2
     tail -n "${patiently_tail:-20}" "$log" | sed 's/^/  | /' >&2
@@ -127,19 +130,11 @@ maven() {
   rm -rf "$work"
 }
 
-# The target folder is outside the checkout, so that a fresh clone finds the dependencies compiled.
+# The target directory is outside the checkout, so that a fresh clone finds the dependencies compiled.
 triple=$(uname -m)-unknown-linux-gnu
 target=$home/target
 # shellcheck disable=SC2034 # used by the scripts that source this file
 binaries=$target/$triple/image
-
-# compile_static [PACKAGE...]: compiles crates of this repository for images, as static binaries in the folder `binaries`: those of the
-# app images, and more. Never fewer: another selection has other features, and compiles anew what they share.
-compile_static() {
-  local packages=(chartgate-prober chartgate-standin chartgate-external-secrets "$@")
-  env "CARGO_TARGET_$(echo "$triple" | tr 'a-z-' 'A-Z_')_RUSTFLAGS=-C target-feature=+crt-static" \
-    cargo build --manifest-path "$repo/Cargo.toml" --target-dir "$target" --locked --profile image --target "$triple" "${packages[@]/#/--package=}"
-}
 
 # has_image REF: whether the engine has it.
 has_image() {
@@ -160,20 +155,25 @@ recorded() {
   [ ! -f "$home/images.env" ] || sed -n "s/^$1=//p" "$home/images.env"
 }
 
+# note FILE KEY VALUE: replaces the line of KEY in a file of `KEY=value` lines; a reader never finds a part.
+note() {
+  mkdir -p "$home/lock"
+  (
+    ! command -v flock > /dev/null || flock 9
+    {
+      [ ! -f "$1" ] || grep -v "^$2=" "$1" || true
+      echo "$2=$3"
+    } > "$1.new"
+    mv "$1.new" "$1"
+  ) 9> "$home/lock/$(basename "$1")"
+}
+
 # record KEY REF: notes in `images.env`, which the harness reads, the image to use. One of ours that it replaces goes, if nothing runs it.
 record() {
   local before
   before=$(recorded "$1")
   [ "$before" != "$2" ] || return 0
-  mkdir -p "$home/lock"
-  (
-    ! command -v flock > /dev/null || flock 9
-    {
-      [ ! -f "$home/images.env" ] || grep -v "^$1=" "$home/images.env" || true
-      echo "$1=$2"
-    } > "$home/images.env.new"
-    mv "$home/images.env.new" "$home/images.env"
-  ) 9> "$home/lock/images"
+  note "$home/images.env" "$1" "$2"
   case $before in
     *,*) ;;
     chartgate/*) docker image rm "$before" > /dev/null 2>&1 || true ;;

@@ -41,9 +41,14 @@ pub fn exe() -> Option<&'static Path> {
     EXE.get().map(PathBuf::as_path)
 }
 
-/// The value of `key` in `versions.env`, for example `KIND`.
+/// What `make setup` noted of the tools that it took from the `PATH` or made, by the keys of `versions.env`.
+static TOOLS: OnceLock<String> = OnceLock::new();
+
+/// The version under `key`, for example `KIND`: the one that `make setup` took, else the one that `versions.env` names.
 pub fn version(key: &str) -> Result<&'static str> {
-    entries(VERSIONS)
+    let read = || folder().and_then(|folder| Ok(std::fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
+    entries(TOOLS.get_or_init(read))
+        .chain(entries(VERSIONS))
         .find(|(name, _)| *name == key)
         .map(|(_, value)| value)
         .with_context(|| format!("`versions.env` has no `{key}`"))
@@ -69,7 +74,7 @@ pub fn kubernetes_releases() -> Vec<String> {
     releases.into_iter().map(|(_, release)| release).collect()
 }
 
-/// The program `name` in the pinned `version`, as `make setup` put it into the state folder.
+/// The program `name` in a `version`, as `make setup` put it into the state folder.
 ///
 /// # Errors
 /// [`Environment`] if it is not there.
