@@ -2,7 +2,6 @@ use super::*;
 use crate::judge::Verdict::{Advice, NotApplicable, Pass};
 use crate::judge::Verdict;
 use crate::judge::testing::{Story, check, examples, rendering};
-use crate::plan::Action;
 use crate::record::StepOutcome;
 
 const CHECK: &Check = &SERVICE_LINKS;
