@@ -18,7 +18,7 @@ fn with_error(step: usize, text: &str) -> Story {
 #[test]
 fn a_chart_that_does_not_render_fails() {
     let story = with_error(1, "Error: nil pointer");
-    let finding = check(&RENDERS, &story, Verdict::Fail, "does not render for step 2 (upgrade): Error: nil pointer");
+    let finding = check(&RENDERS, &story, Verdict::Fail, "does not render for step 2 (upgrade): nil pointer");
     assert!(finding.message.contains("\nhint: "), "{}", finding.message);
     let expected = story.plan(|plan| plan.steps[1].expect = Expect::Fails("another reason".to_owned()));
     check(&RENDERS, &expected, Verdict::Fail, "nil pointer");

@@ -115,7 +115,8 @@ impl Tape {
     }
 
     pub(super) fn begin(&mut self) {
-        let versions = [("helm".to_owned(), "4.0.0".to_owned())].into();
+        let versions = [("helm", "4.0.0"), ("kubernetes", "v1.34.4")];
+        let versions = versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
         let namespace = "cg-test".to_owned();
         self.push(Moment::Started {
             format: 1,
