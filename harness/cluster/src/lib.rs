@@ -11,6 +11,7 @@ pub mod broker;
 mod containers;
 mod context;
 mod doing;
+pub mod error;
 mod images;
 mod kind;
 mod lease;

@@ -68,7 +68,7 @@ impl Progress {
 
     /// It could not run, for want of something on the machine.
     pub fn failed(&self, error: &anyhow::Error) {
-        let wrong = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+        let wrong = error::message(error).lines().next().unwrap_or_default().to_owned();
         self.ended(Verdict::Void, Duration::ZERO, wrong);
     }
 
