@@ -23,7 +23,8 @@ pub fn message(error: &anyhow::Error) -> String {
 fn refusal(cause: &(dyn Error + 'static)) -> Option<(String, String)> {
     let status = match cause.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) => status,
-        _ => cause.downcast_ref::<Status>()?,
+        // The source of the former.
+        _ => cause.downcast_ref::<Box<Status>>()?,
     };
     Some((cause.to_string(), server_message(status)))
 }

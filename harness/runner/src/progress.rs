@@ -7,6 +7,7 @@ use std::time::Duration;
 use chartgate_model::finding::Verdict;
 
 use crate::cluster::Doing;
+use crate::error;
 
 /// What is told of a scenario.
 #[derive(Clone, Debug)]
