@@ -97,6 +97,37 @@ async fn no_scenario_at_all_is_void() {
     drop(std::fs::remove_dir_all(&empty));
 }
 
+/// A failure would mean that reports of nothing are written into a folder that was named by mistake.
+#[tokio::test]
+async fn a_folder_without_recordings_is_refused_and_left_as_it_is() {
+    let folder = support::repository().join("target/refusals").join(chartgate::random::text(8));
+    std::fs::create_dir_all(folder.join("templates")).expect("a folder can be made");
+    for command in ["judge", "report"] {
+        let output = chartgate(vec![command.into(), folder.clone().into_os_string()]).await;
+        check(&output, 2, &["no recording at `", "hint: name the folder that a run wrote"]);
+    }
+    assert_eq!(folder.read_dir().expect("it is there").count(), 1, "something was written");
+    drop(std::fs::remove_dir_all(&folder));
+}
+
+/// A failure would mean that a newcomer who runs the command where the chart is reads that there is no scenario.
+#[tokio::test]
+async fn the_chart_that_one_stands_in_and_the_charts_below_a_folder_are_found() {
+    let charts = support::repository().join("charts");
+    let listed = async |folder: &std::path::Path, args: &[&str]| {
+        let args = std::iter::once("list").chain(args.iter().copied()).map(Into::into).collect();
+        let output = command(args).folder(folder).run_unchecked().await.expect("the command starts");
+        check(&output, 0, &[]);
+        output.stdout
+    };
+    assert!(listed(&charts.join("starter"), &[]).await.contains("starter/"), "the chart itself");
+    let all = listed(&support::repository(), &["charts/"]).await;
+    for chart in charts.read_dir().expect("there are charts") {
+        let name = chart.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(all.contains(&format!("{name}/")), "`{name}/` is not in:\n{all}");
+    }
+}
+
 /// A failure would mean that a chart's broken template starts a cluster first, or is not laid to the chart.
 #[tokio::test]
 async fn a_chart_that_does_not_render_fails_without_a_cluster() {

@@ -21,7 +21,7 @@ use chartgate::plan::{Action, Expect, Plan};
 use chartgate::record::{Moment, Recording};
 use chartgate::redact::Redactor;
 use chartgate::scenario::{self, Overrides};
-use chartgate::tool::Tool;
+use chartgate::tool::{Interrupt, Tool};
 use chartgate::wait::{Check, pause, until};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -41,6 +41,10 @@ const NOTICING_BUDGET_MS: f64 = 100.0;
 const MEMORY_BUDGET_MIB: f64 = 150.0;
 /// Of one core, while it waits.
 const CPU_BUDGET: f64 = 0.05;
+
+/// Judging so many recordings again, or writing their reports, in seconds.
+const JUDGING_BUDGET_S: f64 = 3.0;
+const RECORDINGS: usize = 50;
 
 /// One run's length depends on when helm happened to look; the middle one of so many counts.
 const TURNS: usize = 3;
@@ -97,9 +101,12 @@ async fn main() {
         sharing: Sharing::Own { nodes: 1 },
         millicores: 100,
         images: Vec::new(),
+        needed_images: Vec::new(),
         postgres: Databases::Shared,
         servers: std::collections::BTreeMap::new(),
         keep: false,
+        keep_warm: None,
+        process: std::process::id(),
     };
     let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster");
     enable_audit(&lease).await;
@@ -125,7 +132,9 @@ async fn main() {
     let parallel = join_all(plans.iter().map(|plan| bench.by_hand(plan))).await.into_iter().max().unwrap_or_default();
     let (set, needs) = bench.harness(&files).await;
     let delays = bench.delays().await;
-    report(&plans, &alone, [sequence, parallel, set], &needs, delays);
+    println!("judging {RECORDINGS} recordings, and writing their reports");
+    let judging = bench.judging(&files).await;
+    report(&plans, &alone, [sequence, parallel, set], &needs, delays, judging);
     bench.lease.end().await.expect("the broker answers");
 }
 
@@ -212,7 +221,8 @@ impl Bench {
             let mut values = plan.values.clone();
             scenario::merge(&mut values, step.values.clone());
             let values = scenario::fill(&values, &templates).expect("the values can be filled in");
-            let output = helm.act(step, helm.args(plan, step), &values).await.expect("helm starts");
+            let output =
+                helm.act(step, helm.args(plan, step), &values, &Interrupt::default()).await.expect("helm starts");
             assert!(output.is_success(), "{} {}: {}", plan.name, step.verb(), output.stderr);
         }
         let took = started.elapsed();
@@ -297,6 +307,25 @@ impl Bench {
     fn recording(&self, file: &Path) -> Recording {
         let folder = self.out.join("recordings").join(scenario::name_of(file));
         Recording::load(&folder).expect("the run was recorded")
+    }
+
+    /// How long `judge` and `report` take for many recordings: those of all scenarios, again and again.
+    async fn judging(&self, files: &[PathBuf]) -> [Duration; 2] {
+        let many = self.out.join("many");
+        drop(std::fs::remove_dir_all(&many));
+        for (number, file) in files.iter().cycle().take(RECORDINGS).enumerate() {
+            let (from, to) = (self.out.join("recordings").join(scenario::name_of(file)), many.join(number.to_string()));
+            std::fs::create_dir_all(&to).expect("a folder for a recording");
+            for part in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
+                std::fs::copy(from.join(part), to.join(part)).expect("a recording can be copied");
+            }
+        }
+        let mut took = [Duration::ZERO; 2];
+        for (command, took) in ["judge", "report"].into_iter().zip(&mut took) {
+            let call = Tool::new("chartgate", Path::new(env!("CARGO_BIN_EXE_chartgate"))).args([command]).args([&many]);
+            *took = call.deadline(LIMIT).run().await.expect("the recordings pass").took;
+        }
+        took
     }
 
     /// From the kubelet's news of a pod to the harness's request about it, in milliseconds: its log, or the prober's input.
@@ -431,7 +460,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn report(plans: &[Plan], alone: &Alone, set: [Duration; 3], needs: &Needs, delays: Vec<f64>) {
+fn report(plans: &[Plan], alone: &Alone, set: [Duration; 3], needs: &Needs, delays: Vec<f64>, judging: [Duration; 2]) {
     let [sequence, parallel, harness] = set.map(|duration| duration.as_secs_f64());
     let (count, noticing, waiting) = (delays.len(), median(delays), median(needs.cpu.clone()));
     let course = &alone.harness;
@@ -441,6 +470,8 @@ fn report(plans: &[Plan], alone: &Alone, set: [Duration; 3], needs: &Needs, dela
         ("from an event to the next request, median ms", noticing, NOTICING_BUDGET_MS),
         ("resident memory, MiB", needs.memory_mib, MEMORY_BUDGET_MIB),
         ("share of a core while it waits, median", waiting, CPU_BUDGET),
+        ("judging 50 recordings, seconds", judging[0].as_secs_f64(), JUDGING_BUDGET_S),
+        ("writing the reports of 50 recordings, seconds", judging[1].as_secs_f64(), JUDGING_BUDGET_S),
     ];
     println!("\n{:<52} {:>9} {:>9}", "", "measured", "budget");
     for (what, measured, budget) in rows {

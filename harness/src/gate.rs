@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
 use crate::dependency;
+use crate::error;
 use crate::helm::Helm;
 use crate::home::{self, Environment, is_environment};
 use crate::judge::{self, Finding, Verdict};
@@ -183,7 +184,7 @@ fn report_on(plan: &Plan, folder: &Path, ended: Result<()>, progress: &Progress)
     let trouble = Finding {
         check: "run".to_owned(),
         verdict: Verdict::Void,
-        message: format!("the run itself failed, so the scenario proved nothing: {error:#}"),
+        message: format!("the run itself failed, so the scenario proved nothing: {}", error::message(&error)),
         evidence: Vec::new(),
         problems: Vec::new(),
         since: None,
@@ -210,14 +211,20 @@ fn judge_and_show(folder: &Path) -> Result<ScenarioReport> {
 /// Judges every recording below a folder again, and writes the reports into it.
 ///
 /// # Errors
-/// [`Invalid`] if there is no such folder.
+/// [`Invalid`] if there is no such folder, or no recording below it.
 pub fn judge_all(folder: &Path) -> Result<Report> {
-    if !folder.is_dir() {
+    let refusal = |why: &str| {
         let hint = "hint: name the folder that a run wrote: its `--out`, or one scenario's below it";
-        return Err(Invalid(format!("no recording at `{}`: no such folder\n{hint}", folder.display())).into());
+        Invalid(format!("no recording at `{}`: {why}\n{hint}", folder.display()))
+    };
+    if !folder.is_dir() {
+        return Err(refusal("no such folder").into());
     }
     let mut scenarios = Vec::new();
     collect(folder, &mut scenarios)?;
+    if scenarios.is_empty() {
+        return Err(refusal("no `plan.json` in it or below it").into());
+    }
     let report = Report::new(scenarios);
     report.write(folder)?;
     Ok(report)

@@ -18,7 +18,7 @@ pub mod repeat;
 pub mod schema;
 
 pub use chartgate_base::{random, stdio};
-pub use chartgate_cluster::{self as cluster, backing};
+pub use chartgate_cluster::{self as cluster, backing, error};
 pub use chartgate_judge::{self as judge, explain};
 pub use chartgate_model::plan;
 pub use chartgate_process::{home, tool, wait};

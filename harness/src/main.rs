@@ -13,7 +13,7 @@ use chartgate::list::List;
 use chartgate::progress::Loudness;
 use chartgate::scenario::{self, Overrides};
 use chartgate::yaml::{Invalid, Mistakes};
-use chartgate::{cluster, doctor, explain, gate, init, reference, report, schema, stdio, tool};
+use chartgate::{cluster, doctor, error, explain, gate, init, reference, report, schema, stdio, tool};
 use clap::{CommandFactory, Parser, Subcommand};
 use command::{Color, INTERRUPTED};
 
@@ -65,7 +65,7 @@ enum Command {
     },
     /// List scenarios, their charts, and all checks
     List {
-        /// Scenario files, folders of them, or charts, as for `run`; by default scenarios/
+        /// Scenario files, charts, or folders of either, as for `run`
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// As JSON
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
         Err(error) => {
             match error.downcast_ref::<Mistakes>() {
                 Some(mistakes) => stdio::tell(mistakes.print()),
-                None => stdio::tell(format_args!("error: {error:#}")),
+                None => stdio::tell(format_args!("error: {}", error::message(&error))),
             }
             ExitCode::from(code_of(&error))
         }

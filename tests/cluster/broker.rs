@@ -24,9 +24,12 @@ fn request(run: &str) -> Request {
         sharing: Sharing::Shared,
         millicores: 100,
         images: Vec::new(),
+        needed_images: Vec::new(),
         servers: BTreeMap::new(),
         postgres: Databases::None,
         keep: false,
+        keep_warm: None,
+        process: std::process::id(),
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod broker;
+mod early;
 mod evidence;
 mod init;
 mod killed;

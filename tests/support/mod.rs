@@ -16,7 +16,7 @@ use chartgate::judge::Verdict;
 use chartgate::plan::Plan;
 use chartgate::progress::{Loudness, Show};
 use chartgate::report::{self, Report, ScenarioReport};
-use chartgate::run::Options;
+use chartgate::run::{self, Options};
 use chartgate::stdio;
 use chartgate::stop::Stop;
 
@@ -36,6 +36,8 @@ pub fn options() -> Options {
         keep: set("KEEP").is_some(),
         // A planted fault is to be seen on the cluster, too.
         checks_first: false,
+        keep_warm: None,
+        patience: run::PATIENCE,
     }
 }
 

@@ -81,6 +81,11 @@ impl Stranger {
         self
     }
 
+    /// Adds text to the end of one of its files.
+    pub fn append(&self, file: &str, text: &str) {
+        self.chart.append(file, text);
+    }
+
     /// The chart's folder.
     pub fn path(&self) -> &std::path::Path {
         self.chart.path()

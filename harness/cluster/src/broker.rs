@@ -1,7 +1,7 @@
 //! The broker: a process in a session of its own that owns clusters and servers for as long as someone leases them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,7 +18,7 @@ use super::registry::{About, Entry, sweep, try_lock};
 use super::{Address, Databases, Owned, Postgres, Request, Sharing, namespace, postgres, server};
 use crate::home::Environment;
 use crate::wait::{Check, pause, until};
-use crate::{backing, home, random, stdio};
+use crate::{backing, error, home, random, stdio};
 
 /// After the last lease: long enough for the next test process of one `cargo test` to start, short for who waits for the end.
 const LINGER: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ pub async fn serve(key: &str, kubernetes: &str, context: Option<&str>) -> Result
         let idle = async {
             // The sender is the broker's own, so it is there.
             active.wait_for(|leases| *leases == 0).await.ok();
-            pause(LINGER).await;
+            pause(broker.linger()).await;
         };
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -92,7 +92,7 @@ async fn sweep_and_say(broker: Arc<Broker>) {
     match sweep().await {
         Ok(removed) if removed.is_empty() => {}
         Ok(removed) => broker.log(&format!("swept {}", removed.join(", "))),
-        Err(error) => broker.log(&format!("failed to sweep: {error:#}")),
+        Err(error) => broker.log(&format!("failed to sweep: {}", error::message(&error))),
     }
 }
 
@@ -108,6 +108,10 @@ struct Broker {
     free: Arc<Semaphore>,
     active: watch::Sender<usize>,
     shared: Provider<Cluster>,
+    /// How long all stays when the last lease has ended, as the latest request asked for.
+    linger: Mutex<Duration>,
+    /// The process whose lease made the shared cluster be made.
+    maker: OnceLock<u32>,
     postgres: Provider<Postgres>,
     /// Leases of clusters of their own, for their names.
     own: std::sync::atomic::AtomicUsize,
@@ -149,6 +153,8 @@ impl Broker {
             free: Arc::new(Semaphore::new(room as usize)),
             active: watch::Sender::new(0),
             shared: Provider::new(),
+            linger: Mutex::new(LINGER),
+            maker: OnceLock::new(),
             postgres: Provider::new(),
             own: 0.into(),
             attending: Mutex::default(),
@@ -158,6 +164,10 @@ impl Broker {
 
     fn log(&self, what: &str) {
         stdio::tell(format_args!("{:8.2} {} {what}", self.started.elapsed().as_secs_f64(), self.entry.name()));
+    }
+
+    fn linger(&self) -> Duration {
+        *self.linger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Attends to a connection in a task of its own.
@@ -199,7 +209,7 @@ impl Broker {
         match ready {
             Ok(ready) => drop(tell.send(ready)),
             Err(error) => {
-                self.log(&format!("{}: {error:#}", granted.request.run));
+                self.log(&format!("{}: {}", granted.request.run, error::message(&error)));
                 let Failure { error, environment } = Failure::from(&error);
                 drop(tell.send(Tell::Error { error, environment }));
                 return granted;
@@ -211,7 +221,11 @@ impl Broker {
                 Ok(Some(Ask::Owns(what))) => {
                     // It is not noted, so it must not be made.
                     if let Err(error) = self.note(&granted.request, &what) {
-                        self.log(&format!("{}: failed to note {what}: {error:#}", granted.request.run));
+                        self.log(&format!(
+                            "{}: failed to note {what}: {}",
+                            granted.request.run,
+                            error::message(&error)
+                        ));
                         return granted;
                     }
                     granted.owned.push(what);
@@ -259,13 +273,15 @@ impl Broker {
             // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
             let share = granted.request.millicores.min(self.room);
             if self.free.available_permits() < share as usize {
-                progress.say(format!("waiting for {share} thousandths of a core on the shared cluster"));
+                progress.say(format!("waiting for {share}m CPU on the shared cluster"));
             }
             granted.room = Some(Arc::clone(&self.free).acquire_many_owned(share).await?);
         }
         if granted.request.keep {
             self.entry.keep()?;
         }
+        let linger = granted.request.keep_warm.unwrap_or(LINGER).max(LINGER);
+        *self.linger.lock().unwrap_or_else(PoisonError::into_inner) = linger;
         let cluster = async {
             let cluster = match granted.request.sharing {
                 Sharing::Shared => self.shared_cluster(&granted.request, &progress).await?,
@@ -274,8 +290,10 @@ impl Broker {
                 }
                 Sharing::Own { nodes } => self.own_cluster(nodes, &mut granted.own, &progress).await?,
             };
-            let (missing, ()) =
-                tokio::try_join!(cluster.load(&granted.request.images, &progress), cluster.dns(&progress))?;
+            let (missing, ()) = tokio::try_join!(
+                cluster.provide(&granted.request.images, &granted.request.needed_images, &progress),
+                cluster.dns(&progress)
+            )?;
             Ok((cluster, missing))
         };
         let request = granted.request.clone();
@@ -326,7 +344,12 @@ impl Broker {
                 }
             }
         });
-        self.shared.get(progress).await
+        let is_left = *self.maker.get_or_init(|| request.process) != request.process;
+        let cluster = self.shared.get(progress).await?;
+        if is_left {
+            progress.say(format!("using cluster {}, which an earlier run left", cluster.name()));
+        }
+        Ok(cluster)
     }
 
     async fn own_cluster(
@@ -420,7 +443,7 @@ impl Broker {
 
     fn say_failure(&self, run: &str, result: Result<()>) {
         if let Err(error) = result {
-            self.log(&format!("{run}: {error:#}"));
+            self.log(&format!("{run}: {}", error::message(&error)));
         }
     }
 

@@ -15,6 +15,7 @@ use kube::{Client, Config};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error;
 use crate::home::Environment;
 use crate::tool::Tool;
 
@@ -115,6 +116,7 @@ impl KubeContext {
         let waited = || format!("waited {} s", ANSWER.as_secs());
         let answer = tokio::time::timeout(ANSWER, ask).await.with_context(waited).flatten();
         answer.map_err(|error| {
+            let error = anyhow::Error::msg(error::message(&error));
             let hint = format!("`kubectl --context {} version` asks it as well", self.name);
             let what = format!("the API server of context `{}` does not answer", self.name);
             Environment::because(&what, &error, &hint).into()

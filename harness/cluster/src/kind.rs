@@ -1,6 +1,6 @@
 //! One cluster: made by kind, found again, or a user's own; given images.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::containers::remove_containers;
 use super::making::Making;
 use super::provider::Progress;
 use super::registry::Entry;
-use super::{Access, KubeContext, NETWORK, namespace};
+use super::{Access, KubeContext, MissingImage, NETWORK, namespace, pull};
 use crate::home::{self, Environment};
 use crate::tool::Tool;
 
@@ -49,6 +49,8 @@ pub struct Cluster {
     entry: Option<std::sync::Arc<Entry>>,
     /// `ID REFERENCE` of the images that all nodes have.
     loaded: Mutex<BTreeSet<String>>,
+    /// What came of pulling an image; `None`: it is there.
+    tried: Mutex<BTreeMap<String, Option<MissingImage>>>,
     /// Set once names are resolved in it.
     dns: OnceCell<()>,
 }
@@ -75,7 +77,16 @@ impl Cluster {
             {
                 let loaded = Mutex::new(entry.read("images").unwrap_or_default());
                 let nodes = note.nodes;
-                return Ok(Self { name, kubeconfig, nodes, client, entry: Some(entry), loaded, dns: OnceCell::new() });
+                return Ok(Self {
+                    name,
+                    kubeconfig,
+                    nodes,
+                    client,
+                    entry: Some(entry),
+                    loaded,
+                    tried: Mutex::default(),
+                    dns: OnceCell::new(),
+                });
             }
             // A restarted node does not mend its address: it is made anew. The server stays where it is.
             progress.say(format!("removing cluster {name}, which no longer runs"));
@@ -138,6 +149,7 @@ impl Cluster {
             client,
             entry: None,
             loaded: Mutex::default(),
+            tried: Mutex::default(),
             dns: OnceCell::new(),
         })
     }
@@ -153,7 +165,21 @@ impl Cluster {
             entry.has_containers()?;
         }
         let name = context.name().to_owned();
-        Ok(Self { name, kubeconfig, nodes, client, entry: None, loaded: Mutex::default(), dns: OnceCell::new() })
+        Ok(Self {
+            name,
+            kubeconfig,
+            nodes,
+            client,
+            entry: None,
+            loaded: Mutex::default(),
+            tried: Mutex::default(),
+            dns: OnceCell::new(),
+        })
+    }
+
+    /// The name that kind gave it, or the user its context.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether it is a kind cluster of the local engine.
@@ -183,7 +209,7 @@ impl Cluster {
     }
 
     /// How to reach it.
-    pub fn access(&self, missing_images: Vec<String>) -> Access {
+    pub fn access(&self, missing_images: Vec<MissingImage>) -> Access {
         Access {
             name: self.name.clone(),
             kubeconfig: self.kubeconfig.clone(),
@@ -198,11 +224,42 @@ impl Cluster {
         self.client.clone()
     }
 
-    /// Puts images on all nodes, each once. Gives those that the engine does not have: the kubelet pulls them.
-    pub async fn load(&self, references: &[String], progress: &Progress) -> Result<Vec<String>> {
-        if !self.is_kind() {
-            return Ok(references.to_vec());
+    /// Puts images on all nodes, each once, and pulls those that are needed and on no engine and no node. Gives those that are still
+    /// missing: the kubelet pulls them.
+    pub async fn provide(
+        &self,
+        references: &[String],
+        needed: &[String],
+        progress: &Progress,
+    ) -> Result<Vec<MissingImage>> {
+        let untried = |reference: String| MissingImage { reference, said: Vec::new() };
+        let Some(node) = self.nodes.first() else {
+            return Ok(references.iter().cloned().map(untried).collect());
+        };
+        let mut absent = self.load(references, progress).await?;
+        if absent.is_empty() {
+            return Ok(Vec::new());
         }
+        let present = pull::on_node(node, &absent).await?;
+        absent.retain(|reference| !present.contains(reference));
+        let (needed, beside): (Vec<String>, Vec<String>) =
+            absent.into_iter().partition(|reference| needed.contains(reference));
+        let mut missing: Vec<MissingImage> = beside.into_iter().map(untried).collect();
+        // Held while pulling: who wants the same image waits for it instead of pulling it again.
+        let mut tried = self.tried.lock().await;
+        for reference in &needed {
+            if !tried.contains_key(reference) {
+                tried.insert(reference.clone(), pull::pull(reference, &self.nodes, progress).await?);
+            }
+            missing.extend(tried[reference].clone());
+        }
+        drop(tried);
+        self.load(&needed, progress).await?;
+        Ok(missing)
+    }
+
+    /// Puts images on all nodes, each once. Gives those that the engine does not have.
+    async fn load(&self, references: &[String], progress: &Progress) -> Result<Vec<String>> {
         // Held while loading: who wants the same image waits for it instead of loading it again.
         let mut loaded = self.loaded.lock().await;
         let (mut missing, mut wanted, mut keys) = (Vec::new(), Vec::new(), Vec::new());
@@ -269,9 +326,18 @@ fn needs_cgroup_v1_patch(kubernetes: &str) -> bool {
     kubernetes.split('.').nth(1).and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor >= 35)
 }
 
+/// On one node nobody else could lead: a manager that is restarted need not wait 15 s for the lease of the one before.
+const ALONE: &str = "kind: ClusterConfiguration
+controllerManager: {extraArgs: {leader-elect: \"false\"}}
+scheduler: {extraArgs: {leader-elect: \"false\"}}
+";
+
 /// kind's configuration. YAML contains JSON. The control plane of several nodes has a taint, and takes no pods of a chart.
 fn config(nodes: u8, with_cgroup_v1: bool, audit: Option<&Audit>) -> serde_json::Value {
     let mut patches: Vec<String> = audit.map(Audit::patch).into_iter().collect();
+    if nodes == 1 {
+        patches.push(ALONE.to_owned());
+    }
     if with_cgroup_v1 {
         let patch = "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nfailCgroupV1: false\n";
         patches.push(patch.to_owned());
@@ -375,6 +441,14 @@ mod tests {
     fn cgroup_v1_is_allowed_where_the_kubelet_would_refuse_it() {
         assert!(!needs_cgroup_v1_patch("1.34"));
         assert!(needs_cgroup_v1_patch("1.35"));
-        assert!(config(1, true, None)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
+        assert!(config(3, true, None)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
+    }
+
+    /// A failure would mean that a restarted controller manager does nothing for 15 s, or that two of them work against each other.
+    #[test]
+    fn only_a_node_alone_elects_no_leader() {
+        let patches = |nodes| config(nodes, false, None)["kubeadmConfigPatches"].to_string();
+        assert_eq!(patches(1).matches("leader-elect").count(), 2);
+        assert!(!patches(2).contains("leader-elect"));
     }
 }

@@ -11,6 +11,7 @@ pub mod broker;
 mod containers;
 mod context;
 mod doing;
+pub mod error;
 mod images;
 mod kind;
 mod lease;
@@ -19,12 +20,14 @@ mod namespace;
 mod postgres;
 mod protocol;
 mod provider;
+mod pull;
 mod registry;
 mod server;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,14 +62,20 @@ pub struct Request {
     pub sharing: Sharing,
     /// CPU that its pods request, in thousandths of a core: on a shared cluster it is kept free for them.
     pub millicores: u32,
-    /// References of images that the nodes are to have. What the local engine does not have is left to the kubelet.
+    /// References of images that the nodes are to have. What neither the local engine nor a node has is left to the kubelet.
     pub images: Vec<String>,
+    /// Those of them that pods surely run: before it is left to the kubelet, such an image is pulled once.
+    pub needed_images: Vec<String>,
     /// A `PostgreSQL` server on the cluster's network.
     pub postgres: Databases,
     /// Servers of the lease's own on the cluster's network, by name.
     pub servers: BTreeMap<String, Server>,
     /// Leave the cluster, and what the lease owned, when it ends.
     pub keep: bool,
+    /// How long the shared cluster is to stay for the next run when the last lease has ended; `None`: only for a moment.
+    pub keep_warm: Option<Duration>,
+    /// The process that asks: a cluster that another one left is told.
+    pub process: u32,
 }
 
 /// Whose `PostgreSQL` server a lease gets.
@@ -106,8 +115,17 @@ pub struct Access {
     /// Names of the nodes, which are those of their containers too; the control plane first. None: it is no kind cluster of
     /// this machine, so images are left to it and it reaches no server of ours.
     pub nodes: Vec<String>,
-    /// References that were asked for and that the local engine does not have.
-    pub missing_images: Vec<String>,
+    /// Those that were asked for and that neither the local engine nor the nodes have.
+    pub missing_images: Vec<MissingImage>,
+}
+
+/// An image that is left to the kubelet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingImage {
+    /// Its reference.
+    pub reference: String,
+    /// What each attempt to pull it ended with; none: it was not tried.
+    pub said: Vec<String>,
 }
 
 impl Access {

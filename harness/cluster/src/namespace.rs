@@ -10,6 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config};
 
+use crate::error;
 use crate::wait::{Check, until};
 
 /// An emptied namespace is gone within five seconds; one with finalizers of the chart's may never be.
@@ -48,12 +49,12 @@ pub async fn delete(client: Client, name: &str) -> Result<()> {
     until(&format!("the pods of namespace `{name}` to be gone"), GONE, || async {
         // Again at each look: one that was just being created may have come after the last.
         if let Err(error) = pods.delete_collection(&by_force, &ListParams::default()).await {
-            return Check::NotYet(error.to_string());
+            return Check::NotYet(error::message(&error.into()));
         }
         match pods.list_metadata(&ListParams::default()).await {
             Ok(left) if left.items.is_empty() => Check::Ready(()),
             Ok(left) => Check::NotYet(format!("pods that are left: {}", left.items.len())),
-            Err(error) => Check::NotYet(error.to_string()),
+            Err(error) => Check::NotYet(error::message(&error.into())),
         }
     })
     .await

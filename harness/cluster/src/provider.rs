@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Doing;
+use crate::error;
 use crate::home::{self, Environment};
 
 /// How something's making goes.
@@ -29,7 +30,7 @@ pub struct Failure {
 
 impl From<&anyhow::Error> for Failure {
     fn from(error: &anyhow::Error) -> Self {
-        Self { error: format!("{error:#}"), environment: home::is_environment(error) }
+        Self { error: error::message(error), environment: home::is_environment(error) }
     }
 }
 

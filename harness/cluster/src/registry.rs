@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::containers::remove_containers;
 use super::namespace;
 use crate::home::{self, Environment};
-use crate::random;
 use crate::wait::{Check, until};
+use crate::{error, random};
 
 /// Version of an entry's content; of another one, only its containers' names are understood.
 const FORMAT: u32 = 1;
@@ -235,6 +235,7 @@ impl Entry {
         }
         if let Some(context) = context {
             let namespaces = self.remove_namespaces().await.map_err(|error| {
+                let error = anyhow::Error::msg(error::message(&error));
                 let names: Vec<_> = self.namespaces().into_iter().collect();
                 let what = format!("failed to remove {} from the cluster of context `{context}`", names.join(", "));
                 let hint = format!("if that cluster is gone, remove `{}`", self.folder.display());

@@ -1,8 +1,10 @@
 //! Health: workloads become ready, answer as promised, and stay up.
 
 mod probes;
+mod start;
 
 pub(super) use probes::PROBE_INDEPENDENCE;
+pub(super) use start::PODS_START;
 
 use std::collections::BTreeMap;
 

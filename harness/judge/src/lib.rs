@@ -93,6 +93,7 @@ pub const GROUPS: &[Group] = &[
         name: "health",
         about: "Whether what was installed runs, and says so truly",
         checks: &[
+            health::PODS_START,
             health::READY,
             health::HEALTH_PATH,
             health::NO_RESTARTS,

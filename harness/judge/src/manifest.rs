@@ -114,7 +114,8 @@ impl<'a> Manifest<'a> {
     /// What a step renders; `None`: it renders nothing, or was refused.
     pub(super) fn of(view: &'a View<'a>, run: &StepRun<'a>) -> Option<Self> {
         let is_rendering = matches!(run.step.action, Action::Install | Action::Upgrade);
-        let rendered = run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
+        let rendered =
+            run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
         Some(Self::new(view, rendered.objects.clone()))
     }
 
@@ -196,7 +197,9 @@ impl<'a> Manifest<'a> {
     pub(super) fn under_long_names(view: &'a View<'a>) -> Vec<(&'a str, Self)> {
         let variants = Variants::of(view.recording);
         let long = variants.all().filter_map(|(variant, objects)| match variant {
-            Variant::Release { name } if name.len() == RELEASE_NAME_LIMIT => Some((name.as_str(), Self::new(view, objects.to_vec()))),
+            Variant::Release { name } if name.len() == RELEASE_NAME_LIMIT => {
+                Some((name.as_str(), Self::new(view, objects.to_vec())))
+            }
             _ => None,
         });
         long.collect()
@@ -209,4 +212,5 @@ impl<'a> Manifest<'a> {
 }
 
 /// Kinds without a namespace that the checks look up.
-const CLUSTER_SCOPED: [&str; 5] = ["ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass", "StorageClass"];
+const CLUSTER_SCOPED: [&str; 5] =
+    ["ClusterRole", "ClusterRoleBinding", "PersistentVolume", "PriorityClass", "StorageClass"];

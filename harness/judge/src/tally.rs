@@ -2,6 +2,7 @@
 
 use super::view::View;
 use super::{Evidence, Finding, Problem, Verdict};
+use crate::record::Entry;
 
 /// What a check met so far.
 pub(super) struct Tally {
@@ -164,6 +165,11 @@ pub(super) fn not_applicable(check: &'static str, why: impl Into<String>) -> Fin
 
 fn finding(check: &str, verdict: Verdict, message: impl Into<String>, evidence: Vec<Evidence>) -> Finding {
     Finding { check: check.to_owned(), verdict, message: message.into(), evidence, problems: Vec::new(), since: None }
+}
+
+/// An entry of the timeline as evidence.
+pub(super) fn at(entry: &Entry, text: impl Into<String>) -> Evidence {
+    Evidence { seq: Some(entry.seq), at: Some(entry.at), text: text.into() }
 }
 
 /// Evidence that stands at no moment of the timeline.

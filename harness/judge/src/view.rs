@@ -307,6 +307,14 @@ impl<'a> View<'a> {
         found
     }
 
+    /// The warning Events about an object until a moment.
+    pub(super) fn warnings_about(&self, uid: &str, until: u64) -> Vec<Evidence> {
+        let events = self.tracks("Event").map(Track::first).filter(|event| event.seq <= until);
+        let about =
+            events.filter(|event| event.object["type"] == "Warning" && event.object["involvedObject"]["uid"] == uid);
+        about.map(|event| warning(&event)).collect()
+    }
+
     /// The last lines of a pod's log before a moment, as one piece of evidence.
     pub(super) fn log_tail(&self, of_pod: &str, of_container: Option<&str>, before: u64) -> Option<Evidence> {
         const LINES: usize = 5;

@@ -51,6 +51,28 @@ pub fn is_custom_group(group: &str) -> bool {
         && (!group.ends_with(".k8s.io") || group.ends_with("metrics.k8s.io") || group.contains(".x-k8s.io"))
 }
 
+/// `100m`, `0.5`, `2` or `1Gi` as a number (Kubernetes' documentation, "Resource units").
+pub fn quantity(text: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 13] = [
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("Ti", 1_099_511_627_776.0),
+        ("n", 1e-9),
+        ("u", 1e-6),
+        ("m", 1e-3),
+        ("k", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+        ("P", 1e15),
+        ("E", 1e18),
+    ];
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+    let (number, factor) = unit.map_or((text, 1.0), |(unit, factor)| (text.trim_end_matches(unit), *factor));
+    Some(number.parse::<f64>().ok()? * factor)
+}
+
 /// Whether labels (or annotations) have every pair of a `key=value,…` selector. An empty selector selects nothing.
 pub fn selects(selector: &str, labels: &Value) -> bool {
     let has = |pair: &str| pair.split_once('=').is_some_and(|(key, value)| labels[key.trim()] == value.trim());

@@ -4,6 +4,7 @@
 pub mod finding;
 pub mod guard;
 pub mod invocation;
+pub mod obstacle;
 pub mod plan;
 pub mod recording;
 pub mod values;

@@ -62,6 +62,13 @@ pub enum Moment {
         #[serde(default)]
         mode: Mode,
     },
+    /// The cluster that the release meets.
+    Cluster {
+        /// Its nodes, as far as they may be looked at.
+        nodes: Vec<Node>,
+        /// It has controllers besides Kubernetes' own and the release's: it is the user's, or the plan requires some.
+        has_other_controllers: bool,
+    },
     /// Every watch has listed what exists; what comes later is seen live.
     Watching,
     /// A step begins. What is seen between this and `StepEnded` happened during the step.
@@ -270,6 +277,13 @@ pub enum Moment {
         /// Name in the plan's `backing`.
         database: String,
     },
+    /// A step was ended before its time, because it could not succeed any more.
+    EndedEarly {
+        /// Index in the plan's steps.
+        step: usize,
+        /// What was certain.
+        why: String,
+    },
     /// A step ended, its samples included.
     StepEnded {
         /// Index in the plan's steps.
@@ -345,6 +359,17 @@ pub enum StepOutcome {
         /// What the stub cannot do.
         why: String,
     },
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// CPU that it has for the pods of releases, in thousandths of a core.
+    pub millicores: u64,
 }
 
 /// Requests of one slice of time that were answered well. Times are in milliseconds since the recording began.

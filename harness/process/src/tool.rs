@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ pub use chartgate_base::quoted;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::home;
@@ -31,6 +32,8 @@ const TAIL: usize = 4000;
 const KEPT: usize = 64 << 20;
 /// How long a stream may stay open after its process ended: a grandchild that inherited it and lives on must not hold us up.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long a process that was interrupted may take to clear up.
+const CLEARING_UP: Duration = Duration::from_secs(30);
 /// The variable that tells `chartgate exec` who started it.
 const PARENT: &str = "CHARTGATE_PARENT";
 
@@ -77,6 +80,18 @@ pub struct Tool {
     deadline: Duration,
     redactor: Redactor,
     listener: Listener,
+    interrupt: Interrupt,
+}
+
+/// Asks a running process to end, as Ctrl-C does. Clones ask the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<Notify>);
+
+impl Interrupt {
+    /// Asks, now or as soon as it runs.
+    pub fn send(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// Takes a line.
@@ -105,6 +120,7 @@ impl Tool {
             deadline: DEADLINE,
             redactor: Redactor::default(),
             listener: Listener::default(),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -166,6 +182,13 @@ impl Tool {
     #[must_use]
     pub fn telling(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.listener = Listener(Some(Arc::new(listener)));
+        self
+    }
+
+    /// Lets it be interrupted. It is killed if it has not ended a while later. Only what runs to its end can be.
+    #[must_use]
+    pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
+        self.interrupt = interrupt.clone();
         self
     }
 
@@ -322,11 +345,21 @@ impl Running {
         let told = || Told { listener: tool.listener.clone(), redactor: tool.redactor.clone(), line: Vec::new() };
         let (mut out, mut err) = (collect(self.child.stdout.take(), told()), collect(self.child.stderr.take(), told()));
         let feed = feed(self.child.stdin.take(), tool.stdin.as_deref());
-        let status = tokio::select! {
-            (status, ()) = async { tokio::join!(self.child.wait(), feed) } => {
-                Some(status.with_context(|| format!("failed to wait for {}", tool.name))?)
+        let group = self.group;
+        let status = {
+            let mut ended = pin!(async { tokio::join!(self.child.wait(), feed).0 });
+            let mut limit = pin!(crate::wait::pause(tool.deadline));
+            loop {
+                tokio::select! {
+                    status = &mut ended => break Some(status.with_context(|| format!("failed to wait for {}", tool.name))?),
+                    () = &mut limit => break None,
+                    () = tool.interrupt.0.notified() => {
+                        // It fails where the group has just ended, and then there is nothing to interrupt.
+                        group.map(|group| kill_process_group(group, Signal::INT).ok());
+                        limit.set(crate::wait::pause(CLEARING_UP));
+                    }
+                }
             }
-            () = crate::wait::pause(tool.deadline) => None,
         };
         let elapsed = self.started.elapsed();
         // After its end too: what it left behind would hold our pipes, and outlive us.
@@ -461,7 +494,7 @@ pub fn exec_guarded(args: &[OsString]) -> anyhow::Error {
 }
 
 /// The end of a text, in whole lines where it can be.
-fn tail(text: &str, length: usize) -> &str {
+pub fn tail(text: &str, length: usize) -> &str {
     let mut start = text.len().saturating_sub(length);
     while !text.is_char_boundary(start) {
         start += 1;
@@ -542,6 +575,23 @@ mod tests {
         assert_eq!(output.stdout.trim(), "100000");
         let error = shell("exit 5").run_into(shell("cat")).await.unwrap_err();
         assert!(error.to_string().contains("exit status: 5"), "{error}");
+    }
+
+    /// A failure would mean that helm has no time to note that a release failed, or that a run hangs with it.
+    #[tokio::test]
+    async fn an_interrupted_call_clears_up_and_ends() {
+        let interrupt = Interrupt::default();
+        let up = interrupt.clone();
+        let script = "trap 'echo cleared; exit 3' INT; echo up; while :; do sleep 0.05; done";
+        // A shell cannot trap what is ignored, as it is in what another shell started in the background.
+        let tool = Tool::on_path("env").args(["--default-signal=INT", "sh", "-c", script]);
+        let tool = tool.interrupt(&interrupt).telling(move |line| {
+            if line == "up" {
+                up.send()
+            }
+        });
+        let output = tool.run_unchecked().await.unwrap();
+        assert_eq!((output.status.and_then(|it| it.code()), output.stdout.as_str()), (Some(3), "up\ncleared\n"));
     }
 
     #[tokio::test]

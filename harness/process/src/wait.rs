@@ -90,7 +90,7 @@ pub async fn pause(time: Duration) {
 }
 
 /// A duration as a person reads it.
-pub(crate) fn seconds(time: Duration) -> String {
+pub fn seconds(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis())
     } else {

@@ -7,8 +7,10 @@ use crate::judge::{self, Evidence, Finding, Verdict};
 const MOMENTS: usize = 12;
 /// Lines of one moment: the end of a log, or of what helm said.
 const LINES: usize = 8;
-/// Characters of a line.
+/// Characters of a line of evidence.
 const WIDTH: usize = 300;
+/// Characters of a line that tells a cause: more than an API server, helm or a registry says in one sentence.
+const CAUSE_WIDTH: usize = 2000;
 
 /// A verdict, as reports show it.
 pub(super) fn word(verdict: Verdict) -> &'static str {
@@ -35,14 +37,19 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// What was found, without what to do about it.
-pub(super) fn statement(finding: &Finding) -> String {
+fn statement(finding: &Finding) -> String {
     let lines = finding.message.lines().filter(|line| !line.starts_with("hint: "));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The statement's first line.
 pub(super) fn headline(finding: &Finding) -> String {
-    bounded(statement(finding).lines().next().unwrap_or_default()).concat()
+    cut(statement(finding).lines().next().unwrap_or_default(), CAUSE_WIDTH)
+}
+
+/// The statement's lines, as they may be shown.
+pub(super) fn stated(finding: &Finding) -> Vec<String> {
+    bounded_to(&statement(finding), CAUSE_WIDTH)
 }
 
 /// What a person can do about it.
@@ -63,22 +70,30 @@ pub(super) fn shown(finding: &Finding) -> (&[Evidence], usize) {
 
 /// A text of bounded size, as it may be shown: its first line and its last ones.
 pub(super) fn bounded(text: &str) -> Vec<String> {
-    let lines: Vec<&str> = text.lines().collect();
-    if lines.len() <= LINES {
-        return lines.iter().map(|line| cut(line)).collect();
-    }
-    let left_out = lines.len() - LINES;
-    let first = lines.iter().take(1).map(|line| cut(line)).chain([format!("… {left_out} lines are left out")]);
-    first.chain(lines[left_out + 1..].iter().map(|line| cut(line))).collect()
+    bounded_to(text, WIDTH)
 }
 
-/// A line of bounded width.
-fn cut(line: &str) -> String {
+fn bounded_to(text: &str, width: usize) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= LINES {
+        return lines.iter().map(|line| cut(line, width)).collect();
+    }
+    let left_out = lines.len() - LINES;
+    let first = lines.iter().take(1).map(|line| cut(line, width)).chain([format!("… {left_out} lines are left out")]);
+    first.chain(lines[left_out + 1..].iter().map(|line| cut(line, width))).collect()
+}
+
+/// A line of bounded width, which ends at a word's end.
+fn cut(line: &str, width: usize) -> String {
     // What steers a terminal takes room, too, but not as much; a line may be as long as a whole log.
-    let start: String = line.chars().take(10 * WIDTH).collect();
+    let start: String = line.chars().take(10 * width).collect();
     let shown = plain(&start).replace('\n', " ");
-    match shown.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &shown[..end]),
+    match shown.char_indices().nth(width) {
+        Some((end, _)) => {
+            let kept = &shown[..end];
+            let words = kept.rfind(' ').filter(|space| *space > end / 2).map_or(kept, |space| &kept[..space]);
+            format!("{words}…")
+        }
         None => shown,
     }
 }
@@ -97,7 +112,7 @@ pub(super) fn explanation(scenario: &ScenarioReport, finding: &Finding) -> Strin
 pub(super) fn account(scenario: &ScenarioReport, finding: &Finding) -> String {
     let mut lines = Lines::default();
     let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
-    lines.say(seen, bounded(&statement(finding)));
+    lines.say(seen, stated(finding));
     if let Some((proves, means)) = promise(finding) {
         lines.say("promise", [proves.to_owned()]);
         lines.say("means", [means.to_owned()]);

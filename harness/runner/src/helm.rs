@@ -11,7 +11,7 @@ use crate::home;
 use crate::plan::{Action, Plan, Step};
 use crate::progress::Progress;
 use crate::redact::Redactor;
-use crate::tool::{Output, Tool};
+use crate::tool::{Interrupt, Output, Tool};
 use crate::yaml;
 
 /// Rendering takes well under a second; a chart that takes this long hangs.
@@ -188,12 +188,12 @@ impl Helm {
         args
     }
 
-    /// Carries out a step, and waits as helm does.
-    pub async fn act(&self, step: &Step, args: Vec<String>, values: &Value) -> Result<Output> {
+    /// Carries out a step, and waits as helm does, unless it is interrupted.
+    pub async fn act(&self, step: &Step, args: Vec<String>, values: &Value, interrupt: &Interrupt) -> Result<Output> {
         // Rolling back by itself has a `--timeout` of its own.
         let times = if step.rolls_back { 2 } else { 1 };
         let limit = Duration::from_secs(step.timeout_seconds) * times + GRACE;
-        let mut call = self.call(args, limit).stdin(values.to_string());
+        let mut call = self.call(args, limit).stdin(values.to_string()).interrupt(interrupt);
         if let Some(progress) = self.progress.clone() {
             call = call.telling(move |line| progress.detail(format!("helm: {line}")));
         }

@@ -8,7 +8,7 @@ pub mod run;
 pub mod stop;
 
 use chartgate_base::random;
-use chartgate_cluster::{self as cluster, backing};
+use chartgate_cluster::{self as cluster, backing, error};
 use chartgate_model::plan;
 use chartgate_process::{home, tool, wait};
 use chartgate_redact as redact;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chartgate_model::finding::Verdict;
 
 use crate::cluster::Doing;
+use crate::error;
 
 /// What is told of a scenario.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl Progress {
 
     /// It could not run, for want of something on the machine.
     pub fn failed(&self, error: &anyhow::Error) {
-        let wrong = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+        let wrong = error::message(error).lines().next().unwrap_or_default().to_owned();
         self.ended(Verdict::Void, Duration::ZERO, wrong);
     }
 

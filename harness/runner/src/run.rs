@@ -5,6 +5,7 @@ mod audit;
 mod awaited;
 mod compare;
 mod demand;
+mod early;
 mod endpoints;
 mod fault;
 mod hook;
@@ -26,11 +27,13 @@ mod variant;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::FutureExt;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::backing::servers;
 use crate::cluster::{KubeContext, Lease, Request};
@@ -42,15 +45,22 @@ use crate::record::conceal::teach;
 use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
 use crate::redact::{self, Redactor};
 use crate::stop::{Cause, Stop};
-use crate::{random, yaml};
+use crate::tool::Interrupt;
+use crate::wait::seconds;
+use crate::{error, random, tool, yaml};
 use chartgate_k8s::ready;
+use chartgate_model::obstacle::Obstacle;
+pub use early::PATIENCE;
+use early::{Early, Release};
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
 pub use stage::placeholders;
 use traffic::Users;
 
-/// Helm has already waited; what it did not wait for may take this much longer.
+/// Helm has already waited; what it did not wait for may take this much longer, within the step's own time.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+/// What is ready when helm ends at the last moment is seen by then.
+const SETTLE_FLOOR: Duration = Duration::from_secs(5);
 
 /// What a run is given besides its plan.
 #[derive(Clone, Debug)]
@@ -65,6 +75,10 @@ pub struct Options {
     pub keep: bool,
     /// Make no cluster for a scenario of which a check that needs none is red.
     pub checks_first: bool,
+    /// How long the shared cluster stays for the next run; `None`: only for a moment.
+    pub keep_warm: Option<Duration>,
+    /// How long a pod that cannot start, for a reason that does not pass by itself, is watched before its step is ended.
+    pub patience: Duration,
 }
 
 /// Runs a plan and records it in `folder`.
@@ -80,7 +94,7 @@ pub async fn run(plan: &Plan, options: &Options, folder: &Path, progress: &Progr
 
 /// The same error; its words alone where they held a secret.
 fn without_secrets(error: anyhow::Error, redactor: &Redactor) -> anyhow::Error {
-    let said = format!("{error:#}");
+    let said = error::message(&error);
     let shown = redactor.redact(&said);
     // The cause of an early end names a scenario at most.
     if shown == said || error.is::<Cause>() {
@@ -150,9 +164,12 @@ async fn record(
         sharing: need::sharing(plan, options, !required.is_empty(), rendered().chain(&applied), &ns)?,
         millicores: demand::millicores(plan, renders.iter().copied()),
         images,
+        needed_images: if plan.stub_images == StubImages::Off { need::needed_images(plan, &dry) } else { Vec::new() },
         postgres: need::databases(plan),
         servers: servers(plan)?,
         keep: options.keep,
+        keep_warm: options.keep_warm,
+        process: std::process::id(),
     };
     let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
     if !lease.cluster.is_kind() && home::named_image("PROBER").is_none() {
@@ -160,6 +177,7 @@ async fn record(
         let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
         return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());
     }
+    need::check_images(&lease.cluster.missing_images, progress)?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
     let timeline = Timeline::create(folder, plan, redactor)?;
     progress.works("setting up databases, watches and the prober");
@@ -173,7 +191,7 @@ async fn record(
     }
     let ended = tokio::select! {
         ended = stop.unless(async {
-            let mut stage = Stage::set(plan, &lease, &ns, versions, &timeline, progress).await?;
+            let mut stage = Stage::set(plan, options, &lease, &ns, versions, &timeline, progress).await?;
             if renders.iter().any(|objects| network::guards_a_role(plan, objects)) {
                 progress.works("asking whether the cluster enforces NetworkPolicy");
                 stage.guard(plan, &lease).await?;
@@ -246,7 +264,15 @@ async fn perform(
         let mut outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
                 let limit = Duration::from_secs(step.timeout_seconds);
-                hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
+                hook::run(
+                    hook,
+                    &plan.hooks[hook],
+                    rendered,
+                    &stage,
+                    limit,
+                    Early::of(step, &stage, Release::Rendered(rendered)).as_ref(),
+                )
+                .await?
             }
             (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
             (Action::Disrupt | Action::Scale { .. }, _) => {
@@ -299,10 +325,23 @@ async fn carry_out(
     let values = render::step_values(plan, step);
     let args = helm.args(plan, step);
     let began = Instant::now();
-    let call = helm.act(step, args.clone(), &values);
-    let output = tokio::select! {
-        output = fault::during(plan, index, stage, timeline, call) => output?,
-        never = awaited::tell(stage) => match never {},
+    let interrupt = Interrupt::default();
+    let call = helm.act(step, args.clone(), &values, &interrupt);
+    let early = Early::of(step, stage, Release::Helm { plan, helm });
+    let activity = at_step(plan, index, &describe(step));
+    let mut ended_early = None;
+    let output = {
+        let mut during = pin!(fault::during(plan, index, stage, timeline, call));
+        tokio::select! {
+            output = &mut during => output?,
+            obstacle = early::certain(early.as_ref()) => {
+                let why = ended_early.insert(in_vain(&obstacle?, began)).clone();
+                timeline.append(Moment::EndedEarly { step: index, why });
+                interrupt.send();
+                during.await?
+            }
+            never = awaited::tell(stage, &activity) => match never {},
+        }
     };
     timeline.append(Moment::Helm(HelmCall {
         step: index,
@@ -315,7 +354,7 @@ async fn carry_out(
         fault::rest(stage).await;
     }
     let status = helm.status(&plan.release).await?;
-    if step.action == Action::Test {
+    if step.action == Action::Test && ended_early.is_none() {
         return release::tested(output, status.as_ref(), stage, timeline).await;
     }
     let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
@@ -324,8 +363,12 @@ async fn carry_out(
     }
     let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
     if !output.is_success() {
-        let why = [tail(&output.stderr, timeline), stage.troubles()].join("\n");
+        let why = ended_early.into_iter().chain([tail(&output.stderr, timeline), stage.troubles()]);
+        let why = why.collect::<Vec<_>>().join("\n");
         let outcome = StepOutcome::HelmFailed { why: why.trim().to_owned() };
+        if let Some(early) = &early {
+            early.check_machine().await?;
+        }
         // What ran before is to go on: it is asked as after a step that succeeds.
         let ran_before = matches!(step.action, Action::Upgrade | Action::Rollback { .. }) && status.is_some();
         if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, stage) {
@@ -337,15 +380,44 @@ async fn carry_out(
     if step.action == Action::Uninstall {
         return Ok(StepOutcome::Succeeded);
     }
-    // Helm waits for no Job, and a user gives one as long as the rest.
-    let has_job = objects.iter().any(|object| object["kind"] == "Job");
-    let limit = if has_job { SETTLE_LIMIT.max(Duration::from_secs(step.timeout_seconds)) } else { SETTLE_LIMIT };
-    let settle = || stage.settle(&objects, limit).boxed();
+    let deadline = settled_by(&objects, step, began);
+    let settle = || {
+        let settled = stage.settle(&objects, deadline);
+        let early = early.as_ref();
+        async move {
+            tokio::select! {
+                settled = settled => settled,
+                obstacle = early::certain(early) => {
+                    let why = obstacle.map_or_else(|error| error::message(&error), |obstacle| in_vain(&obstacle, began));
+                    timeline.append(Moment::EndedEarly { step: index, why: why.clone() });
+                    Err(why)
+                }
+            }
+        }
+        .boxed()
+    };
     let outcome = sample::of_settled(plan, index, &objects, stage, timeline, settle).await?;
+    if let (StepOutcome::NotReady { .. }, Some(early)) = (&outcome, &early) {
+        early.check_machine().await?;
+    }
     if outcome == StepOutcome::Succeeded {
         compare::note(index, &objects, stage, timeline).await.context("compare the manifest with what is live")?;
     }
     Ok(outcome)
+}
+
+/// Why a step was ended before its time.
+fn in_vain(obstacle: &Obstacle, began: Instant) -> String {
+    format!("{} (ended after {}, since that does not pass by itself)", obstacle.why, seconds(began.elapsed()))
+}
+
+/// When everything is to be ready: within the step's own time, as helm was given it. Helm waits for no Job, and a user gives one as
+/// long as the rest.
+fn settled_by(objects: &[Value], step: &Step, began: Instant) -> Instant {
+    let has_job = objects.iter().any(|object| object["kind"] == "Job");
+    let rest = Duration::from_secs(step.timeout_seconds).saturating_sub(began.elapsed());
+    let limit = if has_job { rest } else { rest.min(SETTLE_LIMIT) };
+    Instant::now() + limit.max(SETTLE_FLOOR)
 }
 
 fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
@@ -411,16 +483,13 @@ fn describe(step: &Step) -> String {
     }
 }
 
-/// Enough of a long error to understand it, without secrets: a half of one would not be known any more.
+/// Enough of a long error to understand it, in whole lines and without secrets: a half of one would not be known any more.
 fn tail(text: &str, timeline: &Timeline) -> String {
     const LIMIT: usize = 4000;
     if text.len() <= LIMIT {
         return text.trim().to_owned();
     }
-    let text = timeline.redactor().redact(text);
-    let start = text.len().saturating_sub(LIMIT);
-    let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(0);
-    text[start..].trim().to_owned()
+    tool::tail(&timeline.redactor().redact(text), LIMIT).trim().to_owned()
 }
 
 #[cfg(test)]

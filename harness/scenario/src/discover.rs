@@ -11,8 +11,9 @@ use crate::plan::{Action, Chart, Plan, Step, StubImages};
 use crate::scenario::chart::describe_chart;
 use crate::yaml::{Invalid, Mistakes};
 
-/// The plans of a whole run: the scenarios under the paths; without a path, the chart's own if one is given, else those below
-/// `scenarios/`. A path that is a chart stands for the chart's own.
+/// The plans of a whole run: the scenarios under the paths; without a path, the chart's own if one is given or is the working
+/// directory, else those below `scenarios/`. A path that is a chart stands for the chart's own, and so does each chart below a
+/// path.
 ///
 /// # Errors
 /// [`Invalid`] for every mistake in the files or the overrides.
@@ -20,20 +21,31 @@ pub fn plans(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
     let mut plans = Vec::new();
     match (&overrides.chart, paths) {
         (Some(chart), []) => plans.extend(chart_plans(chart, overrides)?),
-        (None, []) => plans.extend(plans_of_files(&[PathBuf::from("scenarios")], overrides)?),
+        (None, []) if is_chart(Path::new(".")) => plans.extend(plans_under(Path::new("."), overrides)?),
+        (None, []) => plans.extend(plans_under(Path::new("scenarios"), overrides)?),
         _ => {
             for path in paths {
-                if path.join("Chart.yaml").exists() {
-                    let own = Overrides { chart: Some(path.clone()), ..overrides.clone() };
-                    plans.extend(chart_plans(path, &own)?);
-                } else {
-                    plans.extend(plans_of_files(std::slice::from_ref(path), overrides)?);
-                }
+                plans.extend(plans_under(path, overrides)?);
             }
         }
     }
     plans.iter_mut().for_each(|plan| plan.stub_images = overrides.stub_images);
     Ok(told_apart(plans))
+}
+
+fn is_chart(path: &Path) -> bool {
+    path.join("Chart.yaml").exists()
+}
+
+/// The plans of the scenario files under a path, and of the charts.
+fn plans_under(path: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
+    let found = Found::under(path)?;
+    let mut plans = plans_of_files(&found.files, overrides)?;
+    for chart in found.charts {
+        let own = Overrides { chart: Some(chart.clone()), ..overrides.clone() };
+        plans.extend(chart_plans(&chart, &own)?);
+    }
+    Ok(plans)
 }
 
 /// The plans of all files, or the mistakes of all of them.
@@ -200,39 +212,64 @@ fn told_apart(plans: Vec<Plan>) -> Vec<Plan> {
 /// A folder of this name beside scenarios holds what they apply or require: no file in it is a scenario.
 const MANIFESTS: &str = "manifests";
 
-/// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it, but for `manifests`.
+/// The scenario files under the paths, sorted: a file stands for itself, a folder for all that is below it, but for `manifests` and
+/// charts.
 ///
 /// # Errors
 /// [`Invalid`] if a path does not exist.
 pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        if !path.exists() {
-            let hint = "hint: name a scenario file, or a folder that holds some";
-            return Err(Invalid(format!("no scenario at `{}`: no such file or folder\n{hint}", path.display())).into());
-        }
-        collect(path, &mut found)?;
+        found.extend(Found::under(path)?.files);
     }
     found.sort();
     found.dedup();
     Ok(found)
 }
 
-fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    if !path.is_dir() {
-        found.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in path.read_dir().with_context(|| format!("read the folder `{}`", path.display()))? {
-        let entry = entry?.path();
-        let is_scenario = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if entry.is_dir() && entry.file_name() == Some(MANIFESTS.as_ref()) {
-            continue;
+/// What a path stands for.
+#[derive(Default)]
+struct Found {
+    /// Scenario files.
+    files: Vec<PathBuf>,
+    /// Charts; what is below one belongs to it.
+    charts: Vec<PathBuf>,
+}
+
+impl Found {
+    /// All that is below a path, in the order of the names.
+    fn under(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            let hint = "hint: name a scenario file, a chart, or a folder that holds some";
+            return Err(Invalid(format!("no scenario at `{}`: no such file or folder\n{hint}", path.display())).into());
         }
-        let is_other = [CONTRACT, BASELINE].iter().any(|name| entry.file_name() == Some(name.as_ref()));
-        if entry.is_dir() || (is_scenario && !is_other) {
-            collect(&entry, found)?;
-        }
+        let mut found = Self::default();
+        found.collect(path)?;
+        found.files.sort();
+        found.charts.sort();
+        Ok(found)
     }
-    Ok(())
+
+    fn collect(&mut self, path: &Path) -> Result<()> {
+        if !path.is_dir() {
+            self.files.push(path.to_owned());
+            return Ok(());
+        }
+        if is_chart(path) {
+            self.charts.push(path.to_owned());
+            return Ok(());
+        }
+        for entry in path.read_dir().with_context(|| format!("read the folder `{}`", path.display()))? {
+            let entry = entry?.path();
+            let is_scenario = entry.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+            if entry.is_dir() && entry.file_name() == Some(MANIFESTS.as_ref()) {
+                continue;
+            }
+            let is_other = [CONTRACT, BASELINE].iter().any(|name| entry.file_name() == Some(name.as_ref()));
+            if entry.is_dir() || (is_scenario && !is_other) {
+                self.collect(&entry)?;
+            }
+        }
+        Ok(())
+    }
 }

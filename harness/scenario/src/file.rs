@@ -36,7 +36,7 @@ pub struct ScenarioFile {
         regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
     )]
     pub release: Option<String>,
-    /// Helm's `--timeout` for every step, and how long the release then has to be ready; by default `5m`.
+    /// Helm's `--timeout` for every step, within which the release also has to be ready; by default `5m`.
     pub timeout: Option<Duration>,
     /// Values files of every step, relative to the file: a chart's own `ci/*-values.yaml`. What `values` and the images say is above them.
     #[serde(default, rename = "values-files")]

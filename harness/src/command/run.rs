@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use chartgate::cluster::KubeContext;
@@ -14,14 +15,16 @@ use chartgate::report::{self, github};
 use chartgate::run::Options;
 use chartgate::scenario::{self, ImageOverride, Overrides};
 use chartgate::stop::{Cause, Stop};
-use chartgate::{home, stdio};
+use chartgate::{error, home, stdio};
+use jiff::SignedDuration;
 
 use super::{INTERRUPTED, interrupt};
 
 /// What is run, on what, and where the reports go.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Scenario files, folders of them, or charts (whose own scenarios or ci/*-values.yaml are run); by default scenarios/
+    /// Scenario files, charts (whose own scenarios or ci/*-values.yaml are run), or folders of either; by default the chart in the
+    /// working directory, else scenarios/
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Chart to put in the contract's chart's place: a folder, or oci://…:VERSION
@@ -71,6 +74,14 @@ pub struct Arguments {
     /// Make a cluster also for a scenario of which a check is red that needs none
     #[arg(long)]
     skip_check: bool,
+    /// Leave the shared cluster for the next run, for so long; `10m` if no time is given
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "10m")]
+    #[arg(value_parser = duration)]
+    keep_warm: Option<Duration>,
+    /// How long a pod that cannot start, for a reason that does not pass by itself (an image that does not exist, a Secret that nothing
+    /// makes), is watched before its step is ended
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    patience: Duration,
     #[command(flatten)]
     voice: Voice,
     #[command(flatten)]
@@ -84,6 +95,12 @@ enum Stubs {
     All,
     /// Those that can neither be pulled nor loaded
     Missing,
+}
+
+/// `10s`, `2m` or `1h30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    parsed.ok_or_else(|| "expected a duration such as `10s` or `2m`".to_owned())
 }
 
 /// How much is said.
@@ -123,7 +140,7 @@ impl Arguments {
         show.end();
         match ended {
             Err(error) if stop.cause() == Some(Cause::Interrupted) => {
-                stdio::tell(format_args!("error: {error:#}"));
+                stdio::tell(format_args!("error: {}", error::message(&error)));
                 Ok(INTERRUPTED)
             }
             Ok(_) if stop.cause() == Some(Cause::Interrupted) => Ok(INTERRUPTED),
@@ -173,7 +190,15 @@ impl Arguments {
             (None, Some(minor)) => minor.clone(),
             (None, None) => home::kubernetes()?,
         };
-        let options = Options { kubernetes, context, helm, keep: self.keep, checks_first: !self.skip_check };
+        let options = Options {
+            kubernetes,
+            context,
+            helm,
+            keep: self.keep,
+            checks_first: !self.skip_check,
+            keep_warm: self.keep_warm,
+            patience: self.patience,
+        };
         Ok(Prepared { plans, options, overrides, _pulled: pulled })
     }
 }

@@ -5,6 +5,7 @@ mod groups;
 mod rows;
 mod screen;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,8 @@ struct Shared {
 struct State {
     board: Board,
     view: View,
+    /// What scenarios waited for, in words: several wait for the same cluster, and one of them says so.
+    waited: BTreeSet<String>,
     drawing: Option<JoinHandle<()>>,
 }
 
@@ -86,7 +89,7 @@ impl Show {
     }
 
     fn with(loudness: Loudness, view: View) -> Self {
-        let state = State { board: Board::default(), view, drawing: None };
+        let state = State { board: Board::default(), view, waited: BTreeSet::new(), drawing: None };
         Self(Arc::new(Shared { started: Instant::now(), loudness, state: Mutex::new(state) }))
     }
 
@@ -135,12 +138,14 @@ impl Show {
         let mut state = self.state();
         let name = state.board.name(scenario).to_owned();
         let is_new = state.board.note(scenario, &news, now);
-        let is_on_screen = matches!(state.view, View::Screen(_));
+        // The rows show what scenarios are at; who wants all of it keeps it.
+        let is_told = !matches!(state.view, View::Screen(_)) || self.0.loudness == Loudness::Verbose;
         let what = match news {
-            News::Waits(doing) | News::Works(doing) if is_new => {
-                // The rows show it; who wants all of it keeps it.
-                (!is_on_screen || self.0.loudness == Loudness::Verbose).then(|| doing.to_string())
+            News::Waits(doing) if is_new => {
+                let is_first = state.waited.insert(doing.to_string());
+                (is_first && is_told).then(|| doing.to_string())
             }
+            News::Works(doing) if is_new => is_told.then(|| doing.to_string()),
             News::Detail(what) if is_new => (self.0.loudness == Loudness::Verbose).then_some(what),
             News::Note(what) => Some(what),
             News::Ended { verdict, took, wrong } => {
@@ -183,4 +188,31 @@ impl State {
 /// A line with the time since the run's beginning.
 fn stamped(at: Duration, what: &str) -> String {
     format!("{:>7.1}s  {what}", at.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that the making of one cluster is told by each scenario that waits for it.
+    #[test]
+    fn what_several_wait_for_is_told_once() {
+        static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let show = Show::lines(Loudness::Normal, |line| SAID.lock().unwrap().push(line.trim_start()[6..].to_owned()));
+        let scenarios = ["c/a", "c/b"].map(|name| show.scenario(name));
+        for doing in ["creating cluster x", "waiting for the DNS of cluster x"] {
+            scenarios.iter().for_each(|scenario| scenario.waits(doing));
+        }
+        scenarios.iter().for_each(|scenario| scenario.works("step 1/1: helm install"));
+        let said = SAID.lock().unwrap();
+        assert_eq!(
+            *said,
+            [
+                "c/a: creating cluster x",
+                "c/a: waiting for the DNS of cluster x",
+                "c/a: step 1/1: helm install",
+                "c/b: step 1/1: helm install",
+            ]
+        );
+    }
 }

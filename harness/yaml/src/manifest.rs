@@ -42,7 +42,8 @@ pub struct RepeatedKey {
 pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
     let mut all = Vec::new();
     for document in documents(manifest) {
-        let mut reader = Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
+        let mut reader =
+            Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
         let object = reader.document()?;
         let source = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
         if !object.is_null() {
@@ -57,7 +58,8 @@ fn documents(manifest: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in manifest.split_inclusive('\n') {
-        let is_mark = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
+        let is_mark =
+            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
         if is_mark {
             documents.push(&manifest[start..at]);
             start = at + "---".len();
@@ -213,7 +215,8 @@ fn number(text: &str) -> Option<Value> {
         return Some(value.into());
     }
     // Words such as `inf` are numbers to Rust, and `1.2.3` is none to anybody.
-    let is_fraction = digits.bytes().all(|c| c.is_ascii_digit() || b".eE+-".contains(&c)) && digits.bytes().any(|c| c.is_ascii_digit());
+    let is_fraction = digits.bytes().all(|c| c.is_ascii_digit() || b".eE+-".contains(&c))
+        && digits.bytes().any(|c| c.is_ascii_digit());
     let value = plain.parse::<f64>().ok().filter(|_| is_fraction && (first != b'.' || digits.len() > 1))?;
     serde_json::Number::from_f64(value).map(Value::Number)
 }

@@ -58,16 +58,24 @@ fn judge_hooks(manifest: &Manifest, tally: &mut Tally) {
         }
         let policy = annotation(object, "helm.sh/hook-delete-policy");
         let policies: Vec<&str> = policy.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
-        let has = |wanted: &str| policies.contains(&wanted) || (policies.is_empty() && wanted == "before-hook-creation");
+        let has =
+            |wanted: &str| policies.contains(&wanted) || (policies.is_empty() && wanted == "before-hook-creation");
         let is_repeated = events.iter().any(|event| event.ends_with("-upgrade") || event.ends_with("-rollback"));
         let shown = format!("{} is a hook ({})", title(object), events.join(", "));
-        let hint = "make it a part of the release, with `helm.sh/resource-policy: keep` if it is to stay after an uninstall";
+        let hint =
+            "make it a part of the release, with `helm.sh/resource-policy: keep` if it is to stay after an uninstall";
         if has("hook-succeeded") {
             tally.fail(format!("{shown} that helm deletes as soon as it has succeeded (`hook-succeeded`)")).hint(hint);
         } else if has("before-hook-creation") && is_repeated {
-            tally.fail(format!("{shown} that helm deletes and makes again at each upgrade (`before-hook-creation`)")).hint(hint);
+            tally
+                .fail(format!("{shown} that helm deletes and makes again at each upgrade (`before-hook-creation`)"))
+                .hint(hint);
         } else if has("before-hook-creation") && events.iter().any(|event| event.ends_with("-install")) {
-            tally.advise(format!("{shown} that the next install of the same name deletes, if it stayed (`before-hook-creation`)")).hint(hint);
+            tally
+                .advise(format!(
+                    "{shown} that the next install of the same name deletes, if it stayed (`before-hook-creation`)"
+                ))
+                .hint(hint);
         } else {
             tally.proved(note(format!("{shown} that helm does not delete")));
         }
@@ -82,7 +90,8 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally
     };
     let there: BTreeSet<_> = after.objects.iter().map(|object| identity(after, object)).collect();
     let known: BTreeSet<_> = before.objects.iter().map(|object| identity(before, object)).collect();
-    let new: Vec<&Value> = after.objects.iter().copied().filter(|object| !known.contains(&identity(after, object))).collect();
+    let new: Vec<&Value> =
+        after.objects.iter().copied().filter(|object| !known.contains(&identity(after, object))).collect();
     for object in before.objects.iter().filter(|object| !is_hook(object)) {
         let is_claim = is_kind(object, "PersistentVolumeClaim");
         let is_set = is_kind(object, "StatefulSet") && items(&object["spec"]["volumeClaimTemplates"]).next().is_some();
@@ -107,9 +116,13 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally
 }
 
 fn judge_claim(claim: &Value, instead: Option<&Value>, tally: &mut Tally) {
-    let replaced = instead.map_or(String::new(), |it| format!(", and the new version starts on an empty {}", title(it)));
-    let message = format!("the upgrade removes {}, which has no `helm.sh/resource-policy: keep`{replaced}", title(claim));
-    tally.fail(message).hint("keep its name, or give it the annotation one version before it goes and tell users how to move the data");
+    let replaced =
+        instead.map_or(String::new(), |it| format!(", and the new version starts on an empty {}", title(it)));
+    let message =
+        format!("the upgrade removes {}, which has no `helm.sh/resource-policy: keep`{replaced}", title(claim));
+    tally.fail(message).hint(
+        "keep its name, or give it the annotation one version before it goes and tell users how to move the data",
+    );
 }
 
 fn judge_set(set: &Value, instead: Option<&Value>, tally: &mut Tally) {

@@ -33,22 +33,28 @@ fn judge(view: &View) -> Finding {
             unknown = Some(format!("{} may allow the DNS", title(other)));
             continue;
         }
-        let policies: Vec<&Value> = manifest.of_kind("NetworkPolicy").filter(|policy| restricts_egress(policy)).collect();
+        let policies: Vec<&Value> =
+            manifest.of_kind("NetworkPolicy").filter(|policy| restricts_egress(policy)).collect();
         for workload in manifest.workloads().iter().filter(|it| it.pod["spec"]["hostNetwork"] != true) {
-            let of_it: Vec<&Value> = policies.iter().copied().filter(|policy| selects(&manifest, policy, workload)).collect();
+            let of_it: Vec<&Value> =
+                policies.iter().copied().filter(|policy| selects(&manifest, policy, workload)).collect();
             let Some(first) = of_it.first() else { continue };
             if of_it.iter().any(|policy| items(&policy["spec"]["egress"]).any(allows_dns)) {
                 tally.proved(note(format!("{} may ask the DNS", workload.title())));
             } else if let Some((place, host)) = named_host(&manifest, workload) {
                 let message = format!(
                     "{} restricts what {} may reach and allows no port 53, but {place} names `{host}`, which needs the DNS",
-                    title(first), workload.title()
+                    title(first),
+                    workload.title()
                 );
                 tally.fail(message).hint("add an egress rule for port 53, UDP and TCP");
             }
         }
     }
-    tally.finish_or("pods that need the DNS may ask it", unknown.unwrap_or_else(|| "no policy restricts the egress of pods that need the DNS".to_owned()))
+    tally.finish_or(
+        "pods that need the DNS may ask it",
+        unknown.unwrap_or_else(|| "no policy restricts the egress of pods that need the DNS".to_owned()),
+    )
 }
 
 /// Whether a policy is about egress: it says so, or it has rules for it.
@@ -58,7 +64,8 @@ fn restricts_egress(policy: &Value) -> bool {
 }
 
 fn selects(manifest: &Manifest, policy: &Value, workload: &Workload) -> bool {
-    manifest.namespace_of(policy) == workload.namespace && Selector::of(&policy["spec"]["podSelector"]).selects_pods_of(workload)
+    manifest.namespace_of(policy) == workload.namespace
+        && Selector::of(&policy["spec"]["podSelector"]).selects_pods_of(workload)
 }
 
 /// Whether a rule may let a request to the DNS pass: by its port, or to everywhere but pods of the same namespace.
@@ -91,7 +98,10 @@ fn named_host(manifest: &Manifest, workload: &Workload) -> Option<(String, Strin
             }
         }
         for from in items(&container["envFrom"]) {
-            let Some(config) = manifest.find("ConfigMap", workload.namespace, text(&from["configMapRef"]["name"])) else { continue };
+            let Some(config) = manifest.find("ConfigMap", workload.namespace, text(&from["configMapRef"]["name"]))
+            else {
+                continue;
+            };
             let data = config["data"].as_object().into_iter().flatten();
             if let Some((key, host)) = data.filter_map(|(key, value)| Some((key, host(text(value))?))).next() {
                 return Some((format!("`{key}` of {}", title(config)), host));

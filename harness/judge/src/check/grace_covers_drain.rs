@@ -32,7 +32,11 @@ fn judge(view: &View) -> Finding {
             let grace = written.unwrap_or(DEFAULT_GRACE);
             for container in workload.lasting_containers() {
                 let Some(sleep) = slept(&container["lifecycle"]["preStop"]) else { continue };
-                let shown = format!("`preStop` of container `{}` of {} sleeps {sleep} s", text(&container["name"]), workload.title());
+                let shown = format!(
+                    "`preStop` of container `{}` of {} sleeps {sleep} s",
+                    text(&container["name"]),
+                    workload.title()
+                );
                 let default = if written.is_none() { ", which is Kubernetes' default" } else { "" };
                 let period = format!("`terminationGracePeriodSeconds` is {grace}{default}");
                 if sleep < grace {
@@ -45,7 +49,8 @@ fn judge(view: &View) -> Finding {
             }
         }
     }
-    tally.finish_or("each `preStop` ends within the grace period", "no container has a `preStop` with a literal `sleep`")
+    tally
+        .finish_or("each `preStop` ends within the grace period", "no container has a `preStop` with a literal `sleep`")
 }
 
 /// How long a `preStop` sleeps for certain, in whole seconds.
@@ -57,7 +62,9 @@ fn slept(handler: &Value) -> Option<u64> {
     let program = |path: &str| path.rsplit('/').next().map(str::to_owned).unwrap_or_default();
     match command.as_slice() {
         [sleep, time] if program(sleep) == "sleep" => seconds(time),
-        [shell, flags, script, ..] if program(shell).ends_with("sh") && flags.starts_with('-') && flags.ends_with('c') => {
+        [shell, flags, script, ..]
+            if program(shell).ends_with("sh") && flags.starts_with('-') && flags.ends_with('c') =>
+        {
             slept_in(script)
         }
         _ => None,
@@ -66,8 +73,10 @@ fn slept(handler: &Value) -> Option<u64> {
 
 /// What a script sleeps in statements of their own. One with branches, loops or jobs in the background is not understood.
 fn slept_in(script: &str) -> Option<u64> {
-    const BRANCHING: [&str; 12] = ["if", "while", "until", "for", "case", "function", "trap", "exit", "exec", "return", "kill", "wait"];
-    let is_branching = |statement: &str| statement.split_whitespace().next().is_some_and(|word| BRANCHING.contains(&word));
+    const BRANCHING: [&str; 12] =
+        ["if", "while", "until", "for", "case", "function", "trap", "exit", "exec", "return", "kill", "wait"];
+    let is_branching =
+        |statement: &str| statement.split_whitespace().next().is_some_and(|word| BRANCHING.contains(&word));
     let plain = script.replace("&&", ";");
     if plain.contains(['&', '|', '(', '{', '`']) {
         return None;

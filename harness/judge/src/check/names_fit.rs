@@ -45,7 +45,8 @@ fn judge(view: &View) -> Finding {
 fn judge_collisions(manifest: &Manifest, under: &str, tally: &mut Tally) {
     let mut count: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
     // A hook may be rendered once for each event, and helm skips a definition in `crds/` that is there already.
-    let is_alone = |object: &&&Value| !is_hook(object) && !is_kind(object, "CustomResourceDefinition") && !name(object).is_empty();
+    let is_alone =
+        |object: &&&Value| !is_hook(object) && !is_kind(object, "CustomResourceDefinition") && !name(object).is_empty();
     for object in manifest.objects.iter().filter(is_alone) {
         *count.entry((group(object), kind(object), manifest.namespace_of(object), name(object))).or_default() += 1;
     }
@@ -53,7 +54,9 @@ fn judge_collisions(manifest: &Manifest, under: &str, tally: &mut Tally) {
         let shown = format!("{}/{shared}", of_kind.to_lowercase());
         if count > 1 {
             let message = format!("{count} objects have the name {shown}{under}, so all but one are refused");
-            tally.fail(message).hint("shorten what comes before the part that tells them apart, not what comes after it");
+            tally
+                .fail(message)
+                .hint("shorten what comes before the part that tells them apart, not what comes after it");
         } else if under.is_empty() {
             tally.proved(note(format!("{shown} has its name alone")));
         }
@@ -65,7 +68,8 @@ fn judge_lengths(manifest: &Manifest, under: &str, tally: &mut Tally) {
         let limit = if ["Service", "Job", "Namespace"].contains(&kind(object)) { LABEL_LIMIT } else { NAME_LIMIT };
         let length = name(object).len();
         if length > limit {
-            let message = format!("the name of {} has {length} characters{under}, and {limit} are allowed", title(object));
+            let message =
+                format!("the name of {} has {length} characters{under}, and {limit} are allowed", title(object));
             tally.advise(message).hint(format!("shorten it with `trunc {limit} | trimSuffix \"-\"`"));
         }
         let labels = |of: &Value| of["metadata"]["labels"].as_object().cloned().unwrap_or_default();
@@ -73,7 +77,10 @@ fn judge_lengths(manifest: &Manifest, under: &str, tally: &mut Tally) {
         for (key, value) in labels(object).iter().chain(&pods) {
             let length = value.as_str().unwrap_or_default().len();
             if length > LABEL_LIMIT {
-                let message = format!("label `{key}` of {} has {length} characters{under}, and {LABEL_LIMIT} are allowed", title(object));
+                let message = format!(
+                    "label `{key}` of {} has {length} characters{under}, and {LABEL_LIMIT} are allowed",
+                    title(object)
+                );
                 tally.advise(message).hint("shorten it with `trunc 63 | trimSuffix \"-\"`");
             }
         }

@@ -39,7 +39,8 @@ fn judge(view: &View) -> Finding {
 
 /// An image that pods of both run.
 fn shared_image<'a>(one: &Workload<'a>, other: &Workload<'a>) -> Option<&'a str> {
-    let images = |it: &Workload<'a>| it.containers().map(|container| repository(text(&container["image"]))).collect::<Vec<_>>();
+    let images =
+        |it: &Workload<'a>| it.containers().map(|container| repository(text(&container["image"]))).collect::<Vec<_>>();
     let others = images(other);
     images(one).into_iter().find(|image| !image.is_empty() && others.contains(image))
 }
@@ -54,7 +55,11 @@ fn judge_pull_secrets(manifest: &Manifest, one: &Workload, other: &Workload, ima
             return;
         }
     };
-    let message = format!("the pods of {} have no `imagePullSecrets`, and those of {} pull {image} with some", without.title(), with.title());
+    let message = format!(
+        "the pods of {} have no `imagePullSecrets`, and those of {} pull {image} with some",
+        without.title(),
+        with.title()
+    );
     tally.advise(message).hint("give the same value to every pod template, or to the ServiceAccount");
 }
 
@@ -75,7 +80,11 @@ fn judge_tolerations(workload: &Workload, all: &[Workload], tally: &mut Tally) {
     let alike: Vec<&Workload> = lasting.filter(|it| shared_image(workload, it).is_some()).collect();
     let tolerating = alike.iter().filter(|it| items(&it.pod["spec"]["tolerations"]).next().is_some()).count();
     if let Some(first) = alike.first().filter(|_| tolerating == alike.len()) {
-        let message = format!("the pods of {} have no `tolerations`, and those of {}, with the same image, have some", title(workload.object), first.title());
+        let message = format!(
+            "the pods of {} have no `tolerations`, and those of {}, with the same image, have some",
+            title(workload.object),
+            first.title()
+        );
         tally.advise(message).hint("give the same value to every pod template");
     }
 }

@@ -70,14 +70,21 @@ impl<'a> References<'a, '_> {
         };
         let target = &object["spec"][field];
         let of_kind = target["kind"].as_str().unwrap_or("Deployment");
-        if is_custom(target) || !["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job"].contains(&of_kind) {
+        if is_custom(target)
+            || !["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job"].contains(&of_kind)
+        {
             return;
         }
         let ns = self.manifest.namespace_of(object);
         let with_name = text(&target["name"]);
         let other = self.manifest.workloads().into_iter().find(|other| name(other.object) == with_name);
         if let Some(other) = other.filter(|other| kind(other.object) != of_kind) {
-            let message = format!("`{field}` of {} is {}, but the chart makes {}", title(object), title_of(of_kind, with_name), other.title());
+            let message = format!(
+                "`{field}` of {} is {}, but the chart makes {}",
+                title(object),
+                title_of(of_kind, with_name),
+                other.title()
+            );
             self.tally.fail(message).hint(format!("name kind `{}`", kind(other.object)));
             return;
         }
@@ -108,7 +115,8 @@ impl<'a> References<'a, '_> {
         if self.is_missing(of_kind, ns, with_name) {
             let missing = title_of(of_kind, with_name);
             let hint = self.instead(of_kind, with_name);
-            let message = format!("`{}` of {} is {missing}, which the chart does not make", from.field, title(from.object));
+            let message =
+                format!("`{}` of {} is {missing}, which the chart does not make", from.field, title(from.object));
             self.tally.fail(message).hint(hint);
         }
         None
@@ -123,14 +131,14 @@ impl<'a> References<'a, '_> {
 
     /// What is there of the kind that is wanted.
     fn instead(&self, of_kind: &str, with_name: &str) -> String {
-        let known: Vec<&str> = self.manifest.objects.iter().filter(|it| is_kind(it, of_kind)).map(|it| name(it)).collect();
+        let known: Vec<&str> =
+            self.manifest.objects.iter().filter(|it| is_kind(it, of_kind)).map(|it| name(it)).collect();
         match (nearest(with_name, known.iter().copied()), known.as_slice()) {
             (Some(near), _) => format!("the chart makes {}", title_of(of_kind, near)),
             (None, []) => format!("the chart makes no {of_kind}"),
             (None, some) => format!("the chart makes {}", listed(some.iter().map(|it| title_of(of_kind, it)))),
         }
     }
-
 }
 
 /// Some of a list, for a person.

@@ -48,7 +48,10 @@ fn judge(view: &View) -> Finding {
         }
         match difference(object, other, String::new()) {
             Some(path) => {
-                let message = format!("`{path}` of {} differs between two renders of the same chart with the same values", title(object));
+                let message = format!(
+                    "`{path}` of {} differs between two renders of the same chart with the same values",
+                    title(object)
+                );
                 let hint = "what is random or depends on the time is found again with `lookup` in an upgrade, but not where no cluster is asked; let users name a Secret of their own";
                 tally.advise(message).hint(hint);
             }

@@ -22,17 +22,24 @@ pub(crate) const REPLICAS_SPREAD: Check = Check {
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(REPLICAS_SPREAD.name);
     for manifest in Manifest::all(view) {
-        for budget in manifest.of_kind("PodDisruptionBudget").filter(|budget| !budget["spec"]["minAvailable"].is_null()) {
+        for budget in manifest.of_kind("PodDisruptionBudget").filter(|budget| !budget["spec"]["minAvailable"].is_null())
+        {
             let selector = Selector::of(&budget["spec"]["selector"]);
-            let is_guarded = |it: &&Workload| it.namespace == manifest.namespace_of(budget) && !selector.is_empty() && selector.selects_pods_of(it);
+            let is_guarded = |it: &&Workload| {
+                it.namespace == manifest.namespace_of(budget) && !selector.is_empty() && selector.selects_pods_of(it)
+            };
             let workloads = manifest.lasting_workloads();
             for workload in workloads.iter().filter(|it| !is_custom(it.object)).filter(is_guarded) {
-                let Some(replicas) = manifest.smallest_size(workload).filter(|replicas| *replicas > 1) else { continue };
+                let Some(replicas) = manifest.smallest_size(workload).filter(|replicas| *replicas > 1) else {
+                    continue;
+                };
                 if is_spread(workload) {
                     tally.proved(note(format!("{} is spread", workload.title())));
                 } else {
                     let message = format!(
-                        "{} promises pods of {} ({replicas} replicas), and nothing spreads them over nodes", title(budget), workload.title()
+                        "{} promises pods of {} ({replicas} replicas), and nothing spreads them over nodes",
+                        title(budget),
+                        workload.title()
                     );
                     tally.advise(message).hint("add `topologySpreadConstraints`, or a preferred `podAntiAffinity`, on `kubernetes.io/hostname`");
                 }
@@ -46,7 +53,8 @@ fn is_spread(workload: &Workload) -> bool {
     let spec = &workload.pod["spec"];
     let apart = &spec["affinity"]["podAntiAffinity"];
     let rules = ["requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"];
-    items(&spec["topologySpreadConstraints"]).next().is_some() || rules.iter().any(|rule| items(&apart[rule]).next().is_some())
+    items(&spec["topologySpreadConstraints"]).next().is_some()
+        || rules.iter().any(|rule| items(&apart[rule]).next().is_some())
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ fn judge_strategy(workload: &Workload, tally: &mut Tally) {
     let spec = &workload.object["spec"];
     let (rolling, shown) = match () {
         () if is_kind(workload.object, "Deployment") => (&spec["strategy"]["rollingUpdate"], "strategy.rollingUpdate"),
-        () if is_kind(workload.object, "DaemonSet") => (&spec["updateStrategy"]["rollingUpdate"], "updateStrategy.rollingUpdate"),
+        () if is_kind(workload.object, "DaemonSet") => {
+            (&spec["updateStrategy"]["rollingUpdate"], "updateStrategy.rollingUpdate")
+        }
         () => return,
     };
     // The percentages count as written: Kubernetes looks at what they come to only later.
@@ -57,7 +59,10 @@ fn judge_strategy(workload: &Workload, tally: &mut Tally) {
     let is_daemon = is_kind(workload.object, "DaemonSet");
     let has_no_surge = nothing(&rolling["maxSurge"]) || (is_daemon && rolling["maxSurge"].is_null());
     if has_no_surge && nothing(&rolling["maxUnavailable"]) {
-        let message = format!("`{shown}` of {} has `maxSurge` 0 and `maxUnavailable` 0, so no pod can be replaced", workload.title());
+        let message = format!(
+            "`{shown}` of {} has `maxSurge` 0 and `maxUnavailable` 0, so no pod can be replaced",
+            workload.title()
+        );
         tally.fail(message).hint("let one of the two be at least 1");
     }
 }
@@ -66,7 +71,8 @@ fn judge_strategy(workload: &Workload, tally: &mut Tally) {
 fn judge_anti_affinity(manifest: &Manifest, workload: &Workload, workers: u8, tally: &mut Tally) {
     let Some(replicas) = manifest.smallest_size(workload).filter(|replicas| *replicas > 0) else { return };
     let Some(rollout) = workload.rollout(replicas).filter(|rollout| rollout.unavailable == 0) else { return };
-    let required = &workload.pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let required =
+        &workload.pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     let is_own = |term: &&Value| {
         let selector = Selector::of(&term["labelSelector"]);
         let names_version = items(&term["matchLabelKeys"]).any(|key| key == "pod-template-hash");
@@ -82,7 +88,8 @@ fn judge_anti_affinity(manifest: &Manifest, workload: &Workload, workers: u8, ta
     }
     let message = format!(
         "a rollout of {} needs {nodes} nodes: its required anti-affinity lets one pod on each, and a new one ({} at once) comes before an old one goes",
-        workload.title(), rollout.surge
+        workload.title(),
+        rollout.surge
     );
     tally.advise(message).hint("let the anti-affinity be preferred, or set `maxUnavailable: 1`");
 }

@@ -35,7 +35,10 @@ fn judge(view: &View) -> Finding {
             workloads[index + 1..].iter().for_each(|other| judge_pair(&manifest, one, other, &mut tally));
         }
     }
-    tally.finish_or("each Service and each workload selects the pods of one component", "the chart has fewer than two workloads")
+    tally.finish_or(
+        "each Service and each workload selects the pods of one component",
+        "the chart has fewer than two workloads",
+    )
 }
 
 /// Whether each port of a Service is served by all the pods that it sends requests to.
@@ -46,30 +49,40 @@ fn judge_service(manifest: &Manifest, service: &Value, workloads: &[Workload], t
         return;
     }
     let ns = manifest.namespace_of(service);
-    let selected: Vec<&Workload> = workloads.iter().filter(|it| it.namespace == ns && selector.selects_pods_of(it)).collect();
+    let selected: Vec<&Workload> =
+        workloads.iter().filter(|it| it.namespace == ns && selector.selects_pods_of(it)).collect();
     if selected.len() < 2 {
         return;
     }
     for port in Manifest::ports(service) {
         let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
-        let (serving, others): (Vec<&Workload>, Vec<&Workload>) = selected.iter().partition(|it| container_of(it, target).is_some());
+        let (serving, others): (Vec<&Workload>, Vec<&Workload>) =
+            selected.iter().partition(|it| container_of(it, target).is_some());
         let shown = || format!("port {} of {}", port["port"], title(service));
         match (serving.first(), others.first()) {
             (Some(serving), Some(other)) if target.is_u64() => {
                 let message = format!(
                     "{} sends requests to port {target} of {}, but it selects the pods of {}, too, which do not serve that port (`{selector}`)",
-                    shown(), serving.title(), other.title()
+                    shown(),
+                    serving.title(),
+                    other.title()
                 );
-                tally.fail(message).hint("select by a label that only the pods that serve have, such as `app.kubernetes.io/component`");
+                tally.fail(message).hint(
+                    "select by a label that only the pods that serve have, such as `app.kubernetes.io/component`",
+                );
             }
             (Some(serving), None) => {
                 match selected.iter().find(|it| image_of(it, target) != image_of(serving, target)) {
                     Some(other) => {
                         let message = format!(
                             "{} sends requests to {} and to {}, which run different images (`{selector}`)",
-                            shown(), serving.title(), other.title()
+                            shown(),
+                            serving.title(),
+                            other.title()
                         );
-                        tally.advise(message).hint("select by a label that only one of them has, such as `app.kubernetes.io/component`");
+                        tally
+                            .advise(message)
+                            .hint("select by a label that only one of them has, such as `app.kubernetes.io/component`");
                     }
                     None => tally.proved(note(format!("{} is served by all that it selects", shown()))),
                 }
@@ -109,10 +122,14 @@ fn judge_pair(manifest: &Manifest, one: &Workload, other: &Workload, tally: &mut
         }
     };
     let selector = Selector::of(&counting.object["spec"]["selector"]);
-    let message = format!("the selector of {} (`{selector}`) selects the pods of {}, too", counting.title(), counted.title());
+    let message =
+        format!("the selector of {} (`{selector}`) selects the pods of {}, too", counting.title(), counted.title());
     let hint = "give each a label of its own in selector and pod template, such as `app.kubernetes.io/component`";
     let both = [one, other];
-    let autoscaler = both.iter().filter(|it| selects(it, if it.is(one) { other } else { one })).find_map(|it| manifest.autoscaler(it));
+    let autoscaler = both
+        .iter()
+        .filter(|it| selects(it, if it.is(one) { other } else { one }))
+        .find_map(|it| manifest.autoscaler(it));
     let counter = autoscaler.or_else(|| budget(manifest, &both));
     match counter {
         Some(counter) => tally.fail(format!("{message}, and {} counts both", title(counter))).hint(hint),
@@ -124,7 +141,9 @@ fn judge_pair(manifest: &Manifest, one: &Workload, other: &Workload, tally: &mut
 fn budget<'a>(manifest: &Manifest<'a>, both: &[&Workload; 2]) -> Option<&'a Value> {
     let counts = |object: &&Value| {
         let selector = Selector::of(&object["spec"]["selector"]);
-        is_kind(object, "PodDisruptionBudget") && !selector.is_empty() && both.iter().all(|it| selector.selects_pods_of(it))
+        is_kind(object, "PodDisruptionBudget")
+            && !selector.is_empty()
+            && both.iter().all(|it| selector.selects_pods_of(it))
     };
     manifest.objects.iter().copied().filter(|it| !name(it).is_empty()).find(|it| counts(it))
 }

@@ -29,7 +29,9 @@ fn judge(view: &View) -> Finding {
             let Some(subject) = Subject::of(&manifest, object) else { continue };
             match subject.found() {
                 Found::Some(what) => tally.proved(note(format!("{} selects {what}", title(object)))),
-                Found::Unknown(why) => unknown = Some(format!("{} selects nothing that is rendered, but {why}", title(object))),
+                Found::Unknown(why) => {
+                    unknown = Some(format!("{} selects nothing that is rendered, but {why}", title(object)))
+                }
                 Found::None => subject.claim(&mut tally),
             }
             subject.judge_ports(&mut tally);
@@ -97,7 +99,8 @@ impl<'a, 'm> Subject<'a, 'm> {
 
     fn services(&self) -> Vec<&'a Value> {
         let manifest = self.manifest;
-        let in_namespace = manifest.of_kind("Service").filter(|service| manifest.namespace_of(service) == manifest.namespace);
+        let in_namespace =
+            manifest.of_kind("Service").filter(|service| manifest.namespace_of(service) == manifest.namespace);
         in_namespace.filter(|service| self.selector.selects(&service["metadata"]["labels"])).collect()
     }
 
@@ -121,7 +124,9 @@ impl<'a, 'm> Subject<'a, 'm> {
         };
         match maker {
             Some(maker) => Found::Unknown(maker),
-            None if self.is_of_absent_component() => Found::Unknown("the component that it is for is not rendered".to_owned()),
+            None if self.is_of_absent_component() => {
+                Found::Unknown("the component that it is for is not rendered".to_owned())
+            }
             None => Found::None,
         }
     }
@@ -133,7 +138,8 @@ impl<'a, 'm> Subject<'a, 'm> {
         let has_keys = |it: &Workload| self.selector.keys().all(|key| !it.labels()[key].is_null());
         let own = name(self.object);
         let is_namesake = |it: &Workload| own.starts_with(name(it.object)) || name(it.object).starts_with(own);
-        self.of == Of::Pods && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
+        self.of == Of::Pods
+            && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
     }
 
     fn claim(&self, tally: &mut Tally) {
@@ -161,7 +167,8 @@ impl<'a, 'm> Subject<'a, 'm> {
         let missing = |labels: &Value| self.selector.keys().filter(|key| labels[*key].is_null()).count();
         match labels.iter().min_by_key(|(_, labels)| missing(labels)) {
             Some((whose, labels)) => {
-                let labels = labels.as_object().into_iter().flatten().map(|(key, value)| format!("{key}={}", text(value)));
+                let labels =
+                    labels.as_object().into_iter().flatten().map(|(key, value)| format!("{key}={}", text(value)));
                 format!("{whose} have the labels {}", labels.collect::<Vec<_>>().join(","))
             }
             None => "the release has none at all".to_owned(),
@@ -176,7 +183,9 @@ impl<'a, 'm> Subject<'a, 'm> {
         let spec = &self.object["spec"];
         let endpoints = items(&spec["endpoints"]).chain(items(&spec["podMetricsEndpoints"]));
         let names: Vec<&str> = match self.of {
-            Of::Services => self.services().into_iter().flat_map(Manifest::ports).map(|port| text(&port["name"])).collect(),
+            Of::Services => {
+                self.services().into_iter().flat_map(Manifest::ports).map(|port| text(&port["name"])).collect()
+            }
             Of::Pods => {
                 let workloads = self.manifest.workloads();
                 let selected = workloads.iter().filter(|it| self.selector.selects_pods_of(it));

@@ -34,7 +34,10 @@ fn judge(view: &View) -> Finding {
             }
         }
     }
-    tally.finish_or("no variable of the application is made of a Service's name", "the chart renders no Service beside pods that get links")
+    tally.finish_or(
+        "no variable of the application is made of a Service's name",
+        "the chart renders no Service beside pods that get links",
+    )
 }
 
 /// Variables that pods get for a Service, also under a release of the chart's own name.
@@ -48,8 +51,11 @@ fn links(service: &Value, chart: &str, release: &str) -> Vec<String> {
 
 fn judge_link(service: &Value, link: &str, workloads: &[Workload], manifest: &Manifest, tally: &mut Tally) {
     let sets = |container: &Value| is_set(manifest, container, link);
-    let setting = workloads.iter().find_map(|it| Some((it, it.lasting_containers().find(|container| sets(container))?)));
-    let linked = |it: &&Workload| it.namespace == manifest.namespace_of(service) && it.pod["spec"]["enableServiceLinks"] != false;
+    let setting =
+        workloads.iter().find_map(|it| Some((it, it.lasting_containers().find(|container| sets(container))?)));
+    let linked = |it: &&Workload| {
+        it.namespace == manifest.namespace_of(service) && it.pod["spec"]["enableServiceLinks"] != false
+    };
     for workload in workloads.iter().filter(|it| linked(it)) {
         // An init container only prepares: it reads no port.
         for container in workload.lasting_containers() {
@@ -58,7 +64,8 @@ fn judge_link(service: &Value, link: &str, workloads: &[Workload], manifest: &Ma
                 Some((other, reads)) if is_same_image(reads, container) && !sets(container) => {
                     let message = format!(
                         "{shown} gets `{link}` from {} as `tcp://…`, and {} shows that its image reads that variable",
-                        title(service), other.title()
+                        title(service),
+                        other.title()
                     );
                     tally.advise(message).hint("set the variable there, too, or `enableServiceLinks: false`");
                 }

@@ -52,8 +52,11 @@ fn judge_container(workload: &Workload, container: &Value, tally: &mut Tally) {
     if startup.is_object() || allowed >= needed {
         tally.proved(note(format!("{shown} may take {allowed} s to start")));
     } else {
-        let message = format!("the liveness probe of {shown} ends a start after {allowed} s, and there is no startup probe{why}");
-        tally.advise(message).hint("add a `startupProbe` with the time that the slowest start, with its migrations, may take");
+        let message =
+            format!("the liveness probe of {shown} ends a start after {allowed} s, and there is no startup probe{why}");
+        tally
+            .advise(message)
+            .hint("add a `startupProbe` with the time that the slowest start, with its migrations, may take");
     }
 }
 

@@ -7,9 +7,27 @@ use crate::judge::object::{items, kind, name, text};
 
 /// Custom resources that make none of what the checks look for; no kind: all of the group.
 const INERT: [(&str, &[&str]); 22] = [
-    ("monitoring.coreos.com", &["ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig", "AlertmanagerConfig"]),
-    ("operator.victoriametrics.com", &["VMServiceScrape", "VMPodScrape", "VMRule", "VMProbe", "VMNodeScrape", "VMStaticScrape"]),
-    ("gateway.networking.k8s.io", &["HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute", "ReferenceGrant", "BackendTLSPolicy", "GatewayClass"]),
+    (
+        "monitoring.coreos.com",
+        &["ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig", "AlertmanagerConfig"],
+    ),
+    (
+        "operator.victoriametrics.com",
+        &["VMServiceScrape", "VMPodScrape", "VMRule", "VMProbe", "VMNodeScrape", "VMStaticScrape"],
+    ),
+    (
+        "gateway.networking.k8s.io",
+        &[
+            "HTTPRoute",
+            "GRPCRoute",
+            "TCPRoute",
+            "TLSRoute",
+            "UDPRoute",
+            "ReferenceGrant",
+            "BackendTLSPolicy",
+            "GatewayClass",
+        ],
+    ),
     ("networking.istio.io", &[]),
     ("security.istio.io", &[]),
     ("telemetry.istio.io", &[]),
@@ -46,7 +64,8 @@ const NAMES_ITS_SECRET: [(&str, &[&str]); 7] = [
 const MIGHTY: [&str; 3] = ["cluster-admin", "admin", "edit"];
 
 fn is_listed(object: &Value, list: &[(&str, &[&str])]) -> bool {
-    list.iter().any(|(of_group, kinds)| *of_group == group(object) && (kinds.is_empty() || kinds.contains(&kind(object))))
+    list.iter()
+        .any(|(of_group, kinds)| *of_group == group(object) && (kinds.is_empty() || kinds.contains(&kind(object))))
 }
 
 /// Group and plural of what checks look for.
@@ -110,7 +129,8 @@ impl Manifest<'_> {
             let annotations = object["metadata"]["annotations"].as_object();
             let mut annotations = annotations.into_iter().flatten();
             let has_issuer = annotations.clone().any(|(key, _)| key.contains("issuer") || key.contains("acme"));
-            let is_tls = |object: &Value| items(&object["spec"]["tls"]).any(|tls| text(&tls["secretName"]) == with_name);
+            let is_tls =
+                |object: &Value| items(&object["spec"]["tls"]).any(|tls| text(&tls["secretName"]) == with_name);
             annotations.any(|(key, value)| !key.starts_with("meta.helm.sh/") && text(value) == with_name)
                 || (has_issuer && is_tls(object))
         };
@@ -121,14 +141,17 @@ impl Manifest<'_> {
     pub(crate) fn who_may(&self, verb: &str, of_kind: &str) -> Option<String> {
         let (of_group, plural) = resource(of_kind);
         let has = |list: &Value, wanted: &str| items(list).any(|item| item == wanted || item == "*");
-        let allows = |rule: &Value| has(&rule["verbs"], verb) && has(&rule["resources"], plural) && has(&rule["apiGroups"], of_group);
+        let allows = |rule: &Value| {
+            has(&rule["verbs"], verb) && has(&rule["resources"], plural) && has(&rule["apiGroups"], of_group)
+        };
         let is_role = |object: &Value| is_kind(object, "Role") || is_kind(object, "ClusterRole");
         let is_mighty = |object: &Value| {
             kind(object).ends_with("RoleBinding") && MIGHTY.contains(&text(&object["roleRef"]["name"]))
         };
-        let role = self.objects.iter().find(|object| {
-            (is_role(object) && items(&object["rules"]).any(allows)) || is_mighty(object)
-        })?;
+        let role = self
+            .objects
+            .iter()
+            .find(|object| (is_role(object) && items(&object["rules"]).any(allows)) || is_mighty(object))?;
         Some(format!("{} allows to {verb} {plural}", title(role)))
     }
 
@@ -140,17 +163,22 @@ impl Manifest<'_> {
                 && account != "default"
                 && self.find("ServiceAccount", workload.namespace, account).is_none()
                 && !self.is_own_name(account);
-            is_unknown.then(|| format!("{} may have rights that the chart does not show", title_of("ServiceAccount", account)))
+            is_unknown.then(|| {
+                format!("{} may have rights that the chart does not show", title_of("ServiceAccount", account))
+            })
         })
     }
 
     /// Whether something fills an object's data later: a controller that an annotation or a label addresses, or one of the release.
     pub(crate) fn filler(&self, object: &Value) -> Option<String> {
-        const WORDS: [&str; 8] = ["generat", "replicat", "reflect", "inject", "sync", "service-account.name", "cert", "vault"];
+        const WORDS: [&str; 8] =
+            ["generat", "replicat", "reflect", "inject", "sync", "service-account.name", "cert", "vault"];
         let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
         let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();
         let mut marks = annotations.chain(labels).map(|(key, _)| key);
-        if let Some(mark) = marks.find(|key| !key.starts_with("helm.sh/") && WORDS.iter().any(|word| key.contains(word))) {
+        if let Some(mark) =
+            marks.find(|key| !key.starts_with("helm.sh/") && WORDS.iter().any(|word| key.contains(word)))
+        {
             return Some(format!("`{mark}` lets a controller fill {}", title(object)));
         }
         let of_kind = kind(object);

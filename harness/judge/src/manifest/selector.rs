@@ -41,7 +41,8 @@ impl<'a> Selector<'a> {
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let expressions: &'a Value = self.expressions;
         let labels = self.labels.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), text(value)));
-        let values = |expression: &'a Value| items(&expression["values"]).map(|value| (text(&expression["key"]), text(value)));
+        let values =
+            |expression: &'a Value| items(&expression["values"]).map(|value| (text(&expression["key"]), text(value)));
         labels.chain(items(expressions).flat_map(values))
     }
 

@@ -42,9 +42,13 @@ impl<'a> Workload<'a> {
     pub(super) fn has_label_at_run_time(&self, key: &str) -> bool {
         let own: &[&str] = match kind(self.object) {
             "Deployment" | "ReplicaSet" => &["pod-template-hash"],
-            "StatefulSet" => &["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "controller-revision-hash"],
+            "StatefulSet" => {
+                &["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "controller-revision-hash"]
+            }
             "DaemonSet" => &["controller-revision-hash", "pod-template-generation"],
-            "Job" | "CronJob" => &["job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"],
+            "Job" | "CronJob" => {
+                &["job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"]
+            }
             _ => &[],
         };
         own.contains(&key)

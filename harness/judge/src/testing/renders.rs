@@ -34,7 +34,14 @@ fn story(steps: Vec<Step>, manifests: &[&str]) -> Story {
     let plan = Plan { name: "app/defaults".to_owned(), chart, release: RELEASE.to_owned(), steps, ..Plan::default() };
     let mut story = Story(Recording { plan, entries: Vec::new(), objects: HashMap::new() });
     let namespace = NAMESPACE.to_owned();
-    story.append(Moment::Started { format: FORMAT, unix_ms: 0, namespace, single_etcd: false, versions: BTreeMap::new(), mode: Mode::Render });
+    story.append(Moment::Started {
+        format: FORMAT,
+        unix_ms: 0,
+        namespace,
+        single_etcd: false,
+        versions: BTreeMap::new(),
+        mode: Mode::Render,
+    });
     for (step, manifest) in manifests.iter().enumerate() {
         let objects = story.store(manifest);
         story.append(Moment::Rendered { step, error: None, objects });

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::Moment;
 use super::timeline::Timeline;
 use super::watch::Namespace;
-use crate::wait;
+use crate::{error, wait};
 
 /// A container whose log is not to be had this long after it started has none to give.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,7 +75,7 @@ async fn follow_one(pods: Api<Pod>, started: Started, timeline: Timeline) {
     let parameters = LogParams { container, follow: !previous, previous, ..LogParams::default() };
     let opened = wait::until("the log", PATIENCE, async || match pods.log_stream(&started.pod, &parameters).await {
         Ok(stream) => wait::Check::Ready(stream),
-        Err(error) => wait::Check::NotYet(error.to_string()),
+        Err(error) => wait::Check::NotYet(error::message(&error.into())),
     })
     .await;
     let read = async {
@@ -88,6 +88,6 @@ async fn follow_one(pods: Api<Pod>, started: Started, timeline: Timeline) {
     };
     if let Err(error) = read.await {
         let of = format!("log {}/{}", started.pod, started.container);
-        timeline.append(Moment::Gap { of, why: format!("{error:#}") });
+        timeline.append(Moment::Gap { of, why: error::message(&error) });
     }
 }

@@ -11,7 +11,7 @@ pub mod timeline;
 pub mod watch;
 
 pub use chartgate_model::recording::{
-    self, Answer, Asked, Asker, Attempt, Change, Compared, Entry, HelmCall, HookRun, LintMessage, Mode, Moment, Probe,
-    Reach, Recording, Release, ServicePort, StepOutcome, Variant,
+    self, Answer, Asked, Asker, Attempt, Change, Compared, Entry, HelmCall, HookRun, LintMessage, Mode, Moment, Node,
+    Probe, Reach, Recording, Release, ServicePort, StepOutcome, Variant,
 };
 pub use timeline::Timeline;

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::load::{Load, Running, Subject};
 use super::{Moment, Timeline};
+use crate::error;
 
 /// Its image is on the node already, and it runs within a second; on a busy machine within many.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -113,11 +114,11 @@ impl Prober {
                     converse(attached, incoming, &own).await
                 }
                 Err(error) => {
-                    tell.send_replace(Some(Err(format!("{error:#}"))));
+                    tell.send_replace(Some(Err(error::message(&error))));
                     Err(error)
                 }
             };
-            own.end(&ended.err().map_or("the prober ended".to_owned(), |error| format!("{error:#}")));
+            own.end(&ended.err().map_or("the prober ended".to_owned(), |error| error::message(&error)));
         });
         Ok(Self { orders, shared, started })
     }

@@ -21,7 +21,7 @@ use crate::plan::{Action, Awaited, Outcome, Plan};
 use crate::record::{Moment, StepOutcome, Timeline};
 use crate::scenario::{fill, fill_and_tell};
 use crate::wait::{Check, until};
-use crate::yaml;
+use crate::{error, yaml};
 use chartgate_k8s::object::{condition_of, name, text, title};
 
 /// Owner of the fields that we apply.
@@ -49,7 +49,7 @@ impl Kinds {
         until("the cluster to know the kinds that are applied", SERVED_LIMIT, || async {
             let kinds = match Self::ask(client).await {
                 Ok(kinds) => kinds,
-                Err(error) => return Check::NotYet(format!("{error:#}")),
+                Err(error) => return Check::NotYet(error::message(&error)),
             };
             match objects.iter().find(|object| kinds.of_object(object).is_none()) {
                 Some(object) => {
@@ -150,7 +150,7 @@ pub async fn run(plan: &Plan, index: usize, helm: &Helm, stage: &Stage, timeline
     let applied = match all(&stage.client, &objects, &stage.ns).await {
         Ok(applied) => applied,
         Err(error) => match error.downcast_ref::<kube::Error>() {
-            Some(kube::Error::Api(_)) => return Ok(StepOutcome::HelmFailed { why: format!("{error:#}") }),
+            Some(kube::Error::Api(_)) => return Ok(StepOutcome::HelmFailed { why: error::message(&error) }),
             _ => return Err(error),
         },
     };

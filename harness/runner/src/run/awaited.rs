@@ -8,17 +8,26 @@ use serde_json::Value;
 
 use super::Stage;
 use chartgate_k8s::ready;
+use chartgate_model::obstacle::image::being_pulled;
 
 /// In the order in which a release becomes ready: hooks, then what they precede.
 const KINDS: [&str; 4] = ["Job", "Deployment", "StatefulSet", "DaemonSet"];
 
-/// Says what is not ready, at each change of it. It does not end by itself.
-pub async fn tell(stage: &Stage) -> Infallible {
+/// Says what is not ready, at each change of it, and which images are pulled, which takes longest. It does not end by itself.
+pub async fn tell(stage: &Stage, activity: &str) -> Infallible {
     let mut changes = stage.namespace.changes();
+    let mut pulled = Vec::new();
     loop {
         changes.mark_unchanged();
-        let pods = stage.namespace.of_kind("Pod");
-        let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
+        let objects = stage.namespace.all();
+        let objects: Vec<&Value> = objects.iter().map(Arc::as_ref).collect();
+        let now = being_pulled(&objects);
+        if now != pulled {
+            let pulling = if now.is_empty() { String::new() } else { format!(", pulling {}", now.join(", ")) };
+            stage.progress.works(format!("{activity}{pulling}"));
+            pulled = now;
+        }
+        let pods: Vec<&Value> = objects.iter().copied().filter(|object| object["kind"] == "Pod").collect();
         let mut workloads = KINDS.iter().flat_map(|kind| stage.namespace.of_kind(kind));
         if let Some(why) = workloads.find_map(|workload| ready::not_ready(&workload, &pods)) {
             stage.tell(&why);

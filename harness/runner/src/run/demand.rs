@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::network;
 use crate::plan::{Action, Plan, StubImages};
 use chartgate_k8s::ready::is_selected;
+use chartgate_model::obstacle::scheduling::cpu_of;
 
 /// What the prober's pod requests.
 pub const PROBER: u32 = 100;
@@ -28,10 +29,10 @@ fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
         let template = &object["spec"]["template"]["spec"];
         // How many stay, and what one of them requests.
         match object["kind"].as_str()? {
-            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), of_pod(template))),
-            "DaemonSet" => Some((1, of_pod(template))),
-            "Job" => Some((0, of_pod(template))),
-            "Pod" => Some((0, of_pod(&object["spec"]))),
+            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), cpu_of(template))),
+            "DaemonSet" => Some((1, cpu_of(template))),
+            "Job" => Some((0, cpu_of(template))),
+            "Pod" => Some((0, cpu_of(&object["spec"]))),
             _ => None,
         }
     });
@@ -56,27 +57,6 @@ fn replicas(plan: &Plan, workload: &Value, objects: &[Value]) -> u64 {
     });
     let own = workload["spec"]["replicas"].as_u64().unwrap_or(1);
     own.max(floor.unwrap_or_default()).max(scaled.max().unwrap_or_default())
-}
-
-/// The sum of the containers' requests; a limit without a request is one.
-fn of_pod(spec: &Value) -> u64 {
-    let containers = spec["containers"].as_array().into_iter().flatten();
-    let of = |container: &Value| {
-        let resources = &container["resources"];
-        [&resources["requests"]["cpu"], &resources["limits"]["cpu"]].into_iter().find_map(quantity)
-    };
-    containers.filter_map(of).sum()
-}
-
-/// `100m`, `0.5` or `2` in thousandths of a core (Kubernetes' documentation, "Resource units").
-fn quantity(value: &Value) -> Option<u64> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if let Some(milli) = text.strip_suffix('m') {
-        return milli.parse().ok();
-    }
-    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
-    let part: String = part.chars().chain("000".chars()).take(3).collect();
-    Some(whole.parse::<u64>().ok()? * 1000 + part.parse::<u64>().ok()?)
 }
 
 #[cfg(test)]

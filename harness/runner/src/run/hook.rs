@@ -8,6 +8,7 @@ use kube::{Api, discovery};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use super::early::{self, Early};
 use super::stage::Stage;
 use crate::plan::Hook;
 use crate::record::StepOutcome;
@@ -17,7 +18,14 @@ use chartgate_k8s::ready;
 const HELM_PREFIX: &str = "helm.sh/";
 
 /// Creates the hook's Job, and what else the chart makes for its hooks, and waits until the Job ended.
-pub async fn run(name: &str, hook: &Hook, rendered: &[Value], stage: &Stage, limit: Duration) -> Result<StepOutcome> {
+pub async fn run(
+    name: &str,
+    hook: &Hook,
+    rendered: &[Value],
+    stage: &Stage,
+    limit: Duration,
+    early: Option<&Early<'_>>,
+) -> Result<StepOutcome> {
     let hooks: Vec<&Value> = rendered.iter().filter(|object| is_hook(object)).collect();
     let is_job = |object: &&&Value| object["kind"] == "Job" && ready::is_selected(&hook.select, object);
     let Some(job) = hooks.iter().find(is_job) else {
@@ -30,22 +38,36 @@ pub async fn run(name: &str, hook: &Hook, rendered: &[Value], stage: &Stage, lim
     let uid = create(job, stage).await?;
 
     let job = job["metadata"]["name"].as_str().unwrap_or_default();
+    tokio::select! {
+        outcome = end_of(job, &uid, stage, limit) => Ok(outcome),
+        obstacle = early::certain(early) => {
+            let obstacle = obstacle?;
+            if let Some(early) = early {
+                early.check_machine().await?;
+            }
+            Ok(StepOutcome::HelmFailed { why: format!("{}\n{}", obstacle.why, stage.troubles()) })
+        }
+    }
+}
+
+/// How a Job ends, or that it does not within the limit.
+async fn end_of(job: &str, uid: &str, stage: &Stage, limit: Duration) -> StepOutcome {
     let deadline = Instant::now() + limit;
     let mut changes = stage.namespace.changes();
     loop {
         changes.mark_unchanged();
         // The watch may still hold the last run's Job of this name.
-        let live = stage.namespace.get("Job", job).filter(|live| live["metadata"]["uid"] == *uid);
+        let live = stage.namespace.get("Job", job).filter(|live| live["metadata"]["uid"] == uid);
         let has = |condition: &str| live.as_deref().is_some_and(|job| ready::has_condition(job, condition));
         if has("Complete") {
-            return Ok(StepOutcome::Succeeded);
+            return StepOutcome::Succeeded;
         }
         if has("Failed") {
-            return Ok(StepOutcome::HelmFailed { why: format!("Job `{job}` failed\n{}", stage.troubles()) });
+            return StepOutcome::HelmFailed { why: format!("Job `{job}` failed\n{}", stage.troubles()) };
         }
         if timeout_at(deadline, changes.changed()).await.is_err() {
             let why = format!("Job `{job}` did not end within {} s\n{}", limit.as_secs(), stage.troubles());
-            return Ok(StepOutcome::HelmFailed { why });
+            return StepOutcome::HelmFailed { why };
         }
     }
 }

@@ -3,10 +3,14 @@
 use anyhow::Result;
 use serde_json::Value;
 
+use super::render::Render;
 use super::{Options, scope};
-use crate::cluster::{Databases, Sharing};
+use crate::cluster::{Databases, MissingImage, Sharing};
 use crate::home::Environment;
-use crate::plan::{Fault, Plan};
+use crate::plan::{Action, Expect, Fault, Plan, Step};
+use crate::progress::Progress;
+use chartgate_k8s::object::hook_events;
+use chartgate_model::obstacle::image::{Answer, answer, needed_by, words};
 
 /// Whether others may use the cluster meanwhile: what the scenario is to make there decides.
 pub fn sharing<'a>(
@@ -39,6 +43,54 @@ pub fn databases(plan: &Plan) -> Databases {
     }
     let restarts = plan.steps.iter().any(|step| step.fault == Some(Fault::DatabaseRestarts));
     if restarts { Databases::Own } else { Databases::Shared }
+}
+
+/// The images that pods of the release surely run if all goes well: those of steps that are to succeed, and of the hooks that run in them.
+pub fn needed_images(plan: &Plan, renders: &[Render]) -> Vec<String> {
+    let has_tests = plan.steps.iter().any(|step| step.action == Action::Test);
+    let of_step = |(step, render): (&Step, &Render)| {
+        let events: &[&str] = match step.action {
+            Action::Install => &["pre-install", "post-install"],
+            Action::Upgrade => &["pre-upgrade", "post-upgrade"],
+            _ => &[],
+        };
+        let runs = |event: &str| events.contains(&event) || (has_tests && event == "test");
+        let is_run = |object: &&Value| {
+            let hook = hook_events(object);
+            if hook.is_empty() { !events.is_empty() } else { hook.into_iter().any(runs) }
+        };
+        let rendered = render.iter().flatten().flatten();
+        rendered.filter(is_run).flat_map(needed_by).collect::<Vec<_>>()
+    };
+    let to_succeed = plan.steps.iter().zip(renders).filter(|(step, _)| step.expect == Expect::Succeeds);
+    let mut images: Vec<String> = to_succeed.flat_map(of_step).collect();
+    images.sort();
+    images.dedup();
+    images
+}
+
+/// Says what could not be pulled.
+///
+/// # Errors
+/// [`Environment`] if no registry answers for an image that pods surely run: nothing that is begun could end well.
+pub fn check_images(missing: &[MissingImage], progress: &Progress) -> Result<()> {
+    let mut unreachable = Vec::new();
+    for MissingImage { reference, said } in missing.iter().filter(|image| !image.said.is_empty()) {
+        let words = said.last().map_or("", |said| words(said));
+        progress.note(format!("image {reference} could not be pulled: {words}"));
+        if said.iter().all(|said| answer(said) == Answer::Silent) {
+            unreachable.push(format!("`{reference}` (`{words}`)"));
+        }
+    }
+    if unreachable.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "neither this machine's engine nor the cluster has image {}, and no registry answers",
+        unreachable.join(", ")
+    );
+    let hint = "hint: pull or build it where there is a network, or name another one with `--image` or `--set`";
+    Err(Environment::new(format!("{what}\n{hint}")).into())
 }
 
 /// Every container image that an object's pod template names.

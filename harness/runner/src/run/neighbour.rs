@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::render::step_values;
 use super::stage::Stage;
@@ -10,6 +11,7 @@ use crate::helm::Helm;
 use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, Timeline};
 use crate::scenario::{fill, merge};
+use crate::tool::Interrupt;
 use crate::yaml;
 
 /// A neighbour that is installed.
@@ -28,7 +30,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     merge(&mut own.values, fill(&neighbour.values, &templates)?);
     let timeout_seconds = plan.steps.first().map_or(super::SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
     let step = Step { timeout_seconds, ..Step::new(Action::Install) };
-    let output = helm.act(&step, helm.args(&own, &step), &step_values(&own, &step)).await?;
+    let output = helm.act(&step, helm.args(&own, &step), &step_values(&own, &step), &Interrupt::default()).await?;
     let status = helm.status(&own.release).await?;
     let manifest = status.map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     let installed = Neighbour { release: own.release, manifest };
@@ -43,7 +45,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
 impl Neighbour {
     /// Notes whether its workloads are ready.
     pub async fn look_again(&self, stage: &Stage, timeline: &Timeline) {
-        let trouble = stage.settle(&self.manifest, SETTLE_LIMIT).await.err();
+        let trouble = stage.settle(&self.manifest, Instant::now() + SETTLE_LIMIT).await.err();
         self.note(timeline, trouble);
     }
 

@@ -11,7 +11,7 @@ use super::{ready, tail};
 use crate::helm::Status;
 use crate::record::{HookRun, Release, StepOutcome, Timeline};
 use crate::tool::Output;
-use crate::yaml;
+use crate::{error, yaml};
 
 /// The end of a test's log, in lines: a test says last why it failed.
 const LOG_LINES: i64 = 20;
@@ -75,6 +75,6 @@ async fn log_of(pod: &str, stage: &Stage) -> String {
     match pods.logs(pod, &end).await {
         Ok(log) => format!("log of pod `{pod}`:\n{}", log.trim()),
         // Its hook may have had it deleted; the timeline has its log all the same.
-        Err(error) => format!("log of pod `{pod}`: {error}"),
+        Err(error) => format!("log of pod `{pod}`: {}", error::message(&error.into())),
     }
 }

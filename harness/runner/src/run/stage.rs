@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{
-    LimitRange, Namespace as KubernetesNamespace, Node, ResourceQuota, Secret, ServiceAccount,
+    LimitRange, Namespace as KubernetesNamespace, Node as KubernetesNode, ResourceQuota, Secret, ServiceAccount,
 };
 use kube::api::{ListParams, PostParams};
 use kube::runtime::wait::await_condition;
@@ -18,9 +18,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::demand;
 use super::network::{self, Network};
-use super::ready;
+use super::{Options, demand, early, ready};
 use crate::backing;
 use crate::cluster;
 use crate::cluster::{Lease, Owned};
@@ -29,7 +28,7 @@ use crate::plan::{Backing, Plan};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
-use crate::record::{Mode, Timeline, logs, watch};
+use crate::record::{Mode, Moment, Node, Timeline, logs, watch};
 use crate::scenario::fill;
 use databases::Databases;
 
@@ -67,12 +66,19 @@ pub struct Stage {
     pub ns: String,
     /// Nobody else uses the cluster.
     pub owns_cluster: bool,
+    /// The cluster's nodes.
+    pub nodes: Vec<Node>,
+    /// The cluster has controllers besides Kubernetes' own and the release's: it is the user's, or the plan requires some.
+    pub has_other_controllers: bool,
+    /// How long an obstacle that does not pass by itself is watched before it ends a step.
+    pub patience: Duration,
 }
 
 impl Stage {
     /// Sets everything up; when this returns, the recorder watches and the first step may run.
     pub async fn set(
         plan: &Plan,
+        options: &Options,
         lease: &Lease,
         ns: &str,
         mut versions: BTreeMap<&'static str, String>,
@@ -91,6 +97,9 @@ impl Stage {
             lease.cluster.is_kind(),
             versions,
         ));
+        let nodes = early::nodes(&client).await;
+        let has_other_controllers = options.context.is_some() || !plan.requires.is_empty();
+        timeline.append(Moment::Cluster { nodes: nodes.clone(), has_other_controllers });
         let beside = beside(ns);
         let mut tasks = JoinSet::new();
         let mut prober_tasks = JoinSet::new();
@@ -127,6 +136,9 @@ impl Stage {
             kubeconfig: lease.cluster.kubeconfig.clone(),
             ns: ns.to_owned(),
             owns_cluster: lease.is_own(),
+            nodes,
+            has_other_controllers,
+            patience: options.patience,
         };
         // What is made here is on the timeline before the first step, and is not taken for what that applied.
         let unseen = || {
@@ -170,10 +182,10 @@ impl Stage {
     }
 
     /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.
-    pub async fn settle(&self, manifest: &[Value], limit: Duration) -> Result<(), String> {
+    pub async fn settle(&self, manifest: &[Value], deadline: Instant) -> Result<(), String> {
         let failed = || self.jobs(manifest).find(|job| ready::has_condition(job, "Failed"));
         // A Job that failed does not become ready any more.
-        self.wait(Instant::now() + limit, || self.not_ready(manifest).filter(|_| failed().is_none())).await?;
+        self.wait(deadline, || self.not_ready(manifest).filter(|_| failed().is_none())).await?;
         failed().map_or(Ok(()), |_| self.not_ready(manifest).map_or(Ok(()), Err))
     }
 
@@ -262,7 +274,7 @@ fn beside(ns: &str) -> String {
 
 /// What the nodes run besides Kubernetes; nothing, where we may not look at them.
 async fn node_versions(client: &Client) -> BTreeMap<&'static str, String> {
-    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default().limit(1)).await;
+    let nodes = Api::<KubernetesNode>::all(client.clone()).list(&ListParams::default().limit(1)).await;
     let info = nodes.ok().and_then(|nodes| nodes.items.into_iter().next()?.status?.node_info);
     let described = info.map(|info| {
         [

@@ -14,9 +14,9 @@ use super::route::DRAIN_LIMIT;
 use super::sample::service_address;
 use super::stage::Stage;
 use crate::plan::{Plan, Serves, Traffic, UserRequest};
-use crate::random;
 use crate::record::load::Load;
 use crate::record::{Moment, Timeline};
+use crate::{error, random};
 
 /// So many answers show a settled release: one failure in a hundred is seen.
 const ENOUGH_ANSWERS: u64 = 100;
@@ -97,7 +97,7 @@ impl<'a> Users<'a> {
         let loads = self.loads.drain(..).map(|(load, _)| load).collect();
         if let Err(error) = self.stage.prober.stop(loads).await {
             for role in self.plan.traffic.keys() {
-                self.timeline.append(Moment::Gap { of: format!("traffic {role}"), why: format!("{error:#}") });
+                self.timeline.append(Moment::Gap { of: format!("traffic {role}"), why: error::message(&error) });
             }
         }
         self.timeline.append(Moment::TrafficStopped);

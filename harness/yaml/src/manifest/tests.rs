@@ -49,7 +49,9 @@ fn the_last_of_two_equal_keys_wins_and_both_are_told() {
 /// A failure would mean that labels which a chart writes once and refers to are not seen.
 #[test]
 fn merge_keys_fill_in_what_is_not_written() {
-    let printed = only("base: &own {app: a, tier: web}\nlabels: {<<: *own, app: b, 8080: c}\ntexts: {'<<': d}\nscript: |\n  cat <<: EOF\n  ---x\n");
+    let printed = only(
+        "base: &own {app: a, tier: web}\nlabels: {<<: *own, app: b, 8080: c}\ntexts: {'<<': d}\nscript: |\n  cat <<: EOF\n  ---x\n",
+    );
     assert_eq!(printed.object["labels"], json!({"app": "b", "tier": "web", "8080": "c"}));
     assert_eq!(printed.object["texts"], json!({"<<": "d"}));
     assert!(printed.repeated.is_empty(), "{printed:#?}");

@@ -9,7 +9,9 @@ fn claim(name: &str, annotations: &str) -> String {
 }
 
 fn set(name: &str, spec: &str) -> String {
-    format!("---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: {name}}}\nspec: {{volumeClaimTemplates: [{{metadata: {{name: data}}}}]{spec}}}\n")
+    format!(
+        "---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: {name}}}\nspec: {{volumeClaimTemplates: [{{metadata: {{name: data}}}}]{spec}}}\n"
+    )
 }
 
 /// A failure would mean that an upgrade which loses what users had stored is accepted.
@@ -37,8 +39,18 @@ fn what_the_contract_retains_and_what_values_switch_off_is_left_alone() {
 /// A failure would mean that a database which starts empty under a new name is accepted.
 #[test]
 fn an_upgrade_must_not_rename_a_set_with_claims() {
-    check(CHECK, &upgrading(&set("cg-db", ""), &set("cg-postgresql", "")), Fail, "statefulset/cg-postgresql starts on empty ones");
-    check(CHECK, &upgrading(&set("cg-db", ""), &claim("cg-data", "{}")), Fail, "(persistentvolumeclaim/data-cg-db-0) stay behind");
+    check(
+        CHECK,
+        &upgrading(&set("cg-db", ""), &set("cg-postgresql", "")),
+        Fail,
+        "statefulset/cg-postgresql starts on empty ones",
+    );
+    check(
+        CHECK,
+        &upgrading(&set("cg-db", ""), &claim("cg-data", "{}")),
+        Fail,
+        "(persistentvolumeclaim/data-cg-db-0) stay behind",
+    );
     check(CHECK, &upgrading(&set("cg-db", ""), "kind: Service\nmetadata: {name: cg}\n"), Advice, "stay behind");
     let deleted = set("cg-db", ", persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}");
     check(CHECK, &upgrading(&deleted, "kind: Service\nmetadata: {name: cg}\n"), Fail, "are deleted with it");
@@ -50,7 +62,12 @@ fn a_claim_must_not_be_a_hook_that_is_made_again() {
     let hook = |events: &str, policy: &str| {
         rendering(&claim("cg-data", &format!("{{helm.sh/hook: '{events}', helm.sh/hook-delete-policy: '{policy}'}}")))
     };
-    check(CHECK, &hook("pre-install,pre-upgrade", ""), Fail, "is a hook (pre-install, pre-upgrade) that helm deletes and makes again");
+    check(
+        CHECK,
+        &hook("pre-install,pre-upgrade", ""),
+        Fail,
+        "is a hook (pre-install, pre-upgrade) that helm deletes and makes again",
+    );
     check(CHECK, &hook("pre-install", "hook-succeeded"), Fail, "as soon as it has succeeded");
     check(CHECK, &hook("pre-install", "before-hook-creation"), Advice, "the next install of the same name deletes");
     check(CHECK, &hook("pre-install", "hook-failed"), Pass, "");

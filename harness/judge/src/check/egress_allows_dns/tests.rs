@@ -28,7 +28,10 @@ const DATABASE: &str = "policyTypes: [Egress], egress: [{to: [{podSelector: {}}]
 #[test]
 fn pods_with_names_of_hosts_may_ask_the_dns() {
     let bad = rendering(&restricted("postgres://cg-db:5432/app", &format!("{DATABASE}]")));
-    let good = rendering(&restricted("postgres://cg-db:5432/app", &format!("{DATABASE}, {{ports: [{{port: 53, protocol: UDP}}]}}]")));
+    let good = rendering(&restricted(
+        "postgres://cg-db:5432/app",
+        &format!("{DATABASE}, {{ports: [{{port: 53, protocol: UDP}}]}}]"),
+    ));
     let says = "networkpolicy/cg restricts what deployment/cg may reach and allows no port 53, but `DB` of container `web` names `cg-db`";
     check(CHECK, &bad, Fail, says);
     examples(&EGRESS_ALLOWS_DNS, &good, &bad);
@@ -55,5 +58,10 @@ fn every_way_to_the_dns_counts() {
     let restricted = restricted("cg-db", "policyTypes: [Egress]");
     check(CHECK, &rendering(&format!("{restricted}{second}")), Pass, "");
     let other = "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: cg}\n";
-    check(CHECK, &rendering(&format!("{restricted}{other}")), NotApplicable, "ciliumnetworkpolicy/cg may allow the DNS");
+    check(
+        CHECK,
+        &rendering(&format!("{restricted}{other}")),
+        NotApplicable,
+        "ciliumnetworkpolicy/cg may allow the DNS",
+    );
 }

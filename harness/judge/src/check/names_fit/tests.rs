@@ -13,7 +13,12 @@ const CHECK: &Check = &NAMES_FIT;
 fn two_objects_of_one_kind_must_not_share_a_name() {
     let twice = "kind: Service\nmetadata: {name: cg}\n---\nkind: Service\nmetadata: {name: cg}\n";
     check(CHECK, &rendering(twice), Fail, "2 objects have the name service/cg");
-    check(CHECK, &rendering("kind: Service\nmetadata: {name: cg}\n---\nkind: Secret\nmetadata: {name: cg}\n"), Pass, "");
+    check(
+        CHECK,
+        &rendering("kind: Service\nmetadata: {name: cg}\n---\nkind: Secret\nmetadata: {name: cg}\n"),
+        Pass,
+        "",
+    );
     let hook = "kind: Job\nmetadata: {name: cg, annotations: {helm.sh/hook: pre-install}}\n---\n".repeat(2);
     check(CHECK, &rendering(&hook), NotApplicable, "");
 }
@@ -33,6 +38,11 @@ fn services(long: [&str; 2]) -> Story {
 fn names_that_are_cut_stay_apart() {
     let (good, bad) = (services(["cc-a", "cc-b"]), services(["cc", "cc"]));
     check(CHECK, &bad, Fail, "2 objects have the name service/cc under a release name of 53 characters");
-    check(CHECK, &services(["cc", &"c".repeat(64)]), Advice, "has 64 characters under a release name of 53 characters, and 63 are allowed");
+    check(
+        CHECK,
+        &services(["cc", &"c".repeat(64)]),
+        Advice,
+        "has 64 characters under a release name of 53 characters, and 63 are allowed",
+    );
     examples(&NAMES_FIT, &good, &bad);
 }

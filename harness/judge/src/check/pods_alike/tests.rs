@@ -37,7 +37,12 @@ const TOLERATION: &str = "tolerations: [{key: dedicated, operator: Exists}], ";
 fn pods_of_one_image_have_the_same_pull_secrets() {
     let bad = rendering(&pods(TOLERATION, ""));
     let good = rendering(&pods(&format!("{TOLERATION}{SECRET}"), ""));
-    check(CHECK, &bad, Advice, "the pods of job/cg-job have no `imagePullSecrets`, and those of deployment/cg pull example.com/web with some");
+    check(
+        CHECK,
+        &bad,
+        Advice,
+        "the pods of job/cg-job have no `imagePullSecrets`, and those of deployment/cg pull example.com/web with some",
+    );
     let by_account = pods(&format!("{TOLERATION}serviceAccountName: cg, "), "imagePullSecrets: [{name: registry}]");
     check(CHECK, &rendering(&by_account), Pass, "");
     check(CHECK, &rendering("kind: Service\nmetadata: {name: cg}\n"), NotApplicable, "");
@@ -47,7 +52,12 @@ fn pods_of_one_image_have_the_same_pull_secrets() {
 /// A failure would mean that a hook which finds no node goes unnoticed, or that the pods of every node are taken for a model.
 #[test]
 fn jobs_tolerate_what_the_others_of_their_image_do() {
-    check(CHECK, &rendering(&pods(SECRET, "")), Advice, "the pods of job/cg-job have no `tolerations`, and those of deployment/cg");
+    check(
+        CHECK,
+        &rendering(&pods(SECRET, "")),
+        Advice,
+        "the pods of job/cg-job have no `tolerations`, and those of deployment/cg",
+    );
     let daemon = pods(SECRET, "").replace("kind: Deployment", "kind: DaemonSet");
     check(CHECK, &rendering(&daemon), Pass, "");
 }

@@ -24,7 +24,12 @@ impl<'a> References<'a, '_> {
         let (object, spec, ns) = (workload.object, &workload.pod["spec"], workload.namespace);
         let account = spec["serviceAccountName"].as_str().unwrap_or_else(|| text(&spec["serviceAccount"]));
         self.resolve(From { object, field: "serviceAccountName" }, "ServiceAccount", ns, account);
-        self.resolve(From { object, field: "priorityClassName" }, "PriorityClass", ns, text(&spec["priorityClassName"]));
+        self.resolve(
+            From { object, field: "priorityClassName" },
+            "PriorityClass",
+            ns,
+            text(&spec["priorityClassName"]),
+        );
         for claim in workload.claims() {
             if self.is_of_claim_template(claim) {
                 continue;
@@ -36,7 +41,11 @@ impl<'a> References<'a, '_> {
         }
         for secret in items(&spec["imagePullSecrets"]).map(|secret| text(&secret["name"])) {
             if self.manifest.find("Secret", ns, secret).is_none() && self.is_missing("Secret", ns, secret) {
-                let message = format!("`imagePullSecrets` of {} names {}, which the chart does not make", workload.title(), title_of("Secret", secret));
+                let message = format!(
+                    "`imagePullSecrets` of {} names {}, which the chart does not make",
+                    workload.title(),
+                    title_of("Secret", secret)
+                );
                 self.tally.advise(message).hint("render the Secret, or let the user name one");
             }
         }
@@ -50,8 +59,14 @@ impl<'a> References<'a, '_> {
     /// Pods of a StatefulSet have names in the DNS only with its Service.
     fn judge_governing_service(&mut self, workload: &Workload<'a>) {
         let service = text(&workload.object["spec"]["serviceName"]);
-        if self.manifest.find("Service", workload.namespace, service).is_none() && self.is_missing("Service", workload.namespace, service) {
-            let message = format!("`serviceName` of {} is {}, which the chart does not make", workload.title(), title_of("Service", service));
+        if self.manifest.find("Service", workload.namespace, service).is_none()
+            && self.is_missing("Service", workload.namespace, service)
+        {
+            let message = format!(
+                "`serviceName` of {} is {}, which the chart does not make",
+                workload.title(),
+                title_of("Service", service)
+            );
             let hint = format!("its pods get no names in the DNS; {}", self.instead("Service", service));
             self.tally.advise(message).hint(hint);
         }
@@ -74,7 +89,8 @@ impl<'a> References<'a, '_> {
                 let missing = title_of(source.of_kind, source.name);
                 if self.is_missing(source.of_kind, ns, source.name) {
                     let hint = self.instead(source.of_kind, source.name);
-                    let message = format!("{field} of {} reads {missing}, which the chart does not make", workload.title());
+                    let message =
+                        format!("{field} of {} reads {missing}, which the chart does not make", workload.title());
                     self.tally.fail(message).hint(hint);
                 }
             }
@@ -88,7 +104,8 @@ impl<'a> References<'a, '_> {
             }
             let shown = title_of(source.of_kind, source.name);
             let near = nearest(key, known.iter().copied()).filter(|near| is_slip(key, near));
-            let message = format!("{} of {} reads key `{key}` of {shown}, which has no such key", source.place, workload.title());
+            let message =
+                format!("{} of {} reads key `{key}` of {shown}, which has no such key", source.place, workload.title());
             let has = listed(known.iter().map(|key| format!("`{key}`")));
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -101,7 +118,12 @@ impl<'a> References<'a, '_> {
                 (true, None) => continue,
             };
         }
-        self.tally.proved(note(format!("{} of {} leads to {}", source.place, workload.title(), title_of(source.of_kind, source.name))));
+        self.tally.proved(note(format!(
+            "{} of {} leads to {}",
+            source.place,
+            workload.title(),
+            title_of(source.of_kind, source.name)
+        )));
     }
 
     /// The keys of an object; of all that have its kind and name, for a hook may be rendered once for each event.
@@ -126,7 +148,9 @@ impl<'a> References<'a, '_> {
                 let place = format!("container `{}` of {}", text(&container["name"]), workload.title());
                 let near = nearest(volume, volumes.iter().copied());
                 let hint = near.map_or("add it to `volumes`".to_owned(), |near| format!("did you mean `{near}`?"));
-                self.tally.fail(format!("{place} mounts the volume `{volume}`, which the pod does not have")).hint(hint);
+                self.tally
+                    .fail(format!("{place} mounts the volume `{volume}`, which the pod does not have"))
+                    .hint(hint);
             }
         }
     }
@@ -143,14 +167,18 @@ impl<'a> References<'a, '_> {
                 let Some(port) = port.filter(|port| port.parse::<u16>().is_err()) else { continue };
                 let names: Vec<&str> = items(&container["ports"]).map(|port| text(&port["name"])).collect();
                 if names.contains(&port) {
-                    let shown = format!("`{handler}` of container `{}` of {}", text(&container["name"]), workload.title());
+                    let shown =
+                        format!("`{handler}` of container `{}` of {}", text(&container["name"]), workload.title());
                     self.tally.proved(note(format!("{shown} asks its port `{port}`")));
                 } else {
-                    let shown = format!("`{handler}` of container `{}` of {}", text(&container["name"]), workload.title());
+                    let shown =
+                        format!("`{handler}` of container `{}` of {}", text(&container["name"]), workload.title());
                     let has = names.iter().filter(|name| !name.is_empty()).map(|name| format!("`{name}`"));
                     let has = listed(has);
                     let has = if has.is_empty() { "no named port".to_owned() } else { has };
-                    self.tally.fail(format!("{shown} asks port `{port}`, which the container does not declare")).hint(format!("it declares {has}"));
+                    self.tally
+                        .fail(format!("{shown} asks port `{port}`, which the container does not declare"))
+                        .hint(format!("it declares {has}"));
                 }
             }
         }
@@ -187,7 +215,13 @@ fn sources(spec: &Value) -> Vec<Source<'_>> {
         }
         for from in items(&container["envFrom"]) {
             for (of_kind, reference) in [("Secret", &from["secretRef"]), ("ConfigMap", &from["configMapRef"])] {
-                found.push(source(of_kind, &reference["name"], reference, Vec::new(), format!("`envFrom` of container `{of}`")));
+                found.push(source(
+                    of_kind,
+                    &reference["name"],
+                    reference,
+                    Vec::new(),
+                    format!("`envFrom` of container `{of}`"),
+                ));
             }
         }
     }

@@ -33,13 +33,16 @@ impl<'a> References<'a, '_> {
             return;
         }
         let ns = backend.namespace.unwrap_or_else(|| self.manifest.namespace_of(object));
-        let Some(service) = self.resolve(From { object, field: "backend" }, "Service", ns, backend.name) else { return };
+        let Some(service) = self.resolve(From { object, field: "backend" }, "Service", ns, backend.name) else {
+            return;
+        };
         let Some(wanted) = &backend.port else { return };
         let is_port = |port: &Value| port["name"] == *wanted || port["port"].to_string() == *wanted;
         if service["spec"]["type"] == "ExternalName" || Manifest::ports(service).any(is_port) {
             return;
         }
-        let message = format!("{} leads to port `{wanted}` of {}, which has no such port", title(object), title(service));
+        let message =
+            format!("{} leads to port `{wanted}` of {}, which has no such port", title(object), title(service));
         let ports = listed(Manifest::ports(service).map(|port| match port["name"].as_str() {
             Some(name) => format!("{} ({name})", port["port"]),
             None => port["port"].to_string(),
@@ -50,18 +53,26 @@ impl<'a> References<'a, '_> {
     /// A Service's `targetPort` that is a name needs a pod that declares a port of that name and protocol.
     fn judge_target_ports(&mut self, service: &'a Value) {
         let selector = Selector::of_service(service);
-        if selector.is_empty() || service["spec"]["type"] == "ExternalName" || self.manifest.maker("Pod", "").is_some() {
+        if selector.is_empty() || service["spec"]["type"] == "ExternalName" || self.manifest.maker("Pod", "").is_some()
+        {
             return;
         }
         let ns = self.manifest.namespace_of(service);
-        let pods: Vec<Workload> = self.manifest.workloads().into_iter().filter(|it| it.namespace == ns && selector.selects_pods_of(it)).collect();
+        let pods: Vec<Workload> = self
+            .manifest
+            .workloads()
+            .into_iter()
+            .filter(|it| it.namespace == ns && selector.selects_pods_of(it))
+            .collect();
         if pods.is_empty() || pods.iter().any(Self::is_injected) {
             return;
         }
         let declares = |port: &Value| pods.iter().flat_map(Workload::ports).any(|of| of["name"] == port["targetPort"]);
         let leads_somewhere = Manifest::ports(service).any(|port| !port["targetPort"].is_string() || declares(port));
         for port in Manifest::ports(service) {
-            let Some(target) = port["targetPort"].as_str().filter(|target| target.parse::<u16>().is_err()) else { continue };
+            let Some(target) = port["targetPort"].as_str().filter(|target| target.parse::<u16>().is_err()) else {
+                continue;
+            };
             let named = |of: &Value| of["name"] == target;
             let protocol = |of: &'a Value| of["protocol"].as_str().unwrap_or("TCP");
             let shown = format!("port {} of {}", port["port"], title(service));
@@ -73,13 +84,19 @@ impl<'a> References<'a, '_> {
             let whose = listed(pods.iter().map(Workload::title));
             let (message, hint) = match all.iter().find(|of| named(of)) {
                 Some(other) => (
-                    format!("{shown} leads to `{target}` by {}, but the pods of {whose} declare it for {}", protocol(port), protocol(other)),
+                    format!(
+                        "{shown} leads to `{target}` by {}, but the pods of {whose} declare it for {}",
+                        protocol(port),
+                        protocol(other)
+                    ),
                     "let both have the same `protocol`".to_owned(),
                 ),
                 None => (
                     format!("{shown} leads to `{target}`, but no container of {whose} declares a port of that name"),
                     match listed(all.iter().filter_map(|of| of["name"].as_str()).map(|name| format!("`{name}`"))) {
-                        none if none.is_empty() => "give the container's port that name, or let `targetPort` be a number".to_owned(),
+                        none if none.is_empty() => {
+                            "give the container's port that name, or let `targetPort` be a number".to_owned()
+                        }
                         names => format!("the declared ports are {names}"),
                     },
                 ),
@@ -99,7 +116,8 @@ fn backends(object: &Value) -> Vec<Backend<'_>> {
     let spec = &object["spec"];
     match (group(object), kind(object)) {
         ("networking.k8s.io" | "extensions", "Ingress") => {
-            let paths = items(&spec["rules"]).flat_map(|rule| items(&rule["http"]["paths"])).map(|path| &path["backend"]);
+            let paths =
+                items(&spec["rules"]).flat_map(|rule| items(&rule["http"]["paths"])).map(|path| &path["backend"]);
             let all = paths.chain([&spec["defaultBackend"], &spec["backend"]]);
             all.filter_map(ingress_backend).collect()
         }
@@ -151,5 +169,9 @@ fn ingress_backend(backend: &Value) -> Option<Backend<'_>> {
         let port = name_or_number(&port["name"]).or_else(|| name_or_number(&port["number"]));
         return Some(Backend { name, namespace: None, port });
     }
-    Some(Backend { name: backend["serviceName"].as_str()?, namespace: None, port: name_or_number(&backend["servicePort"]) })
+    Some(Backend {
+        name: backend["serviceName"].as_str()?,
+        namespace: None,
+        port: name_or_number(&backend["servicePort"]),
+    })
 }

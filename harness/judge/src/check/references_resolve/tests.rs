@@ -47,11 +47,18 @@ spec: {selector: {app: cg}, ports: [{name: web, port: 80, targetPort: http}]}
 #[test]
 fn an_autoscaler_needs_its_target() {
     let scaler = |target: &str| {
-        with(&format!("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: cg}}\nspec: {{scaleTargetRef: {target}}}\n"))
+        with(&format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: cg}}\nspec: {{scaleTargetRef: {target}}}\n"
+        ))
     };
     let good = rendering(&scaler("{apiVersion: apps/v1, kind: Deployment, name: cg-web}"));
     let bad = rendering(&scaler("{apiVersion: apps/v1, kind: Deployment, name: cg}"));
-    check(CHECK, &bad, Fail, "`scaleTargetRef` of horizontalpodautoscaler/cg is deployment/cg, which the chart does not make");
+    check(
+        CHECK,
+        &bad,
+        Fail,
+        "`scaleTargetRef` of horizontalpodautoscaler/cg is deployment/cg, which the chart does not make",
+    );
     let other = rendering(&scaler("{apiVersion: apps/v1, kind: StatefulSet, name: cg-web}"));
     check(CHECK, &other, Fail, "is statefulset/cg-web, but the chart makes deployment/cg-web");
     let custom = rendering(&scaler("{apiVersion: example.com/v1, kind: Web, name: cg}"));
@@ -123,15 +130,18 @@ fn what_may_be_made_at_run_time_is_not_missing() {
 fn a_named_target_port_must_be_declared() {
     check(CHECK, &rendering(&with(SERVICE)), Pass, "");
     let other = SERVICE.replace("targetPort: http", "targetPort: web");
-    let says = "port 80 of service/cg-web leads to `web`, but no container of deployment/cg-web declares a port of that name";
+    let says =
+        "port 80 of service/cg-web leads to `web`, but no container of deployment/cg-web declares a port of that name";
     check(CHECK, &rendering(&with(&other)), Fail, says);
     let udp = SERVICE.replace("port: 80", "port: 80, protocol: UDP");
     check(CHECK, &rendering(&with(&udp)), Fail, "leads to `http` by UDP");
     let headless = other.replace("spec: {", "spec: {clusterIP: None, ");
     check(CHECK, &rendering(&with(&headless)), Advice, "leads to `web`");
-    let sidecar = web("initContainers: [{name: proxy, restartPolicy: Always, ports: [{name: web, containerPort: 1}]}]", "");
+    let sidecar =
+        web("initContainers: [{name: proxy, restartPolicy: Always, ports: [{name: web, containerPort: 1}]}]", "");
     check(CHECK, &rendering(&format!("{sidecar}---\n{other}")), Pass, "");
-    let injected = web("", "").replace("{labels: {app: cg}}", "{labels: {app: cg}, annotations: {sidecar.istio.io/inject: 'true'}}");
+    let injected = web("", "")
+        .replace("{labels: {app: cg}}", "{labels: {app: cg}, annotations: {sidecar.istio.io/inject: 'true'}}");
     check(CHECK, &rendering(&format!("{injected}---\n{other}")), NotApplicable, "");
 }
 
@@ -147,7 +157,12 @@ fn a_probe_names_a_port_of_its_container() {
 #[test]
 fn a_mount_names_a_volume_of_its_pod() {
     let volume = "volumes: [{name: cache, emptyDir: {}}]";
-    check(CHECK, &rendering(&web(volume, "volumeMounts: [{name: cash, mountPath: /c}]")), Fail, "did you mean `cache`?");
+    check(
+        CHECK,
+        &rendering(&web(volume, "volumeMounts: [{name: cash, mountPath: /c}]")),
+        Fail,
+        "did you mean `cache`?",
+    );
     check(CHECK, &rendering(&web(volume, "volumeMounts: [{name: cache, mountPath: /c}]")), NotApplicable, "");
 }
 
@@ -156,14 +171,28 @@ fn a_mount_names_a_volume_of_its_pod() {
 fn a_route_needs_its_service_and_port() {
     let ingress = |backend: &str| {
         let rule = format!("rules: [{{http: {{paths: [{{path: /, backend: {{service: {backend}}}}}]}}}}]");
-        with(&format!("{SERVICE}---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: cg}}\nspec: {{{rule}}}\n"))
+        with(&format!(
+            "{SERVICE}---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: cg}}\nspec: {{{rule}}}\n"
+        ))
     };
     check(CHECK, &rendering(&ingress("{name: cg-web, port: {name: web}}")), Pass, "");
-    check(CHECK, &rendering(&ingress("{name: cg-web, port: {number: 8080}}")), Fail, "leads to port `8080` of service/cg-web, which has no such port");
-    check(CHECK, &rendering(&ingress("{name: cg, port: {number: 80}}")), Fail, "service/cg, which the chart does not make");
+    check(
+        CHECK,
+        &rendering(&ingress("{name: cg-web, port: {number: 8080}}")),
+        Fail,
+        "leads to port `8080` of service/cg-web, which has no such port",
+    );
+    check(
+        CHECK,
+        &rendering(&ingress("{name: cg, port: {number: 80}}")),
+        Fail,
+        "service/cg, which the chart does not make",
+    );
     check(CHECK, &rendering(&ingress("{name: redirect, port: {name: use-annotation}}")), Pass, "");
     let route = |backend: &str| {
-        let rule = format!("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: cg}}\nspec: {{rules: [{{backendRefs: [{backend}]}}]}}\n");
+        let rule = format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: cg}}\nspec: {{rules: [{{backendRefs: [{backend}]}}]}}\n"
+        );
         with(&format!("{SERVICE}---\n{rule}"))
     };
     check(CHECK, &rendering(&route("{name: cg-web, port: 80}")), Pass, "");
@@ -176,7 +205,9 @@ fn a_binding_needs_its_role_and_its_account() {
     let binding = |role: &str, subject: &str| {
         let account = "kind: ServiceAccount\nmetadata: {name: cg}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: cg}\n";
         let subjects = format!("subjects: [{{kind: ServiceAccount, name: {subject}, namespace: cg-test}}]");
-        with(&format!("{account}---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: cg}}\nroleRef: {role}\n{subjects}\n"))
+        with(&format!(
+            "{account}---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: cg}}\nroleRef: {role}\n{subjects}\n"
+        ))
     };
     check(CHECK, &rendering(&binding("{kind: Role, name: cg}", "cg")), Pass, "");
     check(CHECK, &rendering(&binding("{kind: Role, name: cg}", "cg-reader")), Fail, "serviceaccount/cg-reader");

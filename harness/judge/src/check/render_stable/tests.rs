@@ -18,8 +18,18 @@ fn what_is_random_is_told() {
     let good = again("{}", |_| ());
     let bad = again("{}", |object| object["data"]["password"] = json!("two"));
     check(CHECK, &bad, Advice, "`data.password` of secret/cg differs between two renders");
-    check(CHECK, &again("{helm.sh/hook: pre-install}", |object| object["data"]["password"] = json!("two")), NotApplicable, "");
-    check(CHECK, &again("{}", |object| object["metadata"]["name"] = json!("cg-x7")), Advice, "secret/cg has another name in each render");
+    check(
+        CHECK,
+        &again("{helm.sh/hook: pre-install}", |object| object["data"]["password"] = json!("two")),
+        NotApplicable,
+        "",
+    );
+    check(
+        CHECK,
+        &again("{}", |object| object["metadata"]["name"] = json!("cg-x7")),
+        Advice,
+        "secret/cg has another name in each render",
+    );
     check(CHECK, &rendering("kind: Secret\nmetadata: {name: cg}\n"), NotApplicable, "not rendered twice");
     check(CHECK, &good, Pass, "");
     examples(&RENDER_STABLE, &good, &bad);

@@ -25,7 +25,12 @@ fn what_a_budget_keeps_is_spread() {
     let spread = "topologySpreadConstraints: [{maxSkew: 1}], ";
     let good = rendering(&guarded(2, spread, "minAvailable: 1"));
     let bad = rendering(&guarded(2, "", "minAvailable: 1"));
-    check(CHECK, &bad, Advice, "poddisruptionbudget/cg promises pods of deployment/cg (2 replicas), and nothing spreads them");
+    check(
+        CHECK,
+        &bad,
+        Advice,
+        "poddisruptionbudget/cg promises pods of deployment/cg (2 replicas), and nothing spreads them",
+    );
     let apart = "affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1}]}}, ";
     check(CHECK, &rendering(&guarded(2, apart, "minAvailable: 1")), Pass, "");
     check(CHECK, &rendering(&guarded(1, "", "minAvailable: 1")), NotApplicable, "");

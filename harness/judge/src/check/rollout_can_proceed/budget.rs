@@ -13,23 +13,35 @@ pub(super) fn judge(manifest: &Manifest, tally: &mut Tally) {
         }
         let ns = manifest.namespace_of(budget);
         let workloads = manifest.lasting_workloads();
-        let guarded: Vec<&Workload> = workloads.iter().filter(|it| it.namespace == ns && selector.selects_pods_of(it)).collect();
+        let guarded: Vec<&Workload> =
+            workloads.iter().filter(|it| it.namespace == ns && selector.selects_pods_of(it)).collect();
         // How many pods others make, nobody can say from here.
         let is_countable = guarded.iter().all(|it| !is_custom(it.object)) && !guarded.is_empty();
         let sizes: Option<Vec<u64>> = guarded.iter().map(|it| manifest.smallest_size(it)).collect();
-        let Some(pods) = sizes.filter(|_| is_countable).map(|sizes| sizes.iter().sum::<u64>()).filter(|pods| *pods > 0) else { continue };
+        let Some(pods) = sizes.filter(|_| is_countable).map(|sizes| sizes.iter().sum::<u64>()).filter(|pods| *pods > 0)
+        else {
+            continue;
+        };
         match kept(budget, pods).filter(|kept| *kept >= pods) {
             Some(_) => {
-                let rule = ["minAvailable", "maxUnavailable"].into_iter().find(|rule| !budget["spec"][rule].is_null()).unwrap_or_default();
+                let rule = ["minAvailable", "maxUnavailable"]
+                    .into_iter()
+                    .find(|rule| !budget["spec"][rule].is_null())
+                    .unwrap_or_default();
                 let whose: Vec<String> = guarded.iter().map(|it| it.title()).collect();
-                let (number, least) = (&budget["spec"][rule], if pods == 1 { "one pod".to_owned() } else { format!("{pods} pods") });
+                let (number, least) =
+                    (&budget["spec"][rule], if pods == 1 { "one pod".to_owned() } else { format!("{pods} pods") });
                 let scaler = guarded.iter().find_map(|it| manifest.autoscaler(it));
                 let at = scaler.map_or(String::new(), |it| format!(" at the minimum of {}", title(it)));
                 let message = format!(
                     "{} (`{rule}: {}`) lets no pod of {} go, which has {least}{at}: a drain of its node never ends",
-                    title(budget), plain(number), whose.join(", ")
+                    title(budget),
+                    plain(number),
+                    whose.join(", ")
                 );
-                tally.fail(message).hint("render the budget only where there are more pods than it keeps, or use `maxUnavailable: 1`");
+                tally
+                    .fail(message)
+                    .hint("render the budget only where there are more pods than it keeps, or use `maxUnavailable: 1`");
             }
             None => tally.proved(note(format!("{} lets a pod go of {pods}", title(budget)))),
         }

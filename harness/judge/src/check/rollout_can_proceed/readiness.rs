@@ -14,7 +14,8 @@ const CONNECTING: [&str; 4] = ["curl", "wget", "nc", "ncat"];
 
 pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally) {
     for service in manifest.of_kind("Service") {
-        let publishes_all = service["spec"]["publishNotReadyAddresses"] == true || annotation(service, TOLERATE) == "true";
+        let publishes_all =
+            service["spec"]["publishNotReadyAddresses"] == true || annotation(service, TOLERATE) == "true";
         if publishes_all || !is_of_these_alone(manifest, service, workload) {
             continue;
         }
@@ -22,16 +23,22 @@ pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally)
             for probe in ["startupProbe", "readinessProbe"] {
                 let asks = asked(container, &container[probe]);
                 let is_headless = service["spec"]["clusterIP"] == "None";
-                let connects = asks.iter().any(|word| CONNECTING.contains(&word.rsplit('/').next().unwrap_or_default()));
-                let is_host = container[probe]["httpGet"]["host"].as_str().is_some_and(|host| names(manifest, service, host));
+                let connects =
+                    asks.iter().any(|word| CONNECTING.contains(&word.rsplit('/').next().unwrap_or_default()));
+                let is_host =
+                    container[probe]["httpGet"]["host"].as_str().is_some_and(|host| names(manifest, service, host));
                 let is_asked = asks.iter().any(|word| names(manifest, service, word));
                 if is_host || (is_asked && (is_headless || connects)) {
                     let needs = if is_headless { "resolves a name of" } else { "asks" };
                     let message = format!(
                         "`{probe}` of container `{}` of {} {needs} {}, which publishes only ready pods, so none becomes ready",
-                        text(&container["name"]), workload.title(), title(service)
+                        text(&container["name"]),
+                        workload.title(),
+                        title(service)
                     );
-                    tally.fail(message).hint("set `publishNotReadyAddresses: true` on the Service, or let the probe ask the pod itself");
+                    tally.fail(message).hint(
+                        "set `publishNotReadyAddresses: true` on the Service, or let the probe ask the pod itself",
+                    );
                 }
             }
         }
@@ -59,7 +66,11 @@ fn asked(container: &Value, probe: &Value) -> Vec<String> {
         }
     }
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-._/$".contains(c);
-    command.iter().flat_map(|line| line.split(move |c| !is_part(c)).map(str::to_owned)).filter(|word| !word.is_empty()).collect()
+    command
+        .iter()
+        .flat_map(|line| line.split(move |c| !is_part(c)).map(str::to_owned))
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// Whether a word is the name of a Service, or of a pod behind it. A lone word must hold the release's name to be taken for one.

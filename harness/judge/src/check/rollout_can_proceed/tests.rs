@@ -45,7 +45,9 @@ fn a_strategy_must_let_a_pod_go_or_come() {
 #[test]
 fn a_budget_must_let_a_pod_go_at_the_smallest_size() {
     let budget = |spec: &str, rule: &str| {
-        let budget = format!("---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: cg}}\nspec: {{{rule}, selector: {{matchLabels: {{app: cg}}}}}}\n");
+        let budget = format!(
+            "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: cg}}\nspec: {{{rule}, selector: {{matchLabels: {{app: cg}}}}}}\n"
+        );
         deployment(spec, "") + &budget
     };
     for (spec, rule, expected) in [
@@ -62,7 +64,9 @@ fn a_budget_must_let_a_pod_go_at_the_smallest_size() {
         check(CHECK, &rendering(&budget(spec, rule)), expected, "");
     }
     let scaler = |least: u8| {
-        format!("---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: cg}}\nspec: {{minReplicas: {least}, scaleTargetRef: {{kind: Deployment, name: cg}}}}\n")
+        format!(
+            "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: cg}}\nspec: {{minReplicas: {least}, scaleTargetRef: {{kind: Deployment, name: cg}}}}\n"
+        )
     };
     let budget = budget("", "minAvailable: 1");
     let says = "(`minAvailable: 1`) lets no pod of deployment/cg go, which has one pod at the minimum of horizontalpodautoscaler/cg";
@@ -73,7 +77,9 @@ fn a_budget_must_let_a_pod_go_at_the_smallest_size() {
 /// A failure would mean that a new pod which waits for the old one's volume is accepted.
 #[test]
 fn a_new_pod_must_not_wait_for_the_volume_of_the_old_one() {
-    let claim = |mode: &str| format!("---\nkind: PersistentVolumeClaim\nmetadata: {{name: cg}}\nspec: {{accessModes: [{mode}]}}\n");
+    let claim = |mode: &str| {
+        format!("---\nkind: PersistentVolumeClaim\nmetadata: {{name: cg}}\nspec: {{accessModes: [{mode}]}}\n")
+    };
     let volume = "volumes: [{name: data, persistentVolumeClaim: {claimName: cg}}]";
     let mounting = |spec: &str, mode: &str| rendering(&(deployment(spec, volume) + &claim(mode)));
     check(CHECK, &mounting("", "ReadWriteOncePod"), Fail, "is ReadWriteOncePod: the new pod waits");
@@ -96,10 +102,17 @@ fn a_webhook_must_leave_the_pods_that_answer_it_alone() {
         let service = "---\nkind: Service\nmetadata: {name: cg}\nspec: {selector: {app: cg}}\n";
         let rules = "rules: [{apiGroups: [''], resources: [pods], operations: [CREATE]}]";
         let called = "clientConfig: {service: {name: cg, namespace: cg-test}}";
-        let webhook = format!("---\napiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\nmetadata: {{name: cg}}\nwebhooks: [{{name: pods.example.com, {called}, {rules}{more}}}]\n");
+        let webhook = format!(
+            "---\napiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\nmetadata: {{name: cg}}\nwebhooks: [{{name: pods.example.com, {called}, {rules}{more}}}]\n"
+        );
         rendering(&(deployment("", "") + service + &webhook))
     };
-    check(CHECK, &webhook(""), Fail, "webhook `pods.example.com` of mutatingwebhookconfiguration/cg has `failurePolicy: Fail`");
+    check(
+        CHECK,
+        &webhook(""),
+        Fail,
+        "webhook `pods.example.com` of mutatingwebhookconfiguration/cg has `failurePolicy: Fail`",
+    );
     for (more, expected) in [
         (", failurePolicy: Ignore", Pass),
         (", objectSelector: {matchLabels: {app: cg}}", Fail),
@@ -119,7 +132,8 @@ fn a_webhook_must_leave_the_pods_that_answer_it_alone() {
 #[test]
 fn readiness_must_not_need_the_name_of_a_pod_that_is_not_ready() {
     let probing = |service: &str, probe: &str| {
-        let service = format!("---\nkind: Service\nmetadata: {{name: cg-peers}}\nspec: {{selector: {{app: cg}}, {service}}}\n");
+        let service =
+            format!("---\nkind: Service\nmetadata: {{name: cg-peers}}\nspec: {{selector: {{app: cg}}, {service}}}\n");
         let set = workload("StatefulSet", "serviceName: cg-peers", "").replace("image: 'example.com/web:1'", probe);
         rendering(&(set + &service))
     };
@@ -140,7 +154,9 @@ fn readiness_must_not_need_the_name_of_a_pod_that_is_not_ready() {
 #[test]
 fn required_anti_affinity_needs_a_free_node() {
     let apart = |rule: &str| {
-        format!("affinity: {{podAntiAffinity: {{{rule}: [{{topologyKey: kubernetes.io/hostname, labelSelector: {{matchLabels: {{app: cg}}}}}}]}}}}")
+        format!(
+            "affinity: {{podAntiAffinity: {{{rule}: [{{topologyKey: kubernetes.io/hostname, labelSelector: {{matchLabels: {{app: cg}}}}}}]}}}}"
+        )
     };
     let required = apart("requiredDuringSchedulingIgnoredDuringExecution");
     let tight = || rendering(&deployment("replicas: 2", &required));

@@ -25,10 +25,18 @@ pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally)
 }
 
 /// One pod of the whole cluster may mount it.
-fn judge_one_pod(workload: &Workload, claim: &Value, replicas: Option<u64>, starts_first: Option<Rollout>, tally: &mut Tally) {
+fn judge_one_pod(
+    workload: &Workload,
+    claim: &Value,
+    replicas: Option<u64>,
+    starts_first: Option<Rollout>,
+    tally: &mut Tally,
+) {
     let (shown, volume) = (workload.title(), title(claim));
     if let Some(replicas) = replicas.filter(|replicas| *replicas > 1 && !is_kind(workload.object, "DaemonSet")) {
-        let message = format!("{shown} has {replicas} replicas that all mount {volume}, which is ReadWriteOncePod: one pod alone can start");
+        let message = format!(
+            "{shown} has {replicas} replicas that all mount {volume}, which is ReadWriteOncePod: one pod alone can start"
+        );
         tally.fail(message).hint("use one replica, or a claim for each pod");
     } else if starts_first.is_some() {
         let message = format!(
@@ -43,7 +51,8 @@ fn judge_one_node(workload: &Workload, claim: &Value, starts_first: Option<Rollo
     if starts_first.is_some() {
         let message = format!(
             "{} rolls out with a new pod before the old one goes, and both mount {}, which is ReadWriteOnce: on another node the new pod waits for the old one for ever",
-            workload.title(), title(claim)
+            workload.title(),
+            title(claim)
         );
         tally.advise(message).hint("set `strategy.type: Recreate`, or a claim that several nodes can mount");
     }
@@ -58,7 +67,8 @@ fn stays_on_one_node(manifest: &Manifest, workload: &Workload, claim: &Value) ->
     };
     let volume = claim["spec"]["volumeName"].as_str().unwrap_or_default();
     let of_node = |volume: &Value| {
-        ["local", "hostPath"].iter().any(|of| volume["spec"][of].is_object()) || volume["spec"]["nodeAffinity"].is_object()
+        ["local", "hostPath"].iter().any(|of| volume["spec"][of].is_object())
+            || volume["spec"]["nodeAffinity"].is_object()
     };
     let volume = manifest.of_kind("PersistentVolume").find(|it| name(it) == volume);
     spec["nodeName"].is_string()

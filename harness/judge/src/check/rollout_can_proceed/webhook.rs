@@ -18,7 +18,9 @@ pub(super) fn judge(manifest: &Manifest, namespace_labels: &BTreeMap<String, Str
                 let Some(guarded) = guarded(manifest, webhook, namespace_labels) else { continue };
                 let message = format!(
                     "webhook `{}` of {} has `failurePolicy: Fail` and is asked about the pods of {} that answer it: once they are gone, none starts again",
-                    text(&webhook["name"]), title(configuration), guarded.title()
+                    text(&webhook["name"]),
+                    title(configuration),
+                    guarded.title()
                 );
                 tally.fail(message).hint("leave them out by `objectSelector`, or set `failurePolicy: Ignore`");
             }
@@ -42,7 +44,11 @@ fn is_closed(configuration: &Value, webhook: &Value) -> bool {
 }
 
 /// The workload whose pods both answer the webhook and are judged by it, whatever labels a user gives the namespace.
-fn guarded<'a>(manifest: &Manifest<'a>, webhook: &Value, namespace_labels: &BTreeMap<String, String>) -> Option<Workload<'a>> {
+fn guarded<'a>(
+    manifest: &Manifest<'a>,
+    webhook: &Value,
+    namespace_labels: &BTreeMap<String, String>,
+) -> Option<Workload<'a>> {
     let called = &webhook["clientConfig"]["service"];
     let ns = text(&called["namespace"]);
     let service = manifest.find("Service", ns, text(&called["name"]))?;

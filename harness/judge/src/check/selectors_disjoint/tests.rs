@@ -21,7 +21,13 @@ spec:
 }
 
 fn web_and(of_kind: &str, ports: &str) -> String {
-    let web = workload("Deployment", "web", "{app: cg, part: web}", "{app: cg, part: web}", "[{name: http, containerPort: 8080}]");
+    let web = workload(
+        "Deployment",
+        "web",
+        "{app: cg, part: web}",
+        "{app: cg, part: web}",
+        "[{name: http, containerPort: 8080}]",
+    );
     web + &workload(of_kind, "worker", "{app: cg, part: worker}", "{app: cg, part: worker}", ports)
 }
 
@@ -36,7 +42,8 @@ fn a_service_must_not_select_pods_that_do_not_serve() {
     let good = rendering(&(web_and("Deployment", "[]") + &service("{app: cg, part: web}", numeric)));
     let bad = rendering(&(web_and("Deployment", "[]") + &service("{app: cg}", numeric)));
     check(CHECK, &bad, Fail, "it selects the pods of deployment/cg-worker, too, which do not serve that port");
-    let other = web_and("StatefulSet", "[{name: metrics, containerPort: 9090}]") + &service("{app: cg}", "{port: 8080}");
+    let other =
+        web_and("StatefulSet", "[{name: metrics, containerPort: 9090}]") + &service("{app: cg}", "{port: 8080}");
     check(CHECK, &rendering(&other), Fail, "statefulset/cg-worker");
     examples(&SELECTORS_DISJOINT, &good, &bad);
 }
@@ -55,7 +62,8 @@ fn a_named_port_a_headless_service_and_jobs_are_left_alone() {
 /// A failure would mean that two components behind one port go unnoticed, or that two sizes of one are taken for a mistake.
 #[test]
 fn different_images_behind_one_port_are_advice() {
-    let both = web_and("Deployment", "[{name: http, containerPort: 8080}]") + &service("{app: cg}", "{port: 80, targetPort: http}");
+    let both = web_and("Deployment", "[{name: http, containerPort: 8080}]")
+        + &service("{app: cg}", "{port: 80, targetPort: http}");
     check(CHECK, &rendering(&both), Pass, "");
     let different = both.replacen("example.com/app:1", "example.com/other:1", 1);
     check(CHECK, &rendering(&different), Advice, "which run different images");
@@ -66,7 +74,12 @@ fn different_images_behind_one_port_are_advice() {
 fn workloads_must_not_select_each_others_pods() {
     let pair = workload("Deployment", "a", "{app: cg}", "{app: cg, part: a}", "[]")
         + &workload("Deployment", "b", "{app: cg}", "{app: cg, part: b}", "[]");
-    check(CHECK, &rendering(&pair), Advice, "the selector of deployment/cg-a (`app=cg`) selects the pods of deployment/cg-b, too");
+    check(
+        CHECK,
+        &rendering(&pair),
+        Advice,
+        "the selector of deployment/cg-a (`app=cg`) selects the pods of deployment/cg-b, too",
+    );
     let scaler = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: cg}\nspec: {scaleTargetRef: {kind: Deployment, name: cg-b}}\n";
     check(CHECK, &rendering(&(pair.clone() + scaler)), Fail, "horizontalpodautoscaler/cg counts both");
     let budget = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: cg}\nspec: {selector: {matchLabels: {app: cg}}}\n";

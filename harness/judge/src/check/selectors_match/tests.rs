@@ -18,7 +18,9 @@ fn with(object: &str) -> String {
 }
 
 fn budget(selector: &str) -> String {
-    with(&format!("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: cg}}\nspec: {{maxUnavailable: 1, selector: {selector}}}\n"))
+    with(&format!(
+        "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: cg}}\nspec: {{maxUnavailable: 1, selector: {selector}}}\n"
+    ))
 }
 
 /// A failure would mean that a budget which protects nothing is accepted.
@@ -56,14 +58,22 @@ fn pods_that_are_made_or_labelled_at_run_time_are_not_missing() {
         "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: cg}\n",
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: cg}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get, patch]}]\n",
     ] {
-        check(CHECK, &rendering(&format!("{budget}---\n{maker}")), NotApplicable, "selects nothing that is rendered, but");
+        check(
+            CHECK,
+            &rendering(&format!("{budget}---\n{maker}")),
+            NotApplicable,
+            "selects nothing that is rendered, but",
+        );
     }
 }
 
 /// A failure would mean that a budget of a component which these values leave out is refused, or a typing slip accepted.
 #[test]
 fn a_component_that_is_not_rendered_has_no_pods() {
-    let absent = budget("{matchLabels: {app: cg, tier: broker}}").replace("kind: PodDisruptionBudget\nmetadata: {name: cg}", "kind: PodDisruptionBudget\nmetadata: {name: kafka-broker}");
+    let absent = budget("{matchLabels: {app: cg, tier: broker}}").replace(
+        "kind: PodDisruptionBudget\nmetadata: {name: cg}",
+        "kind: PodDisruptionBudget\nmetadata: {name: kafka-broker}",
+    );
     check(CHECK, &rendering(&absent), NotApplicable, "the component that it is for is not rendered");
     check(CHECK, &rendering(&budget("{matchLabels: {app: cg, tier: wbe}}")), Fail, "");
 }
@@ -72,7 +82,9 @@ fn a_component_that_is_not_rendered_has_no_pods() {
 #[test]
 fn a_policy_may_be_for_pods_of_others() {
     let policy = |selector: &str| {
-        with(&format!("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: cg}}\nspec: {{podSelector: {selector}}}\n"))
+        with(&format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: cg}}\nspec: {{podSelector: {selector}}}\n"
+        ))
     };
     check(CHECK, &rendering(&policy("{matchLabels: {app: cg}}")), Pass, "");
     check(CHECK, &rendering(&policy("{matchLabels: {name: cg}}")), Fail, "networkpolicy/cg");
@@ -84,12 +96,24 @@ fn a_policy_may_be_for_pods_of_others() {
 fn a_monitor_needs_its_service_and_port() {
     let service = "kind: Service\nmetadata: {name: cg, labels: {app: cg}}\nspec: {selector: {app: cg}, ports: [{name: http, port: 80}]}\n";
     let monitor = |spec: &str| {
-        with(&format!("{service}---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {{name: cg}}\nspec: {spec}\n"))
+        with(&format!(
+            "{service}---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {{name: cg}}\nspec: {spec}\n"
+        ))
     };
     check(CHECK, &rendering(&monitor("{selector: {matchLabels: {app: cg}}, endpoints: [{port: http}]}")), Pass, "");
-    check(CHECK, &rendering(&monitor("{selector: {matchLabels: {name: cg}}, endpoints: [{port: http}]}")), Advice, "selects no Service");
+    check(
+        CHECK,
+        &rendering(&monitor("{selector: {matchLabels: {name: cg}}, endpoints: [{port: http}]}")),
+        Advice,
+        "selects no Service",
+    );
     let says = "servicemonitor/cg asks port `metrics`, which nothing that it selects has";
-    check(CHECK, &rendering(&monitor("{selector: {matchLabels: {app: cg}}, endpoints: [{port: metrics}]}")), Advice, says);
+    check(
+        CHECK,
+        &rendering(&monitor("{selector: {matchLabels: {app: cg}}, endpoints: [{port: metrics}]}")),
+        Advice,
+        says,
+    );
     let elsewhere = "{selector: {matchLabels: {app: dns}}, namespaceSelector: {matchNames: [kube-system]}}";
     check(CHECK, &rendering(&monitor(elsewhere)), Pass, "");
 }
@@ -97,7 +121,8 @@ fn a_monitor_needs_its_service_and_port() {
 /// A failure would mean that a Service without pods goes unnoticed, or one for pods of others is taken for a mistake.
 #[test]
 fn a_service_that_names_the_release_selects_its_pods() {
-    let service = |selector: &str| with(&format!("kind: Service\nmetadata: {{name: cg}}\nspec: {{selector: {selector}}}\n"));
+    let service =
+        |selector: &str| with(&format!("kind: Service\nmetadata: {{name: cg}}\nspec: {{selector: {selector}}}\n"));
     check(CHECK, &rendering(&service("{name: cg}")), Advice, "service/cg selects no pod of the release by `name=cg`");
     check(CHECK, &rendering(&service("{app: mysql}")), NotApplicable, "");
 }

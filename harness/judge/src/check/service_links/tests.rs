@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::Verdict::{Advice, NotApplicable, Pass};
 use crate::judge::Verdict;
+use crate::judge::Verdict::{Advice, NotApplicable, Pass};
 use crate::judge::testing::{Story, check, examples, rendering};
 use crate::record::StepOutcome;
 
@@ -32,7 +32,8 @@ fn a_variable_that_the_image_reads_must_not_come_from_a_service() {
     let good = rendering(&pods(", env: [{name: APP_PORT, value: '80'}]", "example.com/app:1"));
     check(CHECK, &bad, Advice, "container `job` of job/cg-job gets `APP_PORT` from service/cg-app as `tcp://…`");
     check(CHECK, &rendering(&pods("", "example.com/other:1")), Pass, "");
-    let unlinked = pods("", "example.com/app:1").replace("{spec: {containers: [{name: job", "{spec: {enableServiceLinks: false, containers: [{name: job");
+    let unlinked = pods("", "example.com/app:1")
+        .replace("{spec: {containers: [{name: job", "{spec: {enableServiceLinks: false, containers: [{name: job");
     check(CHECK, &rendering(&unlinked), Pass, "");
     check(CHECK, &rendering("kind: Service\nmetadata: {name: cg}\n"), NotApplicable, "");
     examples(&SERVICE_LINKS, &good, &bad);

@@ -5,7 +5,9 @@ use crate::judge::testing::{check, examples, rendering};
 const CHECK: &Check = &STARTUP_ALLOWED;
 
 fn probed(probes: &str) -> String {
-    format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cg}}\nspec: {{template: {{spec: {{containers: [{{name: web, image: 'example.com/web:1'{probes}}}]}}}}}}\n")
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cg}}\nspec: {{template: {{spec: {{containers: [{{name: web, image: 'example.com/web:1'{probes}}}]}}}}}}\n"
+    )
 }
 
 /// A failure would mean that a liveness probe which ends a migration goes unnoticed, or a patient one is advised on.
@@ -23,7 +25,9 @@ fn a_start_may_take_what_kubernetes_allows_by_default() {
 /// A failure would mean that a start which migrates is ended in the middle, and nobody is told.
 #[test]
 fn a_start_with_a_database_or_a_migration_may_take_a_minute() {
-    for more in ["env: [{name: DATABASE_URL}]", "command: [sh, -c, 'app migrate && exec app']", "args: ['sleep 20; exec app']"] {
+    for more in
+        ["env: [{name: DATABASE_URL}]", "command: [sh, -c, 'app migrate && exec app']", "args: ['sleep 20; exec app']"]
+    {
         let probes = |liveness: &str| rendering(&probed(&format!(", livenessProbe: {liveness}, {more}")));
         check(CHECK, &probes("{periodSeconds: 10}"), Advice, "ends a start after 30 s");
         check(CHECK, &probes("{periodSeconds: 10, failureThreshold: 6}"), Pass, "");

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{Disturbance, is_finished};
 use crate::cluster;
+use crate::error;
 use crate::record::{Moment, StepOutcome};
 use crate::wait::{Check, pause, until};
 use chartgate_k8s::object::name;
@@ -92,7 +93,7 @@ async fn evict(disturbance: &Disturbance<'_>, pods: &Api<Pod>, pod: &Value) -> R
     });
     if let Err(error) = asked.await {
         let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
-        return Err(refusal.unwrap_or_else(|| format!("{error:#}")));
+        return Err(refusal.unwrap_or_else(|| error::message(&error)));
     }
     disturbance.gone(pod).await
 }

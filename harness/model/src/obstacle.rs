@@ -1,0 +1,182 @@
+//! What keeps a release's pods from starting, and whether that passes by itself: the runner ends a step by it, and the check
+//! `pods-start` judges by it.
+
+mod admission;
+pub mod image;
+mod missing;
+pub mod scheduling;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::recording::Node;
+use chartgate_k8s::object::{is_terminating, items, kind, name, slashed, statuses, text};
+
+/// What is known at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The objects of the release's namespace, Events included.
+    pub objects: &'a [&'a Value],
+    /// What the release consists of: its manifest and its hooks.
+    pub release: &'a [&'a Value],
+    /// The cluster's nodes; none: nothing is known of them.
+    pub nodes: &'a [Node],
+    /// The cluster has controllers besides Kubernetes' own and the release's: someone else may make objects and nodes.
+    pub has_other_controllers: bool,
+}
+
+/// Something that keeps a pod from starting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The pod, or the controller that may not create one.
+    pub uid: String,
+    /// In one sentence: the cause, who says so, and whom it stops.
+    pub why: String,
+    /// What a person can do.
+    pub hint: &'static str,
+    /// Whether it passes by itself.
+    pub outlook: Outlook,
+    /// Whose doing it is.
+    pub blame: Blame,
+}
+
+/// Whether something passes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// It may: after a back-off, when another pod ends, when a controller has done its work.
+    MayPass,
+    /// It does not.
+    Certain,
+}
+
+/// Whose doing an obstacle is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// A user who installs the chart with these values meets it, too.
+    Chart,
+    /// The machine's, its network's, or its credentials'.
+    Machine,
+}
+
+impl Obstacle {
+    fn of(subject: &Value, why: String, hint: &'static str, outlook: Outlook, blame: Blame) -> Self {
+        Self { uid: text(&subject["metadata"]["uid"]).to_owned(), why, hint, outlook, blame }
+    }
+
+    /// Whether it does not pass by itself.
+    pub fn is_certain(&self) -> bool {
+        self.outlook == Outlook::Certain
+    }
+}
+
+/// What keeps the release's pods from starting. While a pod is on its way out, whatever it holds may become free, so nothing is certain.
+pub fn obstacles(scene: &Scene) -> Vec<Obstacle> {
+    let pods = || scene.of_kind("Pod");
+    let waiting = pods().filter(|pod| has_to_start(pod) && scene.is_released(pod));
+    let of_pods = waiting.filter_map(|pod| of_pod(pod, scene));
+    let of_controllers = scene.objects.iter().copied().filter(|object| scene.is_released(object));
+    let mut found: Vec<Obstacle> =
+        of_pods.chain(of_controllers.filter_map(|controller| admission::refused(controller, scene))).collect();
+    if pods().any(is_terminating) {
+        found.iter_mut().for_each(|obstacle| obstacle.outlook = Outlook::MayPass);
+    }
+    found
+}
+
+fn has_to_start(pod: &Value) -> bool {
+    !is_terminating(pod) && !["Succeeded", "Failed"].contains(&text(&pod["status"]["phase"]))
+}
+
+fn of_pod(pod: &Value, scene: &Scene) -> Option<Obstacle> {
+    scheduling::unscheduled(pod, scene)
+        .or_else(|| waiting(pod).find_map(|(container, state)| image::unavailable(pod, container, state, scene)))
+        .or_else(|| missing::unmade(pod, scene))
+        .or_else(|| waiting(pod).find_map(|(container, state)| refused_context(pod, container, state, scene)))
+}
+
+/// The containers of a pod that wait, and for what.
+fn waiting(pod: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let waiting = statuses(pod).map(|status| (text(&status["name"]), &status["state"]["waiting"]));
+    waiting.filter(|(_, state)| state.is_object())
+}
+
+/// The kubelet does not start a container that is to run as another user than its image's.
+fn refused_context(pod: &Value, container: &str, state: &Value, scene: &Scene) -> Option<Obstacle> {
+    let said = text(&state["message"]);
+    let is_refused = said.contains("runAsNonRoot") || said.contains("breaks non-root policy");
+    (state["reason"] == "CreateContainerConfigError" && is_refused).then(|| {
+        let why = format!("{}: {}", scene.container(pod, container), without_place(said));
+        let hint =
+            "set `runAsUser` to a user other than 0 that the image can run as, or use an image with a numeric user";
+        Obstacle::of(pod, why, hint, Outlook::Certain, Blame::Chart)
+    })
+}
+
+/// The kubelet's words without the pod and the container in parentheses, which are told before.
+fn without_place(said: &str) -> &str {
+    said.split(" (pod: ").next().unwrap_or(said)
+}
+
+impl<'a> Scene<'a> {
+    fn of_kind(&self, of_kind: &'static str) -> impl Iterator<Item = &'a Value> {
+        self.objects.iter().copied().filter(move |object| kind(object) == of_kind)
+    }
+
+    fn find(&self, of_kind: &str, with_name: &str) -> Option<&'a Value> {
+        self.objects.iter().copied().find(|object| kind(object) == of_kind && name(object) == with_name)
+    }
+
+    /// The Events about an object, by their reason.
+    fn events(&self, about: &Value, reason: &'static str) -> impl Iterator<Item = &'a Value> {
+        let uid = text(&about["metadata"]["uid"]).to_owned();
+        self.of_kind("Event")
+            .filter(move |event| event["reason"] == reason && event["involvedObject"]["uid"] == uid.as_str())
+    }
+
+    /// The controller of an object, which may have one itself.
+    fn controller(&self, object: &Value) -> Option<&'a Value> {
+        let owner = items(&object["metadata"]["ownerReferences"]).find(|owner| owner["controller"] == true)?;
+        self.find(text(&owner["kind"]), text(&owner["name"]))
+    }
+
+    /// What of the release an object goes back to; the object itself where it has no controller.
+    fn root<'o>(&self, object: &'o Value) -> &'o Value
+    where
+        'a: 'o,
+    {
+        // A pod goes back to its workload over one object at most; few operators put more than two on top.
+        const OWNERS: usize = 5;
+        let mut root = object;
+        for _ in 0..OWNERS {
+            let Some(controller) = self.controller(root) else { break };
+            root = controller;
+        }
+        root
+    }
+
+    /// Whether helm or the harness waits for an object: it goes back to a workload or a hook of the release. What a CronJob or an
+    /// operator starts is waited for by nobody.
+    fn is_released(&self, object: &Value) -> bool {
+        let root = self.root(object);
+        let is_waited_for = matches!(
+            kind(root),
+            "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "Pod"
+        );
+        is_waited_for && self.release.iter().any(|made| kind(made) == kind(root) && name(made) == name(root))
+    }
+
+    /// A pod and what it belongs to, as messages show them.
+    fn subject(&self, pod: &Value) -> String {
+        let root = self.root(pod);
+        if name(root) == name(pod) && kind(root) == kind(pod) {
+            return slashed(pod);
+        }
+        format!("{} of {}", slashed(pod), slashed(root))
+    }
+
+    /// A container, as messages show it.
+    fn container(&self, pod: &Value, container: &str) -> String {
+        format!("container `{container}` of {}", self.subject(pod))
+    }
+}
