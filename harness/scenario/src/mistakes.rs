@@ -74,6 +74,17 @@ fn a_check_that_is_not_there() {
     assert!(refusal.ends_with("= hint: did you mean `names-unique`?"), "{refusal}");
 }
 
+/// A failure would mean that a contract is refused from one release to the next, because a check has another name.
+#[test]
+fn a_checks_old_name_is_known_for_one_more_release() {
+    let contract = format!("{CONTRACT_TEXT}checks:\n  - selector-stable\n  - names-uniqe\n");
+    let refusal = Files::new("old-name", &contract, "description: x\nsteps: [{install: {}}]\n").refusal();
+    assert!(
+        refusal.contains("unknown check `names-uniqe`") && !refusal.contains("unknown check `selector-stable`"),
+        "{refusal}"
+    );
+}
+
 /// A failure would mean that a fault which does not exist is waited for, or that the person who meant another is not helped.
 #[test]
 fn a_fault_that_is_not_there() {

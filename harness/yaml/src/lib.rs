@@ -46,14 +46,16 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     scored.filter(|(distance, known)| *distance <= known.len().max(word.len()).div_ceil(3)).min().map(|best| best.1)
 }
 
-/// The objects of a manifest: its non-empty documents, `List`s opened.
+/// The objects of a manifest: its non-empty documents, `List`s opened. As in helm, the last of two equal keys counts.
 pub fn objects(manifest: &str) -> Result<Vec<Value>> {
-    // Reading twice is for the few that need it.
     let is_merging = manifest.contains("<<:");
     let mut objects = Vec::new();
     for document in serde_yaml::Deserializer::from_str(manifest) {
-        let object = if is_merging { merged(document) } else { Value::deserialize(document).map_err(Into::into) };
-        match object.context("parse a manifest")? {
+        let mut object = Value::deserialize(document).context("parse a manifest")?;
+        if is_merging {
+            merge_keys(&mut object);
+        }
+        match object {
             Value::Null => {}
             list if is_list(&list) => objects.extend(list["items"].as_array().cloned().unwrap_or_default()),
             object => objects.push(object),
@@ -67,11 +69,29 @@ fn is_list(object: &Value) -> bool {
     object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && object["items"].is_array()
 }
 
-/// A document whose merge keys (`<<: *anchor`) are resolved, as helm does it: YAML 1.2 knows them no more.
-fn merged(document: serde_yaml::Deserializer) -> Result<Value> {
-    let mut object = serde_yaml::Value::deserialize(document)?;
-    object.apply_merge()?;
-    Ok(serde_json::to_value(object)?)
+/// Resolves merge keys (`<<: *anchor`, `<<: [*one, *other]`), as helm does it: YAML 1.2 knows them no more.
+fn merge_keys(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let merged = match map.remove("<<") {
+                Some(Value::Array(maps)) => maps,
+                Some(one @ Value::Object(_)) => vec![one],
+                // It is a key like another.
+                Some(other) => {
+                    map.insert("<<".to_owned(), other);
+                    Vec::new()
+                }
+                None => Vec::new(),
+            };
+            // What is there already wins, and the first of several.
+            for (key, value) in merged.into_iter().filter_map(|one| one.as_object().cloned()).flatten() {
+                map.entry(key).or_insert(value);
+            }
+            map.values_mut().for_each(merge_keys);
+        }
+        Value::Array(items) => items.iter_mut().for_each(merge_keys),
+        _ => {}
+    }
 }
 
 /// Reads `Chart.yaml`, values files and other YAML that is not ours: unknown keys are no mistakes there.
@@ -95,6 +115,16 @@ mod tests {
         let objects = objects(text).unwrap();
         assert_eq!(objects[0]["labels"], serde_json::json!({"app": "a", "8080": "b"}));
         assert_eq!(objects[1]["kind"], "Service");
+    }
+
+    /// A failure would mean that a chart is refused which helm installs, because a key is there twice or a script holds `<<:`.
+    #[test]
+    fn the_last_of_two_equal_keys_counts() {
+        let text = "data:\n  script: \"cat <<: x\"\n  a: '1'\n  a: '2'\n";
+        let expected = serde_json::json!({"script": "cat <<: x", "a": "2"});
+        assert_eq!(objects(text).unwrap()[0]["data"], expected);
+        let text = "one: &one {a: 1}\nother: &other {a: 2, b: 3}\nall: {<<: [*one, *other], c: 4}\n";
+        assert_eq!(objects(text).unwrap()[0]["all"], serde_json::json!({"a": 1, "b": 3, "c": 4}));
     }
 
     /// A failure would mean that a chart's empty templates count as objects.

@@ -83,7 +83,9 @@ fn uses_others(container: &Value) -> bool {
     });
     let arguments =
         items(&container["args"]).chain(items(&container["command"])).any(|argument| text(argument).contains("://"));
-    variables || arguments || items(&container["envFrom"]).next().is_some()
+    // An exporter speaks for what it watches by its metrics, not by its probes.
+    let is_exporter = ["name", "image"].iter().any(|field| text(&container[*field]).contains("exporter"));
+    !is_exporter && (variables || arguments || items(&container["envFrom"]).next().is_some())
 }
 
 #[cfg(test)]

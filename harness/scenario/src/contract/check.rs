@@ -1,5 +1,7 @@
 //! What serde cannot see in a contract: names that refer to nothing.
 
+use chartgate_base::stdio::tell;
+
 use super::ContractFile;
 use crate::judge;
 use crate::scenario::backing::check_backing;
@@ -13,7 +15,7 @@ impl ContractFile {
         let root = source.root();
         check_backing(root.key("backing"), &self.backing);
         network::check(root.key("roles"), &self.roles);
-        self.check_checks(root);
+        self.check_checks(source);
         self.check_hooks(root.key("hooks"), names);
         for (name, image) in &self.images {
             let at = root.key("images").key(name);
@@ -26,11 +28,18 @@ impl ContractFile {
         }
     }
 
-    fn check_checks(&self, root: Spot) {
+    fn check_checks(&self, source: &Source) {
+        let root = source.root();
         let known = || judge::all().map(|check| check.name);
         let check = |at: Spot, name: &String| {
-            if !known().any(|known| known == judge::present_name(name)) {
+            let present = judge::present_name(name);
+            if !known().any(|known| known == present) {
                 at.refuse(unknown("check", name, known()));
+            } else if present != name {
+                let file = source.path.display();
+                tell(format!(
+                    "note: {file}: `{name}` is called `{present}` now; the next release no longer knows the old name"
+                ));
             }
         };
         for (index, name) in self.checks.iter().enumerate() {

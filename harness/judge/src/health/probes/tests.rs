@@ -28,6 +28,11 @@ fn where_no_other_server_can_be_missing_one_question_is_right() {
     ] {
         check(&PROBE_INDEPENDENCE, &both(&probe), Verdict::Pass, "");
     }
+    let exporter =
+        both(&json!({"httpGet": {"path": "/health", "port": 80}})).edit(named("Deployment", "cg-app"), |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("reg.example/database-exporter:1");
+        });
+    check(&PROBE_INDEPENDENCE, &exporter, Verdict::Pass, "");
     let alone = both(&json!({"httpGet": {"path": "/health", "port": 80}}))
         .edit(named("Deployment", "cg-app"), |deployment| {
             deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!([])
