@@ -163,7 +163,15 @@ pub(super) fn not_applicable(check: &'static str, why: impl Into<String>) -> Fin
 }
 
 fn finding(check: &str, verdict: Verdict, message: impl Into<String>, evidence: Vec<Evidence>) -> Finding {
-    Finding { check: check.to_owned(), verdict, message: message.into(), evidence, problems: Vec::new(), since: None }
+    Finding {
+        check: check.to_owned(),
+        verdict,
+        message: message.into(),
+        evidence,
+        problems: Vec::new(),
+        since: None,
+        templates: Vec::new(),
+    }
 }
 
 /// Evidence that stands at no moment of the timeline.

@@ -6,4 +6,5 @@ pub mod guard;
 pub mod invocation;
 pub mod plan;
 pub mod recording;
+pub mod refusal;
 pub mod values;

@@ -7,8 +7,10 @@ use crate::judge::{self, Evidence, Finding, Verdict};
 const MOMENTS: usize = 12;
 /// Lines of one moment: the end of a log, or of what helm said.
 const LINES: usize = 8;
-/// Characters of a line.
+/// Characters of a line of evidence.
 const WIDTH: usize = 300;
+/// Characters of a line that says what is wrong: the API server quotes whole objects, and its reason comes last.
+const SENTENCE: usize = 4000;
 
 /// A verdict, as reports show it.
 pub(super) fn word(verdict: Verdict) -> &'static str {
@@ -42,7 +44,7 @@ pub(super) fn statement(finding: &Finding) -> String {
 
 /// The statement's first line.
 pub(super) fn headline(finding: &Finding) -> String {
-    bounded(statement(finding).lines().next().unwrap_or_default()).concat()
+    cut(statement(finding).lines().next().unwrap_or_default(), SENTENCE)
 }
 
 /// What a person can do about it.
@@ -63,21 +65,30 @@ pub(super) fn shown(finding: &Finding) -> (&[Evidence], usize) {
 
 /// A text of bounded size, as it may be shown: its first line and its last ones.
 pub(super) fn bounded(text: &str) -> Vec<String> {
+    bounded_to(text, WIDTH)
+}
+
+/// What was found, of bounded size: its first line says it all.
+pub(super) fn bounded_statement(finding: &Finding) -> Vec<String> {
+    bounded_to(&statement(finding), SENTENCE)
+}
+
+fn bounded_to(text: &str, width: usize) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= LINES {
-        return lines.iter().map(|line| cut(line)).collect();
+        return lines.iter().map(|line| cut(line, width)).collect();
     }
     let left_out = lines.len() - LINES;
-    let first = lines.iter().take(1).map(|line| cut(line)).chain([format!("… {left_out} lines are left out")]);
-    first.chain(lines[left_out + 1..].iter().map(|line| cut(line))).collect()
+    let first = lines.iter().take(1).map(|line| cut(line, width)).chain([format!("… {left_out} lines are left out")]);
+    first.chain(lines[left_out + 1..].iter().map(|line| cut(line, width))).collect()
 }
 
 /// A line of bounded width.
-fn cut(line: &str) -> String {
+fn cut(line: &str, width: usize) -> String {
     // What steers a terminal takes room, too, but not as much; a line may be as long as a whole log.
-    let start: String = line.chars().take(10 * WIDTH).collect();
+    let start: String = line.chars().take(10 * width).collect();
     let shown = plain(&start).replace('\n', " ");
-    match shown.char_indices().nth(WIDTH) {
+    match shown.char_indices().nth(width) {
         Some((end, _)) => format!("{}…", &shown[..end]),
         None => shown,
     }
@@ -97,11 +108,12 @@ pub(super) fn explanation(scenario: &ScenarioReport, finding: &Finding) -> Strin
 pub(super) fn account(scenario: &ScenarioReport, finding: &Finding) -> String {
     let mut lines = Lines::default();
     let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
-    lines.say(seen, bounded(&statement(finding)));
+    lines.say(seen, bounded_statement(finding));
     if let Some((proves, means)) = promise(finding) {
         lines.say("promise", [proves.to_owned()]);
         lines.say("means", [means.to_owned()]);
     }
+    lines.say("template", finding.templates.iter().map(|template| plain(template)));
     let (moments, more) = shown(finding);
     let told = (0..moments.len()).flat_map(|index| evidence_lines(scenario, moments, index));
     let more = (more > 0).then(|| format!("… and {more} more in the recording"));

@@ -8,9 +8,11 @@ mod demand;
 mod endpoints;
 mod fault;
 mod hook;
+mod image;
 mod need;
 mod neighbour;
 mod network;
+mod refused;
 mod release;
 mod remains;
 mod render;
@@ -42,7 +44,8 @@ use crate::record::conceal::teach;
 use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
 use crate::redact::{self, Redactor};
 use crate::stop::{Cause, Stop};
-use crate::{random, yaml};
+use crate::random;
+use crate::yaml::{self, Manifest};
 use chartgate_k8s::ready;
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
@@ -113,18 +116,18 @@ async fn record(
     }
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
-    let helm = Helm::new(version, &options.kubernetes, &ns, redactor.clone())?;
+    let required = stop.unless(require::read(&plan.requires)).await?;
+    let kubernetes = home::kubernetes_release(&options.kubernetes);
+    let helm = Helm::new(version, &kubernetes, &ns, redactor.clone())?;
+    let helm = helm.rendering_for(&kubernetes, require::served(&required));
     let mut images = vec![home::prober()?];
     let placeholders = stage::placeholders(plan, &ns);
     let applied = apply::known(plan, &placeholders)?;
     let known = render::filled(plan, &placeholders)?;
     let reusing = render::without_reuse(known.clone());
-    let (dry, reusing, required) = tokio::try_join!(
-        stop.unless(render::all(&known, &helm)),
-        stop.unless(render::all(&reusing, &helm)),
-        stop.unless(require::read(&plan.requires)),
-    )?;
-    let renders: Vec<&Vec<Value>> = dry.iter().chain(&reusing).flatten().flatten().collect();
+    let (dry, reusing) =
+        tokio::try_join!(stop.unless(render::all(&known, &helm)), stop.unless(render::all(&reusing, &helm)))?;
+    let renders: Vec<&Vec<Value>> = render::objects(&dry).chain(render::objects(&reusing)).collect();
     let rendered = || renders.iter().copied().flatten();
     // Before the plan is written: a value of `--set` may be one of a Secret.
     rendered().chain(&applied).for_each(|object| teach(&redactor, object));
@@ -135,7 +138,9 @@ async fn record(
     images.extend(of_release);
     images.sort();
     images.dedup();
-    if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+    // What a chart asks the cluster decides there; any other refusal is one for each user, too.
+    let is_refused = dry.iter().flatten().filter_map(|render| render.as_ref().err()).any(|refused| !refused.asks_cluster);
+    if is_refused && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
         render::record_all(plan, &timeline, &dry);
@@ -149,7 +154,7 @@ async fn record(
         context: options.context.clone(),
         sharing: need::sharing(plan, options, !required.is_empty(), rendered().chain(&applied), &ns)?,
         millicores: demand::millicores(plan, renders.iter().copied()),
-        images,
+        images: images.clone(),
         postgres: need::databases(plan),
         servers: servers(plan)?,
         keep: options.keep,
@@ -184,7 +189,12 @@ async fn record(
                 stub::install(plan, &stage, &rendered().chain(&applied).collect::<Vec<_>>(), kept).await?;
             }
             let auditor = lease.cluster.nodes.first().filter(|_| options.context.is_none()).cloned();
-            perform(plan, &helm, stage, auditor, &timeline, progress).await
+            let helm = helm.rendering_for(&stage.kubernetes, apply::served(&stage.client).await?);
+            let namespace = stage.namespace.clone();
+            tokio::select! {
+                ended = perform(plan, &helm, stage, &lease, auditor, &timeline, progress) => ended,
+                never = image::load_for_pods(&namespace, &lease, &images) => match never {},
+            }
         }) => ended,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
@@ -215,6 +225,7 @@ async fn perform(
     plan: &Plan,
     helm: &Helm,
     stage: Stage,
+    lease: &Lease,
     auditor: Option<String>,
     timeline: &Timeline,
     progress: &Progress,
@@ -224,6 +235,10 @@ async fn perform(
     let (renders, variations) = tokio::try_join!(render::all(plan, helm), variant::all(plan, helm))?;
     render::record_all(plan, timeline, &renders);
     variant::record_all(&variations, timeline);
+    // What could only be rendered on the cluster may need images that nobody knew of before.
+    if plan.stub_images == StubImages::Off {
+        image::load(render::objects(&renders).flatten().flat_map(need::images_of), lease).await?;
+    }
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
@@ -232,13 +247,11 @@ async fn perform(
         }
         progress.works(at_step(plan, index, &describe(step)));
         if step.reuses_values {
-            render::record(
-                index,
-                &helm.template_reusing(plan, step, &render::step_values(plan, step)).await?,
-                timeline,
-            );
+            let rendered = helm.template_reusing(plan, step, &render::step_values(plan, step)).await?;
+            render::record(index, &render::of_step(plan, step, rendered)?, timeline);
         }
-        let rendered = render.as_ref().and_then(|render| render.as_deref().ok()).unwrap_or_default();
+        let rendered = render.as_ref().and_then(|render| render.as_ref().ok());
+        let rendered = rendered.map_or(&[][..], |manifest| manifest.objects.as_slice());
         if plan.stub_images != StubImages::Off {
             stub::prepare(rendered, &stage, timeline).await?;
         }
@@ -246,9 +259,9 @@ async fn perform(
         let mut outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
                 let limit = Duration::from_secs(step.timeout_seconds);
-                hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
+                hook::run(hook, &plan.hooks[hook], &rendered.objects, &stage, limit).await?
             }
-            (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            (Action::RunHook { .. }, Some(Err(refused))) => StepOutcome::HelmFailed { why: refused.said.clone() },
             (Action::Disrupt | Action::Scale { .. }, _) => {
                 Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
             }
@@ -257,7 +270,7 @@ async fn perform(
             _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
         };
         if step.action == Action::Uninstall && outcome == StepOutcome::Succeeded {
-            let rendered = renders.iter().flatten().flatten().flatten();
+            let rendered = render::objects(&renders).flatten();
             let limit = Duration::from_secs(step.timeout_seconds);
             remains::look(index, rendered, &stage, limit, timeline).await?;
         }
@@ -274,7 +287,8 @@ async fn perform(
             users.come().await?;
         }
         users.settle().await;
-        if !as_expected {
+        // A test that fails leaves the release as it is, and the other steps what they prove.
+        if !as_expected && step.action != Action::Test {
             break;
         }
     }
@@ -318,10 +332,11 @@ async fn carry_out(
     if step.action == Action::Test {
         return release::tested(output, status.as_ref(), stage, timeline).await;
     }
-    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    let manifest = status.as_ref().map(|status| Manifest::read(&status.manifest)).transpose()?.unwrap_or_default();
     if let Some(status) = &status {
-        timeline.append(Moment::Release(release::describe(index, status, &objects, timeline)?));
+        timeline.append(Moment::Release(release::describe(index, status, &manifest, timeline)?));
     }
+    let objects = manifest.objects;
     let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
     if !output.is_success() {
         let why = [tail(&output.stderr, timeline), stage.troubles()].join("\n");

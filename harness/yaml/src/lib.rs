@@ -4,15 +4,16 @@ pub mod manifest;
 mod mend;
 mod mistake;
 mod source;
+mod templates;
 mod tree;
 mod words;
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
 use serde_json::Value;
 
 pub use mistake::{Mistake, Mistakes};
 pub use source::{Source, Spot, unknown};
+pub use templates::Manifest;
 
 /// A scenario, a contract or an argument is wrong: the caller exits with 2, and nothing has run.
 #[derive(Debug)]
@@ -47,31 +48,11 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 }
 
 /// The objects of a manifest: its non-empty documents, `List`s opened.
+///
+/// # Errors
+/// If a document is not YAML.
 pub fn objects(manifest: &str) -> Result<Vec<Value>> {
-    // Reading twice is for the few that need it.
-    let is_merging = manifest.contains("<<:");
-    let mut objects = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(manifest) {
-        let object = if is_merging { merged(document) } else { Value::deserialize(document).map_err(Into::into) };
-        match object.context("parse a manifest")? {
-            Value::Null => {}
-            list if is_list(&list) => objects.extend(list["items"].as_array().cloned().unwrap_or_default()),
-            object => objects.push(object),
-        }
-    }
-    Ok(objects)
-}
-
-/// Whether an object stands for others: a `List`, or that of one kind, such as a `RoleBindingList`.
-fn is_list(object: &Value) -> bool {
-    object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && object["items"].is_array()
-}
-
-/// A document whose merge keys (`<<: *anchor`) are resolved, as helm does it: YAML 1.2 knows them no more.
-fn merged(document: serde_yaml::Deserializer) -> Result<Value> {
-    let mut object = serde_yaml::Value::deserialize(document)?;
-    object.apply_merge()?;
-    Ok(serde_json::to_value(object)?)
+    Ok(Manifest::read(manifest)?.objects)
 }
 
 /// Reads `Chart.yaml`, values files and other YAML that is not ours: unknown keys are no mistakes there.
@@ -82,26 +63,4 @@ pub fn value(text: &str) -> Result<Value> {
 /// An object as YAML, for people.
 pub fn text(object: &Value) -> String {
     serde_yaml::to_string(object).unwrap_or_else(|_| object.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A failure would mean that labels which a chart writes once and refers to are not seen, or a key that looks like a number.
-    #[test]
-    fn a_manifest_with_anchors_means_what_it_means_to_helm() {
-        let text = "spec: {selector: &own {app: a}}\nlabels: {<<: *own, 8080: b}\n---\nkind: Service\n";
-        let objects = objects(text).unwrap();
-        assert_eq!(objects[0]["labels"], serde_json::json!({"app": "a", "8080": "b"}));
-        assert_eq!(objects[1]["kind"], "Service");
-    }
-
-    /// A failure would mean that a chart's empty templates count as objects.
-    #[test]
-    fn empty_documents_are_no_objects() {
-        let manifest = "---\n# only a comment\n---\nkind: Service\n---\nkind: RoleList\nitems: [{kind: Role}]\n---\nkind: List\nitems: [{kind: Pod}]\n";
-        let kinds: Vec<_> = objects(manifest).unwrap().iter().map(|object| object["kind"].clone()).collect();
-        assert_eq!(kinds, ["Service", "Role", "Pod"]);
-    }
 }

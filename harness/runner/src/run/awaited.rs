@@ -17,10 +17,10 @@ pub async fn tell(stage: &Stage) -> Infallible {
     let mut changes = stage.namespace.changes();
     loop {
         changes.mark_unchanged();
-        let pods = stage.namespace.of_kind("Pod");
-        let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
+        let all = stage.namespace.all();
+        let all: Vec<&Value> = all.iter().map(Arc::as_ref).collect();
         let mut workloads = KINDS.iter().flat_map(|kind| stage.namespace.of_kind(kind));
-        if let Some(why) = workloads.find_map(|workload| ready::not_ready(&workload, &pods)) {
+        if let Some(why) = workloads.find_map(|workload| ready::not_ready(&workload, &all)) {
             stage.tell(&why);
         }
         if changes.changed().await.is_err() {
