@@ -128,11 +128,14 @@ fn lost_workload<'a>(objects: &[&Value], variants: &Variants<'a>) -> Option<&'a 
 /// What a step with the release's own values renders, only helm knows: it says so where it cannot.
 fn judge_unrendered(run: &StepRun, tally: &mut Tally) {
     let label = run.label();
-    let refused = run.helm.and_then(|(_, call)| call.stderr.lines().find(|line| line.contains("template: ")));
+    let refused = run.refusal().filter(refused::is_of_rendering);
     match refused {
-        Some(line) if run.step.reuses_values && run.is_to_succeed() => {
-            let message =
-                format!("the chart does not render for {label}, with the release's own values: {}", line.trim());
+        Some(refusal) if run.step.reuses_values && run.is_to_succeed() => {
+            let place = refusal.place().map_or(String::new(), |place| format!(" ({place})"));
+            let message = format!(
+                "the chart does not render for {label}, with the release's own values: {}{place}",
+                refusal.sentence
+            );
             tally.fail(message).with(helm_said(run)).hint(NIL_HINT);
         }
         _ => {

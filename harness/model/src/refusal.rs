@@ -121,10 +121,23 @@ fn by_template(said: &str) -> Option<Refusal> {
         let (place, sentence) = rest.split_once("): ")?;
         return of(place, sentence);
     }
+    if let Some((place, sentence)) = innermost_of_lines(said) {
+        return of(place, &sentence);
+    }
     let (_, rest) = said.rsplit_once("template: ")?;
     let (place, sentence) = rest.split_once(": ")?;
-    let sentence = sentence.strip_prefix("executing ").and_then(|rest| Some(rest.split_once(" at ")?.1)).unwrap_or(sentence);
-    of(place, &format!("at {sentence}"))
+    let executed = sentence.strip_prefix("executing ").and_then(|rest| Some(rest.split_once(" at ")?.1));
+    of(place, &executed.map_or_else(|| sentence.to_owned(), |rest| format!("at {rest}")))
+}
+
+/// The same as Helm 4 prints it: a line with the place, and below it, indented, `executing "…" at <…>:` and the sentence.
+fn innermost_of_lines(said: &str) -> Option<(&str, String)> {
+    let lines: Vec<&str> = said.lines().collect();
+    let at = lines.windows(2).rposition(|pair| pair[1].starts_with("  executing "))?;
+    let (_, executed) = lines[at + 1].split_once(" at ")?;
+    let below = lines[at + 2..].iter().take_while(|line| line.starts_with(' '));
+    let sentence = std::iter::once(executed).chain(below.copied()).collect::<Vec<_>>().join("\n");
+    Some((lines[at].trim(), format!("at {sentence}")))
 }
 
 /// `FILE:LINE:COLUMN`, `FILE:LINE` or `FILE`.

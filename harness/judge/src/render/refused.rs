@@ -53,7 +53,7 @@ pub(super) fn judge(view: &View, run: &StepRun, rendered: &Rendered, error: &str
         }
         return;
     }
-    match (run.helm, said.filter(|said| is_of_rendering(said))) {
+    match (run.helm, said.filter(|said| is_of_rendering(&Refusal::of(said)))) {
         (Some((entry, _)), Some(said)) => claim_refused(view, run, entry, rendered, said, tally),
         (Some((entry, _)), None) => tally.proved(seen(entry, format!("helm renders {label} on the cluster"))),
         (None, _) => drop(tally.void(format!("what {label} renders was not recorded"))),
@@ -61,8 +61,8 @@ pub(super) fn judge(view: &View, run: &StepRun, rendered: &Rendered, error: &str
 }
 
 /// Whether helm failed because the chart does not render.
-fn is_of_rendering(said: &str) -> bool {
-    matches!(Refusal::of(said).ground, Ground::Values | Ground::Template)
+pub(super) fn is_of_rendering(refusal: &Refusal) -> bool {
+    matches!(refusal.ground, Ground::Values | Ground::Template)
 }
 
 /// The chart does not render for anyone; or it asks for values that only its user knows.

@@ -62,9 +62,9 @@ fn defaults_that_need_values_are_void_and_name_them() {
         }
     });
     let defaults = story.clone().plan(|plan| plan.file = None);
-    let says = "needs values: `auth.secret`: the chart says: set auth.secret, please (shop/templates/a.yaml:4)";
+    let says = "needs values: `auth.secret`: set auth.secret, please (shop/templates/a.yaml:4)";
     let finding = check(&RENDERS, &defaults, Verdict::Void, says);
-    assert!(finding.message.contains("\nhint: give the value by `--values FILE`"), "{}", finding.message);
+    assert!(finding.message.contains("\nhint: give the value with `--values FILE`"), "{}", finding.message);
     // A scenario gives the values that it means.
     let scenario = story.plan(|plan| plan.file = Some("a.yaml".into()));
     check(&RENDERS, &scenario, Verdict::Fail, "does not render for step 1 (install): set auth.secret, please");
@@ -250,7 +250,7 @@ fn what_an_upgrade_with_the_releases_values_renders_is_seen_in_the_release() {
     let why = "Error: UPGRADE FAILED: template: app/templates/x.yaml:3:7: nil pointer evaluating interface {}.seconds";
     let story = reusing().ending(1, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
     let story = story.without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
-    let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: Error");
+    let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: nil pointer evaluating interface {}.seconds (app/templates/x.yaml:3)");
     assert!(finding.message.contains("hint: a value that is new in this version"), "{}", finding.message);
     let unknown = reusing().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
     check(&RENDERS, &unknown, Verdict::Void, "what step 2 (upgrade) renders was not recorded");

@@ -45,6 +45,8 @@ fn a_template_that_does_not_render_is_named_with_the_innermost_place() {
     let printed = "Error: template: a/templates/x.yaml:1:3: executing \"a/templates/x.yaml\" at <include \"f\" .>: error calling include: template: a/templates/_h.tpl:3:5: executing \"f\" at <.Values.a.b>: nil pointer evaluating interface {}.b";
     let sentence = "at <.Values.a.b>: nil pointer evaluating interface {}.b";
     check_refusal(printed, Ground::Template, sentence, Some("a/templates/_h.tpl:3"));
+    let of_helm_4 = "Error: UPGRADE FAILED: a/templates/x.yaml:1:3\n  executing \"a/templates/x.yaml\" at <include \"f\" .>:\n    error calling include:\na/templates/_h.tpl:3:5\n  executing \"f\" at <.Values.a.b>:\n    nil pointer evaluating interface {}.b\n\nUse --debug flag to render out invalid YAML";
+    check_refusal(of_helm_4, Ground::Template, sentence, Some("a/templates/_h.tpl:3"));
     let printed = "Error: YAML parse error on yam/templates/a.yaml: error converting YAML to JSON: yaml: mapping values are not allowed in this context\n\nUse --debug flag to render out invalid YAML";
     let sentence = "error converting YAML to JSON: yaml: mapping values are not allowed in this context";
     check_refusal(printed, Ground::Template, sentence, Some("yam/templates/a.yaml"));
