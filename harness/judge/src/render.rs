@@ -150,6 +150,8 @@ fn release_outcome(view: &View) -> Finding {
         let label = run.label();
         let Some((ended, outcome)) = run.ended else {
             match view.shortfall().filter(|_| run.started.is_none()) {
+                // A step before it is told already.
+                Some(_) if !tally.has_no_claim() => {}
                 Some(why) => drop(tally.void_since(&why, why.clone())),
                 None => drop(tally.void(view.missing_origin().or(run.unfinished()).unwrap_or_default())),
             }
