@@ -129,6 +129,7 @@ fn hostile() -> Report {
             evidence: vec![seen(HOSTILE.to_owned()), seen("x".repeat(1_000_000))],
             problems: Vec::new(),
             since: None,
+            templates: Vec::new(),
         });
     }
     for text in [&mut scenario.name, &mut scenario.description, &mut scenario.chart] {

@@ -49,19 +49,24 @@ pub async fn run(
     let origins = match stop.unless(prepare(&mut plans, options)).await {
         // Each scenario says that it was not run.
         Err(error) if error.is::<Cause>() => None,
-        prepared => Some(prepared?),
+        Err(error) => {
+            let scenarios = plans.iter().map(|plan| lacking(plan, &out.join(&plan.name), &error));
+            Report::new(scenarios.collect()).write(out)?;
+            return Err(error);
+        }
+        Ok(origins) => Some(origins),
     };
     let mut running = JoinSet::new();
     for plan in plans {
         let (options, folder) = (options.clone(), out.join(&plan.name));
         let (progress, stop) = (show.scenario(&plan.name), stop.clone());
         running.spawn(async move {
-            let ended = run_one(&plan, &options, folder, &progress, &stop).await;
+            let ended = run_one(&plan, &options, folder.clone(), &progress, &stop).await;
             let has_passed = ended.as_ref().is_ok_and(|scenario| !scenario.verdict.is_red());
             if on_failure == OnFailure::FailFast && !has_passed {
-                stop.ask(Cause::Failed { scenario: plan.name });
+                stop.ask(Cause::Failed { scenario: plan.name.clone() });
             }
-            ended
+            ended.map_err(|error| (lacking(&plan, &folder, &error), error))
         });
     }
     let mut scenarios = Vec::new();
@@ -69,7 +74,10 @@ pub async fn run(
     while let Some(ended) = running.join_next().await {
         match ended.context("join a scenario")? {
             Ok(scenario) => scenarios.push(scenario),
-            Err(error) => missing = Some(error),
+            Err((scenario, error)) => {
+                scenarios.push(scenario);
+                missing = Some(error);
+            }
         }
     }
     drop(origins);
@@ -80,6 +88,12 @@ pub async fn run(
         Some(error) if report.verdict != Verdict::Fail => Err(error),
         _ => written.map(|()| report),
     }
+}
+
+/// A scenario that did not run for want of something on the machine, as the report shows it.
+fn lacking(plan: &Plan, folder: &Path, error: &anyhow::Error) -> ScenarioReport {
+    let why = format!("{error:#}");
+    ScenarioReport::stopped(plan, folder, why.lines().next().unwrap_or_default())
 }
 
 /// Makes the folder of a run, which is this run's alone for as long as what this gives.
@@ -188,6 +202,7 @@ fn report_on(plan: &Plan, folder: &Path, ended: Result<()>, progress: &Progress)
         evidence: Vec::new(),
         problems: Vec::new(),
         since: None,
+        templates: Vec::new(),
     };
     // What was seen until then may still show a broken promise.
     let mut scenario = judge_and_show(folder).unwrap_or_else(|_| ScenarioReport::empty(plan, folder));

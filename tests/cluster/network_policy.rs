@@ -313,5 +313,5 @@ async fn policies_of(plan: &Plan, ns: &str) -> Vec<Value> {
     let values = scenario::fill(&plan.values, &images.into()).expect("the values can be filled in");
     let rendered = helm.template(plan, &plan.steps[0], &values).await.expect("helm runs");
     let objects = rendered.unwrap_or_else(|refusal| panic!("{refusal}"));
-    objects.into_iter().filter(|object| object["kind"] == "NetworkPolicy").collect()
+    objects.objects.into_iter().filter(|object| object["kind"] == "NetworkPolicy").collect()
 }

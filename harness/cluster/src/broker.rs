@@ -230,6 +230,15 @@ impl Broker {
                     }
                     granted.owned.push(what);
                 }
+                Ok(Some(Ask::Load(images))) => {
+                    let progress = Progress::new(|_| ());
+                    if let Some(cluster) = &granted.cluster
+                        && let Err(error) = cluster.provide(&images, &[], &progress).await
+                    {
+                        // The pods that need one say so.
+                        self.log(&format!("{}: failed to load images: {error:#}", granted.request.run));
+                    }
+                }
                 Ok(Some(Ask::Release(what))) => {
                     self.forget(&granted.request, &what);
                     granted.owned.retain(|owned| *owned != what);

@@ -19,6 +19,8 @@ use crate::wait::{Check, until};
 const START: Duration = Duration::from_secs(20);
 /// A broker answers at once.
 const ANSWER: Duration = Duration::from_secs(10);
+/// An image of a gigabyte takes half a minute, and several may be loaded before it.
+const LOAD: Duration = Duration::from_secs(300);
 /// All that a lease owned is gone by then, or never: above the broker's own limits for it.
 const END: Duration = Duration::from_secs(90);
 
@@ -101,6 +103,12 @@ impl Lease {
         self.ask(&Ask::Release(what)).await.context(context)
     }
 
+    /// Puts images of this machine's engine on the cluster's nodes, each once; those that it does not have are left out.
+    pub async fn load(&self, images: Vec<String>) -> Result<()> {
+        let context = format!("failed to load {}", images.join(", "));
+        self.ask_within(&Ask::Load(images), LOAD).await.context(context)
+    }
+
     /// Ends the lease and waits until all that it owned is gone. Dropping it does the same without the wait.
     pub async fn end(self) -> Result<()> {
         let mut connection = self.connection.into_inner();
@@ -146,6 +154,10 @@ impl Lease {
     }
 
     async fn ask(&self, ask: &Ask) -> Result<()> {
+        self.ask_within(ask, ANSWER).await
+    }
+
+    async fn ask_within(&self, ask: &Ask, limit: Duration) -> Result<()> {
         let mut connection = self.connection.lock().await;
         send(&mut connection.write, ask).await?;
         let noted = async {
@@ -156,9 +168,9 @@ impl Lease {
             }
             bail!("the broker ended")
         };
-        tokio::time::timeout(ANSWER, noted)
+        tokio::time::timeout(limit, noted)
             .await
-            .with_context(|| format!("waited {} s for the broker", ANSWER.as_secs()))?
+            .with_context(|| format!("waited {} s for the broker", limit.as_secs()))?
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Ask {
     Lease(Request),
     /// Something is about to be made that goes with the lease; [`Tell::Noted`] answers.
     Owns(Owned),
+    /// Images of the engine are needed on the cluster's nodes; [`Tell::Noted`] answers once those that the engine has are there.
+    Load(Vec<String>),
     /// It is gone, or is to stay; [`Tell::Noted`] answers.
     Release(Owned),
     /// The lease ends; the connection is closed once all that it owned is gone.
@@ -46,7 +48,7 @@ pub enum Tell {
         /// The lease's own servers, by name.
         servers: BTreeMap<String, Address>,
     },
-    /// Answers [`Ask::Owns`] and [`Ask::Release`].
+    /// Answers [`Ask::Owns`], [`Ask::Load`] and [`Ask::Release`].
     Noted,
     /// The lease is refused.
     Error {

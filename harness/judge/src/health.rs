@@ -10,13 +10,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::object::{is_hook, is_ready_pod, kind, name, statuses, template, text, title};
+use super::object::{is_hook, is_owned_by, is_ready_pod, kind, name, statuses, template, text, title};
 use super::ready::{goes_when_done, is_in, is_pod_of, is_workload, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{Sighting, StepRun, Track, View, warning};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::{Action, HealthPath};
 use crate::record::{Answer, Probe, StepOutcome};
+use chartgate_k8s::trouble::{Trouble, creation_failure, trouble};
+use chartgate_model::refusal::Ground;
 
 pub(super) const READY: Check = Check {
     name: "ready",
@@ -98,7 +100,7 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
     if workloads.is_empty() {
         tally.void(format!("the release has no workload after {label}"));
     }
-    let pods: Vec<&Value> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
+    let among: Vec<&Value> = view.tracks_at(end).filter_map(|track| track.at(end)).collect();
     for workload in workloads {
         if !is_in(view.namespace, workload) {
             let ns = text(&workload["metadata"]["namespace"]);
@@ -119,12 +121,15 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
             }
             continue;
         };
-        match not_ready(state, &pods) {
+        match not_ready(state, &among) {
             None => tally.proved(track.first().evidence(&format!("was ready at the end of {label}"))),
             Some(why) => {
-                let claim = tally.fail(format!("{why} at the end of {label}"));
-                claim.with(about(view, run, state));
-                claim.hint("compare probes, image and environment of the pod with what its log says");
+                let message = format!("{why} at the end of {label}");
+                match run.refusal().filter(|refusal| !matches!(refusal.ground, Ground::Timeout | Ground::Other)) {
+                    // Helm did not wait for it: what it was refused is the cause.
+                    Some(refusal) => drop(tally.void_since(&format!("{label} failed: {}", refusal.sentence), message)),
+                    None => drop(tally.fail(message).with(about(view, run, state)).hint(hint_for(state, &among))),
+                }
             }
         }
     }
@@ -151,11 +156,25 @@ fn judge_passing(view: &View, run: &StepRun, job: &Value, tally: &mut Tally) {
     }
 }
 
+/// What a person can do about a workload that is not ready.
+fn hint_for(workload: &Value, among: &[&Value]) -> &'static str {
+    let pods = among.iter().filter(|object| kind(object) == "Pod" && is_pod_of(workload, object));
+    match pods.filter_map(|pod| trouble(pod)).next() {
+        Some(trouble) => trouble.hint(),
+        None if creation_failure(workload, among).is_some() => {
+            "let the pod's template keep the rule that refuses it (quota, limit, policy or webhook), or change that rule"
+        }
+        None => Trouble::Phase(String::new()).hint(),
+    }
+}
+
 /// What Events and logs say about a workload and its pods in a step.
 fn about(view: &View, run: &StepRun, workload: &Value) -> Vec<Evidence> {
     let Some((_, end)) = run.window() else { return Vec::new() };
     let mut names = vec![name(workload)];
     let mut evidence = Vec::new();
+    let uid = text(&workload["metadata"]["uid"]);
+    names.extend(view.tracks("ReplicaSet").filter(|set| is_owned_by(set.last(), uid)).map(Track::name));
     for pod in view.tracks("Pod").filter(|pod| is_pod_of(workload, pod.last())) {
         names.push(pod.name());
         if pod.at(end).is_some_and(|pod| !is_ready_pod(pod)) {

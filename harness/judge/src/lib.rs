@@ -13,6 +13,7 @@ mod roles;
 mod rollback;
 mod schema;
 mod security;
+mod source;
 mod step;
 mod tally;
 #[cfg(test)]
@@ -36,6 +37,8 @@ use chartgate_redact as redact;
 use crate as judge;
 
 pub use chartgate_model::finding::{Evidence, Finding, Problem, Verdict};
+use source::Sources;
+
 pub use check::{Check, Group, Level, Needs, Rank};
 pub use view::View;
 
@@ -199,7 +202,9 @@ pub fn named(name: &str) -> Option<&'static Check> {
 pub fn judge(recording: &Recording) -> Vec<Finding> {
     let view = View::of(recording);
     let day = recording.day();
-    all().map(|check| waive(found(check, &view), &view.plan.waivers, &day)).collect()
+    let sources = Sources::of(recording);
+    let sourced = |finding: Finding| Finding { templates: sources.named_by(&finding), ..finding };
+    all().map(|check| sourced(waive(found(check, &view), &view.plan.waivers, &day))).collect()
 }
 
 /// A check's finding, as binding as the plan makes it.

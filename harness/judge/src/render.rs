@@ -1,5 +1,6 @@
 //! What the chart renders to, and whether each step ended as the scenario says.
 
+mod cause;
 mod lint;
 mod names;
 mod raised;
@@ -21,9 +22,9 @@ use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Expect, Plan};
-use crate::record::{Mode, StepOutcome, Variant};
-use refused::{is_refusal_on_purpose, needs_values, sentence};
+use crate::plan::{Action, Expect};
+use crate::record::{Entry, Mode, StepOutcome, Variant};
+use chartgate_model::refusal::Refusal;
 
 pub(super) const RENDERS: Check = Check {
     name: "renders",
@@ -52,9 +53,7 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
 };
 
 /// The release's own values lack what this version of the chart has added to its `values.yaml`.
-const NIL_HINT: &str = "a value that is new in this version is nil here: give it a default in the template, too";
-
-const VALUES_HINT: &str = "give the value with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart";
+pub(super) const NIL_HINT: &str = "a value that is new in this version is nil here: give it a default in the template, too";
 
 fn renders(view: &View) -> Finding {
     let recording = view.recording;
@@ -90,20 +89,7 @@ fn renders(view: &View) -> Finding {
             (Expect::Succeeds, Some(error)) if is_renders_only && run.step.action == Action::Upgrade && has_install => {
                 tally.proved(seen(format!("{} needs a cluster: {error}", run.label())));
             }
-            (Expect::Succeeds, Some(error)) if is_without_values(view) && is_refusal_on_purpose(error) => {
-                tally.void(needs_values(error)).with([seen(error.to_owned())]).hint(VALUES_HINT);
-            }
-            (_, Some(error)) => {
-                let hint = match error {
-                    _ if run.step.reuses_values => NIL_HINT,
-                    error if is_refusal_on_purpose(error) => VALUES_HINT,
-                    _ => "run `helm template` with the scenario's values, and see the template it names",
-                };
-                tally
-                    .fail(format!("the chart does not render for {}: {}", run.label(), sentence(error)))
-                    .with([seen(error.to_owned())])
-                    .hint(hint);
-            }
+            (_, Some(error)) => refused::judge(view, run, rendered, error, &mut tally),
             (_, None) if rendered.objects.is_empty() => {
                 tally.void(format!("the chart renders no object at all for {}", run.label()));
             }
@@ -139,20 +125,17 @@ fn lost_workload<'a>(objects: &[&Value], variants: &Variants<'a>) -> Option<&'a 
     own.iter().copied().find(|object| runs(object))
 }
 
-/// Whether the chart's own values are all that it is given: one that asks for more is not broken.
-fn is_without_values(view: &View) -> bool {
-    let Plan { file, base_files, values_files, set, .. } = view.plan;
-    file.is_none() && base_files.is_empty() && values_files.is_empty() && set.is_empty()
-}
-
 /// What a step with the release's own values renders, only helm knows: it says so where it cannot.
 fn judge_unrendered(run: &StepRun, tally: &mut Tally) {
     let label = run.label();
-    let refused = run.helm.and_then(|(_, call)| call.stderr.lines().find(|line| line.contains("template: ")));
+    let refused = run.refusal().filter(refused::is_of_rendering);
     match refused {
-        Some(line) if run.step.reuses_values && run.is_to_succeed() => {
-            let message =
-                format!("the chart does not render for {label}, with the release's own values: {}", line.trim());
+        Some(refusal) if run.step.reuses_values && run.is_to_succeed() => {
+            let place = refusal.place().map_or(String::new(), |place| format!(" ({place})"));
+            let message = format!(
+                "the chart does not render for {label}, with the release's own values: {}{place}",
+                refusal.sentence
+            );
             tally.fail(message).with(helm_said(run)).hint(NIL_HINT);
         }
         _ => {
@@ -161,32 +144,17 @@ fn judge_unrendered(run: &StepRun, tally: &mut Tally) {
     }
 }
 
-/// Helm's words with its lists (`1 error occurred:`, and a line for each error) in the line that they belong to.
-fn without_lists(why: &str) -> String {
-    let before_list = |line: &str| {
-        let (rest, count) =
-            line.strip_suffix(" occurred:")?.trim_end_matches('s').strip_suffix(" error")?.rsplit_once(' ')?;
-        count.parse::<usize>().ok().map(|_| format!("{rest} "))
-    };
-    let mut told = String::new();
-    for line in why.lines() {
-        if let Some(error) = line.strip_prefix("\t* ") {
-            let joint = if told.is_empty() || told.ends_with(' ') { "" } else { "; " };
-            told.extend([joint, error.trim()]);
-        } else {
-            let joint = if told.is_empty() { "" } else { "\n" };
-            told.extend([joint, before_list(line).as_deref().unwrap_or(line)]);
-        }
-    }
-    told.trim().to_owned()
-}
-
 fn release_outcome(view: &View) -> Finding {
     let mut tally = Tally::new(RELEASE_OUTCOME.name);
     for run in &view.steps {
         let label = run.label();
         let Some((ended, outcome)) = run.ended else {
-            tally.void(view.missing_origin().or(run.unfinished()).unwrap_or_default());
+            match view.shortfall().filter(|_| run.started.is_none()) {
+                // A step before it is told already.
+                Some(_) if !tally.has_no_claim() => {}
+                Some(why) => drop(tally.void_since(&why, why.clone())),
+                None => drop(tally.void(view.missing_origin().or(run.unfinished()).unwrap_or_default())),
+            }
             continue;
         };
         if let (false, Some(why)) = (run.is_tested(), run.unfinished()) {
@@ -196,11 +164,13 @@ fn release_outcome(view: &View) -> Finding {
         let stderr = run.helm.map_or("", |(_, call)| call.stderr.as_str());
         match (&run.step.expect, outcome) {
             (Expect::Succeeds, StepOutcome::Succeeded) => tally.proved(seen(ended, format!("{label} succeeded"))),
+            (Expect::Succeeds, StepOutcome::HelmFailed { why }) if run.helm.is_none() => {
+                tally.fail(format!("{label} was to succeed, but it failed: {why}")).with(view.troubles(run));
+            }
             (Expect::Succeeds, StepOutcome::HelmFailed { why }) => {
-                let what = if run.helm.is_some() { "helm failed" } else { "it failed" };
-                let claim = tally.fail(format!("{label} was to succeed, but {what}: {}", without_lists(why)));
-                claim.with(helm_said(run)).with(view.troubles(run));
-                claim.hint("the check `ready` names the workload that was waited for, if there is one");
+                let cause = cause::of(view, run, &run.refusal().unwrap_or_else(|| Refusal::of(why)));
+                let claim = tally.fail(format!("{label} was to succeed, but {}", cause.message));
+                claim.with(cause.evidence).with(helm_said(run)).with(view.troubles(run)).hint(cause.hint);
             }
             (Expect::Succeeds, StepOutcome::NotReady { why }) => {
                 let what = if run.helm.is_some() { ", and to helm it did" } else { "" };
@@ -219,7 +189,8 @@ fn release_outcome(view: &View) -> Finding {
                 tally.fail(message).with(helm_said(run)).with(view.troubles(run));
             }
             (Expect::Fails(text), StepOutcome::Succeeded) => {
-                tally.fail(format!("{label} was to fail with `{text}`, but it succeeded")).with(helm_said(run));
+                let claim = tally.fail(format!("{label} was to fail with `{text}`, but it succeeded"));
+                claim.with(helm_said(run)).hint("let the chart refuse these values, or expect the step to succeed");
             }
             (Expect::Interrupted, StepOutcome::Interrupted) => {
                 tally.proved(seen(ended, format!("helm was killed in {label}, as it was to be")));
@@ -241,7 +212,7 @@ fn release_outcome(view: &View) -> Finding {
     tally.finish("each step ended as the scenario says")
 }
 
-fn seen(entry: &crate::record::Entry, text: String) -> Evidence {
+fn seen(entry: &Entry, text: String) -> Evidence {
     Evidence { seq: Some(entry.seq), at: Some(entry.at), text }
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::plan::{Action, Expect, Hook, Step};
 use crate::record::{Entry, HelmCall, Release, StepOutcome};
+use chartgate_model::refusal::Refusal;
 
 /// A step of the plan, and what came of it.
 pub(super) struct StepRun<'a> {
@@ -21,6 +22,10 @@ pub(super) struct Rendered<'a> {
     pub(super) entry: &'a Entry,
     pub(super) error: Option<&'a str>,
     pub(super) objects: Vec<&'a Value>,
+    /// The values that the refusal names.
+    pub(super) needs: &'a [String],
+    /// On a cluster helm may render what `helm template` refused.
+    pub(super) asks_cluster: bool,
 }
 
 impl StepRun<'_> {
@@ -93,19 +98,33 @@ impl StepRun<'_> {
         self.events().into_iter().filter(|event| hook.events.iter().any(|other| other == event)).count()
     }
 
+    /// What helm was refused, where it failed.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let Some((_, StepOutcome::HelmFailed { why })) = self.ended else { return None };
+        let printed = self.helm.map(|(_, call)| call.stderr.as_str()).filter(|printed| !printed.trim().is_empty());
+        Some(Refusal::of(printed.unwrap_or(why)))
+    }
+
     /// Why the step proves nothing of a running release; `None`: it succeeded.
     pub(super) fn unfinished(&self) -> Option<String> {
         let label = self.label();
-        let why = match self.ended {
+        let refused = self.rendered.as_ref().and_then(|rendered| rendered.error).filter(|_| self.started.is_none());
+        let why = match (self.ended, refused.map(Refusal::of)) {
+            (_, Some(refusal)) => {
+                format!("{label} never ran, because the chart does not render: {}", refusal.sentence)
+            }
             _ if self.started.is_none() => format!("{label} never ran"),
-            None => format!("the recording ends in {label}"),
-            Some((_, StepOutcome::Succeeded)) => return None,
-            Some((_, StepOutcome::HelmFailed { why })) => format!("{label} failed: {why}"),
-            Some((_, StepOutcome::NotReady { why })) => format!("{label} did not become ready: {why}"),
-            Some((_, StepOutcome::Interrupted)) => format!("helm was killed in {label}"),
-            Some((_, StepOutcome::NotExamined { why })) => format!("{label} was not examined: {why}"),
+            (None, _) => format!("the recording ends in {label}"),
+            (Some((_, StepOutcome::Succeeded)), _) => return None,
+            (Some((_, StepOutcome::HelmFailed { why })), _) => {
+                let sentence = self.refusal().map_or_else(|| why.clone(), |refusal| refusal.sentence);
+                format!("{label} failed: {sentence}")
+            }
+            (Some((_, StepOutcome::NotReady { why })), _) => format!("{label} did not become ready: {why}"),
+            (Some((_, StepOutcome::Interrupted)), _) => format!("helm was killed in {label}"),
+            (Some((_, StepOutcome::NotExamined { why })), _) => format!("{label} was not examined: {why}"),
         };
-        let is_at_fault = self.is_tested() || self.ended.is_none();
+        let is_at_fault = self.is_tested() || (self.ended.is_none() && refused.is_none());
         Some(if is_at_fault { why } else { format!("the version to upgrade from does not install: {why}") })
     }
 }

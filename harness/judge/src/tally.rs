@@ -164,7 +164,15 @@ pub(super) fn not_applicable(check: &'static str, why: impl Into<String>) -> Fin
 }
 
 fn finding(check: &str, verdict: Verdict, message: impl Into<String>, evidence: Vec<Evidence>) -> Finding {
-    Finding { check: check.to_owned(), verdict, message: message.into(), evidence, problems: Vec::new(), since: None }
+    Finding {
+        check: check.to_owned(),
+        verdict,
+        message: message.into(),
+        evidence,
+        problems: Vec::new(),
+        since: None,
+        templates: Vec::new(),
+    }
 }
 
 /// An entry of the timeline as evidence.

@@ -26,7 +26,7 @@ impl<'a> Variants<'a> {
             }
         }
         let base = recording.entries.iter().find_map(|entry| match &entry.moment {
-            Moment::Rendered { step, error: None, objects } if *step == variants.step => Some(objects),
+            Moment::Rendered { step, error: None, objects, .. } if *step == variants.step => Some(objects),
             _ => None,
         });
         variants.base = base.map(|hashes| objects(hashes)).unwrap_or_default();

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, name, trouble};
+use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, name};
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
+use chartgate_k8s::trouble::trouble;
 use super::{Evidence, track};
 use crate::plan::{Action, Hook, Plan};
 use crate::record::{Entry, Moment, Probe, Recording, Release, StepOutcome};
@@ -67,9 +68,10 @@ impl<'a> View<'a> {
             Moment::Ended => self.is_whole = true,
             Moment::StepStarted { step } => self.step_mut(*step, |run| run.started = Some(entry)),
             Moment::StepEnded { step, outcome } => self.step_mut(*step, |run| run.ended = Some((entry, outcome))),
-            Moment::Rendered { step, error, objects } => self.step_mut(*step, |run| {
+            Moment::Rendered { step, error, objects, needs, asks_cluster } => self.step_mut(*step, |run| {
                 let objects = objects.iter().map(|hash| recording.object(hash)).collect();
-                run.rendered = Some(Rendered { entry, error: error.as_deref(), objects });
+                run.rendered =
+                    Some(Rendered { entry, error: error.as_deref(), objects, needs, asks_cluster: *asks_cluster });
             }),
             Moment::Helm(call) => self.step_mut(call.step, |run| run.helm = Some((entry, call))),
             Moment::Release(release) => self.step_mut(release.step, |run| run.release = Some(release)),
@@ -103,7 +105,7 @@ impl<'a> View<'a> {
             if let (true, Some(entry)) = (is_its_own && !is_refused, entry) {
                 let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
                 let objects = hashes.map(|hash| self.recording.object(hash)).collect();
-                run.rendered = Some(Rendered { entry, error: None, objects });
+                run.rendered = Some(Rendered { entry, error: None, objects, needs: &[], asks_cluster: false });
             }
         }
     }
@@ -180,6 +182,11 @@ impl<'a> View<'a> {
     /// The step during (or after) which a moment lies.
     pub(super) fn step_at(&self, seq: u64) -> Option<&StepRun<'a>> {
         self.steps.iter().rev().find(|run| run.started.is_some_and(|entry| entry.seq <= seq))
+    }
+
+    /// Everything that was seen, in the order of first sighting.
+    pub(super) fn all_tracks(&self) -> impl Iterator<Item = &Track<'a>> {
+        self.tracks.iter()
     }
 
     /// Everything of a kind, in the order of first sighting.
@@ -295,7 +302,7 @@ impl<'a> View<'a> {
             let last = pod.sightings.iter().rev().find(|sighting| run.contains(sighting.seq));
             let Some(last) = last.filter(|sighting| !is_terminating(sighting.object)) else { continue };
             let Some(trouble) = trouble(last.object) else { continue };
-            found.push(last.evidence(&trouble));
+            found.push(last.evidence(&trouble.to_string()));
             found.extend(self.log_tail(pod.name(), None, end));
         }
         for event in self.tracks("Event") {

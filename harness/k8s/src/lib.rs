@@ -4,3 +4,4 @@ pub mod difference;
 pub mod object;
 pub mod ready;
 pub mod selector;
+pub mod trouble;

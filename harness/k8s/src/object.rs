@@ -182,42 +182,6 @@ pub fn repository(image: &str) -> &str {
     }
 }
 
-/// What keeps a pod from being ready, in words; `None`: nothing does.
-pub fn trouble(pod: &Value) -> Option<String> {
-    if is_terminating(pod) || is_ready_pod(pod) || pod["status"]["phase"] == "Succeeded" {
-        return None;
-    }
-    let said = |state: &Value| {
-        let (reason, message) = (text(&state["reason"]), text(&state["message"]));
-        if message.is_empty() { reason.to_owned() } else { format!("{reason} ({})", message.trim()) }
-    };
-    if let Some(unscheduled) = condition_of(pod, "PodScheduled").filter(|found| found["status"] == "False") {
-        return Some(format!("is not scheduled: {}", said(unscheduled)));
-    }
-    let of_container = |status: &Value| {
-        let container = text(&status["name"]);
-        let ended = |state: &Value| {
-            let code = state["terminated"]["exitCode"].as_i64().filter(|code| *code != 0)?;
-            Some(format!("ended with exit code {code} ({})", said(&state["terminated"])))
-        };
-        let waiting = &status["state"]["waiting"];
-        if let Some(ended) = ended(&status["state"]) {
-            return Some(format!("container `{container}` {ended}"));
-        }
-        if waiting.is_object() && !["ContainerCreating", "PodInitializing"].contains(&text(&waiting["reason"])) {
-            let before = ended(&status["lastState"]).map_or(String::new(), |ended| format!("; before, it {ended}"));
-            return Some(format!("container `{container}` waits: {}{before}", said(waiting)));
-        }
-        let is_unready = status["state"]["running"].is_object() && status["ready"] == false;
-        is_unready.then(|| format!("container `{container}` runs but is not ready"))
-    };
-    let of_containers = items(&pod["status"]["initContainerStatuses"])
-        .filter_map(|status| of_container(status).filter(|_| !status["state"]["running"].is_object()))
-        .chain(items(&pod["status"]["containerStatuses"]).filter_map(of_container))
-        .next();
-    of_containers.or_else(|| Some(format!("is {}", text(&pod["status"]["phase"]).to_lowercase())))
-}
-
 /// The weight of a hook.
 pub fn weight(hook: &Value) -> i64 {
     text(&hook["metadata"]["annotations"]["helm.sh/hook-weight"]).parse().unwrap_or_default()

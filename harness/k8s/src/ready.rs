@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::object::{condition_of, is_owned_by, kind, name, text, title};
 
-pub use super::object::{has_condition, is_ready_pod, is_selected, trouble};
+pub use super::object::{has_condition, is_ready_pod, is_selected};
+pub use super::trouble::trouble;
+use super::trouble::{creation_failure, creation_message};
 
 /// Whether an object of a manifest is something that becomes ready.
 pub fn is_workload(object: &Value) -> bool {
@@ -24,9 +26,9 @@ pub fn goes_when_done(object: &Value) -> bool {
     kind(object) == "Job" && object["spec"]["ttlSecondsAfterFinished"].is_u64()
 }
 
-/// What keeps a live workload from being ready, with what was seen of its pods; `None`: it is ready, or no workload.
-/// `pods` may be all pods of the namespace.
-pub fn not_ready(workload: &Value, pods: &[&Value]) -> Option<String> {
+/// What keeps a live workload from being ready, with what was seen of its pods, or why there are none; `None`: it is ready, or no
+/// workload. `among` are the objects of its namespace.
+pub fn not_ready(workload: &Value, among: &[&Value]) -> Option<String> {
     let why = match kind(workload) {
         "Deployment" => deployment(workload),
         "StatefulSet" => stateful_set(workload),
@@ -36,9 +38,11 @@ pub fn not_ready(workload: &Value, pods: &[&Value]) -> Option<String> {
         "Pod" => pod(workload),
         _ => None,
     }?;
-    let cause = pods.iter().filter(|pod| is_pod_of(workload, pod)).find_map(|pod| {
-        let trouble = trouble(pod)?;
-        Some(format!("; pod `{}`: {trouble}", name(pod)))
+    let pods = among.iter().filter(|object| kind(object) == "Pod" && is_pod_of(workload, object));
+    let of_pod = pods.filter_map(|pod| Some(format!("; pod `{}`: {}", name(pod), trouble(pod)?))).next();
+    let cause = of_pod.or_else(|| {
+        let refused = creation_message(creation_failure(workload, among)?);
+        Some(format!("; no pod can be made: {refused}"))
     });
     Some(format!("{} {why}{}", title(workload), cause.unwrap_or_default()))
 }
@@ -140,7 +144,7 @@ fn pod(pod: &Value) -> Option<String> {
     if is_ready_pod(pod) || pod["status"]["phase"] == "Succeeded" {
         return None;
     }
-    Some(trouble(pod).unwrap_or_else(|| "is terminating".to_owned()))
+    Some(trouble(pod).map_or_else(|| "is terminating".to_owned(), |trouble| trouble.to_string()))
 }
 
 #[cfg(test)]

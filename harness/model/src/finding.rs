@@ -44,6 +44,9 @@ pub struct Finding {
     pub problems: Vec<Problem>,
     /// What alone kept it from being proven, and what another check tells: `step 2 (upgrade) failed`; `null`: nothing did.
     pub since: Option<String>,
+    /// The templates that made the objects that the message names: `CHART/templates/FILE`.
+    #[serde(default)]
+    pub templates: Vec<String>,
 }
 
 /// One thing that a check found broken, or could not prove.
@@ -64,7 +67,7 @@ impl Finding {
         let hint =
             first.and_then(|problem| problem.hint.as_ref()).map_or(String::new(), |hint| format!("\nhint: {hint}"));
         let message = format!("{what}{more}{hint}");
-        Self { check: check.to_owned(), verdict, message, evidence, problems, since: None }
+        Self { check: check.to_owned(), verdict, message, evidence, problems, since: None, templates: Vec::new() }
     }
 }
 

@@ -7,4 +7,5 @@ pub mod invocation;
 pub mod obstacle;
 pub mod plan;
 pub mod recording;
+pub mod refusal;
 pub mod values;

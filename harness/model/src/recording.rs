@@ -84,6 +84,12 @@ pub enum Moment {
         error: Option<String>,
         /// Hashes of the rendered objects, hooks included.
         objects: Vec<String>,
+        /// The values that the refusal names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        needs: Vec<String>,
+        /// The chart asks the cluster for something, so that helm may render there what `helm template` refuses.
+        #[serde(default, skip_serializing_if = "is_false")]
+        asks_cluster: bool,
     },
     /// `helm template` of the chart under test once more, with one thing changed: what then differs depends on it.
     Variant {
@@ -298,6 +304,11 @@ pub enum Moment {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What was changed for a render besides those of the steps.
@@ -592,6 +603,8 @@ pub struct Recording {
     pub entries: Vec<Entry>,
     /// Objects by the hash of their content.
     pub objects: HashMap<String, Arc<Value>>,
+    /// The template that made an object, by the hash of its content: `CHART/templates/FILE`.
+    pub sources: HashMap<String, String>,
 }
 
 /// The name under which an object's content is stored.
@@ -605,6 +618,9 @@ pub fn hash_of(object: &Value) -> String {
 pub struct StoredObject {
     pub hash: String,
     pub object: Arc<Value>,
+    /// The template that made it, for what helm rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 impl Recording {
@@ -622,8 +638,9 @@ impl Recording {
         {
             bail!("`{}` has recording format {format}, and this chartgate reads format {FORMAT}", folder.display());
         }
+        let sources = stored.iter().filter_map(|line| Some((line.hash.clone(), line.source.clone()?))).collect();
         let objects = stored.into_iter().map(|line| (line.hash, line.object)).collect();
-        Ok(Self { plan, entries, objects })
+        Ok(Self { plan, entries, objects, sources })
     }
 
     /// Removes an earlier recording from a folder: it must not be taken for the one that is about to be made.

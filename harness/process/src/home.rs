@@ -160,6 +160,21 @@ pub fn node_image(kubernetes: &str) -> Result<String> {
     })
 }
 
+/// The whole version of Kubernetes that a minor one stands for here: that of its node image, else the pinned one.
+pub fn kubernetes_release(minor: &str) -> String {
+    let of_image = node_image(minor).ok().and_then(|image| release_of(&image, minor));
+    let pinned = || version(&format!("KUBERNETES_{}", minor.replace('.', "_"))).ok().map(str::to_owned);
+    of_image.or_else(pinned).unwrap_or_else(|| minor.to_owned())
+}
+
+/// `1.34.0` of `kindest/node:v1.34.0@sha256:…`; `None`: the tag says no version of this minor.
+fn release_of(image: &str, minor: &str) -> Option<String> {
+    let tag = image.split('@').next()?.rsplit_once(':')?.1;
+    let number = |c: char| c.is_ascii_digit() || c == '.';
+    let version: String = tag.trim_start_matches('v').chars().take_while(|c| number(*c)).collect();
+    version.starts_with(&format!("{minor}.")).then_some(version)
+}
+
 /// The `KEY=value` lines of a file; `#` begins a comment line.
 fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='))
@@ -179,6 +194,15 @@ mod tests {
             &anyhow!("connection refused").context(Environment::new("no engine")).context("failed to run")
         ));
         assert!(!is_environment(&anyhow!("the chart does not render").context("failed to run")));
+    }
+
+    /// A failure would mean that a chart which chooses by the patch version of Kubernetes renders otherwise than on the cluster.
+    #[test]
+    fn a_node_image_tells_the_whole_version() {
+        assert_eq!(release_of("kindest/node:v1.34.0@sha256:74", "1.34").as_deref(), Some("1.34.0"));
+        assert_eq!(release_of("chartgate/node:1.34.4-bookworm-0a1b", "1.34").as_deref(), Some("1.34.4"));
+        assert_eq!(release_of("own/node:latest", "1.34"), None);
+        assert!(kubernetes_release("1.34").starts_with("1.34."));
     }
 
     #[test]

@@ -9,8 +9,8 @@ const MOMENTS: usize = 12;
 const LINES: usize = 8;
 /// Characters of a line of evidence.
 const WIDTH: usize = 300;
-/// Characters of a line that tells a cause: more than an API server, helm or a registry says in one sentence.
-const CAUSE_WIDTH: usize = 2000;
+/// Characters of a line that says what is wrong: the API server quotes whole objects, and its reason comes last.
+const SENTENCE: usize = 4000;
 
 /// A verdict, as reports show it.
 pub(super) fn word(verdict: Verdict) -> &'static str {
@@ -44,12 +44,7 @@ fn statement(finding: &Finding) -> String {
 
 /// The statement's first line.
 pub(super) fn headline(finding: &Finding) -> String {
-    cut(statement(finding).lines().next().unwrap_or_default(), CAUSE_WIDTH)
-}
-
-/// The statement's lines, as they may be shown.
-pub(super) fn stated(finding: &Finding) -> Vec<String> {
-    bounded_to(&statement(finding), CAUSE_WIDTH)
+    cut(statement(finding).lines().next().unwrap_or_default(), SENTENCE)
 }
 
 /// What a person can do about it.
@@ -71,6 +66,11 @@ pub(super) fn shown(finding: &Finding) -> (&[Evidence], usize) {
 /// A text of bounded size, as it may be shown: its first line and its last ones.
 pub(super) fn bounded(text: &str) -> Vec<String> {
     bounded_to(text, WIDTH)
+}
+
+/// What was found, of bounded size: its first line says it all.
+pub(super) fn bounded_statement(finding: &Finding) -> Vec<String> {
+    bounded_to(&statement(finding), SENTENCE)
 }
 
 fn bounded_to(text: &str, width: usize) -> Vec<String> {
@@ -112,11 +112,12 @@ pub(super) fn explanation(scenario: &ScenarioReport, finding: &Finding) -> Strin
 pub(super) fn account(scenario: &ScenarioReport, finding: &Finding) -> String {
     let mut lines = Lines::default();
     let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
-    lines.say(seen, stated(finding));
+    lines.say(seen, bounded_statement(finding));
     if let Some((proves, means)) = promise(finding) {
         lines.say("promise", [proves.to_owned()]);
         lines.say("means", [means.to_owned()]);
     }
+    lines.say("template", finding.templates.iter().map(|template| plain(template)));
     let (moments, more) = shown(finding);
     let told = (0..moments.len()).flat_map(|index| evidence_lines(scenario, moments, index));
     let more = (more > 0).then(|| format!("… and {more} more in the recording"));

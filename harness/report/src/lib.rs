@@ -190,6 +190,7 @@ impl ScenarioReport {
             evidence: Vec::new(),
             problems: Vec::new(),
             since: None,
+            templates: Vec::new(),
         };
         Self { verdict: Verdict::Void, checks: vec![finding], not_run: Some(why.to_owned()), ..known }
     }

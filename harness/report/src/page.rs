@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use super::explanation::{bounded, headline, hint, moment, plain, promise, shown, stated, word};
+use super::explanation::{bounded, bounded_statement, headline, hint, moment, plain, promise, shown, word};
 use super::order::Red;
 use super::{Report, ScenarioReport};
 use crate::judge::{Finding, Verdict};
@@ -156,7 +156,7 @@ fn explain(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> st
     writeln!(out, "<article class=\"{}\"><h3>{} {check}</h3>\n<dl>", class(finding.verdict), badge(finding.verdict))?;
     let mut say = |label: &str, text: &str| writeln!(out, "<dt>{label}<dd>{text}");
     let seen = if finding.verdict == Verdict::Fail { "broken" } else { "unproven" };
-    say(seen, &escaped(&stated(finding).join("\n")))?;
+    say(seen, &escaped(&bounded_statement(finding).join("\n")))?;
     if let Some((proves, means)) = promise(finding) {
         say("promise", &escaped(proves))?;
         say("means", &escaped(means))?;

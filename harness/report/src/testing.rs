@@ -13,6 +13,7 @@ pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
         evidence: vec![seen],
         problems: Vec::new(),
         since: None,
+        templates: Vec::new(),
     }
 }
 

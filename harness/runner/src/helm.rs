@@ -12,7 +12,7 @@ use crate::plan::{Action, Plan, Step};
 use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::tool::{Interrupt, Output, Tool};
-use crate::yaml;
+use crate::yaml::Manifest;
 
 /// Rendering takes well under a second; a chart that takes this long hangs.
 const RENDER_LIMIT: Duration = Duration::from_secs(60);
@@ -28,8 +28,10 @@ pub struct Helm {
     /// `None`: without a cluster, only rendering works.
     kubeconfig: Option<PathBuf>,
     ns: String,
-    /// Version that charts are rendered for, for example `1.34`.
+    /// Version that charts are rendered for, for example `1.34.4`.
     kubernetes: String,
+    /// Groups, versions and kinds that charts are told of besides those that helm itself knows: `GROUP/VERSION[/KIND]`.
+    api_versions: Vec<String>,
     /// What this helm calls rolling back by itself.
     rolls_back: &'static str,
     redactor: Redactor,
@@ -69,12 +71,37 @@ pub struct Info {
 pub struct Hook {
     /// Its object, as YAML.
     pub manifest: String,
+    /// The template that made it: `CHART/templates/FILE`.
+    #[serde(default)]
+    pub path: String,
     /// `helm.sh/hook` events.
     #[serde(default)]
     pub events: Vec<String>,
     /// `helm.sh/hook-weight`.
     #[serde(default)]
     pub weight: i64,
+}
+
+impl Status {
+    /// What the release holds, hooks first.
+    fn objects_and_hooks(&self) -> Result<Manifest> {
+        let mut all = Manifest::default();
+        for hook in &self.hooks {
+            all.extend(hook.objects()?);
+        }
+        all.extend(Manifest::read(&self.manifest)?);
+        Ok(all)
+    }
+}
+
+impl Hook {
+    /// Its object, and the template that made it.
+    ///
+    /// # Errors
+    /// If it is not YAML.
+    pub fn objects(&self) -> Result<Manifest> {
+        Manifest::of_template(&self.manifest, &self.path)
+    }
 }
 
 impl Helm {
@@ -95,6 +122,7 @@ impl Helm {
             kubeconfig: None,
             ns: ns.to_owned(),
             kubernetes: kubernetes.to_owned(),
+            api_versions: Vec::new(),
             rolls_back,
             redactor,
             progress: None,
@@ -123,17 +151,25 @@ impl Helm {
         Self { ns: ns.to_owned(), ..self }
     }
 
+    /// The same helm, which renders charts as for a cluster of this version of Kubernetes that serves these groups, versions and kinds.
+    #[must_use]
+    pub fn rendering_for(self, kubernetes: &str, api_versions: Vec<String>) -> Self {
+        Self { kubernetes: kubernetes.to_owned(), api_versions, ..self }
+    }
+
     /// The same helm, whose words in a step are told as they come.
     #[must_use]
     pub fn telling(self, progress: &Progress) -> Self {
         Self { progress: Some(progress.clone()), ..self }
     }
 
-    /// Renders the chart as a step would. The inner error is helm's refusal: the chart's or the values' fault.
-    pub async fn template(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Vec<Value>, String>> {
+    /// Renders the chart as a step would; on a cluster `lookup` finds what is there. The inner error is helm's refusal.
+    pub async fn template(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Manifest, String>> {
         let mut args = vec!["template".to_owned(), plan.release.clone()];
-        // Without a cluster to ask, helm believes in the version of Kubernetes that it was built with.
+        // `helm template` asks no cluster for its version and kinds, and believes in those that it was built with.
         args.extend(["--kube-version".to_owned(), self.kubernetes.clone()]);
+        args.extend(self.api_versions.iter().flat_map(|known| ["--api-versions".to_owned(), known.clone()]));
+        args.extend(self.kubeconfig.as_ref().map(|_| "--dry-run=server".to_owned()));
         if step.action == Action::Upgrade {
             args.push("--is-upgrade".to_owned());
         }
@@ -144,7 +180,7 @@ impl Helm {
         if !output.is_success() {
             return Ok(Err(output.stderr.trim().to_owned()));
         }
-        Ok(yaml::objects(&output.stdout).map_err(|error| format!("{error:#}")))
+        Ok(Manifest::read(&output.stdout).map_err(|error| format!("{error:#}")))
     }
 
     /// Renders an upgrade on top of the release's own values, which only the cluster has. The inner error is helm's refusal.
@@ -153,7 +189,7 @@ impl Helm {
         plan: &Plan,
         step: &Step,
         values: &Value,
-    ) -> Result<Result<Vec<Value>, String>> {
+    ) -> Result<Result<Manifest, String>> {
         let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
         args.extend(chart_args(plan, step));
         args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));
@@ -163,9 +199,7 @@ impl Helm {
         }
         let release: Status =
             serde_json::from_str(&output.stdout).context("parse the output of `helm upgrade --dry-run`")?;
-        let hooks = release.hooks.iter().map(|hook| hook.manifest.as_str());
-        let rendered = hooks.chain([release.manifest.as_str()]).map(yaml::objects).collect::<Result<Vec<_>>>();
-        Ok(rendered.map(|objects| objects.concat()).map_err(|error| format!("{error:#}")))
+        Ok(release.objects_and_hooks().map_err(|error| format!("{error:#}")))
     }
 
     /// The arguments that carry out a step.
@@ -251,7 +285,8 @@ mod tests {
         let (program, redactor) = (PathBuf::from("helm"), Redactor::default());
         let (ns, kubernetes) = ("ns".to_owned(), "1.34".to_owned());
         let version = "3.22.0".to_owned();
-        Helm { program, version, kubeconfig: None, ns, kubernetes, rolls_back, redactor, progress: None }
+        let api_versions = Vec::new();
+        Helm { program, version, kubeconfig: None, ns, kubernetes, api_versions, rolls_back, redactor, progress: None }
     }
 
     fn chart(path: &str) -> Chart {

@@ -9,9 +9,11 @@ mod early;
 mod endpoints;
 mod fault;
 mod hook;
+mod image;
 mod need;
 mod neighbour;
 mod network;
+mod refused;
 mod release;
 mod remains;
 mod render;
@@ -47,7 +49,8 @@ use crate::redact::{self, Redactor};
 use crate::stop::{Cause, Stop};
 use crate::tool::Interrupt;
 use crate::wait::seconds;
-use crate::{error, random, tool, yaml};
+use crate::yaml::{self, Manifest};
+use crate::{error, random, tool};
 use chartgate_k8s::ready;
 use chartgate_model::obstacle::Obstacle;
 pub use early::PATIENCE;
@@ -127,18 +130,18 @@ async fn record(
     }
 
     // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
-    let helm = Helm::new(version, &options.kubernetes, &ns, redactor.clone())?;
+    let required = stop.unless(require::read(&plan.requires)).await?;
+    let kubernetes = home::kubernetes_release(&options.kubernetes);
+    let helm = Helm::new(version, &kubernetes, &ns, redactor.clone())?;
+    let helm = helm.rendering_for(&kubernetes, require::served(&required));
     let mut images = vec![home::prober()?];
     let placeholders = stage::placeholders(plan, &ns);
     let applied = apply::known(plan, &placeholders)?;
     let known = render::filled(plan, &placeholders)?;
     let reusing = render::without_reuse(known.clone());
-    let (dry, reusing, required) = tokio::try_join!(
-        stop.unless(render::all(&known, &helm)),
-        stop.unless(render::all(&reusing, &helm)),
-        stop.unless(require::read(&plan.requires)),
-    )?;
-    let renders: Vec<&Vec<Value>> = dry.iter().chain(&reusing).flatten().flatten().collect();
+    let (dry, reusing) =
+        tokio::try_join!(stop.unless(render::all(&known, &helm)), stop.unless(render::all(&reusing, &helm)))?;
+    let renders: Vec<&Vec<Value>> = render::objects(&dry).chain(render::objects(&reusing)).collect();
     let rendered = || renders.iter().copied().flatten();
     // Before the plan is written: a value of `--set` may be one of a Secret.
     rendered().chain(&applied).for_each(|object| teach(&redactor, object));
@@ -149,7 +152,9 @@ async fn record(
     images.extend(of_release);
     images.sort();
     images.dedup();
-    if dry.iter().flatten().any(Result::is_err) && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+    // What a chart asks the cluster decides there; any other refusal is one for each user, too.
+    let is_refused = dry.iter().flatten().filter_map(|render| render.as_ref().err()).any(|refused| !refused.asks_cluster);
+    if is_refused && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
         render::record_all(plan, &timeline, &dry);
@@ -163,7 +168,7 @@ async fn record(
         context: options.context.clone(),
         sharing: need::sharing(plan, options, !required.is_empty(), rendered().chain(&applied), &ns)?,
         millicores: demand::millicores(plan, renders.iter().copied()),
-        images,
+        images: images.clone(),
         needed_images: if plan.stub_images == StubImages::Off { need::needed_images(plan, &dry) } else { Vec::new() },
         postgres: need::databases(plan),
         servers: servers(plan)?,
@@ -202,7 +207,12 @@ async fn record(
                 stub::install(plan, &stage, &rendered().chain(&applied).collect::<Vec<_>>(), kept).await?;
             }
             let auditor = lease.cluster.nodes.first().filter(|_| options.context.is_none()).cloned();
-            perform(plan, &helm, stage, auditor, &timeline, progress).await
+            let helm = helm.rendering_for(&stage.kubernetes, apply::served(&stage.client).await?);
+            let namespace = stage.namespace.clone();
+            tokio::select! {
+                ended = perform(plan, &helm, stage, &lease, auditor, &timeline, progress) => ended,
+                never = image::load_for_pods(&namespace, &lease, &images) => match never {},
+            }
         }) => ended,
         () = lease.lost() => {
             let hint = "hint: was it killed? its log is in the state folder";
@@ -233,6 +243,7 @@ async fn perform(
     plan: &Plan,
     helm: &Helm,
     stage: Stage,
+    lease: &Lease,
     auditor: Option<String>,
     timeline: &Timeline,
     progress: &Progress,
@@ -242,6 +253,10 @@ async fn perform(
     let (renders, variations) = tokio::try_join!(render::all(plan, helm), variant::all(plan, helm))?;
     render::record_all(plan, timeline, &renders);
     variant::record_all(&variations, timeline);
+    // What could only be rendered on the cluster may need images that nobody knew of before.
+    if plan.stub_images == StubImages::Off {
+        image::load(render::objects(&renders).flatten().flat_map(need::images_of), lease).await?;
+    }
     let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
@@ -250,13 +265,11 @@ async fn perform(
         }
         progress.works(at_step(plan, index, &describe(step)));
         if step.reuses_values {
-            render::record(
-                index,
-                &helm.template_reusing(plan, step, &render::step_values(plan, step)).await?,
-                timeline,
-            );
+            let rendered = helm.template_reusing(plan, step, &render::step_values(plan, step)).await?;
+            render::record(index, &render::of_step(plan, step, rendered)?, timeline);
         }
-        let rendered = render.as_ref().and_then(|render| render.as_deref().ok()).unwrap_or_default();
+        let rendered = render.as_ref().and_then(|render| render.as_ref().ok());
+        let rendered = rendered.map_or(&[][..], |manifest| manifest.objects.as_slice());
         if plan.stub_images != StubImages::Off {
             stub::prepare(rendered, &stage, timeline).await?;
         }
@@ -267,14 +280,14 @@ async fn perform(
                 hook::run(
                     hook,
                     &plan.hooks[hook],
-                    rendered,
+                    &rendered.objects,
                     &stage,
                     limit,
-                    Early::of(step, &stage, Release::Rendered(rendered)).as_ref(),
+                    Early::of(step, &stage, Release::Rendered(&rendered.objects)).as_ref(),
                 )
                 .await?
             }
-            (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
+            (Action::RunHook { .. }, Some(Err(refused))) => StepOutcome::HelmFailed { why: refused.said.clone() },
             (Action::Disrupt | Action::Scale { .. }, _) => {
                 Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
             }
@@ -283,12 +296,12 @@ async fn perform(
             _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
         };
         if step.action == Action::Uninstall && outcome == StepOutcome::Succeeded {
-            let rendered = renders.iter().flatten().flatten().flatten();
+            let rendered = render::objects(&renders).flatten();
             let limit = Duration::from_secs(step.timeout_seconds);
             remains::look(index, rendered, &stage, limit, timeline).await?;
         }
         if plan.stub_images != StubImages::Off {
-            let known = renders.iter().take(index + 1).flatten().flatten().flatten();
+            let known = renders.iter().take(index + 1).flatten().flatten().flat_map(|manifest| &manifest.objects);
             outcome = stub::judged(outcome, &known.collect::<Vec<_>>(), &stage)?;
         }
         users.drain().await;
@@ -300,7 +313,8 @@ async fn perform(
             users.come().await?;
         }
         users.settle().await;
-        if !as_expected {
+        // A test that fails leaves the release as it is, and the other steps what they prove.
+        if !as_expected && step.action != Action::Test {
             break;
         }
     }
@@ -357,10 +371,11 @@ async fn carry_out(
     if step.action == Action::Test && ended_early.is_none() {
         return release::tested(output, status.as_ref(), stage, timeline).await;
     }
-    let objects = status.as_ref().map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    let manifest = status.as_ref().map(|status| Manifest::read(&status.manifest)).transpose()?.unwrap_or_default();
     if let Some(status) = &status {
-        timeline.append(Moment::Release(release::describe(index, status, &objects, timeline)?));
+        timeline.append(Moment::Release(release::describe(index, status, &manifest, timeline)?));
     }
+    let objects = manifest.objects;
     let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
     if !output.is_success() {
         let why = ended_early.into_iter().chain([tail(&output.stderr, timeline), stage.troubles()]);

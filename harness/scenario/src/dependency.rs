@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::home::Environment;
 use crate::tool::Tool;
-use crate::yaml;
+use crate::yaml::{self, Invalid};
 
 /// Charts are small, but they may come from far away.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -23,10 +24,11 @@ pub fn has_requirements(chart: &Path) -> bool {
 }
 
 /// Puts the charts that a chart depends on into its `charts/`, as its lock file says, or as its `Chart.yaml` does without one.
-/// Charts beside it (`file://`) get theirs first. What is there already needs no network.
+/// Charts beside it (`file://`) get theirs first. What is there already needs no network, and what is unpacked there is the author's:
+/// it stays as it is.
 ///
 /// # Errors
-/// If helm cannot get one of them.
+/// [`Environment`] if one of them could not be fetched, [`Invalid`] if one is to be beside the chart and is not.
 pub async fn build(helm: &Path, chart: &Path) -> Result<()> {
     for chart in in_order(chart) {
         build_one(helm, &chart).await?;
@@ -40,10 +42,9 @@ fn in_order(chart: &Path) -> Vec<PathBuf> {
         if !known.insert(chart.to_owned()) {
             return;
         }
-        let all = repositories(chart);
+        let all = dependencies(chart);
         // One that is not there is helm's to name.
-        let beside =
-            all.iter().filter_map(|repository| chart.join(repository.strip_prefix("file://")?).canonicalize().ok());
+        let beside = all.iter().filter(|it| !is_unpacked(chart, it)).filter_map(|it| beside(chart, it));
         beside.for_each(|chart| visit(&chart, known, ordered));
         if !all.is_empty() {
             ordered.push(chart.to_owned());
@@ -55,20 +56,27 @@ fn in_order(chart: &Path) -> Vec<PathBuf> {
 }
 
 async fn build_one(helm: &Path, chart: &Path) -> Result<()> {
-    let repositories = repositories(chart);
-    let has_beside = repositories.iter().any(|repository| repository.starts_with("file://"));
-    // A chart beside it may have changed; one that came from elsewhere has a version.
-    if !has_beside && is_complete(helm, chart).await? {
+    let dependencies = dependencies(chart);
+    // A chart beside it may have changed since it was packed; one that came from elsewhere has a version.
+    let may_be_old = dependencies.iter().any(|it| !is_unpacked(chart, it) && beside(chart, it).is_some());
+    if !may_be_old && is_complete(helm, chart).await? {
         return Ok(());
     }
     let lock = LOCKS.iter().find(|(asks, _)| !declared(chart, asks).is_empty()).map(|(_, lock)| chart.join(lock));
     let is_locked = lock.as_ref().is_some_and(|lock| lock.exists());
     let verb = if is_locked { "build" } else { "update" };
-    let is_remote = |repository: &String| !repository.is_empty() && !repository.starts_with("file://");
-    let refresh = (!repositories.iter().any(is_remote)).then_some("--skip-refresh");
+    let is_remote = dependencies.iter().any(|it| !repository(it).is_empty() && !repository(it).starts_with("file://"));
+    let refresh = (!is_remote).then_some("--skip-refresh");
     let call = Tool::new("helm", helm).args(["dependency", verb]).args([chart]).args(refresh).deadline(LIMIT);
-    let name = chart.display();
-    call.run().await.with_context(|| format!("get the charts that `{name}` depends on"))?;
+    call.run().await.map_err(|error| {
+        let what = format!("the charts that `{}` depends on could not be fetched: {error:#}", chart.display());
+        if is_remote {
+            let hint = "hint: `helm dependency build` must work here; an archive in the chart's `charts/` needs no network";
+            anyhow::Error::from(Environment::new(format!("{what}\n{hint}")))
+        } else {
+            Invalid(format!("{what}\nhint: put what `file://` names beside the chart, or into its `charts/`")).into()
+        }
+    })?;
     // The chart's author keeps none, and one of ours would hold on to versions that the author has changed since.
     if let Some(lock) = lock.filter(|_| !is_locked) {
         std::fs::remove_file(&lock).with_context(|| format!("remove `{}`, which helm made", lock.display()))?;
@@ -83,10 +91,24 @@ async fn is_complete(helm: &Path, chart: &Path) -> Result<bool> {
     Ok(states.all(|state| ["ok", "unpacked"].contains(&state)))
 }
 
-/// Where each chart comes from that a chart depends on.
-fn repositories(chart: &Path) -> Vec<String> {
-    let all = LOCKS.iter().flat_map(|(asks, _)| declared(chart, asks));
-    all.map(|dependency| dependency["repository"].as_str().unwrap_or_default().to_owned()).collect()
+/// The charts that a chart depends on, as it names them.
+fn dependencies(chart: &Path) -> Vec<Value> {
+    LOCKS.iter().flat_map(|(asks, _)| declared(chart, asks)).collect()
+}
+
+/// Where a chart comes from.
+fn repository(dependency: &Value) -> &str {
+    dependency["repository"].as_str().unwrap_or_default()
+}
+
+/// The folder of a chart that is to be beside the one which depends on it; `None`: it comes from elsewhere, or is not there.
+fn beside(chart: &Path, dependency: &Value) -> Option<PathBuf> {
+    chart.join(repository(dependency).strip_prefix("file://")?).canonicalize().ok()
+}
+
+/// Whether the author keeps a dependency as a folder in `charts/`.
+fn is_unpacked(chart: &Path, dependency: &Value) -> bool {
+    dependency["name"].as_str().is_some_and(|name| chart.join("charts").join(name).join("Chart.yaml").exists())
 }
 
 /// The dependencies that a file of a chart names.
@@ -121,12 +143,23 @@ mod tests {
         assert_eq!(in_order(&part).len(), 2);
     }
 
+    /// A failure would mean that what an author keeps in `charts/` is replaced, or missed where its origin is elsewhere.
+    #[test]
+    fn an_unpacked_chart_is_the_authors() {
+        let on = "dependencies: [{name: kept, repository: \"file://../gone\"}]\n";
+        let holder = chart("holder", "Chart.yaml", on);
+        assert!(!is_unpacked(&holder, &dependencies(&holder)[0]));
+        chart("holder/charts/kept", "Chart.yaml", "name: kept\n");
+        assert!(is_unpacked(&holder, &dependencies(&holder)[0]));
+        assert_eq!(in_order(&holder), [holder.clone()]);
+    }
+
     /// A failure would mean that a chart of Helm 2's time is rendered without what it depends on.
     #[test]
     fn an_old_chart_names_its_dependencies_elsewhere() {
         let old = chart("old", REQUIREMENTS, "dependencies: [{name: a, repository: \"https://charts.example\"}]\n");
         assert!(has_requirements(&old));
         assert!(!has_requirements(&chart("new", "Chart.yaml", "dependencies: [{name: a}]\n")));
-        assert_eq!(repositories(&old), ["https://charts.example"]);
+        assert_eq!(dependencies(&old).iter().map(repository).collect::<Vec<_>>(), ["https://charts.example"]);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -42,10 +42,12 @@ pub struct RepeatedKey {
 pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
     let mut all = Vec::new();
     for document in documents(manifest) {
-        let mut reader =
-            Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
-        let object = reader.document()?;
+        let mut reader = Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
         let source = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
+        let object = reader.document().with_context(|| match &source {
+            Some(template) => format!("parse what `{template}` renders"),
+            None => "parse a manifest".to_owned(),
+        })?;
         if !object.is_null() {
             all.push(Printed { object, source, repeated: reader.repeated });
         }

@@ -111,7 +111,7 @@ fn suffering(view: &View, account: &str) -> Option<String> {
             return Some(format!("pod/{} restarted {restarts} times", pod.name()));
         }
         let ends = view.steps.iter().filter_map(|run| run.window()).map(|(_, end)| end);
-        let trouble = ends.into_iter().find_map(|end| crate::judge::object::trouble(pod.at(end)?));
+        let trouble = ends.into_iter().find_map(|end| chartgate_k8s::trouble::trouble(pod.at(end)?));
         trouble.map(|trouble| format!("pod/{} {trouble}", pod.name()))
     })
 }

@@ -6,7 +6,7 @@ use crate::record::Moment;
 fn with_error(step: usize, text: &str) -> Story {
     let story = Story::good().without(|moment| matches!(moment, Moment::Release(release) if release.step == step));
     story.moments(|moment| match moment {
-        Moment::Rendered { step: other, error, objects } if *other == step => {
+        Moment::Rendered { step: other, error, objects, .. } if *other == step => {
             *error = Some(text.to_owned());
             objects.clear();
         }
@@ -17,9 +17,11 @@ fn with_error(step: usize, text: &str) -> Story {
 /// A failure would mean that a chart which does not render for the upgrade's values is released.
 #[test]
 fn a_chart_that_does_not_render_fails() {
-    let story = with_error(1, "Error: nil pointer");
-    let finding = check(&RENDERS, &story, Verdict::Fail, "does not render for step 2 (upgrade): nil pointer");
-    assert!(finding.message.contains("\nhint: "), "{}", finding.message);
+    let nil = "Error: template: shop/templates/x.yaml:3:7: executing \"shop/templates/x.yaml\" at <.Values.a.b>: nil pointer";
+    let story = with_error(1, nil);
+    let story = unrun(story, 1);
+    let finding = check(&RENDERS, &story, Verdict::Fail, "does not render for step 2 (upgrade): at <.Values.a.b>: nil pointer (shop/templates/x.yaml:3)");
+    assert!(finding.message.contains("\nhint: correct shop/templates/x.yaml:3"), "{}", finding.message);
     let expected = story.plan(|plan| plan.steps[1].expect = Expect::Fails("another reason".to_owned()));
     check(&RENDERS, &expected, Verdict::Fail, "nil pointer");
 }
@@ -28,14 +30,55 @@ fn a_chart_that_does_not_render_fails() {
 #[test]
 fn what_only_helm_template_cannot_render_passes() {
     let story = Story::good().moments(|moment| {
-        if let Moment::Rendered { step: 1, error, objects } = moment {
+        if let Moment::Rendered { step: 1, error, objects, .. } = moment {
             *error = Some("Error: make the Secret `keys` first".to_owned());
             objects.clear();
         }
     });
     check(&RENDERS, &story, Verdict::Pass, "");
-    let failed = story.ending(1, &StepOutcome::HelmFailed { why: "no".to_owned() }, "no");
-    check(&RENDERS, &failed, Verdict::Fail, "make the Secret `keys` first");
+    // On the cluster helm decides: it may fail for another reason, or refuse the chart as well.
+    let failed = |says: &str| story.clone().ending(1, &StepOutcome::HelmFailed { why: says.to_owned() }, says);
+    check(&RENDERS, &failed("Error: UPGRADE FAILED: context deadline exceeded"), Verdict::Pass, "");
+    let refused = "Error: UPGRADE FAILED: execution error at (shop/templates/a.yaml:1:4): make the Secret `keys` first";
+    check(&RENDERS, &failed(refused), Verdict::Fail, "make the Secret `keys` first (shop/templates/a.yaml:1)");
+}
+
+/// Only renders were recorded: a refusal needs no cluster.
+fn unrun(story: Story, step: usize) -> Story {
+    story.without(|moment| match moment {
+        Moment::StepStarted { step: of } | Moment::StepEnded { step: of, .. } => *of >= step || step == 1,
+        Moment::Helm(_) | Moment::Release(_) | Moment::Probe(_) => true,
+        _ => false,
+    })
+}
+
+/// A failure would mean that a chart is called broken because its user must choose a password.
+#[test]
+fn defaults_that_need_values_are_void_and_name_them() {
+    let says = "Error: execution error at (shop/templates/a.yaml:4:13): set auth.secret, please\n\nUse --debug flag";
+    let story = unrun(with_error(0, says), 0).moments(|moment| {
+        if let Moment::Rendered { needs, step: 0, .. } = moment {
+            *needs = vec!["auth.secret".to_owned()];
+        }
+    });
+    let defaults = story.clone().plan(|plan| plan.file = None);
+    let says = "needs values: `auth.secret`: set auth.secret, please (shop/templates/a.yaml:4)";
+    let finding = check(&RENDERS, &defaults, Verdict::Void, says);
+    assert!(finding.message.contains("\nhint: give the value with `--values FILE`"), "{}", finding.message);
+    // A scenario gives the values that it means.
+    let scenario = story.plan(|plan| plan.file = Some("a.yaml".into()));
+    check(&RENDERS, &scenario, Verdict::Fail, "does not render for step 1 (install): set auth.secret, please");
+}
+
+/// A failure would mean that a chart which only a cluster can render is called broken by those who have none.
+#[test]
+fn what_needs_a_cluster_is_void_without_one() {
+    let story = unrun(with_error(1, "Error: execution error at (shop/templates/a.yaml:1:4): no cluster"), 1).moments(|moment| {
+        if let Moment::Rendered { asks_cluster, step: 1, .. } = moment {
+            *asks_cluster = true;
+        }
+    });
+    check(&RENDERS, &story, Verdict::Void, "what step 2 (upgrade) renders needs a cluster");
 }
 
 /// A failure would mean that values which the chart rightly refuses make the gate red.
@@ -101,8 +144,63 @@ fn a_list_of_helms_errors_is_told_in_its_line() {
         &RELEASE_OUTCOME,
         &Story::good().failing_install(why),
         Verdict::Fail,
-        "helm failed: Error: UPGRADE FAILED: post-upgrade hooks failed: job greet failed; job two failed\n",
+        "post-upgrade hooks failed: 2 errors occurred: job greet failed; job two failed",
     );
+}
+
+/// A failure would mean that what the API server refused is told as a pod that was pending at that instant.
+#[test]
+fn a_refusal_of_the_api_server_is_the_cause_and_readiness_follows_from_it() {
+    let why = "Error: UPGRADE FAILED: cannot patch \"web\" with kind Service: Service \"web\" is invalid: spec.clusterIPs[0]: may not change once set";
+    let failed = StepOutcome::HelmFailed { why: why.to_owned() };
+    let story = Story::good().ending(1, &failed, &format!("level=WARN msg=\"x\"\n{why}"));
+    let says = "step 2 (upgrade) was to succeed, but the API server refused it: Service \"web\" is invalid: spec.clusterIPs[0]: may not change once set\nhint: Kubernetes lets no one change this field";
+    check(&RELEASE_OUTCOME, &story, Verdict::Fail, says);
+    let unready = story.edit(
+        |object| object["kind"] == "Deployment" && object["metadata"]["name"] == "cg-worker" && object["status"]["observedGeneration"] == 2,
+        |deployment| deployment["status"]["availableReplicas"] = serde_json::json!(0),
+    );
+    let finding = check(&crate::judge::health::READY, &unready, Verdict::Void, "");
+    assert_eq!(finding.since.as_deref(), Some("step 2 (upgrade) failed"));
+}
+
+/// The hook of the upgrade fails.
+fn failed_hook(change: impl Fn(&mut serde_json::Value)) -> Story {
+    let why = "Error: UPGRADE FAILED: pre-upgrade hooks failed: 1 error occurred:\n\t* job cg-migrations failed: BackoffLimitExceeded";
+    let story = Story::good().ending(1, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
+    story.edit(
+        |object| object["kind"] == "Job" && object["metadata"]["uid"] == "migrations-1" && !object["status"].is_null(),
+        |job| change(job),
+    )
+}
+
+/// A failure would mean that a hook that failed sends its reader to `ready`, which knows nothing of hooks.
+#[test]
+fn a_failed_hook_is_named_with_its_pod() {
+    let story = failed_hook(|job| {
+        job["status"]["conditions"] =
+            serde_json::json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]);
+    });
+    let story = story.edit(
+        |object| object["kind"] == "Pod" && object["metadata"]["uid"] == "migrations-1" && object["status"]["phase"] == "Succeeded",
+        |pod| {
+            pod["status"] = serde_json::json!({"phase": "Failed", "containerStatuses": [
+                {"name": "migrations", "state": {"terminated": {"exitCode": 7, "reason": "Error"}}},
+            ]});
+        },
+    );
+    let says = "its hook Job `cg-migrations` failed (BackoffLimitExceeded); pod `cg-migrations-1`: container `migrations` ended with exit code 7 (Error)";
+    check(&RELEASE_OUTCOME, &story, Verdict::Fail, says);
+}
+
+/// A failure would mean that a test which fails hides what else was proven.
+#[test]
+fn a_failed_test_leaves_the_other_checks_what_they_prove() {
+    let story = Story::good().plan(|plan| plan.steps[2].action = Action::Test);
+    let why = "Error: pod web-test failed";
+    let story = story.ending(2, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
+    check(&RELEASE_OUTCOME, &story, Verdict::Fail, "step 3 (test) was to succeed, but helm failed: pod web-test failed");
+    check(&crate::judge::health::READY, &story, Verdict::Pass, "");
 }
 
 fn outcome_of(step: usize, new: &StepOutcome) -> Story {
@@ -152,7 +250,7 @@ fn what_an_upgrade_with_the_releases_values_renders_is_seen_in_the_release() {
     let why = "Error: UPGRADE FAILED: template: app/templates/x.yaml:3:7: nil pointer evaluating interface {}.seconds";
     let story = reusing().ending(1, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
     let story = story.without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
-    let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: Error");
+    let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: nil pointer evaluating interface {}.seconds (app/templates/x.yaml:3)");
     assert!(finding.message.contains("hint: a value that is new in this version"), "{}", finding.message);
     let unknown = reusing().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
     check(&RENDERS, &unknown, Verdict::Void, "what step 2 (upgrade) renders was not recorded");
@@ -169,7 +267,8 @@ fn a_failed_step_of_an_earlier_version_is_void() {
 /// A failure would mean that a user who looks the check up reads what it never says.
 #[test]
 fn the_examples_are_what_it_says() {
-    let failing = with_error(1, "nil pointer evaluating interface {}.seconds");
+    let nil = "Error: template: shop/templates/web.yaml:7:40: executing \"shop/templates/web.yaml\" at <.Values.shutdown.seconds>: nil pointer evaluating interface {}.seconds";
+    let failing = unrun(with_error(1, nil), 1);
     examples(&RENDERS, &Story::good(), &failing);
     let failing = Story::good().failing_install("timed out waiting for the condition");
     examples(&RELEASE_OUTCOME, &Story::good(), &failing);

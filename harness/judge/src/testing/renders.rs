@@ -32,7 +32,7 @@ pub(crate) fn upgrading(before: &str, after: &str) -> Story {
 fn story(steps: Vec<Step>, manifests: &[&str]) -> Story {
     let chart = Chart { name: "app".to_owned(), version: "1.0.0".to_owned(), ..Chart::default() };
     let plan = Plan { name: "app/defaults".to_owned(), chart, release: RELEASE.to_owned(), steps, ..Plan::default() };
-    let mut story = Story(Recording { plan, entries: Vec::new(), objects: HashMap::new() });
+    let mut story = Story(Recording { plan, entries: Vec::new(), objects: HashMap::new(), sources: HashMap::new() });
     let namespace = NAMESPACE.to_owned();
     story.append(Moment::Started {
         format: FORMAT,
@@ -44,7 +44,7 @@ fn story(steps: Vec<Step>, manifests: &[&str]) -> Story {
     });
     for (step, manifest) in manifests.iter().enumerate() {
         let objects = story.store(manifest);
-        story.append(Moment::Rendered { step, error: None, objects });
+        story.append(Moment::Rendered { step, error: None, objects, needs: Vec::new(), asks_cluster: false });
     }
     story.append(Moment::Ended);
     story

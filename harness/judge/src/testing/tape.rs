@@ -87,7 +87,7 @@ pub(super) struct Tape {
 
 impl Tape {
     pub(super) fn new() -> Self {
-        Self { recording: Recording { plan: plan(), entries: Vec::new(), objects: HashMap::new() }, version: 100 }
+        Self { recording: Recording { plan: plan(), entries: Vec::new(), objects: HashMap::new(), sources: HashMap::new() }, version: 100 }
     }
 
     fn at(&self) -> u64 {
@@ -132,7 +132,7 @@ impl Tape {
             let mut objects = manifest(tag);
             objects.push(hook(tag));
             let objects = objects.iter().map(|object| self.store(object)).collect();
-            self.push(Moment::Rendered { step, error: None, objects });
+            self.push(Moment::Rendered { step, error: None, objects, needs: Vec::new(), asks_cluster: false });
         }
         self.see(Change::Applied, &config_map());
     }

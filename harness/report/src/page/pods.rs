@@ -8,7 +8,8 @@ use super::lanes::job_title;
 use super::story::{Bar, Detail, Group, Lane, Scene, note, shown};
 use crate::judge::track::Track;
 use crate::record::{Change, Moment};
-use chartgate_k8s::object::{is_ready_pod, is_selected, is_terminating, items, text, trouble};
+use chartgate_k8s::object::{is_ready_pod, is_selected, is_terminating, items, text};
+use chartgate_k8s::trouble::{Trouble, trouble};
 
 /// Events of one pod beyond these are left out.
 const EVENTS: usize = 40;
@@ -60,9 +61,10 @@ fn role(scene: &Scene, pod: &Value) -> String {
 /// What a pod is at a sighting: the bar's class, and what keeps it from being ready.
 fn state(pod: &Value) -> (&'static str, String) {
     let phase = text(&pod["status"]["phase"]);
-    let said = trouble(pod).unwrap_or_default();
+    let trouble = trouble(pod);
     // One that is not scheduled yet waits for its place, which another pod may leave.
-    let is_in_trouble = ["ended with", "waits:"].iter().any(|sign| said.contains(sign));
+    let is_in_trouble = trouble.as_ref().is_some_and(Trouble::is_failure);
+    let said = trouble.map(|trouble| trouble.to_string()).unwrap_or_default();
     let runs = statuses(pod).any(|status| status["state"]["running"].is_object());
     let is_over =
         statuses(pod).next().is_some() && statuses(pod).all(|status| status["state"]["terminated"]["exitCode"] == 0);

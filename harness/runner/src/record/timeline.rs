@@ -102,13 +102,18 @@ impl Timeline {
 
     /// Stores an object's content, once, and returns its hash. Of a Secret's values only keyed hashes are stored.
     pub fn store(&self, object: &Value) -> String {
+        self.store_made_by(object, None)
+    }
+
+    /// The same for an object that a template made, whose path is noted beside it.
+    pub fn store_made_by(&self, object: &Value, template: Option<&str>) -> String {
         let object = self.shared.concealer.conceal(object);
         let hash = hash_of(&object);
         let mut files = self.files();
         if files.stored.insert(hash.clone()) {
             let mut object = object.into_owned();
             self.shared.redactor.redact_value(&mut object);
-            let line = line(&StoredObject { hash: hash.clone(), object: Arc::new(object) });
+            let line = line(&StoredObject { hash: hash.clone(), object: Arc::new(object), source: template.map(str::to_owned) });
             files.write(|files| &mut files.objects, &line);
         }
         hash

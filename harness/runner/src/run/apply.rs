@@ -1,5 +1,6 @@
 //! Objects that are applied beside the release, and what an operator makes of them.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +74,14 @@ impl Kinds {
         let named = || self.0.iter().filter(|(known, _)| known.kind == kind);
         named().find(|(known, _)| known.group.is_empty()).or_else(|| named().next())
     }
+}
+
+/// What a cluster serves, as helm tells charts of it: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
+pub async fn served(client: &Client) -> Result<Vec<String>> {
+    let kinds = Kinds::ask(client).await?;
+    let of = |(known, _): &(ApiResource, Scope)| [known.api_version.clone(), format!("{}/{}", known.api_version, known.kind)];
+    let served: BTreeSet<String> = kinds.0.iter().flat_map(of).collect();
+    Ok(served.into_iter().collect())
 }
 
 /// Objects of a kind in a namespace, or in the cluster where the kind belongs to none.

@@ -19,17 +19,16 @@ pub async fn tell(stage: &Stage, activity: &str) -> Infallible {
     let mut pulled = Vec::new();
     loop {
         changes.mark_unchanged();
-        let objects = stage.namespace.all();
-        let objects: Vec<&Value> = objects.iter().map(Arc::as_ref).collect();
-        let now = being_pulled(&objects);
+        let all = stage.namespace.all();
+        let all: Vec<&Value> = all.iter().map(Arc::as_ref).collect();
+        let now = being_pulled(&all);
         if now != pulled {
             let pulling = if now.is_empty() { String::new() } else { format!(", pulling {}", now.join(", ")) };
             stage.progress.works(format!("{activity}{pulling}"));
             pulled = now;
         }
-        let pods: Vec<&Value> = objects.iter().copied().filter(|object| object["kind"] == "Pod").collect();
         let mut workloads = KINDS.iter().flat_map(|kind| stage.namespace.of_kind(kind));
-        if let Some(why) = workloads.find_map(|workload| ready::not_ready(&workload, &pods)) {
+        if let Some(why) = workloads.find_map(|workload| ready::not_ready(&workload, &all)) {
             stage.tell(&why);
         }
         if changes.changed().await.is_err() {

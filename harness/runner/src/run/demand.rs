@@ -24,15 +24,15 @@ pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>
 }
 
 fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
-    let of_pod = |spec: &Value| if plan.stub_images == StubImages::All { STUB } else { of_pod(spec) };
+    let of_pod = |spec: &Value| if plan.stub_images == StubImages::All { STUB } else { cpu_of(spec) };
     let pods = objects.iter().filter_map(|object| {
         let template = &object["spec"]["template"]["spec"];
         // How many stay, and what one of them requests.
         match object["kind"].as_str()? {
-            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), cpu_of(template))),
-            "DaemonSet" => Some((1, cpu_of(template))),
-            "Job" => Some((0, cpu_of(template))),
-            "Pod" => Some((0, cpu_of(&object["spec"]))),
+            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), of_pod(template))),
+            "DaemonSet" => Some((1, of_pod(template))),
+            "Job" => Some((0, of_pod(template))),
+            "Pod" => Some((0, of_pod(&object["spec"]))),
             _ => None,
         }
     });

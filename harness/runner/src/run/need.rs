@@ -59,7 +59,7 @@ pub fn needed_images(plan: &Plan, renders: &[Render]) -> Vec<String> {
             let hook = hook_events(object);
             if hook.is_empty() { !events.is_empty() } else { hook.into_iter().any(runs) }
         };
-        let rendered = render.iter().flatten().flatten();
+        let rendered = render.iter().flatten().flat_map(|manifest| &manifest.objects);
         rendered.filter(is_run).flat_map(needed_by).collect::<Vec<_>>()
     };
     let to_succeed = plan.steps.iter().zip(renders).filter(|(step, _)| step.expect == Expect::Succeeds);

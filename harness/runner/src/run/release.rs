@@ -7,28 +7,29 @@ use kube::api::LogParams;
 use serde_json::Value;
 
 use super::stage::Stage;
-use super::{ready, tail};
+use super::{ready, render, tail};
 use crate::helm::Status;
 use crate::record::{HookRun, Release, StepOutcome, Timeline};
 use crate::tool::Output;
-use crate::{error, yaml};
+use crate::error;
+use crate::yaml::Manifest;
 
 /// The end of a test's log, in lines: a test says last why it failed.
 const LOG_LINES: i64 = 20;
 
 /// The release as helm describes it, with its objects.
-pub fn describe(step: usize, status: &Status, objects: &[Value], timeline: &Timeline) -> Result<Release> {
+pub fn describe(step: usize, status: &Status, manifest: &Manifest, timeline: &Timeline) -> Result<Release> {
     // What a values file of the user holds is first seen here.
     status.config.iter().for_each(|values| timeline.redactor().add_credentials(values));
     let hooks = status.hooks.iter().map(|hook| {
-        let object = yaml::objects(&hook.manifest)?.pop().unwrap_or_default();
-        Ok(HookRun { object: timeline.store(&object), events: hook.events.clone(), weight: hook.weight })
+        let object = render::store(&hook.objects()?, timeline).pop().unwrap_or_default();
+        Ok(HookRun { object, events: hook.events.clone(), weight: hook.weight })
     });
     Ok(Release {
         step,
         revision: status.version,
         status: status.info.status.clone(),
-        objects: objects.iter().map(|object| timeline.store(object)).collect(),
+        objects: render::store(manifest, timeline),
         hooks: hooks.collect::<Result<_>>()?,
         description: status.info.description.clone(),
         values: status.config.clone(),
@@ -49,7 +50,7 @@ pub async fn tested(
     let mut why = vec![tail(&output.stderr, timeline)];
     let tests = status.into_iter().flat_map(|status| &status.hooks);
     for test in tests.filter(|hook| hook.events.iter().any(|event| event == "test")) {
-        let object = yaml::objects(&test.manifest)?.pop().unwrap_or_default();
+        let object = test.objects()?.objects.pop().unwrap_or_default();
         for pod in pods_of(&object, stage) {
             why.push(log_of(&pod, stage).await);
         }

@@ -3,21 +3,22 @@
 use anyhow::Result;
 use serde_json::Value;
 
+use super::refused::Refused;
 use super::stage;
 use crate::helm::Helm;
 use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, Timeline};
 use crate::scenario::{fill, merge};
-use crate::yaml;
+use crate::yaml::{self, Manifest};
 
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
-pub type Render = Option<Result<Vec<Value>, String>>;
+pub type Render = Option<Result<Manifest, Refused>>;
 
 pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
         _ if step.reuses_values => Ok(None),
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
-            helm.template(plan, step, &step_values(plan, step)).await.map(Some)
+            of_step(plan, step, helm.template(plan, step, &step_values(plan, step)).await?).map(Some)
         }
         Action::Rollback { .. }
         | Action::Uninstall
@@ -29,10 +30,27 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     futures::future::try_join_all(renders).await
 }
 
+/// What helm made of a step, or refused.
+///
+/// # Errors
+/// [`Environment`](crate::home::Environment) if helm could not fetch something that the chart refers to.
+pub fn of_step(plan: &Plan, step: &Step, rendered: Result<Manifest, String>) -> anyhow::Result<Result<Manifest, Refused>> {
+    let chart = &plan.chart_of(step).unwrap_or(&plan.chart).path;
+    Ok(match rendered {
+        Ok(manifest) => Ok(manifest),
+        Err(said) => Err(Refused::of(said, chart)?),
+    })
+}
+
+/// The objects that could be rendered, a list for each step.
+pub fn objects(renders: &[Render]) -> impl Iterator<Item = &Vec<Value>> {
+    renders.iter().flatten().flatten().map(|manifest| &manifest.objects)
+}
+
 /// Puts what the release's own steps render on the timeline; a hook that is run by hand is no part of the release.
 pub fn record_all(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
     // All secrets are learned before the first line is written.
-    renders.iter().flatten().flatten().flatten().for_each(|object| timeline.learn(object));
+    objects(renders).flatten().for_each(|object| timeline.learn(object));
     for (index, (step, render)) in plan.steps.iter().zip(renders).enumerate() {
         if let Some(render) = render
             && !matches!(step.action, Action::RunHook { .. })
@@ -42,10 +60,26 @@ pub fn record_all(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
     }
 }
 
-pub fn record(step: usize, render: &Result<Vec<Value>, String>, timeline: &Timeline) {
-    let objects = render.iter().flatten().inspect(|object| timeline.learn(object)).map(|object| timeline.store(object));
-    let objects = objects.collect();
-    timeline.append(Moment::Rendered { step, error: render.as_ref().err().cloned(), objects });
+pub fn record(step: usize, render: &Result<Manifest, Refused>, timeline: &Timeline) {
+    let moment = match render {
+        Ok(manifest) => {
+            manifest.objects.iter().for_each(|object| timeline.learn(object));
+            Moment::Rendered { step, error: None, objects: store(manifest, timeline), needs: Vec::new(), asks_cluster: false }
+        }
+        Err(Refused { said, needs, asks_cluster }) => Moment::Rendered {
+            step,
+            error: Some(said.clone()),
+            objects: Vec::new(),
+            needs: needs.clone(),
+            asks_cluster: *asks_cluster,
+        },
+    };
+    timeline.append(moment);
+}
+
+/// Stores objects with the templates that made them, and gives their hashes.
+pub fn store(manifest: &Manifest, timeline: &Timeline) -> Vec<String> {
+    manifest.with_sources().map(|(object, template)| timeline.store_made_by(object, template)).collect()
 }
 
 /// The plan with the templates in its values filled in: once, so that a random one is the same in each step.

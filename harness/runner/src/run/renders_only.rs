@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use serde_json::Value;
 
 use super::{learn_from_plan, render, require, stage, started, variant};
 use crate::helm::Helm;
@@ -32,25 +33,28 @@ pub async fn record(plan: &Plan, helm: &Helm, directory: &Path, beside: Beside) 
     let redactor = Redactor::default();
     learn_from_plan(plan, &redactor);
     let plan = &render::filled(plan, &stage::placeholders(plan, NAMESPACE))?;
+    let required = require::read(&plan.requires).await;
+    let served = required.as_ref().map_or_else(|_| Vec::new(), |objects| require::served(objects));
+    let helm = &helm.clone().rendering_for(helm.kubernetes(), served);
     let is_complete = plan.steps.iter().all(|step| plan.chart_of(step).is_some());
     // A version to upgrade from that is not there leaves nothing to render: the plan says why.
     let renders = if is_complete { render::all(plan, helm).await? } else { Vec::new() };
     let variations = if is_complete && beside.variants { variant::all(plan, helm).await? } else { Vec::new() };
     // Before the plan is written: a value of `--set` may be one of a Secret.
-    renders.iter().flatten().flatten().flatten().for_each(|object| teach(&redactor, object));
+    render::objects(&renders).flatten().for_each(|object| teach(&redactor, object));
     let timeline = Timeline::create(directory, plan, redactor)?;
     let versions = BTreeMap::from([("helm", helm.version().to_owned()), ("kubernetes", helm.kubernetes().to_owned())]);
     timeline.append(started(NAMESPACE, &timeline, Mode::Render, false, versions));
     beside.moments.into_iter().for_each(|moment| timeline.append(moment));
-    record_required(plan, &timeline).await;
+    record_required(required, &timeline);
     render::record_all(plan, &timeline, &renders);
     variant::record_all(&variations, &timeline);
     timeline.end(plan)
 }
 
 /// What would be in the cluster before the release. Where it cannot be had, custom resources are not read against their definitions.
-async fn record_required(plan: &Plan, timeline: &Timeline) {
-    timeline.append(match require::read(&plan.requires).await {
+fn record_required(required: Result<Vec<Value>>, timeline: &Timeline) {
+    timeline.append(match required {
         Ok(objects) => {
             objects.iter().for_each(|object| timeline.learn(object));
             Moment::Required { objects: objects.iter().map(|object| timeline.store(object)).collect() }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::apply;
 use super::stage::Templates;
+use chartgate_k8s::object::text;
 use crate::plan::Requirement;
 use crate::scenario::{fill, read_manifests};
 use crate::tool::Tool;
@@ -66,6 +67,16 @@ pub fn filled(objects: &[Value], templates: &Templates) -> Result<Vec<Value>> {
     objects.iter().map(fill).collect()
 }
 
+/// What a cluster serves once the definitions among the objects are in it: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
+pub fn served(objects: &[Value]) -> Vec<String> {
+    let definitions = objects.iter().filter(|object| is_definition(object)).map(|definition| &definition["spec"]);
+    let versions = definitions.flat_map(|spec| {
+        let served = spec["versions"].as_array().into_iter().flatten().filter(|version| version["served"] == true);
+        served.map(move |version| (text(&spec["group"]), text(&version["name"]), text(&spec["names"]["kind"])))
+    });
+    versions.flat_map(|(group, version, kind)| [format!("{group}/{version}"), format!("{group}/{version}/{kind}")]).collect()
+}
+
 fn is_definition(object: &Value) -> bool {
     object["kind"] == "CustomResourceDefinition"
 }
@@ -96,4 +107,20 @@ where
     let waited = || format!("waited {} s for {} `{name}`, which is required", READY_LIMIT.as_secs(), object["kind"]);
     timeout(READY_LIMIT, await_condition(api, name, is_ready)).await.with_context(waited)?.with_context(waited)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A failure would mean that a chart which asks for an operator's kinds is refused although its contract brings them.
+    #[test]
+    fn definitions_that_are_required_are_served() {
+        let versions = json!([{"name": "v1", "served": true}, {"name": "v0", "served": false}]);
+        let spec = json!({"group": "example.org", "names": {"kind": "Thing"}, "versions": versions});
+        let objects = [json!({"kind": "CustomResourceDefinition", "spec": spec}), json!({"kind": "ConfigMap"})];
+        assert_eq!(served(&objects), ["example.org/v1", "example.org/v1/Thing"]);
+    }
 }

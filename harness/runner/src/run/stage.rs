@@ -60,6 +60,8 @@ pub struct Stage {
     tasks: [JoinSet<()>; 2],
     /// The cluster.
     pub client: Client,
+    /// The whole version of Kubernetes that the cluster runs, for example `v1.34.4`.
+    pub kubernetes: String,
     /// How to reach the cluster.
     pub kubeconfig: PathBuf,
     /// The release's namespace.
@@ -87,7 +89,8 @@ impl Stage {
     ) -> Result<Self> {
         let client = cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
-        versions.insert("kubernetes", version.git_version);
+        let kubernetes = version.git_version;
+        versions.insert("kubernetes", kubernetes.clone());
         versions.extend(node_versions(&client).await);
         timeline.append(super::started(
             ns,
@@ -133,6 +136,7 @@ impl Stage {
             progress: progress.clone(),
             tasks: [tasks, prober_tasks],
             client,
+            kubernetes,
             kubeconfig: lease.cluster.kubeconfig.clone(),
             ns: ns.to_owned(),
             owns_cluster: lease.is_own(),
@@ -217,15 +221,15 @@ impl Stage {
 
     /// What keeps a workload of the manifest from being ready. Another namespace is helm's to look at.
     pub fn not_ready(&self, manifest: &[Value]) -> Option<String> {
-        let pods = self.namespace.of_kind("Pod");
-        let pods: Vec<&Value> = pods.iter().map(Arc::as_ref).collect();
+        let all = self.namespace.all();
+        let all: Vec<&Value> = all.iter().map(Arc::as_ref).collect();
         let is_ours = |object: &&Value| ready::is_workload(object) && ready::is_in(&self.ns, object);
         manifest.iter().filter(is_ours).find_map(|object| {
             let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
             match self.namespace.get(kind, name) {
                 None if ready::goes_when_done(object) => None,
                 None => Some(format!("{kind} `{name}` does not exist")),
-                Some(live) => ready::not_ready(&live, &pods),
+                Some(live) => ready::not_ready(&live, &all),
             }
         })
     }

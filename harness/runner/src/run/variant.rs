@@ -5,13 +5,14 @@ mod version;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::render;
 use crate::helm::Helm;
 use crate::plan::{Action, Chart, Plan};
 use crate::random;
 use crate::record::{Moment, Timeline, Variant};
+use crate::yaml::Manifest;
 
 /// A release name that no chart has and that no chart's name holds.
 const RELEASE: &str = "qz7";
@@ -25,7 +26,7 @@ pub struct Variation {
     /// The step whose values were used.
     step: usize,
     variant: Variant,
-    rendered: Result<Vec<Value>, String>,
+    rendered: Result<Manifest, String>,
 }
 
 /// Renders the chart under test as its first step does, once for each variant. A plan whose steps render nothing has none.
@@ -65,11 +66,11 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Variation>> {
 
 /// Puts the variants on the timeline.
 pub fn record_all(variations: &[Variation], timeline: &Timeline) {
-    let objects = || variations.iter().flat_map(|it| it.rendered.iter().flatten());
+    let objects = || variations.iter().flat_map(|it| it.rendered.iter().flat_map(|manifest| &manifest.objects));
     // All secrets are learned before the first line is written.
     objects().for_each(|object| timeline.learn(object));
     for Variation { step, variant, rendered } in variations {
-        let objects = rendered.iter().flatten().map(|object| timeline.store(object)).collect();
+        let objects = rendered.iter().flat_map(|manifest| render::store(manifest, timeline)).collect();
         let error = rendered.as_ref().err().cloned();
         timeline.append(Moment::Variant { step: *step, variant: variant.clone(), error, objects });
     }

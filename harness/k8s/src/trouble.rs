@@ -1,0 +1,235 @@
+//! What keeps pods from being ready, or from being made at all, and what a person can do about it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::object::{condition_of, is_owned_by, is_ready_pod, is_terminating, items, kind, name, text};
+
+/// A command that a message shows is cut after this many characters.
+const COMMAND: usize = 160;
+
+/// What keeps a pod from being ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No node takes it.
+    Unscheduled(String),
+    /// An init container runs, and the others wait for it.
+    Initializing {
+        /// Name of the container.
+        container: String,
+        /// What it runs; empty: what its image says.
+        command: String,
+    },
+    /// A container ended, and not well.
+    Ended {
+        /// Name of the container.
+        container: String,
+        /// With which code, and why.
+        how: String,
+    },
+    /// A container cannot be started.
+    Waits {
+        /// Name of the container.
+        container: String,
+        /// Kubernetes' word, for example `CreateContainerConfigError`.
+        reason: String,
+        /// The word, what it is about, and how the container ended before.
+        why: String,
+    },
+    /// A container runs, and its readiness probe does not succeed.
+    Unready(String),
+    /// Nothing is known but its phase.
+    Phase(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unscheduled(why) => write!(out, "is not scheduled: {why}"),
+            Self::Initializing { container, command } if command.is_empty() => {
+                write!(out, "init container `{container}` still runs, and the others wait for it")
+            }
+            Self::Initializing { container, command } => {
+                write!(out, "init container `{container}` still runs `{command}`, and the others wait for it")
+            }
+            Self::Ended { container, how } => write!(out, "container `{container}` {how}"),
+            Self::Waits { container, why, .. } => write!(out, "container `{container}` waits: {why}"),
+            Self::Unready(container) => write!(out, "container `{container}` runs but is not ready"),
+            Self::Phase(phase) => write!(out, "is {phase}"),
+        }
+    }
+}
+
+impl Trouble {
+    /// Whether it will not pass by itself.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Waits { .. })
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unscheduled(_) => "compare what the pod requests and selects with the nodes, and its claims with the volumes",
+            Self::Initializing { .. } => "its log says what the init container waits for: let the chart or its user provide that",
+            Self::Ended { .. } => "the end of the container's log says why it ended",
+            Self::Waits { reason, .. } => match reason.as_str() {
+                "CreateContainerConfigError" => {
+                    "make the Secret or ConfigMap with this key, or correct the name or key in the pod's template"
+                }
+                "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+                    "correct the image's name and tag, or let the cluster reach its registry"
+                }
+                _ => "the end of the container's log says why it does not stay up",
+            },
+            Self::Unready(_) => "compare port, path and scheme of the readiness probe with what the container serves",
+            Self::Phase(_) => "compare probes, image and environment of the pod with what its log says",
+        }
+    }
+}
+
+/// What keeps a pod from being ready; `None`: nothing does.
+pub fn trouble(pod: &Value) -> Option<Trouble> {
+    if is_terminating(pod) || is_ready_pod(pod) || pod["status"]["phase"] == "Succeeded" {
+        return None;
+    }
+    if let Some(unscheduled) = condition_of(pod, "PodScheduled").filter(|found| found["status"] == "False") {
+        return Some(Trouble::Unscheduled(said(unscheduled)));
+    }
+    let of_init = items(&pod["status"]["initContainerStatuses"]).find_map(|status| of_init_container(pod, status));
+    let of_containers = || items(&pod["status"]["containerStatuses"]).find_map(of_container);
+    let phase = || Trouble::Phase(text(&pod["status"]["phase"]).to_lowercase());
+    Some(of_init.or_else(of_containers).unwrap_or_else(phase))
+}
+
+fn of_init_container(pod: &Value, status: &Value) -> Option<Trouble> {
+    if !status["state"]["running"].is_object() {
+        return of_container(status);
+    }
+    let container = items(&pod["spec"]["initContainers"]).find(|container| container["name"] == status["name"]);
+    // A sidecar runs as long as the pod, and holds the others back only until it has started.
+    let is_sidecar = container.is_some_and(|container| container["restartPolicy"] == "Always");
+    if is_sidecar && status["started"] != false {
+        return None;
+    }
+    Some(Trouble::Initializing { container: text(&status["name"]).to_owned(), command: container.map(command).unwrap_or_default() })
+}
+
+/// Command and arguments in one line.
+fn command(container: &Value) -> String {
+    let words = items(&container["command"]).chain(items(&container["args"])).filter_map(Value::as_str);
+    let line = words.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(COMMAND) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn of_container(status: &Value) -> Option<Trouble> {
+    let container = text(&status["name"]).to_owned();
+    if let Some(how) = ended(&status["state"]) {
+        return Some(Trouble::Ended { container, how });
+    }
+    let waiting = &status["state"]["waiting"];
+    if waiting.is_object() && !["ContainerCreating", "PodInitializing"].contains(&text(&waiting["reason"])) {
+        let before = ended(&status["lastState"]).map_or(String::new(), |ended| format!("; before, it {ended}"));
+        let (reason, why) = (text(&waiting["reason"]).to_owned(), format!("{}{before}", said(waiting)));
+        return Some(Trouble::Waits { container, reason, why });
+    }
+    let is_unready = status["state"]["running"].is_object() && status["ready"] == false;
+    is_unready.then_some(Trouble::Unready(container))
+}
+
+fn ended(state: &Value) -> Option<String> {
+    let code = state["terminated"]["exitCode"].as_i64().filter(|code| *code != 0)?;
+    Some(format!("ended with exit code {code} ({})", said(&state["terminated"])))
+}
+
+fn said(state: &Value) -> String {
+    let (reason, message) = (text(&state["reason"]), text(&state["message"]));
+    if message.is_empty() { reason.to_owned() } else { format!("{reason} ({})", message.trim()) }
+}
+
+/// The Event that says why no pod of a workload can be made: one of the workload itself, or of a ReplicaSet of it. `among` are objects
+/// of its namespace.
+pub fn creation_failure<'v>(workload: &Value, among: &[&'v Value]) -> Option<&'v Value> {
+    let uid = text(&workload["metadata"]["uid"]);
+    let sets: Vec<&str> =
+        among.iter().filter(|object| kind(object) == "ReplicaSet" && is_owned_by(object, uid)).map(|set| name(set)).collect();
+    let is_of_maker = |event: &Value| {
+        let about = &event["involvedObject"];
+        let (of_kind, of_name) = (text(&about["kind"]), text(&about["name"]));
+        (of_kind == kind(workload) && of_name == name(workload)) || (of_kind == "ReplicaSet" && sets.contains(&of_name))
+    };
+    let is_failure =
+        |event: &Value| kind(event) == "Event" && event["type"] == "Warning" && event["reason"] == "FailedCreate" && is_of_maker(event);
+    among.iter().copied().filter(|event| is_failure(event)).next_back()
+}
+
+/// What such an Event says, without the controller's words around it.
+pub fn creation_message(event: &Value) -> &str {
+    let message = text(&event["message"]);
+    message.strip_prefix("Error creating: ").unwrap_or(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_trouble(spec: &Value, status: &Value, says: &str) -> Trouble {
+        let trouble = trouble(&json!({"kind": "Pod", "spec": spec, "status": status})).expect("it has trouble");
+        assert_eq!(trouble.to_string(), says);
+        trouble
+    }
+
+    fn waiting(reason: &str, message: &str) -> Value {
+        json!({"containerStatuses": [{"name": "web", "state": {"waiting": {"reason": reason, "message": message}}}]})
+    }
+
+    /// A failure would mean that a pod which waits for its database is called pending, and nobody learns for what it waits.
+    #[test]
+    fn an_init_container_that_runs_is_named_with_what_it_runs() {
+        let command = json!(["sh", "-c", "until nc -z db 5432; do\n  sleep 1\ndone"]);
+        let spec = json!({"initContainers": [{"name": "wait", "command": command}]});
+        let init = json!([{"name": "wait", "state": {"running": {}}, "ready": false}]);
+        let status = json!({"phase": "Pending", "initContainerStatuses": init, "containerStatuses": waiting("PodInitializing", "")["containerStatuses"]});
+        let says = "init container `wait` still runs `sh -c until nc -z db 5432; do sleep 1 done`, and the others wait for it";
+        check_trouble(&spec, &status, says);
+        let sidecar = json!({"initContainers": [{"name": "wait", "restartPolicy": "Always"}]});
+        let status = json!({"phase": "Running", "initContainerStatuses": [{"name": "wait", "state": {"running": {}}, "started": true}],
+            "containerStatuses": [{"name": "web", "state": {"running": {}}, "ready": false}]});
+        check_trouble(&sidecar, &status, "container `web` runs but is not ready");
+    }
+
+    /// A failure would mean that a person is sent to the log of a container that never started.
+    #[test]
+    fn each_trouble_has_a_hint_of_its_own() {
+        let none = json!({});
+        let key = waiting("CreateContainerConfigError", "couldn't find key URL in Secret ns/web");
+        let says = "container `web` waits: CreateContainerConfigError (couldn't find key URL in Secret ns/web)";
+        assert!(check_trouble(&none, &key, says).hint().contains("with this key"));
+        let pull = check_trouble(&none, &waiting("ImagePullBackOff", ""), "container `web` waits: ImagePullBackOff");
+        assert!(pull.hint().contains("the image's name") && pull.is_failure());
+    }
+
+    /// A failure would mean that a quota, a webhook or a policy that refuses the pods of a workload stays unnamed.
+    #[test]
+    fn the_reason_for_a_missing_pod_is_that_of_what_makes_it() {
+        let event = |of: &str, named: &str, message: &str| {
+            json!({"kind": "Event", "type": "Warning", "reason": "FailedCreate", "message": message,
+                "involvedObject": {"kind": of, "name": named}})
+        };
+        let deployment = json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "d"}});
+        let set = json!({"kind": "ReplicaSet", "metadata": {"name": "web-1", "ownerReferences": [{"uid": "d"}]}});
+        let other = event("ReplicaSet", "other-1", "no");
+        let own = event("ReplicaSet", "web-1", "Error creating: pods \"web-1-\" is forbidden: exceeded quota: small");
+        let found = creation_failure(&deployment, &[&set, &own, &other]).map(creation_message);
+        assert_eq!(found, Some("pods \"web-1-\" is forbidden: exceeded quota: small"));
+        let (job, of_job) = (json!({"kind": "Job", "metadata": {"name": "web-1"}}), event("Job", "web-1", "denied"));
+        assert_eq!(creation_failure(&job, &[&own, &of_job]).map(creation_message), Some("denied"));
+        assert_eq!(creation_failure(&job, &[&own]), None);
+    }
+}
