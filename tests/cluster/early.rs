@@ -147,10 +147,11 @@ async fn what_may_pass_is_waited_for() {
             scenario.checks.iter().filter(|it| it.verdict.is_red()).map(|it| it.check.as_str()).collect();
         assert_eq!(red, is_red_for, "{label}: {:#?}", scenario.checks);
     };
+    let late_plan = late.plan("early/late-secret");
     tokio::join!(
         waited(&slow, "slow", &[]),
         waited(&late, "late-secret", &[]),
-        make_secret(&lease, &late.plan("early/late-secret")),
+        make_secret(&lease, &late_plan),
         // It becomes ready after a back-off, and that it crashed before is told by itself.
         waited(&crashing, "back-off", &["no-restarts"]),
     );

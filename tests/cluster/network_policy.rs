@@ -78,9 +78,12 @@ impl World {
             sharing: Sharing::Shared,
             millicores: 100,
             images: vec![home::prober().expect("the prober's image is there")],
+            needed_images: Vec::new(),
             postgres: Databases::Shared,
             servers: BTreeMap::new(),
             keep: false,
+            keep_warm: None,
+            process: std::process::id(),
         };
         let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster can be had");
         let client = cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster can be reached");
