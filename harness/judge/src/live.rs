@@ -1,6 +1,7 @@
 //! What only a cluster shows, of any chart: what the API server, the controllers and the node make of a release.
 
 mod admitted;
+pub(crate) mod data;
 mod endpoints;
 mod idempotent;
 mod manifest;

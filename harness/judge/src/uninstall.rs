@@ -127,7 +127,7 @@ fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tal
 }
 
 /// Whether an entry of the contract's `leaves` means an object.
-fn is_meant(leaves: &str, object: &Value) -> bool {
+pub(crate) fn is_meant(leaves: &str, object: &Value) -> bool {
     match leaves.split_once('/') {
         None => kind(object) == leaves,
         Some((of_kind, with_name)) if kind(object) == of_kind => match with_name.strip_suffix('*') {

@@ -508,7 +508,9 @@ pub struct ServicePort {
     pub port: String,
     /// Its `targetPort`, a name or a number.
     pub target: String,
-    /// One for each ready endpoint that no `NetworkPolicy` keeps the prober from.
+    /// How many ready endpoints it has.
+    pub endpoints: usize,
+    /// One for each ready endpoint that no `NetworkPolicy` keeps the prober from, a few at most.
     pub attempts: Vec<Attempt>,
 }
 

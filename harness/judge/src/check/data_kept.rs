@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::judge::live;
 use crate::judge::manifest::{Manifest, annotation, is_kind, title};
 use crate::judge::object::{hook_events, is_hook, items, kind, name, text};
 use crate::judge::tally::{Tally, note};
@@ -17,7 +18,7 @@ pub(crate) const DATA_KEPT: Check = Check {
     means: "after the upgrade the application starts on an empty volume, and what users had stored is gone or out of reach",
     explanation: include_str!("../explanation/data-kept.md"),
     needs: Needs::Render,
-    adds: None,
+    adds: Some(Needs::Orchestration),
     level: Level::Fail,
     rank: Rank::CAUSE,
     judges_refusals: false,
@@ -45,6 +46,7 @@ fn judge(view: &View) -> Finding {
         }
         before = Some((run.index, after));
     }
+    live::data::judge(view, &mut tally);
     tally.finish_or("what holds data stays where it is", "the chart renders no claim")
 }
 

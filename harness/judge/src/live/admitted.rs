@@ -41,7 +41,7 @@ fn admitted(view: &View) -> Finding {
     if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
         return not_applicable(ADMITTED.name, "the chart renders nothing that has pods");
     }
-    let mut tally = Tally::new(ADMITTED.name);
+    let mut tally = Tally::of_whole(ADMITTED.name, view);
     for run in view.tested().filter(|run| run.is_to_succeed() && run.started.is_some()) {
         judge_step(view, run, &mut tally);
     }

@@ -76,6 +76,10 @@ fn judge_port(view: &View, run: &StepRun, seen: &Evidence, port: &ServicePort, t
     let label = run.label();
     let (_, end) = run.window().unwrap_or_default();
     let Some(service) = view.object_at("Service", &port.service, end) else { return };
+    if port.attempts.is_empty() && port.endpoints > 0 {
+        tally.proved(Evidence { text: format!("{} that the prober may ask", seen.text), ..seen.clone() });
+        return;
+    }
     if port.attempts.is_empty() {
         judge_without_endpoint(view, run, service, seen, port, tally);
         return;

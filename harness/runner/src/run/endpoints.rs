@@ -9,11 +9,11 @@ use futures::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::sample::{host_and_port, state_of};
+use super::sample::{host_and_port, is_of_service, state_of};
 use super::stage::Stage;
 use crate::record::{Answer, Attempt, Moment, ServicePort, Timeline};
 use crate::wait::pause;
-use chartgate_k8s::object::{items, kind, name, text};
+use chartgate_k8s::object::{is_ready_pod, items, kind, name, text};
 use chartgate_model::guard::guards;
 
 /// A program may open one port after the other: one that is refused is asked again for so long.
@@ -46,6 +46,14 @@ fn selects_pods(service: &Value) -> bool {
 async fn ask_port(step: usize, service: &Value, port: &Value, stage: &Stage) -> Result<ServicePort> {
     let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
+    // A controller notes a pod that became ready a moment later, and a port that no pod has it never notes.
+    let is_late = || {
+        let is_behind = |pod: &Arc<Value>| is_ready_pod(pod) && is_of_service(service, pod);
+        let is_missing = ready_endpoints(service, port, stage).is_empty();
+        let has_pod = is_missing && stage.namespace.of_kind("Pod").iter().any(is_behind);
+        has_pod.then(|| format!("service/{} has no ready endpoint yet", name(service)))
+    };
+    drop(stage.wait(Instant::now() + LISTEN_LIMIT, is_late).await);
     let found = endpoints(service, port, stage).into_iter();
     let attempts: Vec<_> = found.map(|(pod, address, number)| attempt(pod, address, number, stage)).collect();
     Ok(ServicePort {
@@ -53,6 +61,7 @@ async fn ask_port(step: usize, service: &Value, port: &Value, stage: &Stage) -> 
         service: name(service).to_owned(),
         port: written(if port["name"].is_string() { &port["name"] } else { &port["port"] }),
         target: written(target),
+        endpoints: ready_endpoints(service, port, stage).len(),
         attempts: try_join_all(attempts).await?,
     })
 }
@@ -64,26 +73,32 @@ async fn attempt(pod: String, address: String, port: u16, stage: &Stage) -> Resu
     Ok(Attempt { pod, address, port, answer, is_ready_throughout })
 }
 
+/// The ready endpoints of a Service's port, each with the port's number there.
+fn ready_endpoints(service: &Value, port: &Value, stage: &Stage) -> Vec<(Value, u16)> {
+    let mut found = Vec::new();
+    for slice in stage.namespace.of_kind("EndpointSlice") {
+        let own = &slice["metadata"]["labels"]["kubernetes.io/service-name"];
+        if *own != service["metadata"]["name"] || slice["addressType"] == "FQDN" {
+            continue;
+        }
+        let known = items(&slice["ports"]).find(|known| text(&known["name"]) == text(&port["name"]));
+        let Some(number) = known.and_then(|known| u16::try_from(known["port"].as_u64()?).ok()) else { continue };
+        let ready = items(&slice["endpoints"]).filter(|endpoint| endpoint["conditions"]["ready"] == true);
+        found.extend(ready.map(|endpoint| (endpoint.clone(), number)));
+    }
+    found
+}
+
 /// Pod, address and port of each ready endpoint that the prober may ask.
 fn endpoints(service: &Value, port: &Value, stage: &Stage) -> Vec<(String, String, u16)> {
     let policies = stage.namespace.of_kind("NetworkPolicy");
-    let slices = stage.namespace.of_kind("EndpointSlice");
-    let of_service = slices.iter().filter(|slice| {
-        slice["metadata"]["labels"]["kubernetes.io/service-name"] == service["metadata"]["name"]
-            && slice["addressType"] != "FQDN"
-    });
     let mut found = Vec::new();
-    for slice in of_service {
-        let number = items(&slice["ports"]).find(|known| text(&known["name"]) == text(&port["name"]));
-        let number = number.and_then(|known| u16::try_from(known["port"].as_u64()?).ok());
-        let Some(number) = number else { continue };
-        for endpoint in items(&slice["endpoints"]).filter(|endpoint| endpoint["conditions"]["ready"] == true) {
-            let pod = text(&endpoint["targetRef"]["name"]);
-            let live = stage.namespace.get("Pod", pod);
-            let is_guarded = live.as_ref().is_none_or(|pod| policies.iter().any(|policy| guards(policy, pod)));
-            if let (false, Some(address)) = (is_guarded, endpoint["addresses"][0].as_str()) {
-                found.push((pod.to_owned(), host_and_port(address, number), number));
-            }
+    for (endpoint, number) in ready_endpoints(service, port, stage) {
+        let pod = text(&endpoint["targetRef"]["name"]);
+        let live = stage.namespace.get("Pod", pod);
+        let is_guarded = live.as_ref().is_none_or(|pod| policies.iter().any(|policy| guards(policy, pod)));
+        if let (false, Some(address)) = (is_guarded, endpoint["addresses"][0].as_str()) {
+            found.push((pod.to_owned(), host_and_port(address, number), number));
         }
     }
     found.truncate(ENDPOINTS);

@@ -17,7 +17,7 @@ fn attempt(pod: &str, answer: Answer) -> Attempt {
 
 fn asked(step: usize, attempts: Vec<Attempt>) -> Moment {
     let (service, port, target) = ("cg".to_owned(), "80".to_owned(), "http".to_owned());
-    Moment::ServicePort(ServicePort { step, service, port, target, attempts })
+    Moment::ServicePort(ServicePort { step, service, port, target, endpoints: attempts.len(), attempts })
 }
 
 /// The good run with the Service in the cluster; the last step's endpoints answer so.
@@ -61,6 +61,17 @@ fn with_stub_images_an_undeclared_port_is_not_examined() {
     check(&SERVICE_ENDPOINTS, &story(std::slice::from_ref(&undeclared)), Verdict::Fail, "refuses");
     let stubbed = story(&[undeclared]).plan(|plan| plan.stub_images = StubImages::All);
     check(&SERVICE_ENDPOINTS, &stubbed, Verdict::Pass, "");
+}
+
+/// A failure would mean that a chart whose policy keeps the prober out is red.
+#[test]
+fn endpoints_that_a_policy_guards_are_not_asked() {
+    let guarded = story(&[]).moments(|moment| {
+        if let Moment::ServicePort(port) = moment {
+            port.endpoints = 1;
+        }
+    });
+    check(&SERVICE_ENDPOINTS, &guarded, Verdict::Pass, "");
 }
 
 /// A failure would mean that a Service of an operator's pods makes a sound chart red.
