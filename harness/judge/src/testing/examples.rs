@@ -28,7 +28,7 @@ pub(crate) fn examples(check: &Check, passing: &Story, failing: &Story) {
         return;
     }
     panic!(
-        "{} shows other examples than\n{}\nhint: `RENEW=1 cargo test --lib examples`",
+        "{} shows other examples than\n{}\nhint: `RENEW=1 cargo test -p chartgate-judge examples`",
         path.display(),
         wanted.join("\n")
     );
