@@ -115,6 +115,7 @@ impl Baseline {
             });
             *finding = Finding {
                 since: finding.since.clone(),
+                templates: finding.templates.clone(),
                 ..Finding::of_problems(&finding.check, finding.verdict, new, evidence)
             };
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use semver::Version;
 
 use crate::home::{self, Environment};
 use crate::tool::Tool;
@@ -37,8 +38,9 @@ impl Helms {
         for (major, key) in MAJORS.iter().filter(|(major, _)| asked.is_none_or(|asked| asked == *major)) {
             let version = home::version(key)?;
             let pinned = home::tool("helm", version).ok().map(|path| Program { path, version: version.to_owned() });
+            let older = || of_an_older_set_up(major);
             let users = on_path.clone().filter(|program| program.version.starts_with(&format!("{major}.")));
-            match pinned.or(users) {
+            match pinned.or(users).or_else(older) {
                 Some(program) => found.push(program),
                 None => missing.push(format!("no Helm {major} is on this machine, so nothing was rendered with it")),
             }
@@ -65,6 +67,18 @@ impl Helms {
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.iter().map(String::as_str)
     }
+}
+
+/// The newest helm of a major that an older set-up left in the state directory.
+fn of_an_older_set_up(major: &str) -> Option<Program> {
+    let entries = home::folder().ok()?.join("bin").read_dir().ok()?.flatten();
+    let found = entries.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let version = Version::parse(name.strip_prefix("helm-")?).ok()?;
+        (version.major.to_string() == major).then(|| (version, entry.path()))
+    });
+    let (version, path) = found.max()?;
+    Some(Program { path, version: version.to_string() })
 }
 
 /// The user's own helm.

@@ -35,7 +35,8 @@ impl Judged {
         for finding in &mut self.examined.findings {
             finding.problems.retain(|problem| !known.contains(&(finding.check.as_str(), problem)));
             let (problems, evidence) = (finding.problems.clone(), finding.evidence.clone());
-            *finding = Finding { ..Finding::of_problems(&finding.check, finding.verdict, problems, evidence) };
+            let templates = finding.templates.clone();
+            *finding = Finding { templates, ..Finding::of_problems(&finding.check, finding.verdict, problems, evidence) };
         }
         self.examined.findings.retain(|finding| finding.verdict == Verdict::Fail && !finding.problems.is_empty());
     }
@@ -119,7 +120,9 @@ fn merged(check: &str, judged: &[Judged]) -> Option<Finding> {
     }
     let problems = problems.into_iter().map(|(problem, _)| problem).collect();
     let since = so.first().and_then(|(_, finding)| finding.since.clone());
-    Some(Finding { since, ..Finding::of_problems(check, worst, problems, evidence) })
+    let templates: BTreeSet<String> = so.iter().flat_map(|(_, finding)| finding.templates.clone()).collect();
+    let templates = templates.into_iter().collect();
+    Some(Finding { since, templates, ..Finding::of_problems(check, worst, problems, evidence) })
 }
 
 /// The problems of a finding; of one that tells none of them, such as a waived one, its message.
