@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::tool::{Output, Tool};
 use crate::yaml;
+use crate::yaml::manifest::Manifest;
 
 /// Rendering takes well under a second; a chart that takes this long hangs.
 const RENDER_LIMIT: Duration = Duration::from_secs(60);
@@ -130,7 +131,7 @@ impl Helm {
     }
 
     /// Renders the chart as a step would. The inner error is helm's refusal: the chart's or the values' fault.
-    pub async fn template(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Vec<Value>, String>> {
+    pub async fn template(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Manifest, String>> {
         let mut args = vec!["template".to_owned(), plan.release.clone()];
         // Without a cluster to ask, helm believes in the version of Kubernetes that it was built with.
         args.extend(["--kube-version".to_owned(), self.kubernetes.clone()]);
@@ -144,7 +145,7 @@ impl Helm {
         if !output.is_success() {
             return Ok(Err(output.stderr.trim().to_owned()));
         }
-        Ok(yaml::objects(&output.stdout).map_err(|error| format!("{error:#}")))
+        Ok(Manifest::read(&output.stdout).map_err(|error| format!("{error:#}")))
     }
 
     /// Renders an upgrade on top of the release's own values, which only the cluster has. The inner error is helm's refusal.
@@ -153,7 +154,7 @@ impl Helm {
         plan: &Plan,
         step: &Step,
         values: &Value,
-    ) -> Result<Result<Vec<Value>, String>> {
+    ) -> Result<Result<Manifest, String>> {
         let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
         args.extend(chart_args(plan, step));
         args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));
@@ -164,8 +165,9 @@ impl Helm {
         let release: Status =
             serde_json::from_str(&output.stdout).context("parse the output of `helm upgrade --dry-run`")?;
         let hooks = release.hooks.iter().map(|hook| hook.manifest.as_str());
-        let rendered = hooks.chain([release.manifest.as_str()]).map(yaml::objects).collect::<Result<Vec<_>>>();
-        Ok(rendered.map(|objects| objects.concat()).map_err(|error| format!("{error:#}")))
+        let rendered = hooks.chain([release.manifest.as_str()]).map(Manifest::read).collect::<Result<Vec<_>>>();
+        let rendered = rendered.map(|all| all.into_iter().fold(Manifest::default(), Manifest::and));
+        Ok(rendered.map_err(|error| format!("{error:#}")))
     }
 
     /// The arguments that carry out a step.

@@ -42,6 +42,7 @@ use crate::record::conceal::teach;
 use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
 use crate::redact::{self, Redactor};
 use crate::stop::{Cause, Stop};
+use crate::yaml::manifest::Manifest;
 use crate::{random, yaml};
 use chartgate_k8s::ready;
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
@@ -124,7 +125,7 @@ async fn record(
         stop.unless(render::all(&reusing, &helm)),
         stop.unless(require::read(&plan.requires)),
     )?;
-    let renders: Vec<&Vec<Value>> = dry.iter().chain(&reusing).flatten().flatten().collect();
+    let renders: Vec<&Manifest> = dry.iter().chain(&reusing).flatten().flatten().collect();
     let rendered = || renders.iter().copied().flatten();
     // Before the plan is written: a value of `--set` may be one of a Secret.
     rendered().chain(&applied).for_each(|object| teach(&redactor, object));
@@ -174,7 +175,7 @@ async fn record(
     let ended = tokio::select! {
         ended = stop.unless(async {
             let mut stage = Stage::set(plan, &lease, &ns, versions, &timeline, progress).await?;
-            if renders.iter().any(|objects| network::guards_a_role(plan, objects)) {
+            if renders.iter().any(|objects| network::guards_a_role(plan, &objects.objects)) {
                 progress.works("asking whether the cluster enforces NetworkPolicy");
                 stage.guard(plan, &lease).await?;
             }
@@ -246,7 +247,7 @@ async fn perform(
         let mut outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
                 let limit = Duration::from_secs(step.timeout_seconds);
-                hook::run(hook, &plan.hooks[hook], rendered, &stage, limit).await?
+                hook::run(hook, &plan.hooks[hook], &rendered.objects, &stage, limit).await?
             }
             (Action::RunHook { .. }, Some(Err(error))) => StepOutcome::HelmFailed { why: error.clone() },
             (Action::Disrupt | Action::Scale { .. }, _) => {

@@ -8,7 +8,6 @@ mod tree;
 mod words;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use serde_json::Value;
 
 pub use mistake::{Mistake, Mistakes};
@@ -46,32 +45,14 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     scored.filter(|(distance, known)| *distance <= known.len().max(word.len()).div_ceil(3)).min().map(|best| best.1)
 }
 
-/// The objects of a manifest: its non-empty documents, `List`s opened.
+/// The objects of a manifest as helm reads it: its non-empty documents, `List`s opened.
 pub fn objects(manifest: &str) -> Result<Vec<Value>> {
-    // Reading twice is for the few that need it.
-    let is_merging = manifest.contains("<<:");
-    let mut objects = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(manifest) {
-        let object = if is_merging { merged(document) } else { Value::deserialize(document).map_err(Into::into) };
-        match object.context("parse a manifest")? {
-            Value::Null => {}
-            list if is_list(&list) => objects.extend(list["items"].as_array().cloned().unwrap_or_default()),
-            object => objects.push(object),
-        }
-    }
-    Ok(objects)
+    Ok(manifest::Manifest::read(manifest).context("parse a manifest")?.objects)
 }
 
 /// Whether an object stands for others: a `List`, or that of one kind, such as a `RoleBindingList`.
 fn is_list(object: &Value) -> bool {
     object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && object["items"].is_array()
-}
-
-/// A document whose merge keys (`<<: *anchor`) are resolved, as helm does it: YAML 1.2 knows them no more.
-fn merged(document: serde_yaml::Deserializer) -> Result<Value> {
-    let mut object = serde_yaml::Value::deserialize(document)?;
-    object.apply_merge()?;
-    Ok(serde_json::to_value(object)?)
 }
 
 /// Reads `Chart.yaml`, values files and other YAML that is not ours: unknown keys are no mistakes there.

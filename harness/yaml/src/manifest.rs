@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What helm writes before what a template made.
@@ -26,8 +25,66 @@ pub struct Printed {
     pub repeated: Vec<RepeatedKey>,
 }
 
+/// The objects of a manifest, and what its text shows beside them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// The objects, `List`s opened.
+    pub objects: Vec<Value>,
+    /// The file of the chart that each object came from, where helm says it.
+    pub sources: Vec<Option<String>>,
+    /// The keys that a mapping of each object has twice.
+    pub repeated: Vec<Vec<RepeatedKey>>,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// If it is no YAML.
+    pub fn read(text: &str) -> Result<Self> {
+        let mut manifest = Self::default();
+        for Printed { object, source, repeated } in printed(text)? {
+            let objects = if super::is_list(&object) {
+                object["items"].as_array().cloned().unwrap_or_default()
+            } else {
+                vec![object]
+            };
+            for object in objects {
+                manifest.objects.push(object);
+                manifest.sources.push(source.clone());
+                manifest.repeated.push(repeated.clone());
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// The objects of both, in this order.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.objects.extend(other.objects);
+        self.sources.extend(other.sources);
+        self.repeated.extend(other.repeated);
+        self
+    }
+}
+
+impl<'a> IntoIterator for &'a Manifest {
+    type Item = &'a Value;
+    type IntoIter = std::slice::Iter<'a, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.objects.iter()
+    }
+}
+
+impl AsRef<[Value]> for Manifest {
+    fn as_ref(&self) -> &[Value] {
+        &self.objects
+    }
+}
+
 /// A key that a mapping has twice; helm keeps the last.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepeatedKey {
     /// Where it is, for example `spec.template.spec.restartPolicy`.
     pub path: String,

@@ -6,12 +6,13 @@ use serde_json::Value;
 use super::stage;
 use crate::helm::Helm;
 use crate::plan::{Action, Plan, Step};
-use crate::record::{Moment, Timeline};
+use crate::record::{Moment, RepeatedKey, Timeline};
 use crate::scenario::{fill, merge};
 use crate::yaml;
+use crate::yaml::manifest::Manifest;
 
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
-pub type Render = Option<Result<Vec<Value>, String>>;
+pub type Render = Option<Result<Manifest, String>>;
 
 pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
@@ -42,10 +43,23 @@ pub fn record_all(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
     }
 }
 
-pub fn record(step: usize, render: &Result<Vec<Value>, String>, timeline: &Timeline) {
+pub fn record(step: usize, render: &Result<Manifest, String>, timeline: &Timeline) {
     let objects = render.iter().flatten().inspect(|object| timeline.learn(object)).map(|object| timeline.store(object));
-    let objects = objects.collect();
+    let objects: Vec<String> = objects.collect();
+    if let Ok(manifest) = render {
+        timeline.append(beside(step, manifest, &objects));
+    }
     timeline.append(Moment::Rendered { step, error: render.as_ref().err().cloned(), objects });
+}
+
+/// What the text of a manifest shows beside its objects, which are given by their hashes.
+fn beside(step: usize, manifest: &Manifest, hashes: &[String]) -> Moment {
+    let sources = hashes.iter().zip(&manifest.sources).filter_map(|(hash, source)| Some((hash.clone(), source.clone()?)));
+    let repeated = hashes.iter().zip(&manifest.repeated).filter(|(_, keys)| !keys.is_empty()).map(|(hash, keys)| {
+        let keys = keys.iter().map(|key| RepeatedKey { path: key.path.clone(), is_same: key.is_same });
+        (hash.clone(), keys.collect())
+    });
+    Moment::Manifest { step, sources: sources.collect(), repeated: repeated.collect() }
 }
 
 /// The plan with the templates in its values filled in: once, so that a random one is the same in each step.

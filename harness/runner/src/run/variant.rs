@@ -11,6 +11,7 @@ use super::render;
 use crate::helm::Helm;
 use crate::plan::{Action, Chart, Plan};
 use crate::random;
+use crate::yaml::manifest::Manifest;
 use crate::record::{Moment, Timeline, Variant};
 
 /// A release name that no chart has and that no chart's name holds.
@@ -25,7 +26,7 @@ pub struct Variation {
     /// The step whose values were used.
     step: usize,
     variant: Variant,
-    rendered: Result<Vec<Value>, String>,
+    rendered: Result<Manifest, String>,
 }
 
 /// Renders the chart under test as its first step does, once for each variant. A plan whose steps render nothing has none.
