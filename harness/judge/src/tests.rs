@@ -9,7 +9,7 @@ use super::*;
 use crate::record::Answer;
 
 /// Checks whose subject is not in the good run.
-const BESIDE: [&str; 23] = [
+const BESIDE: [&str; 25] = [
     "schema-rejects",
     "session-shared",
     "network-policy",
@@ -29,6 +29,8 @@ const BESIDE: [&str; 23] = [
     "drain-completes",
     "drain-available",
     "render-stable",
+    "crds-current",
+    "duplicate-keys",
     "egress-allows-dns",
     "data-kept",
     "grace-covers-drain",

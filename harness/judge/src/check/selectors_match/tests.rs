@@ -65,6 +65,8 @@ fn pods_that_are_made_or_labelled_at_run_time_are_not_missing() {
 fn a_component_that_is_not_rendered_has_no_pods() {
     let absent = budget("{matchLabels: {app: cg, tier: broker}}").replace("kind: PodDisruptionBudget\nmetadata: {name: cg}", "kind: PodDisruptionBudget\nmetadata: {name: kafka-broker}");
     check(CHECK, &rendering(&absent), NotApplicable, "the component that it is for is not rendered");
+    let database = budget("{matchLabels: {app: cg, tier: ghost}}").replace("kind: Deployment\nmetadata: {name: cg}", "kind: Deployment\nmetadata: {name: cg-database}");
+    check(CHECK, &rendering(&database), NotApplicable, "the component that it is for is not rendered");
     check(CHECK, &rendering(&budget("{matchLabels: {app: cg, tier: wbe}}")), Fail, "");
 }
 
