@@ -1,5 +1,8 @@
 //! What a check is: what it proves, what it needs, how bad its finding is and how near to the cause, and the function that judges.
 
+mod crds_current;
+mod duplicate_keys;
+mod values_keep_their_form;
 mod data_kept;
 mod egress_allows_dns;
 mod grace_covers_drain;
@@ -18,6 +21,9 @@ use serde::Serialize;
 
 use super::view::View;
 use super::{Finding, Verdict};
+pub(crate) use crds_current::CRDS_CURRENT;
+pub(crate) use duplicate_keys::DUPLICATE_KEYS;
+pub(crate) use values_keep_their_form::VALUES_KEEP_THEIR_FORM;
 pub(crate) use data_kept::DATA_KEPT;
 pub(crate) use egress_allows_dns::EGRESS_ALLOWS_DNS;
 pub(crate) use grace_covers_drain::GRACE_COVERS_DRAIN;

@@ -12,7 +12,7 @@ use super::step::StepRun;
 use super::variant::Variants;
 use super::view::View;
 use crate::plan::Action;
-use crate::record::Variant;
+use crate::record::{Moment, Variant};
 use own::Names;
 pub(super) use selector::Selector;
 pub(super) use workload::{Rollout, Workload, scaled};
@@ -97,6 +97,8 @@ pub(super) struct Manifest<'a> {
     /// The namespace that the release is installed in.
     pub(super) namespace: &'a str,
     names: Names<'a>,
+    /// The file of the chart that each object came from.
+    sources: Vec<(&'a Value, &'a str)>,
 }
 
 impl<'a> Manifest<'a> {
@@ -114,15 +116,19 @@ impl<'a> Manifest<'a> {
     /// What a step renders; `None`: it renders nothing, or was refused.
     pub(super) fn of(view: &'a View<'a>, run: &StepRun<'a>) -> Option<Self> {
         let is_rendering = matches!(run.step.action, Action::Install | Action::Upgrade);
-        let rendered =
-            run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
-        Some(Self::new(view, rendered.objects.clone()))
+        let rendered = run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
+        let sources = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
+            Moment::Manifest { step, sources, .. } if *step == run.index => Some(sources),
+            _ => None,
+        });
+        let sources = sources.flatten().map(|(hash, source)| (view.recording.object(hash), source.as_str()));
+        Some(Self { sources: sources.collect(), ..Self::new(view, rendered.objects.clone()) })
     }
 
     /// Objects as a manifest of the plan's release.
     pub(super) fn new(view: &'a View<'a>, objects: Vec<&'a Value>) -> Self {
         let names = Names::of(&view.plan.release, &Variants::of(view.recording));
-        Self { objects, namespace: view.namespace, names }
+        Self { objects, namespace: view.namespace, names, sources: Vec::new() }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -203,6 +209,17 @@ impl<'a> Manifest<'a> {
             _ => None,
         });
         long.collect()
+    }
+
+    /// The file of the chart that an object came from; `None`: helm did not say.
+    pub(super) fn source_of(&self, object: &Value) -> Option<&'a str> {
+        let is_it = |(known, _): &&(&Value, &str)| std::ptr::eq(*known, object);
+        self.sources.iter().find(is_it).map(|(_, source)| *source)
+    }
+
+    /// Whether an object came from `crds/`.
+    pub(super) fn is_of_crds(&self, object: &Value) -> bool {
+        self.source_of(object).is_some_and(|source| source.contains("/crds/"))
     }
 
     /// The ports of a Service.

@@ -31,6 +31,8 @@ const BESIDE: [&str; 25] = [
     "drain-completes",
     "drain-available",
     "render-stable",
+    "crds-current",
+    "duplicate-keys",
     "egress-allows-dns",
     "data-kept",
     "grace-covers-drain",

@@ -91,6 +91,15 @@ pub enum Moment {
         #[serde(default, skip_serializing_if = "is_false")]
         asks_cluster: bool,
     },
+    /// What the text of a step's manifest shows beside its objects, by the hash of an object.
+    Manifest {
+        /// Index in the plan's steps.
+        step: usize,
+        /// The file of the chart that made each object, for example `app/templates/deployment.yaml`.
+        sources: BTreeMap<String, String>,
+        /// Keys that a mapping of an object has twice; helm keeps the last.
+        repeated: BTreeMap<String, Vec<RepeatedKey>>,
+    },
     /// `helm template` of the chart under test once more, with one thing changed: what then differs depends on it.
     Variant {
         /// Index of the step in the plan's whose values were used.
@@ -309,6 +318,15 @@ fn is_zero(number: &u32) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// A key that a mapping has twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepeatedKey {
+    /// Where it is, for example `spec.template.spec.restartPolicy`.
+    pub path: String,
+    /// Whether both have the same value.
+    pub is_same: bool,
 }
 
 /// What was changed for a render besides those of the steps.

@@ -31,6 +31,10 @@ pub fn render_plans(path: &Path, overrides: &Overrides) -> Result<Vec<(String, P
 }
 
 fn plan(path: &Path, chart: &Chart, values: Option<&PathBuf>, overrides: &Overrides) -> Result<Plan> {
+    let mut actions = vec![Action::Install, Action::Upgrade];
+    // The first install becomes the earlier version's, and helm may refuse the upgrade without a cluster: the chart's own install is
+    // judged in any case.
+    actions.extend((!overrides.from.is_empty()).then_some(Action::Install));
     let plan = Plan {
         name: chart.name.clone(),
         description: format!("{} renders.", chart.name),
@@ -40,7 +44,7 @@ fn plan(path: &Path, chart: &Chart, values: Option<&PathBuf>, overrides: &Overri
         base_files: values.into_iter().cloned().collect(),
         values_files: overrides.values_files.clone(),
         set: overrides.set.clone(),
-        steps: vec![Step::new(Action::Install), Step::new(Action::Upgrade)],
+        steps: actions.into_iter().map(Step::new).collect(),
         ..Plan::default()
     };
     let file = path.join(CHART_SCENARIOS).join(CONTRACT);

@@ -42,9 +42,10 @@ pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
     let mut renders = Vec::new();
     for plan in plans {
         let rendered = helm.template(&plan, &Step::new(Action::Install), &json!({})).await?;
-        let objects = rendered.map_err(|refusal| Invalid(refused(&plan, &refusal)))?.objects;
+        let manifest = rendered.map_err(|refusal| Invalid(refused(&plan, &refusal)))?;
         let name = plan.name.rsplit('/').next().unwrap_or_default().to_owned();
         let file = plan.base_files.into_iter().next();
+        let objects = manifest.objects;
         renders.push(Render { chart: plan.chart.name, release: plan.release, name, file, objects });
     }
     Ok(renders)

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What helm writes before what a template made.
@@ -27,7 +26,7 @@ pub struct Printed {
 }
 
 /// A key that a mapping has twice; helm keeps the last.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepeatedKey {
     /// Where it is, for example `spec.template.spec.restartPolicy`.
     pub path: String,

@@ -1,17 +1,19 @@
-//! The objects of a manifest, and the template of each.
+//! The objects of a manifest, the template of each, and the keys that it has twice.
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::manifest::printed;
+use crate::manifest::{Printed, RepeatedKey, printed};
 
-/// The objects of a manifest, and the template of each.
+/// The objects of a manifest, and what its text shows beside them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest {
     /// The objects, in the manifest's order.
     pub objects: Vec<Value>,
     /// Path of the template that made the object of the same index, as helm names it: `CHART/templates/FILE`.
-    sources: Vec<Option<String>>,
+    pub sources: Vec<Option<String>>,
+    /// The keys that a mapping of the object of the same index has twice.
+    pub repeated: Vec<Vec<RepeatedKey>>,
 }
 
 impl Manifest {
@@ -22,7 +24,7 @@ impl Manifest {
     pub fn read(text: &str) -> Result<Self> {
         let mut manifest = Self::default();
         for document in printed(text)? {
-            manifest.add(document.object, document.source.as_ref());
+            manifest.add(document);
         }
         Ok(manifest)
     }
@@ -47,9 +49,10 @@ impl Manifest {
     pub fn extend(&mut self, other: Self) {
         self.objects.extend(other.objects);
         self.sources.extend(other.sources);
+        self.repeated.extend(other.repeated);
     }
 
-    fn add(&mut self, object: Value, source: Option<&String>) {
+    fn add(&mut self, Printed { object, source, repeated }: Printed) {
         let objects = match object {
             mut list if is_list(&list) => match list["items"].take() {
                 Value::Array(items) => items,
@@ -57,7 +60,8 @@ impl Manifest {
             },
             object => vec![object],
         };
-        self.sources.extend(objects.iter().map(|_| source.cloned()));
+        self.sources.extend(objects.iter().map(|_| source.clone()));
+        self.repeated.extend(objects.iter().map(|_| repeated.clone()));
         self.objects.extend(objects);
     }
 }

@@ -137,9 +137,9 @@ impl<'a, 'm> Subject<'a, 'm> {
         let workloads = self.manifest.lasting_workloads();
         let has_keys = |it: &Workload| self.selector.keys().all(|key| !it.labels()[key].is_null());
         let own = name(self.object);
-        let is_namesake = |it: &Workload| own.starts_with(name(it.object)) || name(it.object).starts_with(own);
-        self.of == Of::Pods
-            && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
+        // `web-budget` is for `web`; `web` is not for `web-database`.
+        let is_namesake = |it: &Workload| own == name(it.object) || own.starts_with(&format!("{}-", name(it.object)));
+        self.of == Of::Pods && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
     }
 
     fn claim(&self, tally: &mut Tally) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Story;
 use crate::plan::{Action, Chart, Origin, Plan, Step};
 use crate::record::recording::{FORMAT, hash_of};
-use crate::record::{Entry, Mode, Moment, Recording};
-use chartgate_yaml as yaml;
+use crate::record::{Entry, Mode, Moment, Recording, RepeatedKey};
+use chartgate_yaml::manifest::Manifest;
 
 /// The release's name in these recordings.
 const RELEASE: &str = "cg";
@@ -43,7 +43,7 @@ fn story(steps: Vec<Step>, manifests: &[&str]) -> Story {
         mode: Mode::Render,
     });
     for (step, manifest) in manifests.iter().enumerate() {
-        let objects = story.store(manifest);
+        let objects = story.store(step, manifest);
         story.append(Moment::Rendered { step, error: None, objects, needs: Vec::new(), asks_cluster: false });
     }
     story.append(Moment::Ended);
@@ -51,16 +51,21 @@ fn story(steps: Vec<Step>, manifests: &[&str]) -> Story {
 }
 
 impl Story {
-    /// Keeps the objects of a manifest, and tells their hashes.
+    /// Keeps the objects of a manifest, with what its text shows beside them, and tells their hashes.
     #[track_caller]
-    fn store(&mut self, manifest: &str) -> Vec<String> {
-        let objects = yaml::objects(manifest).expect("the test's manifest can be read");
-        let keep = |object| {
+    fn store(&mut self, step: usize, manifest: &str) -> Vec<String> {
+        let manifest = Manifest::read(manifest).expect("the test's manifest can be read");
+        let (mut hashes, mut sources, mut repeated) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for ((object, source), keys) in manifest.objects.into_iter().zip(manifest.sources).zip(manifest.repeated) {
             let hash = hash_of(&object);
             self.0.objects.insert(hash.clone(), Arc::new(object));
-            hash
-        };
-        objects.into_iter().map(keep).collect()
+            sources.extend(source.map(|source| (hash.clone(), source)));
+            let keys: Vec<RepeatedKey> = keys.into_iter().map(|key| RepeatedKey { path: key.path, is_same: key.is_same }).collect();
+            repeated.extend((!keys.is_empty()).then(|| (hash.clone(), keys)));
+            hashes.push(hash);
+        }
+        self.append(Moment::Manifest { step, sources, repeated });
+        hashes
     }
 
     fn append(&mut self, moment: Moment) {

@@ -12,6 +12,6 @@ pub mod watch;
 
 pub use chartgate_model::recording::{
     self, Answer, Asked, Asker, Attempt, Change, Compared, Entry, HelmCall, HookRun, LintMessage, Mode, Moment, Node,
-    Probe, Reach, Recording, Release, ServicePort, StepOutcome, Variant,
+    Probe, Reach, Recording, Release, RepeatedKey, ServicePort, StepOutcome, Variant,
 };
 pub use timeline::Timeline;

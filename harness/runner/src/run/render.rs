@@ -7,7 +7,7 @@ use super::refused::Refused;
 use super::stage;
 use crate::helm::Helm;
 use crate::plan::{Action, Plan, Step};
-use crate::record::{Moment, Timeline};
+use crate::record::{Moment, RepeatedKey, Timeline};
 use crate::scenario::{fill, merge};
 use crate::yaml::{self, Manifest};
 
@@ -64,7 +64,9 @@ pub fn record(step: usize, render: &Result<Manifest, Refused>, timeline: &Timeli
     let moment = match render {
         Ok(manifest) => {
             manifest.objects.iter().for_each(|object| timeline.learn(object));
-            Moment::Rendered { step, error: None, objects: store(manifest, timeline), needs: Vec::new(), asks_cluster: false }
+            let objects = store(manifest, timeline);
+            timeline.append(beside(step, manifest, &objects));
+            Moment::Rendered { step, error: None, objects, needs: Vec::new(), asks_cluster: false }
         }
         Err(Refused { said, needs, asks_cluster }) => Moment::Rendered {
             step,
@@ -80,6 +82,16 @@ pub fn record(step: usize, render: &Result<Manifest, Refused>, timeline: &Timeli
 /// Stores objects with the templates that made them, and gives their hashes.
 pub fn store(manifest: &Manifest, timeline: &Timeline) -> Vec<String> {
     manifest.with_sources().map(|(object, template)| timeline.store_made_by(object, template)).collect()
+}
+
+/// What the text of a manifest shows beside its objects, which are given by their hashes.
+fn beside(step: usize, manifest: &Manifest, hashes: &[String]) -> Moment {
+    let sources = hashes.iter().zip(&manifest.sources).filter_map(|(hash, source)| Some((hash.clone(), source.clone()?)));
+    let repeated = hashes.iter().zip(&manifest.repeated).filter(|(_, keys)| !keys.is_empty()).map(|(hash, keys)| {
+        let keys = keys.iter().map(|key| RepeatedKey { path: key.path.clone(), is_same: key.is_same });
+        (hash.clone(), keys.collect())
+    });
+    Moment::Manifest { step, sources: sources.collect(), repeated: repeated.collect() }
 }
 
 /// The plan with the templates in its values filled in: once, so that a random one is the same in each step.

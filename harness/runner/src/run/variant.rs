@@ -11,6 +11,7 @@ use super::render;
 use crate::helm::Helm;
 use crate::plan::{Action, Chart, Plan};
 use crate::random;
+use crate::yaml::Manifest;
 use crate::record::{Moment, Timeline, Variant};
 use crate::yaml::Manifest;
 

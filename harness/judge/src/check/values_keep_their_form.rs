@@ -1,0 +1,112 @@
+//! `values-keep-their-form`: a number or a text of the values arrives as it was written.
+
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, is_custom, title};
+use crate::judge::object::{containers, items, kind, template, text};
+use crate::judge::tally::{Tally, note};
+use crate::judge::view::View;
+use crate::judge::{Check, Finding, Level, Needs, Rank};
+
+pub(crate) const VALUES_KEEP_THEIR_FORM: Check = Check {
+    name: "values-keep-their-form",
+    proves: "no large number arrives in scientific notation, and no text as a number or a boolean",
+    means: "the application does not understand its setting, or the API server refuses the object",
+    explanation: include_str!("../explanation/values-keep-their-form.md"),
+    needs: Needs::Render,
+    adds: None,
+    level: Level::Fail,
+    rank: Rank::cause_of(&["ready", "release-outcome"]),
+    judges_refusals: false,
+    judge,
+};
+
+/// Go prints a number of this size with an exponent where a template prints it as it is.
+const LARGE: f64 = 1e6;
+
+fn judge(view: &View) -> Finding {
+    let mut tally = Tally::new(VALUES_KEEP_THEIR_FORM.name);
+    for manifest in Manifest::all(view) {
+        for object in &manifest.objects {
+            let settings = settings(object);
+            for setting in &settings {
+                judge_setting(object, setting, &mut tally);
+            }
+            if !settings.is_empty() {
+                tally.proved(note(format!("{} settings of {} were read", settings.len(), title(object))));
+            }
+        }
+    }
+    tally.finish_or("numbers and texts arrive as they were written", "the chart renders no setting")
+}
+
+/// A text that an application or Kubernetes reads, and where it is.
+struct Setting<'a> {
+    path: String,
+    value: &'a Value,
+    /// Kubernetes takes a text alone there.
+    is_text: bool,
+}
+
+/// The settings of an object: variables, arguments, annotations, labels, and the data of a ConfigMap.
+fn settings(object: &Value) -> Vec<Setting<'_>> {
+    let mut found = Vec::new();
+    let mut add = |path: String, value| found.push(Setting { path, value, is_text: true });
+    for field in ["annotations", "labels"] {
+        for (key, value) in object["metadata"][field].as_object().into_iter().flatten() {
+            add(format!("metadata.{field}.{key}"), value);
+        }
+    }
+    if kind(object) == "ConfigMap" && !is_custom(object) {
+        for (key, value) in object["data"].as_object().into_iter().flatten() {
+            add(format!("data.{key}"), value);
+        }
+    }
+    let pod = template(object).filter(|_| !is_custom(object));
+    for container in pod.into_iter().flat_map(containers) {
+        let of = text(&container["name"]);
+        for variable in items(&container["env"]) {
+            add(format!("`env` `{}` of container `{of}`", text(&variable["name"])), &variable["value"]);
+        }
+        for field in ["command", "args"] {
+            for value in items(&container[field]) {
+                add(format!("`{field}` of container `{of}`"), value);
+            }
+        }
+    }
+    found
+}
+
+fn judge_setting(object: &Value, setting: &Setting, tally: &mut Tally) {
+    let (path, shown) = (&setting.path, title(object));
+    match setting.value {
+        Value::String(value) => {
+            let Some(number) = scientific(value) else { return };
+            let digits = number.parse::<f64>().map_or(String::new(), |value| format!("{value:.0}"));
+            let message = format!("{path} of {shown} has `{number}`, which is {digits} in scientific notation");
+            tally.fail(message).hint("print the number with `int64`: `{{ .Values.limit | int64 | quote }}`");
+        }
+        Value::Bool(_) | Value::Number(_) if setting.is_text => {
+            let what = if setting.value.is_boolean() { "a boolean" } else { "a number" };
+            let message = format!("{path} of {shown} is {what} (`{}`), and Kubernetes takes a text alone there", setting.value);
+            tally.fail(message).hint("quote it: `{{ .Values.setting | quote }}`");
+        }
+        _ => {}
+    }
+}
+
+/// A number as Go prints a large one by itself, such as `1.048576e+07`, in a place of its own in a text.
+fn scientific(text: &str) -> Option<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
+    text.split(|c: char| !is_part(c)).find(|word| {
+        let Some((mantissa, exponent)) = word.split_once("e+") else { return false };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "1"));
+        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+        // Go writes one digit before the point and at least two in the exponent.
+        let is_gos = whole.len() == 1 && is_digits(whole) && is_digits(fraction) && exponent.len() == 2 && is_digits(exponent);
+        is_gos && word.parse::<f64>().is_ok_and(|number| number >= LARGE && number.fract() == 0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests;
