@@ -9,7 +9,9 @@ use super::*;
 use crate::record::Answer;
 
 /// Checks whose subject is not in the good run.
-const BESIDE: [&str; 23] = [
+const BESIDE: [&str; 25] = [
+    "helm-lint",
+    "version-raised",
     "schema-rejects",
     "session-shared",
     "network-policy",
