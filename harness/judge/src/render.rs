@@ -75,8 +75,8 @@ fn renders(view: &View) -> Finding {
             }
             continue;
         };
-        // An upgrade that is only rendered is refused for the same reason as the install.
-        if is_renders_only && rendered.error.is_some() && told == rendered.error {
+        // A step that only was rendered is refused for the same reason as the one before.
+        if run.started.is_none() && rendered.error.is_some() && told == rendered.error {
             continue;
         }
         told = rendered.error;

@@ -168,8 +168,8 @@ pub fn creation_failure<'v>(workload: &Value, among: &[&'v Value]) -> Option<&'v
 
 /// What such an Event says, without the controller's words around it.
 pub fn creation_message(event: &Value) -> &str {
-    let message = text(&event["message"]);
-    message.strip_prefix("Error creating: ").unwrap_or(message)
+    let around = ["(combined from similar events): ", "Error creating: "];
+    around.iter().fold(text(&event["message"]), |message, words| message.strip_prefix(words).unwrap_or(message))
 }
 
 #[cfg(test)]
@@ -225,7 +225,7 @@ mod tests {
         let deployment = json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "d"}});
         let set = json!({"kind": "ReplicaSet", "metadata": {"name": "web-1", "ownerReferences": [{"uid": "d"}]}});
         let other = event("ReplicaSet", "other-1", "no");
-        let own = event("ReplicaSet", "web-1", "Error creating: pods \"web-1-\" is forbidden: exceeded quota: small");
+        let own = event("ReplicaSet", "web-1", "(combined from similar events): Error creating: pods \"web-1-\" is forbidden: exceeded quota: small");
         let found = creation_failure(&deployment, &[&set, &own, &other]).map(creation_message);
         assert_eq!(found, Some("pods \"web-1-\" is forbidden: exceeded quota: small"));
         let (job, of_job) = (json!({"kind": "Job", "metadata": {"name": "web-1"}}), event("Job", "web-1", "denied"));

@@ -6,7 +6,7 @@ use crate::tally::Tally;
 use crate::view::{StepRun, View};
 use crate::plan::Plan;
 use crate::record::Entry;
-use chartgate_model::refusal::{Ground, Refusal};
+use chartgate_model::refusal::{Ground, Refusal, message};
 
 const VALUES_HINT: &str = "give the value with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart";
 const TEMPLATE_HINT: &str = "`helm template` with these values says the same";
@@ -75,7 +75,7 @@ fn claim_refused(view: &View, run: &StepRun, at: &Entry, rendered: &Rendered, sa
     } else {
         tally.fail(format!("the chart does not render for {}: {}{place}", run.label(), refusal.sentence))
     };
-    claim.with([seen(at, said.to_owned())]).hint(match refusal.ground {
+    claim.with([seen(at, message(said))]).hint(match refusal.ground {
         _ if run.step.reuses_values => NIL_HINT.to_owned(),
         Ground::Values => VALUES_HINT.to_owned(),
         _ => refusal.place().map_or_else(|| TEMPLATE_HINT.to_owned(), |place| format!("correct {place}")),
