@@ -76,11 +76,6 @@ pub(super) fn annotation<'v>(object: &'v Value, key: &str) -> &'v str {
     text(&object["metadata"]["annotations"][key])
 }
 
-/// Whether the object, hook or not, belongs to `helm test` alone.
-pub(super) fn is_test(object: &Value) -> bool {
-    is_hook(object) && super::object::hook_events(object).iter().all(|event| event.starts_with("test"))
-}
-
 /// Every text in a value, keys left out.
 pub(super) fn texts(value: &Value) -> Vec<&str> {
     match value {

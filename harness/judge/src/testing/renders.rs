@@ -7,7 +7,7 @@ use super::Story;
 use crate::plan::{Action, Chart, Origin, Plan, Step};
 use crate::record::recording::{FORMAT, hash_of};
 use crate::record::{Entry, Mode, Moment, Recording, RepeatedKey};
-use chartgate_yaml::manifest::Manifest;
+use chartgate_yaml::Manifest;
 
 /// The release's name in these recordings.
 const RELEASE: &str = "cg";

@@ -11,7 +11,6 @@ use super::render;
 use crate::helm::Helm;
 use crate::plan::{Action, Chart, Plan};
 use crate::random;
-use crate::yaml::Manifest;
 use crate::record::{Moment, Timeline, Variant};
 use crate::yaml::Manifest;
 
