@@ -24,7 +24,8 @@ pub(super) fn restore(pod: &mut Value) {
     let Some(original) = noted.and_then(|it| serde_json::from_str::<Value>(it.as_str()?).ok()) else { return };
     for list in ["initContainers", "containers"] {
         let known = original[list].as_array().map_or(&[][..], Vec::as_slice);
-        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+        // Asked for by name: a list that is not there must not come to be.
+        for container in pod["spec"].get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let Some(original) = known.iter().find(|it| it["name"] == container["name"]) else { continue };
             let Some(fields) = container.as_object_mut() else { continue };
             for field in REPLACED {

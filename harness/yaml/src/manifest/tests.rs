@@ -69,6 +69,6 @@ fn each_object_has_the_template_that_made_it() {
 /// A failure would mean that a broken manifest is taken for an empty one.
 #[test]
 fn what_is_no_yaml_is_an_error_with_its_line() {
-    let error = printed("a: 1\nb: [\n").unwrap_err().to_string();
-    assert!(error.starts_with("line "), "{error}");
+    let error = format!("{:#}", printed("a: 1\nb: [\n").unwrap_err());
+    assert!(error.starts_with("parse a manifest: line "), "{error}");
 }
