@@ -22,9 +22,8 @@ use serde::Serialize;
 use super::view::View;
 use super::{Finding, Verdict};
 pub(crate) use crds_current::CRDS_CURRENT;
-pub(crate) use duplicate_keys::DUPLICATE_KEYS;
-pub(crate) use values_keep_their_form::VALUES_KEEP_THEIR_FORM;
 pub(crate) use data_kept::DATA_KEPT;
+pub(crate) use duplicate_keys::DUPLICATE_KEYS;
 pub(crate) use egress_allows_dns::EGRESS_ALLOWS_DNS;
 pub(crate) use grace_covers_drain::GRACE_COVERS_DRAIN;
 pub(crate) use names_fit::NAMES_FIT;
@@ -37,6 +36,7 @@ pub(crate) use selectors_disjoint::SELECTORS_DISJOINT;
 pub(crate) use selectors_match::SELECTORS_MATCH;
 pub(crate) use service_links::SERVICE_LINKS;
 pub(crate) use startup_allowed::STARTUP_ALLOWED;
+pub(crate) use values_keep_their_form::VALUES_KEEP_THEIR_FORM;
 
 /// A check: everything that is known of it, and the function that judges.
 pub struct Check {

@@ -111,7 +111,8 @@ impl<'a> Manifest<'a> {
     /// What a step renders; `None`: it renders nothing, or was refused.
     pub(super) fn of(view: &'a View<'a>, run: &StepRun<'a>) -> Option<Self> {
         let is_rendering = matches!(run.step.action, Action::Install | Action::Upgrade);
-        let rendered = run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
+        let rendered =
+            run.rendered.as_ref().filter(|it| is_rendering && it.error.is_none() && !it.objects.is_empty())?;
         let sources = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
             Moment::Manifest { step, sources, .. } if *step == run.index => Some(sources),
             _ => None,

@@ -53,7 +53,8 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
 };
 
 /// The release's own values lack what this version of the chart has added to its `values.yaml`.
-pub(super) const NIL_HINT: &str = "a value that is new in this version is nil here: give it a default in the template, too";
+pub(super) const NIL_HINT: &str =
+    "a value that is new in this version is nil here: give it a default in the template, too";
 
 fn renders(view: &View) -> Finding {
     let recording = view.recording;

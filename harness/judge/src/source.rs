@@ -34,7 +34,8 @@ impl<'a> Sources<'a> {
     /// The templates of the objects that a finding's first line names, in their order there.
     pub(super) fn named_by(&self, finding: &Finding) -> Vec<String> {
         let line = finding.message.lines().next().unwrap_or_default();
-        let objects = self.by_object.iter().filter_map(|((kind, name), template)| Some((place(line, kind, name)?, *template)));
+        let objects =
+            self.by_object.iter().filter_map(|((kind, name), template)| Some((place(line, kind, name)?, *template)));
         let pods = self.pods.iter().filter_map(|(name, template)| Some((place(line, "Pod", name)?, *template)));
         let mut named: Vec<(usize, &str)> = objects.chain(pods).collect();
         named.sort_unstable();
@@ -60,7 +61,8 @@ fn place(line: &str, kind: &str, name: &str) -> Option<usize> {
     found.or_else(|| {
         let short = format!("{lower}/{name}");
         let at = line.find(&short)?;
-        let is_whole = !line[at + short.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+        let is_whole =
+            !line[at + short.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.');
         is_whole.then_some(at)
     })
 }
@@ -85,19 +87,24 @@ fn template_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Change;
     use crate::testing::{Story, end_of, pod};
     use crate::{Verdict, judge};
-    use crate::record::Change;
     use serde_json::json;
 
     /// A failure would mean that a person who reads what is wrong searches the chart for the template that made it.
     #[test]
     fn a_finding_names_the_template_of_its_object_and_of_its_pods_workload() {
         let mut story = Story::good().edit(
-            |object| object["metadata"]["name"] == "cg-worker" && object["kind"] == "Deployment" && !object["status"].is_null(),
+            |object| {
+                object["metadata"]["name"] == "cg-worker"
+                    && object["kind"] == "Deployment"
+                    && !object["status"].is_null()
+            },
             |deployment| deployment["status"]["availableReplicas"] = json!(0),
         );
-        let named = |object: &serde_json::Value| object["metadata"]["name"] == "cg-worker" && object["status"].is_null();
+        let named =
+            |object: &serde_json::Value| object["metadata"]["name"] == "cg-worker" && object["status"].is_null();
         let hashes: Vec<String> =
             story.0.objects.iter().filter(|(_, object)| named(object)).map(|(hash, _)| hash.clone()).collect();
         story.0.sources.extend(hashes.into_iter().map(|hash| (hash, "shop/templates/worker.yaml".to_owned())));

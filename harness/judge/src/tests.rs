@@ -88,7 +88,15 @@ fn a_check_of_advice_fails_only_where_it_is_binding() {
     let check = all().find(|check| check.level == Level::Advice).unwrap();
     let failed = || {
         let (check, message) = (check.name.to_owned(), "it is broken".to_owned());
-        Finding { check, verdict: Verdict::Fail, message, evidence: Vec::new(), problems: Vec::new(), since: None, templates: Vec::new() }
+        Finding {
+            check,
+            verdict: Verdict::Fail,
+            message,
+            evidence: Vec::new(),
+            problems: Vec::new(),
+            since: None,
+            templates: Vec::new(),
+        }
     };
     assert_eq!(check.weigh(failed(), false).verdict, Verdict::Advice);
     assert_eq!(check.weigh(failed(), true).verdict, Verdict::Fail);

@@ -8,10 +8,10 @@ use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, nam
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
-use chartgate_k8s::trouble::trouble;
 use super::{Evidence, track};
 use crate::plan::{Action, Hook, Plan};
 use crate::record::{Entry, Moment, Probe, Recording, Release, StepOutcome};
+use chartgate_k8s::trouble::trouble;
 
 /// A recording, sorted by what checks ask for.
 pub struct View<'a> {

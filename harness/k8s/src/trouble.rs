@@ -70,8 +70,12 @@ impl Trouble {
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unscheduled(_) => "compare what the pod requests and selects with the nodes, and its claims with the volumes",
-            Self::Initializing { .. } => "its log says what the init container waits for: let the chart or its user provide that",
+            Self::Unscheduled(_) => {
+                "compare what the pod requests and selects with the nodes, and its claims with the volumes"
+            }
+            Self::Initializing { .. } => {
+                "its log says what the init container waits for: let the chart or its user provide that"
+            }
             Self::Ended { .. } => "the end of the container's log says why it ended",
             Self::Waits { reason, .. } => match reason.as_str() {
                 "CreateContainerConfigError" => {
@@ -112,7 +116,10 @@ fn of_init_container(pod: &Value, status: &Value) -> Option<Trouble> {
     if is_sidecar && status["started"] != false {
         return None;
     }
-    Some(Trouble::Initializing { container: text(&status["name"]).to_owned(), command: container.map(command).unwrap_or_default() })
+    Some(Trouble::Initializing {
+        container: text(&status["name"]).to_owned(),
+        command: container.map(command).unwrap_or_default(),
+    })
 }
 
 /// Command and arguments in one line.
@@ -154,15 +161,19 @@ fn said(state: &Value) -> String {
 /// of its namespace.
 pub fn creation_failure<'v>(workload: &Value, among: &[&'v Value]) -> Option<&'v Value> {
     let uid = text(&workload["metadata"]["uid"]);
-    let sets: Vec<&str> =
-        among.iter().filter(|object| kind(object) == "ReplicaSet" && is_owned_by(object, uid)).map(|set| name(set)).collect();
+    let sets: Vec<&str> = among
+        .iter()
+        .filter(|object| kind(object) == "ReplicaSet" && is_owned_by(object, uid))
+        .map(|set| name(set))
+        .collect();
     let is_of_maker = |event: &Value| {
         let about = &event["involvedObject"];
         let (of_kind, of_name) = (text(&about["kind"]), text(&about["name"]));
         (of_kind == kind(workload) && of_name == name(workload)) || (of_kind == "ReplicaSet" && sets.contains(&of_name))
     };
-    let is_failure =
-        |event: &Value| kind(event) == "Event" && event["type"] == "Warning" && event["reason"] == "FailedCreate" && is_of_maker(event);
+    let is_failure = |event: &Value| {
+        kind(event) == "Event" && event["type"] == "Warning" && event["reason"] == "FailedCreate" && is_of_maker(event)
+    };
     among.iter().copied().filter(|event| is_failure(event)).next_back()
 }
 
@@ -196,7 +207,8 @@ mod tests {
         let spec = json!({"initContainers": [{"name": "wait", "command": command}]});
         let init = json!([{"name": "wait", "state": {"running": {}}, "ready": false}]);
         let status = json!({"phase": "Pending", "initContainerStatuses": init, "containerStatuses": waiting("PodInitializing", "")["containerStatuses"]});
-        let says = "init container `wait` still runs `sh -c until nc -z db 5432; do sleep 1 done`, and the others wait for it";
+        let says =
+            "init container `wait` still runs `sh -c until nc -z db 5432; do sleep 1 done`, and the others wait for it";
         check_trouble(&spec, &status, says);
         let sidecar = json!({"initContainers": [{"name": "wait", "restartPolicy": "Always"}]});
         let status = json!({"phase": "Running", "initContainerStatuses": [{"name": "wait", "state": {"running": {}}, "started": true}],
@@ -225,7 +237,11 @@ mod tests {
         let deployment = json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "d"}});
         let set = json!({"kind": "ReplicaSet", "metadata": {"name": "web-1", "ownerReferences": [{"uid": "d"}]}});
         let other = event("ReplicaSet", "other-1", "no");
-        let own = event("ReplicaSet", "web-1", "(combined from similar events): Error creating: pods \"web-1-\" is forbidden: exceeded quota: small");
+        let own = event(
+            "ReplicaSet",
+            "web-1",
+            "(combined from similar events): Error creating: pods \"web-1-\" is forbidden: exceeded quota: small",
+        );
         let found = creation_failure(&deployment, &[&set, &own, &other]).map(creation_message);
         assert_eq!(found, Some("pods \"web-1-\" is forbidden: exceeded quota: small"));
         let (job, of_job) = (json!({"kind": "Job", "metadata": {"name": "web-1"}}), event("Job", "web-1", "denied"));

@@ -38,10 +38,12 @@ impl Refusal {
     /// Reads what helm printed on its standard error.
     pub fn of(printed: &str) -> Self {
         let said = message(printed);
-        by_chart(&said)
-            .or_else(|| by_schema(&said))
-            .or_else(|| by_template(&said))
-            .unwrap_or_else(|| Self { ground: ground_of(&said), sentence: flat(cause(&said)), template: None, line: None })
+        by_chart(&said).or_else(|| by_schema(&said)).or_else(|| by_template(&said)).unwrap_or_else(|| Self {
+            ground: ground_of(&said),
+            sentence: flat(cause(&said)),
+            template: None,
+            line: None,
+        })
     }
 
     /// Where the template refuses: `CHART/templates/FILE:LINE`; `None`: helm names none.
@@ -80,7 +82,8 @@ pub fn message(printed: &str) -> String {
 /// Lines of Go's loggers: `W0102 15:04:05.000000 1 warnings.go:70] …`, `2026/01/02 15:04:05 …`.
 fn is_go_log(line: &str) -> bool {
     let mut start = line.chars();
-    let is_klog = matches!(start.next(), Some('I' | 'W')) && start.by_ref().take(4).filter(char::is_ascii_digit).count() == 4;
+    let is_klog =
+        matches!(start.next(), Some('I' | 'W')) && start.by_ref().take(4).filter(char::is_ascii_digit).count() == 4;
     let is_plain = line.len() > 19 && line.is_char_boundary(19) && {
         let shape: String = line[..19].chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         shape == "0000/00/00 00:00:00"
@@ -167,7 +170,8 @@ fn ground_of(said: &str) -> Ground {
         Ground::Server
     } else if has(&["hooks failed", "failed pre-", "failed post-"]) {
         Ground::Hook
-    } else if has(&["timed out waiting", "context deadline exceeded", "resource not ready", "client rate limiter Wait"]) {
+    } else if has(&["timed out waiting", "context deadline exceeded", "resource not ready", "client rate limiter Wait"])
+    {
         Ground::Timeout
     } else {
         Ground::Other
@@ -203,7 +207,8 @@ fn flat(text: &str) -> String {
 /// The values that a template's line reads.
 fn of_line(line: &str) -> Vec<String> {
     let paths = line.split(".Values.").skip(1);
-    let path = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect::<String>();
+    let path =
+        |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect::<String>();
     paths.map(|rest| path(rest).trim_matches('.').to_owned()).filter(|path| !path.is_empty()).collect()
 }
 

@@ -46,7 +46,8 @@ static TOOLS: OnceLock<String> = OnceLock::new();
 
 /// The version under `key`, for example `KIND`: the one that `make setup` took, else the one that `versions.env` names.
 pub fn version(key: &str) -> Result<&'static str> {
-    let read = || folder().and_then(|folder| Ok(std::fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
+    let read =
+        || folder().and_then(|folder| Ok(std::fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
     entries(TOOLS.get_or_init(read))
         .chain(entries(VERSIONS))
         .find(|(name, _)| *name == key)

@@ -184,12 +184,7 @@ impl Helm {
     }
 
     /// Renders an upgrade on top of the release's own values, which only the cluster has. The inner error is helm's refusal.
-    pub async fn template_reusing(
-        &self,
-        plan: &Plan,
-        step: &Step,
-        values: &Value,
-    ) -> Result<Result<Manifest, String>> {
+    pub async fn template_reusing(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Manifest, String>> {
         let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
         args.extend(chart_args(plan, step));
         args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));

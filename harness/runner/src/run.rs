@@ -153,7 +153,8 @@ async fn record(
     images.sort();
     images.dedup();
     // What a chart asks the cluster decides there; any other refusal is one for each user, too.
-    let is_refused = dry.iter().flatten().filter_map(|render| render.as_ref().err()).any(|refused| !refused.asks_cluster);
+    let is_refused =
+        dry.iter().flatten().filter_map(|render| render.as_ref().err()).any(|refused| !refused.asks_cluster);
     if is_refused && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
         let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));

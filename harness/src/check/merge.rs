@@ -36,7 +36,8 @@ impl Judged {
             finding.problems.retain(|problem| !known.contains(&(finding.check.as_str(), problem)));
             let (problems, evidence) = (finding.problems.clone(), finding.evidence.clone());
             let templates = finding.templates.clone();
-            *finding = Finding { templates, ..Finding::of_problems(&finding.check, finding.verdict, problems, evidence) };
+            *finding =
+                Finding { templates, ..Finding::of_problems(&finding.check, finding.verdict, problems, evidence) };
         }
         self.examined.findings.retain(|finding| finding.verdict == Verdict::Fail && !finding.problems.is_empty());
     }

@@ -41,7 +41,8 @@ pub struct RepeatedKey {
 pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
     let mut all = Vec::new();
     for document in documents(manifest) {
-        let mut reader = Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
+        let mut reader =
+            Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
         let source = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
         let object = reader.document().with_context(|| match &source {
             Some(template) => format!("parse what `{template}` renders"),

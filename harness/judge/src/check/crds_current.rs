@@ -37,7 +37,8 @@ fn judge(view: &View) -> Finding {
         }
         before = Some(after);
     }
-    tally.finish_or("definitions are there when they are needed", "the chart renders no definition of a custom resource")
+    tally
+        .finish_or("definitions are there when they are needed", "the chart renders no definition of a custom resource")
 }
 
 /// Helm asks the cluster about every object before it makes the first one: a kind that the same templates define is unknown then.
@@ -45,11 +46,19 @@ fn judge_install(manifest: &Manifest, tally: &mut Tally) {
     for definition in manifest.of_kind(DEFINITION) {
         tally.proved(note(format!("{} is rendered", title(definition))));
         let spec = &definition["spec"];
-        let is_of_it = |object: &&&Value| is_custom(object) && group(object) == text(&spec["group"]) && kind(object) == text(&spec["names"]["kind"]);
+        let is_of_it = |object: &&&Value| {
+            is_custom(object) && group(object) == text(&spec["group"]) && kind(object) == text(&spec["names"]["kind"])
+        };
         let resource = manifest.objects.iter().find(|object| is_of_it(object) && !comes_later(object));
         if let Some(resource) = resource.filter(|_| !manifest.is_of_crds(definition)) {
-            let message = format!("{} and its definition, {}, are both in the templates, so the first install is refused", title(resource), title(definition));
-            tally.fail(message).hint("put the definition into `crds/`, or let the resource be a post-install,post-upgrade hook");
+            let message = format!(
+                "{} and its definition, {}, are both in the templates, so the first install is refused",
+                title(resource),
+                title(definition)
+            );
+            tally
+                .fail(message)
+                .hint("put the definition into `crds/`, or let the resource be a post-install,post-upgrade hook");
         }
     }
 }
@@ -74,7 +83,8 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, tally: &mut Tally) {
             Some(_) => "differs from the version before",
             None => "is new",
         };
-        let message = format!("`crds/` holds {}, which {what}, and helm does not touch `crds/` in an upgrade", title(definition));
+        let message =
+            format!("`crds/` holds {}, which {what}, and helm does not touch `crds/` in an upgrade", title(definition));
         tally.advise(message).hint("tell users to apply it before the upgrade, or move it into the templates with `helm.sh/resource-policy: keep`");
     }
 }

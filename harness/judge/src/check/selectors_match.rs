@@ -139,7 +139,8 @@ impl<'a, 'm> Subject<'a, 'm> {
         let own = name(self.object);
         // `web-budget` is for `web`; `web` is not for `web-database`.
         let is_namesake = |it: &Workload| own == name(it.object) || own.starts_with(&format!("{}-", name(it.object)));
-        self.of == Of::Pods && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
+        self.of == Of::Pods
+            && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
     }
 
     fn claim(&self, tally: &mut Tally) {

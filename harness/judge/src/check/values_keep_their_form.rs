@@ -88,7 +88,8 @@ fn judge_setting(object: &Value, setting: &Setting, tally: &mut Tally) {
         }
         Value::Bool(_) | Value::Number(_) if setting.is_text => {
             let what = if setting.value.is_boolean() { "a boolean" } else { "a number" };
-            let message = format!("{path} of {shown} is {what} (`{}`), and Kubernetes takes a text alone there", setting.value);
+            let message =
+                format!("{path} of {shown} is {what} (`{}`), and Kubernetes takes a text alone there", setting.value);
             tally.fail(message).hint("quote it: `{{ .Values.setting | quote }}`");
         }
         _ => {}
@@ -103,7 +104,8 @@ fn scientific(text: &str) -> Option<&str> {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "1"));
         let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
         // Go writes one digit before the point and at least two in the exponent.
-        let is_gos = whole.len() == 1 && is_digits(whole) && is_digits(fraction) && exponent.len() == 2 && is_digits(exponent);
+        let is_gos =
+            whole.len() == 1 && is_digits(whole) && is_digits(fraction) && exponent.len() == 2 && is_digits(exponent);
         is_gos && word.parse::<f64>().is_ok_and(|number| number >= LARGE && number.fract() == 0.0)
     })
 }

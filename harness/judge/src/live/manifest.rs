@@ -42,7 +42,10 @@ fn live_matches_manifest(view: &View) -> Finding {
             judge_object(view, run, compared, seen, &mut tally);
         }
     }
-    tally.finish_or("each live object is what the API server makes of its manifest", "no object was compared in this recording")
+    tally.finish_or(
+        "each live object is what the API server makes of its manifest",
+        "no object was compared in this recording",
+    )
 }
 
 fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence, tally: &mut Tally) {

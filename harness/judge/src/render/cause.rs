@@ -3,15 +3,16 @@
 use serde_json::Value;
 
 use crate::Evidence;
+use crate::plan::Action;
+use crate::view::{StepRun, Track, View, warning};
 use chartgate_k8s::object::{condition_of, hook_events, is_owned_by, items, kind, name, text, title};
 use chartgate_k8s::ready::has_condition;
 use chartgate_k8s::trouble::{Trouble, creation_failure, creation_message, trouble};
-use crate::view::{StepRun, Track, View, warning};
-use crate::plan::Action;
 use chartgate_model::refusal::{Ground, Refusal};
 
 const SERVER_HINT: &str = "correct the object that the API server refuses";
-const IMMUTABLE_HINT: &str = "Kubernetes lets no one change this field: keep its value, or give the object another name";
+const IMMUTABLE_HINT: &str =
+    "Kubernetes lets no one change this field: keep its value, or give the object another name";
 const TIMEOUT_HINT: &str = "helm waited for a workload: `ready` names it, or its pods are below";
 const TEST_HINT: &str = "the end of the test's log says what it missed";
 
@@ -51,7 +52,9 @@ fn of_hook(view: &View, run: &StepRun) -> Option<Cause> {
     let (_, end) = run.window()?;
     let events = run.events();
     let is_of_step = |track: &&Track| {
-        hook_events(track.last()).iter().any(|event| events.contains(event) || *event == "test-success" && events.contains(&"test"))
+        hook_events(track.last())
+            .iter()
+            .any(|event| events.contains(event) || *event == "test-success" && events.contains(&"test"))
             && track.sightings.iter().any(|sighting| run.contains(sighting.seq))
     };
     let hooks: Vec<&Track> = view.all_tracks().filter(is_of_step).collect();
@@ -95,7 +98,8 @@ fn describe(view: &View, run: &StepRun, hook: &Track, state: &Value, end: u64) -
     let pod_state = pod.and_then(|pod| pod.sightings.iter().rev().find(|sighting| trouble(sighting.object).is_some()));
     let among: Vec<&Value> = view.tracks_at(end).filter_map(|track| track.at(end)).collect();
     let refused = creation_failure(state, &among).filter(|_| pod.is_none());
-    let why = condition_of(state, "Failed").filter(|found| found["status"] == "True").map(|found| text(&found["reason"]));
+    let why =
+        condition_of(state, "Failed").filter(|found| found["status"] == "True").map(|found| text(&found["reason"]));
     let how = match why {
         Some(reason) => format!("failed ({reason})"),
         None if has_failed(state) => "failed".to_owned(),
@@ -112,18 +116,22 @@ fn describe(view: &View, run: &StepRun, hook: &Track, state: &Value, end: u64) -
         ),
         (None, None) => (String::new(), "the hook's Job and the end of its pod's log are below".to_owned()),
     };
-    let mut evidence: Vec<Evidence> = found.iter().map(|(sighting, trouble)| sighting.evidence(&trouble.to_string())).collect();
+    let mut evidence: Vec<Evidence> =
+        found.iter().map(|(sighting, trouble)| sighting.evidence(&trouble.to_string())).collect();
     evidence.extend(pod.and_then(|pod| view.log_tail(pod.name(), None, u64::MAX)));
     let about: Vec<&str> = pods.iter().map(|pod| pod.name()).chain([hook.name()]).collect();
     let events = view.tracks("Event").map(Track::first).filter(|event| run.contains(event.seq));
-    let is_about = |event: &Value| event["type"] == "Warning" && about.contains(&text(&event["involvedObject"]["name"]));
+    let is_about =
+        |event: &Value| event["type"] == "Warning" && about.contains(&text(&event["involvedObject"]["name"]));
     evidence.extend(events.filter(|event| is_about(event.object)).map(|event| warning(&event)));
     Cause { message: format!("its hook {named} {how}{detail}"), evidence, hint }
 }
 
 fn hint_of(trouble: &Trouble) -> &'static str {
     match trouble {
-        Trouble::Ended { .. } => "the end of the hook's log says why it ended: its command, its environment, or what it asks",
+        Trouble::Ended { .. } => {
+            "the end of the hook's log says why it ended: its command, its environment, or what it asks"
+        }
         other => other.hint(),
     }
 }

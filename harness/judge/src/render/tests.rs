@@ -17,10 +17,16 @@ fn with_error(step: usize, text: &str) -> Story {
 /// A failure would mean that a chart which does not render for the upgrade's values is released.
 #[test]
 fn a_chart_that_does_not_render_fails() {
-    let nil = "Error: template: shop/templates/x.yaml:3:7: executing \"shop/templates/x.yaml\" at <.Values.a.b>: nil pointer";
+    let nil =
+        "Error: template: shop/templates/x.yaml:3:7: executing \"shop/templates/x.yaml\" at <.Values.a.b>: nil pointer";
     let story = with_error(1, nil);
     let story = unrun(story, 1);
-    let finding = check(&RENDERS, &story, Verdict::Fail, "does not render for step 2 (upgrade): at <.Values.a.b>: nil pointer (shop/templates/x.yaml:3)");
+    let finding = check(
+        &RENDERS,
+        &story,
+        Verdict::Fail,
+        "does not render for step 2 (upgrade): at <.Values.a.b>: nil pointer (shop/templates/x.yaml:3)",
+    );
     assert!(finding.message.contains("\nhint: correct shop/templates/x.yaml:3"), "{}", finding.message);
     let expected = story.plan(|plan| plan.steps[1].expect = Expect::Fails("another reason".to_owned()));
     check(&RENDERS, &expected, Verdict::Fail, "nil pointer");
@@ -73,11 +79,13 @@ fn defaults_that_need_values_are_void_and_name_them() {
 /// A failure would mean that a chart which only a cluster can render is called broken by those who have none.
 #[test]
 fn what_needs_a_cluster_is_void_without_one() {
-    let story = unrun(with_error(1, "Error: execution error at (shop/templates/a.yaml:1:4): no cluster"), 1).moments(|moment| {
-        if let Moment::Rendered { asks_cluster, step: 1, .. } = moment {
-            *asks_cluster = true;
-        }
-    });
+    let story = unrun(with_error(1, "Error: execution error at (shop/templates/a.yaml:1:4): no cluster"), 1).moments(
+        |moment| {
+            if let Moment::Rendered { asks_cluster, step: 1, .. } = moment {
+                *asks_cluster = true;
+            }
+        },
+    );
     check(&RENDERS, &story, Verdict::Void, "what step 2 (upgrade) renders needs a cluster");
 }
 
@@ -157,7 +165,11 @@ fn a_refusal_of_the_api_server_is_the_cause_and_readiness_follows_from_it() {
     let says = "step 2 (upgrade) was to succeed, but the API server refused it: Service \"web\" is invalid: spec.clusterIPs[0]: may not change once set\nhint: Kubernetes lets no one change this field";
     check(&RELEASE_OUTCOME, &story, Verdict::Fail, says);
     let unready = story.edit(
-        |object| object["kind"] == "Deployment" && object["metadata"]["name"] == "cg-worker" && object["status"]["observedGeneration"] == 2,
+        |object| {
+            object["kind"] == "Deployment"
+                && object["metadata"]["name"] == "cg-worker"
+                && object["status"]["observedGeneration"] == 2
+        },
         |deployment| deployment["status"]["availableReplicas"] = serde_json::json!(0),
     );
     let finding = check(&crate::judge::health::READY, &unready, Verdict::Void, "");
@@ -182,7 +194,11 @@ fn a_failed_hook_is_named_with_its_pod() {
             serde_json::json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]);
     });
     let story = story.edit(
-        |object| object["kind"] == "Pod" && object["metadata"]["uid"] == "migrations-1" && object["status"]["phase"] == "Succeeded",
+        |object| {
+            object["kind"] == "Pod"
+                && object["metadata"]["uid"] == "migrations-1"
+                && object["status"]["phase"] == "Succeeded"
+        },
         |pod| {
             pod["status"] = serde_json::json!({"phase": "Failed", "containerStatuses": [
                 {"name": "migrations", "state": {"terminated": {"exitCode": 7, "reason": "Error"}}},
@@ -199,7 +215,12 @@ fn a_failed_test_leaves_the_other_checks_what_they_prove() {
     let story = Story::good().plan(|plan| plan.steps[2].action = Action::Test);
     let why = "Error: pod web-test failed";
     let story = story.ending(2, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
-    check(&RELEASE_OUTCOME, &story, Verdict::Fail, "step 3 (test) was to succeed, but helm failed: pod web-test failed");
+    check(
+        &RELEASE_OUTCOME,
+        &story,
+        Verdict::Fail,
+        "step 3 (test) was to succeed, but helm failed: pod web-test failed",
+    );
     check(&crate::judge::health::READY, &story, Verdict::Pass, "");
 }
 
@@ -250,7 +271,12 @@ fn what_an_upgrade_with_the_releases_values_renders_is_seen_in_the_release() {
     let why = "Error: UPGRADE FAILED: template: app/templates/x.yaml:3:7: nil pointer evaluating interface {}.seconds";
     let story = reusing().ending(1, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
     let story = story.without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
-    let finding = check(&RENDERS, &story, Verdict::Fail, "for step 2 (upgrade), with the release's own values: nil pointer evaluating interface {}.seconds (app/templates/x.yaml:3)");
+    let finding = check(
+        &RENDERS,
+        &story,
+        Verdict::Fail,
+        "for step 2 (upgrade), with the release's own values: nil pointer evaluating interface {}.seconds (app/templates/x.yaml:3)",
+    );
     assert!(finding.message.contains("hint: a value that is new in this version"), "{}", finding.message);
     let unknown = reusing().without(|moment| matches!(moment, Moment::Release(release) if release.step == 1));
     check(&RENDERS, &unknown, Verdict::Void, "what step 2 (upgrade) renders was not recorded");

@@ -60,7 +60,8 @@ impl Story {
             let hash = hash_of(&object);
             self.0.objects.insert(hash.clone(), Arc::new(object));
             sources.extend(source.map(|source| (hash.clone(), source)));
-            let keys: Vec<RepeatedKey> = keys.into_iter().map(|key| RepeatedKey { path: key.path, is_same: key.is_same }).collect();
+            let keys: Vec<RepeatedKey> =
+                keys.into_iter().map(|key| RepeatedKey { path: key.path, is_same: key.is_same }).collect();
             repeated.extend((!keys.is_empty()).then(|| (hash.clone(), keys)));
             hashes.push(hash);
         }

@@ -87,7 +87,15 @@ pub(super) struct Tape {
 
 impl Tape {
     pub(super) fn new() -> Self {
-        Self { recording: Recording { plan: plan(), entries: Vec::new(), objects: HashMap::new(), sources: HashMap::new() }, version: 100 }
+        Self {
+            recording: Recording {
+                plan: plan(),
+                entries: Vec::new(),
+                objects: HashMap::new(),
+                sources: HashMap::new(),
+            },
+            version: 100,
+        }
     }
 
     fn at(&self) -> u64 {

@@ -13,7 +13,8 @@ fn check_refusal(printed: &str, ground: Ground, sentence: &str, place: Option<&s
 fn a_chart_that_refuses_on_purpose_is_quoted_and_names_the_value() {
     let printed = "Error: execution error at (shop/templates/a.yaml:4:13): set auth.secret, please\n\nUse --debug flag to render out invalid YAML\n";
     let refusal = check_refusal(printed, Ground::Values, "set auth.secret, please", Some("shop/templates/a.yaml:4"));
-    let line = r#"data: {s: {{ required "set auth.secret, please" .Values.auth.secret }}, t: {{ .Values.auth.secret }}}"#;
+    let line =
+        r#"data: {s: {{ required "set auth.secret, please" .Values.auth.secret }}, t: {{ .Values.auth.secret }}}"#;
     assert_eq!(refusal.values(line), ["auth.secret"]);
     let printed = "Error: INSTALLATION FAILED: execution error at (fl/templates/a.yaml:1:3): \nno secret:\n  give auth.secret\n\nUse --debug flag to render out invalid YAML";
     check_refusal(printed, Ground::Values, "no secret: give auth.secret", Some("fl/templates/a.yaml:1"));
@@ -60,12 +61,15 @@ fn what_the_api_server_refuses_is_told_from_the_last_invalid_object_on() {
     let printed = "level=WARN msg=\"unable to find exact version\"\nW0102 15:04:05.000000 1 warnings.go:70] unknown field\nError: UPGRADE FAILED: cannot patch \"web\" with kind Service: Service \"web\" is invalid: spec.clusterIPs[0]: Invalid value: [\"None\"]: may not change once set";
     let sentence = "Service \"web\" is invalid: spec.clusterIPs[0]: Invalid value: [\"None\"]: may not change once set";
     check_refusal(printed, Ground::Server, sentence, None);
-    let twice = "Error: UPGRADE FAILED: A \"x\" is invalid: no && Deployment.apps \"y\" is invalid: spec.selector: immutable";
+    let twice =
+        "Error: UPGRADE FAILED: A \"x\" is invalid: no && Deployment.apps \"y\" is invalid: spec.selector: immutable";
     check_refusal(twice, Ground::Server, "Deployment.apps \"y\" is invalid: spec.selector: immutable", None);
-    let forbidden = "Error: INSTALLATION FAILED: roles.rbac.authorization.k8s.io is forbidden: User \"u\" cannot create resource";
+    let forbidden =
+        "Error: INSTALLATION FAILED: roles.rbac.authorization.k8s.io is forbidden: User \"u\" cannot create resource";
     assert_eq!(Refusal::of(forbidden).ground, Ground::Server);
     assert_eq!(Refusal::of("Error: UPGRADE FAILED: context deadline exceeded").ground, Ground::Timeout);
-    let hook = "Error: INSTALLATION FAILED: failed post-install: 1 error occurred:\n\t* job failed: BackoffLimitExceeded";
+    let hook =
+        "Error: INSTALLATION FAILED: failed post-install: 1 error occurred:\n\t* job failed: BackoffLimitExceeded";
     assert_eq!(Refusal::of(hook).ground, Ground::Hook);
 }
 
@@ -75,7 +79,9 @@ fn a_refusal_names_its_values_also_without_the_templates_line() {
     let fail = "Error: execution error at (app/templates/a.yaml:1:4): set auth.secret (or .Values.auth.existing), e.g. in values.yaml.";
     assert_eq!(Refusal::of(fail).values(""), ["auth.secret", "auth.existing"]);
     let of_schema = |complaints: &str| {
-        let printed = format!("Error: values don't meet the specifications of the schema(s) in the following chart(s):\napp:\n{complaints}");
+        let printed = format!(
+            "Error: values don't meet the specifications of the schema(s) in the following chart(s):\napp:\n{complaints}"
+        );
         Refusal::of(&printed).values("")
     };
     assert_eq!(of_schema("- at '/size': got string, want integer\n"), ["size"]);

@@ -113,7 +113,11 @@ impl Timeline {
         if files.stored.insert(hash.clone()) {
             let mut object = object.into_owned();
             self.shared.redactor.redact_value(&mut object);
-            let line = line(&StoredObject { hash: hash.clone(), object: Arc::new(object), source: template.map(str::to_owned) });
+            let line = line(&StoredObject {
+                hash: hash.clone(),
+                object: Arc::new(object),
+                source: template.map(str::to_owned),
+            });
             files.write(|files| &mut files.objects, &line);
         }
         hash

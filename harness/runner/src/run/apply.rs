@@ -79,7 +79,9 @@ impl Kinds {
 /// What a cluster serves, as helm tells charts of it: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
 pub async fn served(client: &Client) -> Result<Vec<String>> {
     let kinds = Kinds::ask(client).await?;
-    let of = |(known, _): &(ApiResource, Scope)| [known.api_version.clone(), format!("{}/{}", known.api_version, known.kind)];
+    let of = |(known, _): &(ApiResource, Scope)| {
+        [known.api_version.clone(), format!("{}/{}", known.api_version, known.kind)]
+    };
     let served: BTreeSet<String> = kinds.0.iter().flat_map(of).collect();
     Ok(served.into_iter().collect())
 }

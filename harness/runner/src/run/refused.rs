@@ -33,7 +33,9 @@ impl Refused {
         }
         let needs = refusal.values(&line_of(&refusal, chart).unwrap_or_default());
         let prefix = subchart_of(&refusal);
-        let needs = needs.into_iter().map(|value| if value.starts_with("global.") { value } else { format!("{prefix}{value}") });
+        let needs = needs
+            .into_iter()
+            .map(|value| if value.starts_with("global.") { value } else { format!("{prefix}{value}") });
         // A schema is asked before any template.
         let is_by_schema = refusal.ground == Ground::Values && refusal.template.is_none();
         Ok(Self { needs: needs.collect(), asks_cluster: !is_by_schema && asks_cluster(chart), said })
@@ -115,6 +117,9 @@ mod tests {
     fn what_cannot_be_fetched_is_the_environments_fault() {
         let said = "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nr:\nfailing loading \"https://schemas.invalid/a.json\": no such host";
         let error = Refused::of(said.to_owned(), Path::new("/charts/r")).unwrap_err();
-        assert!(error.to_string().contains("could not be fetched: r: failing loading \"https://schemas.invalid"), "{error}");
+        assert!(
+            error.to_string().contains("could not be fetched: r: failing loading \"https://schemas.invalid"),
+            "{error}"
+        );
     }
 }

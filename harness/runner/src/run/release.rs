@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::stage::Stage;
 use super::{ready, render, tail};
+use crate::error;
 use crate::helm::Status;
 use crate::record::{HookRun, Release, StepOutcome, Timeline};
 use crate::tool::Output;
-use crate::error;
 use crate::yaml::Manifest;
 
 /// The end of a test's log, in lines: a test says last why it failed.

@@ -34,7 +34,11 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
 ///
 /// # Errors
 /// [`Environment`](crate::home::Environment) if helm could not fetch something that the chart refers to.
-pub fn of_step(plan: &Plan, step: &Step, rendered: Result<Manifest, String>) -> anyhow::Result<Result<Manifest, Refused>> {
+pub fn of_step(
+    plan: &Plan,
+    step: &Step,
+    rendered: Result<Manifest, String>,
+) -> anyhow::Result<Result<Manifest, Refused>> {
     let chart = &plan.chart_of(step).unwrap_or(&plan.chart).path;
     Ok(match rendered {
         Ok(manifest) => Ok(manifest),
@@ -86,7 +90,8 @@ pub fn store(manifest: &Manifest, timeline: &Timeline) -> Vec<String> {
 
 /// What the text of a manifest shows beside its objects, which are given by their hashes.
 fn beside(step: usize, manifest: &Manifest, hashes: &[String]) -> Moment {
-    let sources = hashes.iter().zip(&manifest.sources).filter_map(|(hash, source)| Some((hash.clone(), source.clone()?)));
+    let sources =
+        hashes.iter().zip(&manifest.sources).filter_map(|(hash, source)| Some((hash.clone(), source.clone()?)));
     let repeated = hashes.iter().zip(&manifest.repeated).filter(|(_, keys)| !keys.is_empty()).map(|(hash, keys)| {
         let keys = keys.iter().map(|key| RepeatedKey { path: key.path.clone(), is_same: key.is_same });
         (hash.clone(), keys.collect())

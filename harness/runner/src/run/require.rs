@@ -14,11 +14,11 @@ use tokio::time::timeout;
 
 use super::apply;
 use super::stage::Templates;
-use chartgate_k8s::object::text;
 use crate::plan::Requirement;
 use crate::scenario::{fill, read_manifests};
 use crate::tool::Tool;
 use crate::yaml::Invalid;
+use chartgate_k8s::object::text;
 
 /// A module is a download of some megabytes, once on a machine.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(300);
@@ -74,7 +74,9 @@ pub fn served(objects: &[Value]) -> Vec<String> {
         let served = spec["versions"].as_array().into_iter().flatten().filter(|version| version["served"] == true);
         served.map(move |version| (text(&spec["group"]), text(&version["name"]), text(&spec["names"]["kind"])))
     });
-    versions.flat_map(|(group, version, kind)| [format!("{group}/{version}"), format!("{group}/{version}/{kind}")]).collect()
+    versions
+        .flat_map(|(group, version, kind)| [format!("{group}/{version}"), format!("{group}/{version}/{kind}")])
+        .collect()
 }
 
 fn is_definition(object: &Value) -> bool {

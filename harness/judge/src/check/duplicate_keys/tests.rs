@@ -5,14 +5,21 @@ use crate::judge::testing::{Story, check, examples, rendering, upgrading};
 const CHECK: &Check = &DUPLICATE_KEYS;
 
 fn ingress(second: &str) -> String {
-    format!("# Source: app/templates/ingress.yaml\nkind: Ingress\nmetadata: {{name: cg}}\nspec:\n  ingressClassName: nginx\n  {second}\n")
+    format!(
+        "# Source: app/templates/ingress.yaml\nkind: Ingress\nmetadata: {{name: cg}}\nspec:\n  ingressClassName: nginx\n  {second}\n"
+    )
 }
 
 /// A failure would mean that a setting which helm drops goes unnoticed.
 #[test]
 fn a_key_that_is_there_twice_is_told() {
     let (good, bad) = (rendering(&ingress("rules: []")), rendering(&ingress("ingressClassName: other")));
-    check(CHECK, &bad, Fail, "`spec.ingressClassName` of ingress/cg (`app/templates/ingress.yaml`) is there twice, and helm keeps the last one alone");
+    check(
+        CHECK,
+        &bad,
+        Fail,
+        "`spec.ingressClassName` of ingress/cg (`app/templates/ingress.yaml`) is there twice, and helm keeps the last one alone",
+    );
     check(CHECK, &rendering(&ingress("ingressClassName: nginx")), Advice, "with the same value");
     examples(&DUPLICATE_KEYS, &good, &bad);
 }

@@ -75,7 +75,8 @@ fn a_component_that_is_not_rendered_has_no_pods() {
         "kind: PodDisruptionBudget\nmetadata: {name: kafka-broker}",
     );
     check(CHECK, &rendering(&absent), NotApplicable, "the component that it is for is not rendered");
-    let database = budget("{matchLabels: {app: cg, tier: ghost}}").replace("kind: Deployment\nmetadata: {name: cg}", "kind: Deployment\nmetadata: {name: cg-database}");
+    let database = budget("{matchLabels: {app: cg, tier: ghost}}")
+        .replace("kind: Deployment\nmetadata: {name: cg}", "kind: Deployment\nmetadata: {name: cg-database}");
     check(CHECK, &rendering(&database), NotApplicable, "the component that it is for is not rendered");
     check(CHECK, &rendering(&budget("{matchLabels: {app: cg, tier: wbe}}")), Fail, "");
 }

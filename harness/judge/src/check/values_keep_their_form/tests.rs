@@ -9,7 +9,9 @@ fn limit(value: &str) -> String {
 }
 
 fn pod(setting: &str) -> String {
-    format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cg}}\nspec: {{template: {{spec: {{containers: [{{name: web, {setting}}}]}}}}}}\n")
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cg}}\nspec: {{template: {{spec: {{containers: [{{name: web, {setting}}}]}}}}}}\n"
+    )
 }
 
 /// A failure would mean that a limit which the application cannot read is accepted.
@@ -36,7 +38,12 @@ fn a_text_stays_a_text() {
     ] {
         check(CHECK, &rendering(&pod(setting)), Fail, says);
     }
-    check(CHECK, &rendering("kind: Service\nmetadata: {name: cg, labels: {version: 1.10}}\n"), Fail, "metadata.labels.version of service/cg is a number");
+    check(
+        CHECK,
+        &rendering("kind: Service\nmetadata: {name: cg, labels: {version: 1.10}}\n"),
+        Fail,
+        "metadata.labels.version of service/cg is a number",
+    );
     for setting in ["env: [{name: DEBUG, value: 'yes'}]", "env: [{name: EMPTY, value: }]", "args: ['8080']"] {
         check(CHECK, &rendering(&pod(setting)), Pass, "");
     }
