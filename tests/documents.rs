@@ -87,7 +87,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Whether the command's own sources name a path: a run writes it, or looks for it in a chart.
 fn is_in_sources(path: &str) -> bool {
     let quoted = format!("\"{}\"", path.trim_end_matches('/'));
-    let sources = files(&support::repository().join("harness/src"));
+    let sources = files(&support::repository().join("harness"));
     sources.iter().any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&quoted)))
 }
 

@@ -38,7 +38,7 @@ impl Chart {
     #[expect(clippy::disallowed_methods, reason = "a test sends it signals, as a terminal does")]
     fn start(&self, flags: &[&str], env: &[(&str, &str)]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chartgate"));
-        command.arg("run").arg(self.0.join("chart")).arg("--out").arg(self.0.join("out")).args(flags);
+        command.args(["run", "--quick"]).arg(self.0.join("chart")).arg("--out").arg(self.0.join("out")).args(flags);
         for name in ["CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }

@@ -7,7 +7,7 @@ mod workload;
 
 use serde_json::Value;
 
-use super::object::{is_hook, items, kind, name, text};
+use super::object::{items, kind, name, text};
 use super::step::StepRun;
 use super::variant::Variants;
 use super::view::View;
@@ -123,7 +123,7 @@ impl<'a> Manifest<'a> {
 
     /// Objects as a manifest of the plan's release.
     pub(super) fn new(view: &'a View<'a>, objects: Vec<&'a Value>) -> Self {
-        let names = Names::of(&view.plan.release, &Variants::of(view.recording));
+        let names = Names::of(view.plan, &Variants::of(view.recording));
         Self { objects, namespace: view.namespace, names, sources: Vec::new() }
     }
 

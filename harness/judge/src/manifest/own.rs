@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::judge::variant::Variants;
+use crate::plan::Plan;
 use crate::record::Variant;
 
 /// Keys whose text names an object.
@@ -37,8 +38,11 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(release: &'a str, variants: &Variants<'a>) -> Self {
-        let mut names = Self { release, elsewhere: BTreeSet::new(), pairs: BTreeSet::new() };
+    /// What the plan makes before the first step is not the release's, whatever it is called.
+    pub(super) fn of(plan: &'a Plan, variants: &Variants<'a>) -> Self {
+        let release = plan.release.as_str();
+        let elsewhere = plan.secrets.keys().map(String::as_str).collect();
+        let mut names = Self { release, elsewhere, pairs: BTreeSet::new() };
         let renamed = variants.find(|variant| matches!(variant, Variant::Release { name } if name != release));
         for object in renamed.into_iter().flat_map(|(_, objects)| objects) {
             names.learn("", object);
