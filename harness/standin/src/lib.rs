@@ -3,7 +3,7 @@
 //! ```no_run
 //! use chartgate_standin::program::{Application, play};
 //!
-//! # async fn main() {
+//! # async fn example() {
 //! const APPLICATIONS: &[Application] = &[(&["server"], |_, _| Box::pin(async { Ok(()) }))];
 //! play(APPLICATIONS).await;
 //! # }
