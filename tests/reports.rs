@@ -81,14 +81,17 @@ fn check_verdict(folder: &Path, expected: Verdict) {
 /// A failure would mean that a verdict is refused by whoever trusts the schema.
 #[test]
 fn every_verdict_fits_the_published_schema() {
-    let empty = Copy::new();
-    check_verdict(&empty.0, Verdict::Pass);
+    let passing = Copy::new();
+    check_verdict(&passing.0, Verdict::Pass);
     check_verdict(&broken().0, Verdict::Fail);
     let copy = Copy::new();
     let timeline = copy.0.join("codex-pooler/single-replica/timeline.jsonl");
     let whole = std::fs::read_to_string(&timeline).expect("it can be read");
     std::fs::write(timeline, &whole[..whole.len() / 2]).expect("it can be written");
     check_verdict(&copy.0, Verdict::Void);
+    std::fs::remove_dir_all(copy.0.join("codex-pooler")).expect("it can be removed");
+    let refused = gate::judge_all(&copy.0).err().expect("a directory without recordings is refused");
+    assert!(refused.to_string().contains("no recording"), "{refused:#}");
 }
 
 /// A run in which the worker accepted a connection.

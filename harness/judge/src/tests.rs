@@ -38,7 +38,6 @@ const BESIDE: [&str; 32] = [
     "grace-covers-drain",
     "replicas-spread",
     "service-endpoints",
-    "live-matches-manifest",
     "idempotent-upgrade",
     "reinstall-works",
     "rbac-sufficient",

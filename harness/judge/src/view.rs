@@ -23,6 +23,8 @@ pub struct View<'a> {
     pub(super) unix_ms: u64,
     /// Resource versions of different kinds may be compared.
     pub(super) single_etcd: bool,
+    /// What is live was compared with the manifest after each step that succeeded.
+    pub(super) compares: bool,
     /// The recording has its last entry.
     pub(super) is_whole: bool,
     pub(super) steps: Vec<StepRun<'a>>,
@@ -47,6 +49,7 @@ impl<'a> View<'a> {
             namespace: "",
             unix_ms: 0,
             single_etcd: false,
+            compares: false,
             is_whole: false,
             steps: plan.steps.iter().enumerate().map(step).collect(),
             tracks: track::tracks(recording),
@@ -62,8 +65,9 @@ impl<'a> View<'a> {
     fn take(&mut self, entry: &'a Entry) {
         let recording = self.recording;
         match &entry.moment {
-            Moment::Started { unix_ms, single_etcd, namespace, .. } => {
+            Moment::Started { unix_ms, single_etcd, compares, namespace, .. } => {
                 (self.unix_ms, self.single_etcd, self.namespace) = (*unix_ms, *single_etcd, namespace);
+                self.compares = *compares;
             }
             Moment::Ended => self.is_whole = true,
             Moment::StepStarted { step } => self.step_mut(*step, |run| run.started = Some(entry)),

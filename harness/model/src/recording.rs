@@ -56,6 +56,9 @@ pub enum Moment {
         namespace: String,
         /// One etcd serves all kinds, so resource versions of different kinds may be compared.
         single_etcd: bool,
+        /// What is live is compared with the manifest after each step that succeeds; recordings of before that say nothing.
+        #[serde(default)]
+        compares: bool,
         /// Versions of what took part: `kubernetes`, `helm`, `kind`, `chartgate`, …
         versions: BTreeMap<String, String>,
         /// How much of the plan was carried out.

@@ -468,6 +468,7 @@ fn started(ns: &str, timeline: &Timeline, mode: Mode, single_etcd: bool, version
         unix_ms: timeline.unix_ms(),
         namespace: ns.to_owned(),
         single_etcd,
+        compares: matches!(mode, Mode::Run),
         versions,
         mode,
     }

@@ -24,6 +24,8 @@ pub(crate) const LIVE_MATCHES_MANIFEST: Check = Check {
     judge: live_matches_manifest,
 };
 
+/// The runner does not ask about them.
+const NOT_COMPARED: [&str; 3] = ["CustomResourceDefinition", "APIService", "Pod"];
 /// Set by the API server, or by helm beside the manifest.
 const NOT_IN_MANIFESTS: [&str; 3] = [".status", ".metadata", ".stringData"];
 
@@ -31,30 +33,45 @@ fn live_matches_manifest(view: &View) -> Finding {
     if view.tested().all(|run| !run.leaves_release() || !run.is_to_succeed()) {
         return not_applicable(LIVE_MATCHES_MANIFEST.name, "no step is to leave a release");
     }
+    if !view.compares {
+        let older = "the recording is of a chartgate that did not compare yet";
+        return not_applicable(LIVE_MATCHES_MANIFEST.name, older);
+    }
     let mut tally = Tally::of_whole(LIVE_MATCHES_MANIFEST.name, view);
     for run in view.tested().filter(|run| run.is_succeeded() && run.leaves_release()) {
-        let compared = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
-            Moment::Compared(compared) if compared.step == run.index => Some((entry, compared)),
-            _ => None,
-        });
-        for (entry, compared) in compared {
-            let seen = Evidence { seq: Some(entry.seq), at: Some(entry.at), text: String::new() };
-            judge_object(view, run, compared, seen, &mut tally);
-        }
+        judge_step(view, run, &mut tally);
     }
     tally.finish_or(
         "each live object is what the API server makes of its manifest",
-        "no object was compared in this recording",
+        "the release has no object that is compared",
     )
 }
 
-fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence, tally: &mut Tally) {
+fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
+    let compared = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
+        Moment::Compared(compared) if compared.step == run.index => Some((entry, compared)),
+        _ => None,
+    });
+    let mut is_known = false;
+    for (entry, compared) in compared {
+        let seen = Evidence { seq: Some(entry.seq), at: Some(entry.at), text: String::new() };
+        is_known |= judge_object(view, run, compared, seen, tally);
+    }
+    let objects = run.release.into_iter().flat_map(|release| &release.objects);
+    let mut kinds = objects.map(|hash| kind(view.recording.object(hash)));
+    if !is_known && kinds.any(|kind| !NOT_COMPARED.contains(&kind)) {
+        tally.void(format!("no object could be compared with its manifest after {}", run.label()));
+    }
+}
+
+/// Whether the API server said what it makes of the object.
+fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence, tally: &mut Tally) -> bool {
     let live = view.recording.object(&compared.live);
     let shown = slashed(live);
     let Some(applied) = &compared.applied else {
         let why = compared.refusal.as_deref().unwrap_or("nothing was said");
         tally.proved(note(format!("what the API server makes of {shown} is not known: {why}")));
-        return;
+        return false;
     };
     let applied = view.recording.object(applied);
     let foreign = compared.others.iter().map(String::as_str).collect::<BTreeSet<_>>();
@@ -76,6 +93,7 @@ fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence,
             tally.fail(message).with([seen]).hint(hint);
         }
     }
+    true
 }
 
 /// Whether nobody but helm has a say in a field.

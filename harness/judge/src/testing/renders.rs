@@ -39,6 +39,7 @@ fn story(steps: Vec<Step>, manifests: &[&str]) -> Story {
         unix_ms: 0,
         namespace,
         single_etcd: false,
+        compares: false,
         versions: BTreeMap::new(),
         mode: Mode::Render,
     });

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
 use crate::record::recording::hash_of;
-use crate::record::{Answer, Change, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome};
+use crate::record::{Answer, Change, Compared, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome};
 
 const UNIX_MS: u64 = 1_700_000_000_000;
 const ROLES: [&str; 3] = ["app", "worker", "scheduler"];
@@ -131,6 +131,7 @@ impl Tape {
             unix_ms: UNIX_MS,
             namespace,
             single_etcd: true,
+            compares: true,
             versions,
             mode: Mode::Run,
         });
@@ -168,7 +169,17 @@ impl Tape {
             values: None,
         }));
         self.sample(step);
+        self.compare(step, tag);
         self.push(Moment::StepEnded { step, outcome: StepOutcome::Succeeded });
+    }
+
+    /// Each object is what its manifest says.
+    fn compare(&mut self, step: usize, tag: &str) {
+        for object in manifest(tag) {
+            let live = self.store(&object);
+            let applied = Some(live.clone());
+            self.push(Moment::Compared(Compared { step, live, applied, refusal: None, others: Vec::new() }));
+        }
     }
 
     fn migrate(&mut self, step: usize, tag: &str) {

@@ -48,13 +48,26 @@ fn what_the_api_server_refuses_to_say_proves_nothing() {
             (found.applied, found.refusal) = (None, Some("field is immutable".to_owned()));
         }
     });
-    check(&LIVE_MATCHES_MANIFEST, &story, Verdict::Pass, "");
+    check(&LIVE_MATCHES_MANIFEST, &story, Verdict::Void, "no object could be compared with its manifest after step 1");
 }
 
 /// A failure would mean that a run which compared nothing counts as a proof.
 #[test]
 fn without_a_comparison_nothing_is_proven() {
-    check(&LIVE_MATCHES_MANIFEST, &Story::good(), Verdict::NotApplicable, "no object was compared");
+    let last = |moment: &Moment| matches!(moment, Moment::Compared(Compared { step: 2, .. }));
+    let story = Story::good().without(last);
+    check(&LIVE_MATCHES_MANIFEST, &story, Verdict::Void, "no object could be compared with its manifest after step 3");
+}
+
+/// A failure would mean that evidence which somebody kept is red for what nobody recorded then.
+#[test]
+fn a_recording_of_before_comparisons_says_nothing() {
+    let story = Story::good().without(|moment| matches!(moment, Moment::Compared(_))).moments(|moment| {
+        if let Moment::Started { compares, .. } = moment {
+            *compares = false;
+        }
+    });
+    check(&LIVE_MATCHES_MANIFEST, &story, Verdict::NotApplicable, "did not compare yet");
 }
 
 /// A failure would mean that a user who looks the check up reads what it never says.
