@@ -105,7 +105,7 @@ fn the_first_failure_ends_a_run_that_is_to_fail_fast() {
 async fn an_interrupted_run_ends_with_what_it_has() {
     for signal in [Signal::INT, Signal::TERM] {
         let chart = Chart::new(&["slow"]);
-        let child = chart.start(&["--skip-check"], &[]);
+        let child = chart.start(&["--keep-going"], &[]);
         // The run has taken its directory, and helm renders for longer than the signal takes.
         let folder = chart.0.join("out");
         let is_begun = async || if folder.exists() { Check::Ready(()) } else { Check::NotYet("no folder".to_owned()) };

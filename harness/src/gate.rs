@@ -162,7 +162,7 @@ async fn checked_run(plan: &Plan, options: &Options, folder: &Path, progress: &P
         progress.works("checking what is rendered");
         if stop.unless(is_red_already(plan, options, folder)).await? {
             progress
-                .note("no cluster was made: what is rendered is red already; `--skip-check` makes one all the same");
+                .note("no cluster was made: what is rendered is red already; `--keep-going` makes one all the same");
             return Ok(());
         }
     }

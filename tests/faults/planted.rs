@@ -82,20 +82,12 @@ async fn caught(
 #[case::post_install_migration("migrations.yaml", "pre-install,pre-upgrade", "post-install,post-upgrade", "hook-order")]
 #[case::wrong_readiness_path("app.yaml", "{path: /readyz,", "{path: /ready,", "ready")]
 #[ignore = "the nightly CI runs it: `make test ALL=1`"]
-#[case::image_that_does_not_exist(
-    "app.yaml",
-    "{{- include \"codex-pooler.container\" $scope | nindent 10 }}",
-    "{{- include \"codex-pooler.container\" $scope | replace \":v1\" \":v0\" | nindent 10 }}",
-    "ready"
-)]
-#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::hook_needs_the_charts_account(
     "migrations.yaml",
     "(include \"codex-pooler.migrationsServiceAccountName\" .)",
     "(include \"codex-pooler.serviceAccountName\" .)",
     "hook-inputs"
 )]
-#[case::latest("_helpers.tpl", "printf \"%s:%s\" .repository .tag", "printf \"%s:latest\" .repository", "image-pinned")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn caught_when_helm_gives_up(
     #[context] context: Context,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::manifest::Manifest;
 use super::object::{PLACEHOLDER, is_hook, is_owned_by, is_terminating, items, kind, name, text, title};
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
@@ -23,6 +24,9 @@ pub(super) const UNINSTALL_CLEAN: Check = Check {
     judges_refusals: false,
     judge: uninstall_clean,
 };
+
+/// What a hook leaves of these holds passwords or data; a finished Job, a ConfigMap or an account holds nothing.
+const STORES: [&str; 2] = ["Secret", "PersistentVolumeClaim"];
 
 fn uninstall_clean(view: &View) -> Finding {
     let is_uninstall = |run: &&StepRun| run.step.action == Action::Uninstall && run.is_to_succeed();
@@ -111,11 +115,19 @@ fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tal
             return;
         }
         let hint = "add `hook-succeeded` to its `helm.sh/hook-delete-policy`: helm removes no hook in an uninstall";
-        tally.fail(format!("{shown}, which is a hook, is still there after {label}")).hint(hint);
+        let message = format!("{shown}, which is a hook, is still there after {label}");
+        let claim = if outlasts_its_namespace(object) || STORES.contains(&kind(object)) {
+            tally.fail(message)
+        } else {
+            tally.advise(message)
+        };
+        claim.hint(hint);
     } else if kind(object) == "PersistentVolumeClaim" && claims.iter().any(|claim| name(object).starts_with(claim)) {
         let hint =
             "name it in the contract's `leaves` if users are told of it, or set `persistentVolumeClaimRetentionPolicy`";
         tally.advise(format!("{shown} stays after {label}, as Kubernetes keeps what a StatefulSet stored")).hint(hint);
+    } else if is_of_crds(view, object) {
+        tally.proved(kept("helm removes no definition of `crds/`"));
     } else if is_of_release(view, object) {
         let hint =
             "annotate it `helm.sh/resource-policy: keep` if it is to stay, or name it in the contract's `leaves`";
@@ -124,6 +136,21 @@ fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tal
         let hint = "let its maker own it by an object of the release, or name it in the contract's `leaves`";
         tally.advise(format!("{shown} came while the release was there and stays after {label}")).hint(hint);
     }
+}
+
+/// Of a namespace that goes, nothing stays; what has none stays for good.
+fn outlasts_its_namespace(object: &Value) -> bool {
+    text(&object["metadata"]["namespace"]).is_empty()
+}
+
+/// Whether an object is a definition that helm made from the chart's `crds/`.
+fn is_of_crds(view: &View, object: &Value) -> bool {
+    let is_it = |known: &&Value| kind(known) == kind(object) && name(known) == name(object);
+    let manifests = view.steps.iter().filter_map(|run| Manifest::of(view, run));
+    manifests.into_iter().any(|manifest| {
+        let mut known = manifest.objects.iter().copied().filter(is_it);
+        known.any(|known| manifest.is_of_crds(known))
+    })
 }
 
 /// Whether an entry of the contract's `leaves` means an object.

@@ -49,6 +49,10 @@ pub fn not_ready(workload: &Value, among: &[&Value]) -> Option<String> {
 
 /// Whether a pod belongs to a workload: by the workload's selector, or by ownership.
 pub fn is_pod_of(workload: &Value, pod: &Value) -> bool {
+    // The pod of `helm test` often has the labels of the workload that it asks.
+    if is_hook(pod) {
+        return false;
+    }
     match kind(workload) {
         "Pod" => false,
         "Job" => is_owned_by(pod, text(&workload["metadata"]["uid"])),

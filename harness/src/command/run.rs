@@ -71,9 +71,6 @@ pub struct Arguments {
     #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
     #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
     keep: bool,
-    /// Make a cluster also for a scenario of which a check is red that needs none
-    #[arg(long)]
-    skip_check: bool,
     /// Leave the shared cluster for the next run, for so long; `10m` if no time is given
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "10m")]
     #[arg(value_parser = duration)]
@@ -120,7 +117,7 @@ struct Course {
     /// At the first scenario that fails or is void, end those that run and begin no other
     #[arg(long, conflicts_with = "keep_going")]
     fail_fast: bool,
-    /// Run every scenario, whatever becomes of the others: the default
+    /// Run every scenario to its end, whatever becomes of the others; on a cluster also where a check is red that needs none
     #[arg(long)]
     keep_going: bool,
 }
@@ -195,7 +192,7 @@ impl Arguments {
             context,
             helm,
             keep: self.keep,
-            checks_first: !self.skip_check,
+            checks_first: !self.course.keep_going,
             keep_warm: self.keep_warm,
             patience: self.patience,
         };

@@ -21,10 +21,12 @@ pub(crate) const ADMITTED: Check = Check {
     judge: admitted,
 };
 
+const QUOTA: &str = "a ResourceQuota";
+
 /// How the API server begins when admission refuses, and the rule that refused.
 const REFUSALS: [(&str, &str); 7] = [
-    ("exceeded quota", "a ResourceQuota"),
-    ("failed quota", "a ResourceQuota"),
+    ("exceeded quota", QUOTA),
+    ("failed quota", QUOTA),
     ("violates PodSecurity", "Pod Security"),
     ("denied the request", "an admission webhook"),
     ("failed calling webhook", "an admission webhook that does not answer"),
@@ -82,7 +84,12 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 fn refused(run: &StepRun, owner: &str, rule: &str, message: &str, seen: Evidence, tally: &mut Tally) {
     let said = format!("{rule} refuses a pod of {owner} in {}: {}", run.label(), message.trim());
     let claim = if run.is_succeeded() { tally.advise(said) } else { tally.fail(said) };
-    claim.with([seen]).hint("let the pod template meet the rule, or tell users what their namespace must allow");
+    let hint = if rule == QUOTA {
+        "name requests and limits in every container, init containers and hooks too, or tell users how much an exceeded quota must allow"
+    } else {
+        "let the pod template meet the rule, or tell users what their namespace must allow"
+    };
+    claim.with([seen]).hint(hint);
 }
 
 /// The workload that a user knows: a ReplicaSet's pods are its Deployment's.
