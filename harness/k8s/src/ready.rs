@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::{condition_of, is_owned_by, kind, name, text, title};
+use super::object::{condition_of, is_hook, is_owned_by, kind, name, text, title};
 
 pub use super::object::{has_condition, is_ready_pod, is_selected};
 pub use super::trouble::trouble;

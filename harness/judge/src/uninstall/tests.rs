@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;
 use crate::judge::Verdict;
 use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
 use crate::record::Change;
+use crate::record::recording::hash_of;
 
 /// What was there goes in the last step, which is an uninstall, but for some objects that stay.
 fn uninstalled(staying: &[Value]) -> Story {
@@ -52,6 +55,34 @@ fn a_hook_that_stays_fails() {
         "Secret `cg-hook`, which is a hook, is still there after step 3 (uninstall)",
     );
     assert!(finding.message.contains("hint: add `hook-succeeded` to its `helm.sh/hook-delete-policy`"), "{finding:?}");
+}
+
+/// A failure would mean that each chart with a migration Job is red for what goes with its namespace, or that what outlasts it is green.
+#[test]
+fn an_idle_hook_that_goes_with_its_namespace_is_advice() {
+    let hook = |kind: &str, namespace: serde_json::Value| {
+        let mut hook = object(kind, "cg-hook", json!({"helm.sh/hook": "pre-install"}));
+        hook["metadata"]["namespace"] = namespace;
+        uninstalled(&[hook])
+    };
+    check(&UNINSTALL_CLEAN, &hook("Job", json!("cg-test")), Verdict::Advice, "Job `cg-hook`, which is a hook,");
+    check(&UNINSTALL_CLEAN, &hook("Secret", json!("cg-test")), Verdict::Fail, "Secret `cg-hook`, which is a hook,");
+    check(&UNINSTALL_CLEAN, &hook("ClusterRole", json!(null)), Verdict::Fail, "ClusterRole `cg-hook`, which is a hook,");
+}
+
+/// A failure would mean that a chart is red because helm removes nothing of what it made from `crds/`.
+#[test]
+fn a_definition_of_crds_stays() {
+    let definition = object("CustomResourceDefinition", "boxes.example.com", json!({}));
+    let remains = Moment::Remains { step: 2, objects: vec![hash_of(&definition)] };
+    let is_look = |moment: &Moment| matches!(moment, Moment::Remains { .. });
+    let story = uninstalled(&[]).rendering(&definition).without(is_look).before(end_of(2), remains);
+    let says = "CustomResourceDefinition `boxes.example.com` is still there after step 3 (uninstall), though";
+    check(&UNINSTALL_CLEAN, &story, Verdict::Fail, says);
+    let source = |name: &str| BTreeMap::from([(hash_of(&definition), format!("boxes/{name}/boxes.yaml"))]);
+    let manifest = |name: &str| Moment::Manifest { step: 0, sources: source(name), repeated: BTreeMap::new() };
+    check(&UNINSTALL_CLEAN, &story.clone().before(end_of(0), manifest("templates")), Verdict::Fail, says);
+    check(&UNINSTALL_CLEAN, &story.before(end_of(0), manifest("crds")), Verdict::Pass, "");
 }
 
 /// A failure would mean that a Job whose log may be read for a day is red, or its pod is told of once more.

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::not_ready;
+use super::{is_pod_of, not_ready};
 
 fn workload(kind: &str, spec: &Value, status: &Value) -> Value {
     let metadata = json!({"name": "x", "uid": "u", "generation": 2});
@@ -16,6 +16,16 @@ fn check(kind: &str, spec: &Value, status: &Value, expected: Option<&str>) {
         None => assert_eq!(found, None),
         Some(says) => assert!(found.as_ref().is_some_and(|found| found.contains(says)), "`{says}` is not in {found:?}"),
     }
+}
+
+/// A failure would mean that the pod of `helm test` is taken for one of the application, and its image for an old one.
+#[test]
+fn a_hook_is_no_pod_of_a_workload() {
+    let deployment = workload("Deployment", &json!({}), &Value::Null);
+    let mut pod = json!({"kind": "Pod", "metadata": {"name": "x-test", "labels": {"app": "x"}}});
+    assert!(is_pod_of(&deployment, &pod));
+    pod["metadata"]["annotations"] = json!({"helm.sh/hook": "test"});
+    assert!(!is_pod_of(&deployment, &pod));
 }
 
 /// A failure would mean that a half-finished rollout counts as done, or that a finished one is waited for.

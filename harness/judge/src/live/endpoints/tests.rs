@@ -54,6 +54,14 @@ fn a_ready_pod_that_refuses_fails() {
     check(&SERVICE_ENDPOINTS, &story(&[leaving]), Verdict::Pass, "");
 }
 
+/// A failure would mean that a StatefulSet is red for the port of its governing Service, which nobody connects to.
+#[test]
+fn the_port_of_a_headless_service_is_advice() {
+    let headless = |it: &mut Value| it["spec"]["clusterIP"] = json!("None");
+    let refusing = story(&[attempt("cg-app-2", Answer::Refused)]).edit(named("Service", "cg"), headless);
+    check(&SERVICE_ENDPOINTS, &refusing, Verdict::Advice, "which refuses connections");
+}
+
 /// A failure would mean that a chart is blamed for a port that a stub does not know of.
 #[test]
 fn with_stub_images_an_undeclared_port_is_not_examined() {
