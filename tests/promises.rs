@@ -144,7 +144,10 @@ fn has_word(line: &str, word: &str) -> bool {
 fn the_harness_knows_no_chart_and_no_application() {
     // Every crate but the applications of the charts and the doubles that stand in for others' programs.
     let harness = support::repository().join("harness");
-    let crates = ["base", "cluster", "judge", "k8s", "model", "process", "protocol", "redact", "report", "runner", "scenario", "yaml", "prober"];
+    let crates = [
+        "base", "cluster", "judge", "k8s", "model", "process", "protocol", "redact", "report", "runner", "scenario",
+        "yaml", "prober",
+    ];
     let roots = crates.map(|name| harness.join(name)).into_iter().chain([harness.join("src")]);
     let subjects = subjects();
     let mut wrong = Vec::new();

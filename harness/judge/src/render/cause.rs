@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::Evidence;
 use crate::plan::Action;
+use crate::record::Moment;
 use crate::view::{StepRun, Track, View, warning};
 use chartgate_k8s::object::{condition_of, hook_events, is_owned_by, items, kind, name, text, title};
 use chartgate_k8s::ready::has_condition;
@@ -28,6 +29,13 @@ pub(super) struct Cause {
 pub(super) fn of(view: &View, run: &StepRun, refusal: &Refusal) -> Cause {
     let of_hook = || of_hook(view, run).filter(|_| matches!(refusal.ground, Ground::Hook | Ground::Timeout));
     let is_test = run.step.action == Action::Test;
+    if let Some(why) = ended_early(view, run) {
+        return Cause {
+            message: format!("helm was interrupted: {why}"),
+            evidence: Vec::new(),
+            hint: "`pods-start` tells what to do".to_owned(),
+        };
+    }
     match refusal.ground {
         Ground::Server => Cause {
             message: format!("the API server refused it: {}", refusal.sentence),
@@ -45,6 +53,14 @@ pub(super) fn of(view: &View, run: &StepRun, refusal: &Refusal) -> Cause {
             hint: if is_test { TEST_HINT } else { TIMEOUT_HINT }.to_owned(),
         },
     }
+}
+
+/// Why nobody waited for the step's own end.
+fn ended_early<'a>(view: &View<'a>, run: &StepRun) -> Option<&'a str> {
+    view.recording.entries.iter().find_map(|entry| match &entry.moment {
+        Moment::EndedEarly { step, why } if *step == run.index => Some(why.as_str()),
+        _ => None,
+    })
 }
 
 /// The hook that failed in a step; else the one that helm still waited for when it gave up.

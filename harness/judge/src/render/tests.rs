@@ -209,6 +209,22 @@ fn a_failed_hook_is_named_with_its_pod() {
     check(&RELEASE_OUTCOME, &story, Verdict::Fail, says);
 }
 
+/// A failure would mean that a user reads `context canceled`, which nobody but the gate itself caused.
+#[test]
+fn a_step_that_was_ended_early_says_why() {
+    let why = "secret/db does not exist, and nothing in the release makes it (ended after 12.0 s, since that does not pass by itself)";
+    let said = "Error: INSTALLATION FAILED: context canceled";
+    let early = Moment::EndedEarly { step: 0, why: why.to_owned() };
+    let story =
+        Story::good().ending(0, &StepOutcome::HelmFailed { why: said.to_owned() }, said).before(end_of(0), early);
+    check(
+        &RELEASE_OUTCOME,
+        &story,
+        Verdict::Fail,
+        &format!("step 1 (install) was to succeed, but helm was interrupted: {why}"),
+    );
+}
+
 /// A failure would mean that a test which fails hides what else was proven.
 #[test]
 fn a_failed_test_leaves_the_other_checks_what_they_prove() {

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
 use crate::record::recording::hash_of;
-use crate::record::{Answer, Change, Compared, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome};
+use crate::record::{
+    Answer, Change, Compared, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome,
+};
 
 const UNIX_MS: u64 = 1_700_000_000_000;
 const ROLES: [&str; 3] = ["app", "worker", "scheduler"];

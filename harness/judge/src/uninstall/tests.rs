@@ -67,7 +67,12 @@ fn an_idle_hook_that_goes_with_its_namespace_is_advice() {
     };
     check(&UNINSTALL_CLEAN, &hook("Job", json!("cg-test")), Verdict::Advice, "Job `cg-hook`, which is a hook,");
     check(&UNINSTALL_CLEAN, &hook("Secret", json!("cg-test")), Verdict::Fail, "Secret `cg-hook`, which is a hook,");
-    check(&UNINSTALL_CLEAN, &hook("ClusterRole", json!(null)), Verdict::Fail, "ClusterRole `cg-hook`, which is a hook,");
+    check(
+        &UNINSTALL_CLEAN,
+        &hook("ClusterRole", json!(null)),
+        Verdict::Fail,
+        "ClusterRole `cg-hook`, which is a hook,",
+    );
 }
 
 /// A failure would mean that a chart is red because helm removes nothing of what it made from `crds/`.
