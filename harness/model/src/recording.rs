@@ -247,7 +247,7 @@ pub enum Moment {
         /// To what, in words.
         what: String,
     },
-    /// Images are replaced by stubs, and this is taken for granted because a program that would have done it does not run.
+    /// Taken for granted, because what would have done it is not here: a program whose image is replaced by a stub, a cloud.
     Assumed {
         /// What, in words.
         what: String,

@@ -3,6 +3,7 @@
 mod apply;
 mod audit;
 mod awaited;
+mod balancer;
 mod compare;
 mod demand;
 mod early;

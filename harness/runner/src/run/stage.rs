@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::network::{self, Network};
-use super::{Options, demand, early, ready};
+use super::{Options, balancer, demand, early, ready};
 use crate::backing;
 use crate::cluster;
 use crate::cluster::{Lease, Owned};
@@ -126,6 +126,10 @@ impl Stage {
         }
         create_secrets(&client, ns, plan, &templates, timeline).await?;
         tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
+        if lease.cluster.is_kind() {
+            let grace = if options.context.is_some() { balancer::GRACE } else { Duration::ZERO };
+            tasks.spawn(balancer::answer(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone(), grace));
+        }
         let stage = Self {
             templates,
             databases,
