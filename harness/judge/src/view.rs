@@ -95,6 +95,7 @@ impl<'a> View<'a> {
     /// nor the revision. Where helm went back by itself, the release is that of another step.
     fn render_from_release(&mut self) {
         let mut before = 0;
+        let definitions: Vec<&Value> = definitions_beside(self.recording).collect();
         for run in &mut self.steps {
             let Some(release) = run.release else { continue };
             let is_its_own = matches!(run.step.action, Action::Install | Action::Upgrade)
@@ -108,7 +109,10 @@ impl<'a> View<'a> {
             let entry = run.rendered.as_ref().map(|rendered| rendered.entry).or(run.started);
             if let (true, Some(entry)) = (is_its_own && !is_refused, entry) {
                 let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
-                let objects = hashes.map(|hash| self.recording.object(hash)).collect();
+                let mut objects: Vec<&Value> = hashes.map(|hash| self.recording.object(hash)).collect();
+                // Helm makes what `crds/` holds beside the release, which says nothing of it.
+                let rendered = run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
+                objects.extend(rendered.filter(|object| definitions.iter().any(|it| std::ptr::eq(*it, *object))));
                 run.rendered = Some(Rendered { entry, error: None, objects, needs: &[], asks_cluster: false });
             }
         }
@@ -349,4 +353,9 @@ impl<'a> View<'a> {
     pub(super) fn wall_clock(&self, at: u64) -> u64 {
         self.unix_ms + at
     }
+}
+
+/// The objects that came from `crds/`.
+fn definitions_beside(recording: &Recording) -> impl Iterator<Item = &Value> {
+    recording.sources.iter().filter(|(_, file)| file.contains("/crds/")).map(|(hash, _)| recording.object(hash))
 }
