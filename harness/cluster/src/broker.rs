@@ -1,5 +1,8 @@
 //! The broker: a process in a session of its own that owns clusters and servers for as long as someone leases them.
 
+mod admission;
+mod leases;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,9 +11,10 @@ use anyhow::{Context, Result, bail};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::caught::caught;
 use super::kind::{self, Cluster};
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::provider::{Failure, Progress, Provider};
@@ -19,6 +23,8 @@ use super::{Address, Databases, Owned, Postgres, Request, Sharing, namespace, po
 use crate::home::Environment;
 use crate::wait::{Check, pause, until};
 use crate::{backing, error, home, random, stdio};
+use admission::{Admission, Admitted};
+use leases::Leases;
 
 /// After the last lease: long enough for the next test process of one `cargo test` to start, short for who waits for the end.
 const LINGER: Duration = Duration::from_secs(5);
@@ -28,10 +34,6 @@ const FIRST_WORD: Duration = Duration::from_secs(10);
 const LAST_CLEANING: Duration = Duration::from_secs(40);
 /// A broker that takes no more connections gives up its lock at once.
 const OTHERS_END: Duration = Duration::from_secs(1);
-/// What one scenario's pods and their share of the cluster take, in kB, as `/proc/meminfo` counts.
-const JOB_MEMORY: u64 = 1 << 20;
-/// What cluster and server take, and what the machine needs for itself, in kB.
-const BASE_MEMORY: u64 = 2 << 20;
 
 /// Serves leases until a few seconds after the last one ended, or until `SIGTERM`: `chartgate broker`.
 ///
@@ -53,11 +55,11 @@ pub async fn serve(key: &str, kubernetes: &str, context: Option<&str>) -> Result
         "serves {} with Kubernetes {kubernetes} as process {}, {} at once",
         context.map_or("clusters of its own".to_owned(), |context| format!("the cluster of context `{context}`")),
         std::process::id(),
-        broker.capacity
+        broker.admission.capacity()
     ));
     let sweeping = tokio::spawn(sweep_and_say(Arc::clone(&broker)));
 
-    let mut active = broker.active.subscribe();
+    let mut active = broker.leases.watch();
     let why = loop {
         let idle = async {
             // The sender is the broker's own, so it is there.
@@ -101,12 +103,8 @@ struct Broker {
     kubernetes: String,
     node_image: String,
     entry: Arc<Entry>,
-    capacity: usize,
-    slots: Arc<Semaphore>,
-    /// Thousandths of a core that the shared cluster has for releases.
-    room: u32,
-    free: Arc<Semaphore>,
-    active: watch::Sender<usize>,
+    admission: Admission,
+    leases: Leases,
     shared: Provider<Cluster>,
     /// How long all stays when the last lease has ended, as the latest request asked for.
     linger: Mutex<Duration>,
@@ -127,8 +125,13 @@ struct Granted {
     /// Name and making of a cluster of its own.
     own: Option<(String, Arc<Provider<Cluster>>)>,
     owned: Vec<Owned>,
-    slot: Option<OwnedSemaphorePermit>,
-    room: Option<OwnedSemaphorePermit>,
+    admitted: Option<Admitted>,
+}
+
+impl Granted {
+    fn new(request: Request) -> Self {
+        Self { request, cluster: None, own: None, owned: Vec::new(), admitted: None }
+    }
 }
 
 impl Broker {
@@ -141,17 +144,13 @@ impl Broker {
             Some(kept) => kept,
             None => Entry::create(&about)?,
         };
-        let (capacity, room) = (capacity(), room());
         Ok(Self {
             started: Instant::now(),
             kubernetes: kubernetes.to_owned(),
             node_image: about.node_image,
             entry: Arc::new(entry),
-            capacity,
-            slots: Arc::new(Semaphore::new(capacity)),
-            room,
-            free: Arc::new(Semaphore::new(room as usize)),
-            active: watch::Sender::new(0),
+            admission: Admission::of_this_machine(),
+            leases: Leases::new(),
             shared: Provider::new(),
             linger: Mutex::new(LINGER),
             maker: OnceLock::new(),
@@ -173,7 +172,7 @@ impl Broker {
     /// Attends to a connection in a task of its own.
     fn attend(self: Arc<Self>, stream: UnixStream) {
         // Counted before anything else happens, so that the broker does not end under it.
-        self.active.send_modify(|leases| *leases += 1);
+        let counted = self.leases.count();
         let broker = Arc::clone(&self);
         let mut attending = self.attending.lock().unwrap_or_else(PoisonError::into_inner);
         while attending.try_join_next().is_some() {}
@@ -183,12 +182,11 @@ impl Broker {
             let (tell, told) = mpsc::unbounded_channel();
             let writing = tokio::spawn(write_all(write, told));
             drop(tell.send(Tell::Hello));
-            let granted = match tokio::time::timeout(FIRST_WORD, reader.next()).await {
-                Ok(Ok(Some(Ask::Lease(request)))) => Some(Box::pin(broker.lease(request, &mut reader, &tell)).await),
-                _ => None,
-            };
-            broker.active.send_modify(|leases| *leases -= 1);
-            if let Some(granted) = granted {
+            if let Ok(Ok(Some(Ask::Lease(request)))) = tokio::time::timeout(FIRST_WORD, reader.next()).await {
+                let mut granted = Granted::new(request);
+                let held = caught(Box::pin(broker.lease(&mut granted, &mut reader, &tell))).await;
+                broker.say_failure(&granted.request.run, held);
+                drop(counted);
                 broker.clean(granted).await;
             }
             // Now the connection ends, which tells a holder that waits for it that all is gone.
@@ -198,13 +196,12 @@ impl Broker {
     }
 
     /// Grants a lease and holds it until its connection ends.
-    async fn lease(&self, request: Request, reader: &mut Reader, tell: &mpsc::UnboundedSender<Tell>) -> Granted {
-        self.log(&format!("{}: asks for {:?}", request.run, request.sharing));
-        let mut granted = Granted { request, cluster: None, own: None, owned: Vec::new(), slot: None, room: None };
+    async fn lease(&self, granted: &mut Granted, reader: &mut Reader, tell: &mpsc::UnboundedSender<Tell>) {
+        self.log(&format!("{}: asks for {:?}", granted.request.run, granted.request.sharing));
         let ready = tokio::select! {
-            ready = self.grant(&mut granted, tell) => ready,
+            ready = self.grant(granted, tell) => ready,
             // It says nothing before it has its answer, so this is its end.
-            _ = reader.next::<Ask>() => return granted,
+            _ = reader.next::<Ask>() => return,
         };
         match ready {
             Ok(ready) => drop(tell.send(ready)),
@@ -212,7 +209,7 @@ impl Broker {
                 self.log(&format!("{}: {}", granted.request.run, error::message(&error)));
                 let Failure { error, environment } = Failure::from(&error);
                 drop(tell.send(Tell::Error { error, environment }));
-                return granted;
+                return;
             }
         }
         self.log(&format!("{}: has its lease", granted.request.run));
@@ -226,7 +223,7 @@ impl Broker {
                             granted.request.run,
                             error::message(&error)
                         ));
-                        return granted;
+                        return;
                     }
                     granted.owned.push(what);
                 }
@@ -243,7 +240,7 @@ impl Broker {
                     self.forget(&granted.request, &what);
                     granted.owned.retain(|owned| *owned != what);
                 }
-                Ok(Some(Ask::End | Ask::Lease(_)) | None) | Err(_) => return granted,
+                Ok(Some(Ask::End | Ask::Lease(_)) | None) | Err(_) => return,
             }
             drop(tell.send(Tell::Noted));
         }
@@ -273,19 +270,9 @@ impl Broker {
             let tell = tell.clone();
             move |what| drop(tell.send(Tell::Progress(what)))
         });
-        if self.slots.available_permits() == 0 {
-            progress
-                .say(format!("waiting: {} scenarios run already (`CHARTGATE_JOBS` sets how many may)", self.capacity));
-        }
-        granted.slot = Some(Arc::clone(&self.slots).acquire_owned().await?);
-        if granted.request.sharing == Sharing::Shared && granted.request.context.is_none() {
-            // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
-            let share = granted.request.millicores.min(self.room);
-            if self.free.available_permits() < share as usize {
-                progress.say(format!("waiting for {share}m CPU on the shared cluster"));
-            }
-            granted.room = Some(Arc::clone(&self.free).acquire_many_owned(share).await?);
-        }
+        let is_shared = granted.request.sharing == Sharing::Shared && granted.request.context.is_none();
+        let shared = is_shared.then_some(granted.request.millicores);
+        granted.admitted = Some(self.admission.admit(shared, &progress).await?);
         if granted.request.keep {
             self.entry.keep()?;
         }
@@ -439,7 +426,7 @@ impl Broker {
             self.say_failure(&run, removed.with_context(|| format!("failed to remove {owned}")));
         }
         // Nothing of it runs any more, so the next may start while the cluster clears away the rest.
-        drop((granted.slot.take(), granted.room.take()));
+        drop(granted.admitted.take());
         for (client, name) in namespaces {
             let gone = namespace::gone(client, &name).await;
             if gone.is_ok() {
@@ -462,7 +449,7 @@ impl Broker {
         if self.entry.is_kept() {
             // What is not kept of it goes now: a later broker does not know it.
             let cleaning = async { while attending.join_next().await.is_some() {} };
-            if *self.active.borrow() == 0 {
+            if self.leases.is_empty() {
                 tokio::time::timeout(LAST_CLEANING, cleaning).await.ok();
             }
             self.log("everything that is left is kept; `chartgate clean` removes it");
@@ -490,54 +477,5 @@ async fn write_all(mut write: OwnedWriteHalf, mut told: mpsc::UnboundedReceiver<
         if send(&mut write, &message).await.is_err() {
             return;
         }
-    }
-}
-
-/// What Kubernetes' own pods request on a kind node (750 thousandths in 1.34 with one pod of its DNS), and a little more.
-const SYSTEM_MILLICORES: u32 = 800;
-
-/// Thousandths of a core that a node of this machine has for releases; some, so that a small machine runs one at a time.
-fn room() -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-    (cores * 1000).saturating_sub(SYSTEM_MILLICORES).max(500)
-}
-
-/// How many leases are granted at once: `CHARTGATE_JOBS`, else by cores and memory.
-fn capacity() -> usize {
-    let set = std::env::var("CHARTGATE_JOBS").ok().and_then(|jobs| jobs.parse().ok()).filter(|jobs| *jobs > 0);
-    set.unwrap_or_else(|| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        capacity_of(cores, std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_memory))
-    })
-}
-
-/// Two for each core, since most of a scenario is waiting, and a gigabyte for each; at least one.
-fn capacity_of(cores: usize, memory: Option<u64>) -> usize {
-    let by_memory =
-        memory.map(|memory| usize::try_from(memory.saturating_sub(BASE_MEMORY) / JOB_MEMORY).unwrap_or(usize::MAX));
-    (cores * 2).min(by_memory.unwrap_or(usize::MAX)).max(1)
-}
-
-/// `MemAvailable` of `/proc/meminfo`, in kB.
-fn available_memory(meminfo: &str) -> Option<u64> {
-    meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_small_machine_still_runs_one_scenario() {
-        assert_eq!(capacity_of(2, Some(1 << 20)), 1);
-        assert_eq!(capacity_of(2, Some(24 << 20)), 4);
-        assert_eq!(capacity_of(16, Some(8 << 20)), 6);
-        assert_eq!(capacity_of(4, None), 8);
-    }
-
-    #[test]
-    fn available_memory_is_found() {
-        assert_eq!(available_memory("MemTotal:  24 kB\nMemAvailable:   23000000 kB\n"), Some(23_000_000));
-        assert_eq!(available_memory("nothing"), None);
     }
 }

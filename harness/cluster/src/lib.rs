@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod backing;
 pub mod broker;
+mod caught;
 mod containers;
 mod context;
 mod doing;

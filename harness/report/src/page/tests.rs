@@ -100,6 +100,21 @@ fn foreign_text_is_no_markup() {
     assert!(!page.contains("https://") && !page.contains("http://"), "nothing is fetched");
 }
 
+/// A failure would mean that a recording which cannot be read looks as if nothing had been recorded.
+#[test]
+fn a_timeline_that_cannot_be_read_is_said_to_be() {
+    let folder = std::env::temp_dir().join(format!("chartgate-{}", crate::random::text(8)));
+    std::fs::create_dir(&folder).unwrap();
+    let mut broken = report(vec![finding("ready", Verdict::Pass, "it is")]);
+    broken.scenarios[0].evidence = folder.clone();
+    let nothing = document(&broken).unwrap();
+    std::fs::write(folder.join("plan.json"), "{").unwrap();
+    let page = document(&broken).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(nothing.contains("No timeline was recorded."), "{nothing}");
+    assert!(page.contains("The timeline cannot be shown: ") && page.contains("plan.json"), "{page}");
+}
+
 /// A scenario of many pods, each with a log, and of many requests.
 fn crowded(pods: usize, requests: usize) -> Recording {
     let mut recording = golden();
