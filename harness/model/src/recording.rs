@@ -19,6 +19,10 @@ use crate::plan::Plan;
 /// Version of the recording's format; a change that old readers would misread raises it.
 pub const FORMAT: u32 = 1;
 
+/// What a [`Moment::Gap`] is of when the machine's clock was set during the run: then times of other clocks than the recorder's cannot
+/// be placed on the timeline.
+pub const WALL_CLOCK: &str = "wall clock";
+
 /// One moment on the timeline.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -164,7 +168,7 @@ pub enum Moment {
     },
     /// Something was not seen: a watch was re-listed, a log could not be read. What depends on it cannot be proven.
     Gap {
-        /// What was not seen: a kind (`Pod`), `log POD/CONTAINER`, or `ddl NAME`.
+        /// What was not seen: a kind (`Pod`), `log POD/CONTAINER`, `ddl NAME`, or [`WALL_CLOCK`].
         of: String,
         /// Why.
         why: String,

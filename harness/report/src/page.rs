@@ -158,7 +158,7 @@ fn section(
         }
         Ok(None) => writeln!(out, "<div class=\"timeline\">No timeline was recorded.</div>")?,
         Err(error) => {
-            let why = escaped(&error::message(error));
+            let why = escaped(&format!("{error:#}"));
             writeln!(out, "<div class=\"timeline\">The timeline cannot be shown: {why}</div>")?;
         }
     }

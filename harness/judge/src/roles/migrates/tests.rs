@@ -106,6 +106,15 @@ fn a_job_counts_from_its_making_on() {
     check(&ROLE_MIGRATES, &story.edit(named("Job", "cg-migrations"), made), Verdict::Pass, "");
 }
 
+/// A failure would mean that a change is laid to the chart because somebody set the machine's clock.
+#[test]
+fn a_clock_that_was_set_during_the_run_makes_it_void() {
+    let story = Story::good();
+    let late = ddl_at(&story, created(&story, "worker-1") + 1);
+    let story = story.before(end_of(1), late).before(end_of(2), gap("wall clock"));
+    check(&ROLE_MIGRATES, &story, Verdict::Void, "when the schema of database `postgres` changed is unknown");
+}
+
 /// A failure would mean that a user who looks the check up reads what it never says.
 #[test]
 fn the_examples_are_what_it_says() {
