@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::render::step_values;
 use super::stage::Stage;
-use super::{SETTLE_LIMIT, tail};
+use super::step::{SETTLE_LIMIT, tail};
 use crate::helm::Helm;
 use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, Timeline};

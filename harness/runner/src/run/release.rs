@@ -1,13 +1,15 @@
 //! The release after a step, and what its tests said.
 
 use anyhow::Result;
+use chartgate_k8s::ready;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use serde_json::Value;
 
+use super::render;
 use super::stage::Stage;
-use super::{ready, render, tail};
+use super::step::tail;
 use crate::error;
 use crate::helm::Status;
 use crate::record::{HookRun, Release, StepOutcome, Timeline};

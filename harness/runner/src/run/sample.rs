@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::route::until_routed;
 use super::stage::Stage;
-use super::{at_step, endpoints};
+use super::endpoints;
+use super::step::at_step;
 use crate::plan::{Plan, Role, Serves};
 use crate::random;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
