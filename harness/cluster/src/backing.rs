@@ -2,7 +2,6 @@
 //! and any other server in a container of its own.
 
 mod fault;
-mod server;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -16,7 +15,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::cluster::Postgres;
 use crate::random;
 
-pub use server::{servers, variables};
+pub use crate::server::{servers, variables};
 pub use witness::{Ddl, Fault, Seen, Witness};
 
 /// The server is on this machine.

@@ -130,10 +130,10 @@ impl KubeContext {
             return Ok(Vec::new());
         };
         let format = r#"{{.Label "io.x-k8s.kind.cluster"}} {{.Label "io.x-k8s.kind.role"}} {{.Names}} {{.Ports}}"#;
-        let list = ["ps", "--filter", "label=io.x-k8s.kind.cluster", "--format", format];
         // Without an engine it is none of its clusters.
-        let Ok(containers) = Tool::on_path("docker").args(list).run().await else { return Ok(Vec::new()) };
-        Ok(nodes_of(&containers.stdout, &self.name, host, port))
+        let running = engine::running_containers("label=io.x-k8s.kind.cluster", format).await;
+        let Ok(containers) = running else { return Ok(Vec::new()) };
+        Ok(nodes_of(&containers.join("\n"), &self.name, host, port))
     }
 
     async fn config(&self) -> Result<Config> {

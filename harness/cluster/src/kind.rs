@@ -20,15 +20,14 @@ use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::audit::Audit;
-use super::containers::remove_containers;
+use super::containers::{REMOVAL, remove_containers};
 use super::making::Making;
 use super::provider::Progress;
 use super::registry::Entry;
-use super::{Access, KubeContext, MissingImage, NETWORK, namespace};
+use super::{Access, Capabilities, KubeContext, MissingImage, NETWORK, engine, namespace};
 use crate::home::{self, Environment};
 use crate::tool::Tool;
 use config::{config, needs_cgroup_v1_patch};
-pub(crate) use images::image_id;
 
 /// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.
 const CREATE: Duration = Duration::from_secs(300);
@@ -36,8 +35,6 @@ const CREATE: Duration = Duration::from_secs(300);
 const NODE_READY: Duration = Duration::from_secs(120);
 /// The cluster's DNS is up a few seconds after the node.
 const DNS: Duration = Duration::from_secs(90);
-/// An engine that is up answers at once, one behind a dead virtual machine never does.
-const ENGINE: Duration = Duration::from_secs(30);
 /// A cluster's node takes a gigabyte, its images and the kubelet's margin the rest.
 pub const ROOM: u64 = 3 << 30;
 
@@ -74,7 +71,7 @@ impl Cluster {
     ) -> Result<Self> {
         let (name, kubeconfig) = (entry.name(), entry.file("kubeconfig"));
         if let Some(note) = entry.read::<Note>("cluster") {
-            if is_running(&note.nodes).await
+            if engine::are_running(&note.nodes).await
                 && let Ok(client) = namespace::client(&kubeconfig).await
                 && client.apiserver_version().await.is_ok()
             {
@@ -113,7 +110,7 @@ impl Cluster {
         progress: &Progress,
     ) -> Result<Self> {
         let kind = home::tool("kind", home::version("KIND")?)?;
-        let is_cgroup_v1 = check_engine().await?;
+        let engine = engine::with_room(ROOM).await?;
         let creating = format!("creating cluster {name} (Kubernetes {kubernetes}, nodes: {nodes})");
         progress.say(creating.as_str());
         let making = std::sync::Mutex::new(Making::new(creating, nodes));
@@ -125,7 +122,7 @@ impl Cluster {
             .args([&kubeconfig])
             // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
             .env("KUBECONFIG", &kubeconfig)
-            .stdin(config(nodes, is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes), audit.as_ref()).to_string())
+            .stdin(config(nodes, engine.is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes), audit.as_ref()).to_string())
             .deadline(CREATE)
             .telling(move |line| {
                 if let Some(doing) = making.lock().unwrap_or_else(PoisonError::into_inner).hear(line) {
@@ -185,15 +182,15 @@ impl Cluster {
         &self.name
     }
 
-    /// Whether it is a kind cluster of the local engine.
-    pub fn is_kind(&self) -> bool {
-        !self.nodes.is_empty()
+    /// What a run may rely on: it is a kind cluster of the local engine, or nothing is known of it.
+    pub fn capabilities(&self) -> Capabilities {
+        if self.nodes.is_empty() { Capabilities::UNKNOWN } else { Capabilities::KIND }
     }
 
     /// Waits until names are resolved in it. Pods that start earlier cannot find each other.
     pub async fn dns(&self, progress: &Progress) -> Result<()> {
         // Elsewhere it may be called otherwise.
-        if !self.is_kind() {
+        if !self.capabilities().own_dns {
             return Ok(());
         }
         let wait = async {
@@ -217,6 +214,7 @@ impl Cluster {
             name: self.name.clone(),
             kubeconfig: self.kubeconfig.clone(),
             network: NETWORK.to_owned(),
+            capabilities: self.capabilities(),
             nodes: self.nodes.clone(),
             missing_images,
         }
@@ -238,29 +236,7 @@ pub async fn remove(name: &str, kubeconfig: &Path) -> Result<()> {
 
 async fn remove_nodes(name: &str) -> Result<()> {
     let nodes = node_names(name).await?;
-    if !nodes.is_empty() {
-        Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&nodes).run().await?;
-    }
-    Ok(())
-}
-
-/// Whether an engine answers that has room, and whether it runs containers with cgroup v1.
-async fn check_engine() -> Result<bool> {
-    let format = "{{.CgroupVersion}} {{.DockerRootDir}}";
-    let output = Tool::on_path("docker").args(["info", "--format", format]).deadline(ENGINE).run().await;
-    let output = output.map_err(|error| {
-        Environment::because("no Docker engine answers", &error, "run `make setup`, or start the engine")
-    })?;
-    let (version, root) = output.stdout.trim().split_once(' ').unwrap_or_default();
-    // Elsewhere the folder is in a virtual machine, and cannot be looked at.
-    if let Ok(disk) = rustix::fs::statvfs(root) {
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < ROOM {
-            let what = format!("only {} MB are free in `{root}`, and a cluster needs {} MB", free >> 20, ROOM >> 20);
-            return Err(Environment::new(format!("{what}\nhint: `docker system prune` frees some")).into());
-        }
-    }
-    Ok(version == "1")
+    if nodes.is_empty() { Ok(()) } else { engine::remove(&nodes, REMOVAL).await?.done() }
 }
 
 /// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later. What two
@@ -280,8 +256,8 @@ async fn hasten_dns(client: kube::Client) -> Result<()> {
 /// Lets any user of a node's own network listen on a port below 1024: a stub image has one user for all applications.
 async fn open_low_ports(nodes: &[String]) -> Result<()> {
     for node in nodes {
-        let setting = ["exec", "--privileged", node, "sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"];
-        Tool::on_path("docker").args(setting).run().await?;
+        let setting = ["sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"];
+        engine::exec_privileged(node, setting).run().await?;
     }
     Ok(())
 }
@@ -301,16 +277,7 @@ async fn wait_for_nodes(client: &kube::Client, nodes: &[String]) -> Result<()> {
 
 /// The nodes' containers, the control plane first.
 async fn node_names(cluster: &str) -> Result<Vec<String>> {
-    let filter = format!("label=io.x-k8s.kind.cluster={cluster}");
-    let output =
-        Tool::on_path("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).run().await?;
-    let mut names: Vec<_> = output.stdout.lines().map(str::to_owned).collect();
+    let mut names = engine::containers(&format!("label=io.x-k8s.kind.cluster={cluster}"), "{{.Names}}").await?;
     names.sort_by_key(|name| (!name.contains("control-plane"), name.clone()));
     Ok(names)
-}
-
-/// Whether all these containers exist and run.
-async fn is_running(containers: &[String]) -> bool {
-    let inspect = Tool::on_path("docker").args(["inspect", "--format", "{{.State.Running}}"]).args(containers);
-    !containers.is_empty() && inspect.run().await.is_ok_and(|output| output.stdout.lines().all(|line| line == "true"))
 }

@@ -169,7 +169,7 @@ async fn record(
         process: std::process::id(),
     };
     let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
-    if !lease.cluster.is_kind() && home::named_image("PROBER").is_none() {
+    if !lease.cluster.capabilities.load_images && home::named_image("PROBER").is_none() {
         let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
         let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
         return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());

@@ -1,17 +1,14 @@
 //! What was seen of the machine, without a word on how good that is.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_cluster::{Standing, engine};
 use serde_json::Value;
 
-use crate::cluster::{self, Standing};
 use crate::home;
 use crate::tool::Tool;
 
-/// A busy engine answers within a few seconds.
-const ENGINE: Duration = Duration::from_secs(30);
 /// Each tool by its name and the key of its version.
 const TOOLS: [(&str, &str); 3] = [("kind", "KIND"), ("helm", "HELM_3"), ("helm", "HELM_4")];
 
@@ -81,8 +78,8 @@ pub(super) struct Kernel {
 impl Facts {
     /// Looks.
     pub(super) async fn gather() -> Result<Self> {
-        let info = ask_engine().await.map_err(|error| format!("{error:#}"));
-        let standing = cluster::standing()?;
+        let info = engine::info().await.map_err(|error| format!("{error:#}"));
+        let standing = chartgate_cluster::standing()?;
         let mut facts = Self {
             engine: info.as_ref().map(Engine::of).map_err(Clone::clone),
             tools: Vec::new(),
@@ -156,16 +153,6 @@ fn available_memory() -> Option<u64> {
     Some(kilobytes << 10)
 }
 
-async fn ask_engine() -> Result<Value> {
-    let call = Tool::on_path("docker").args(["info", "--format", "{{json .}}"]).deadline(ENGINE);
-    let info: Value = serde_json::from_str(&call.run().await?.stdout)?;
-    // Without a server the client still answers, and only its message says so.
-    match info["ServerErrors"][0].as_str() {
-        Some(error) => anyhow::bail!("{error}"),
-        None => Ok(info),
-    }
-}
-
 /// A tool that is there must start, too: it may be built for another machine, or only half there.
 async fn ask_tool(name: &str, key: &str) -> Result<String> {
     let path = home::tool(name, home::version(key)?)?;
@@ -180,8 +167,7 @@ async fn images() -> Vec<Result<(String, bool), String>> {
         images.push(match image {
             Err(error) => Err(format!("{error:#}")),
             Ok(reference) => {
-                let call = Tool::on_path("docker").args(["image", "inspect", "--format", "{{.Id}}", &reference]);
-                let is_there = call.run().await.is_ok();
+                let is_there = engine::image_id(&reference).await.is_ok_and(|id| id.is_some());
                 Ok((reference, is_there))
             }
         });
@@ -191,8 +177,7 @@ async fn images() -> Vec<Result<(String, bool), String>> {
 
 /// Containers whose names are like ours.
 async fn strangers(standing: &[(String, Standing)]) -> Vec<String> {
-    let call = Tool::on_path("docker").args(["ps", "--all", "--filter", "name=^chartgate-", "--format", "{{.Names}}"]);
-    let found = call.run().await.map(|output| output.stdout).unwrap_or_default();
+    let found = engine::containers("name=^chartgate-", "{{.Names}}").await.unwrap_or_default();
     let is_ours = |name: &str| standing.iter().any(|(own, _)| name.starts_with(&format!("{own}-")));
-    found.lines().filter(|name| !is_ours(name)).map(str::to_owned).collect()
+    found.into_iter().filter(|name| !is_ours(name)).collect()
 }

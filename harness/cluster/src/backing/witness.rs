@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use super::Database;
-use crate::tool::{Line, Tool};
+use crate::engine;
+use crate::tool::Line;
 use crate::wait::{Check, changed, until};
 
 /// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
@@ -138,8 +139,7 @@ impl Database {
     /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
     /// nothing changed: a probe of the witness was seen.
     pub async fn witness(&self) -> Result<(Witness, mpsc::UnboundedReceiver<Seen>)> {
-        let follow = Tool::on_path("docker").args(["logs", "--follow", "--tail", "0", &self.server().container]);
-        let lines = follow.follow().context("failed to follow the log of PostgreSQL")?;
+        let lines = engine::follow_log(&self.server().container).follow().context("failed to follow the log of PostgreSQL")?;
         let (sender, seen) = mpsc::unbounded_channel();
         let (latest, probes) = watch::channel(0);
         tokio::spawn(read(lines, self.name().to_owned(), sender, latest));

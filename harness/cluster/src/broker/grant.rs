@@ -12,7 +12,8 @@ use super::{Broker, LINGER};
 use crate::kind::Cluster;
 use crate::protocol::Tell;
 use crate::provider::{Progress, Provider};
-use crate::{Address, Databases, Postgres, Request, Sharing, postgres, server};
+use crate::server::{self, postgres};
+use crate::{Address, Databases, Postgres, Request, Sharing};
 
 impl Broker {
     pub(super) async fn grant(&self, granted: &mut Granted, tell: &mpsc::UnboundedSender<Tell>) -> Result<Tell> {
@@ -56,7 +57,7 @@ impl Broker {
                 return Ok((None, BTreeMap::new()));
             }
             if let Some(context) = &request.context
-                && !self.shared_cluster(&request, &progress).await?.is_kind()
+                && !self.shared_cluster(&request, &progress).await?.capabilities().container_network
             {
                 let (name, hint) = (context.name(), "leave out `--context`, or make a kind cluster");
                 let what = format!("context `{name}` is no kind cluster of this machine, which servers need for now");

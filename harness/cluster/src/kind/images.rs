@@ -1,16 +1,10 @@
 //! Images on a cluster's nodes: loaded from the engine, else pulled once.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result};
-use chartgate_process::tool::Tool;
+use anyhow::Result;
 
 use super::Cluster;
 use crate::provider::Progress;
-use crate::{MissingImage, pull};
-
-/// Loading takes about ten seconds for 150 MB.
-const LOAD: Duration = Duration::from_secs(300);
+use crate::{MissingImage, engine, pull};
 
 impl Cluster {
     /// Puts images on all nodes, each once, and pulls those that are needed and on no engine and no node. Gives those that are still
@@ -53,7 +47,7 @@ impl Cluster {
         let mut loaded = self.loaded.lock().await;
         let (mut missing, mut wanted, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for reference in references {
-            let Some(id) = image_id(reference).await? else {
+            let Some(id) = engine::image_id(reference).await? else {
                 missing.push(reference.clone());
                 continue;
             };
@@ -65,7 +59,7 @@ impl Cluster {
         }
         if !wanted.is_empty() {
             progress.say(format!("loading {} into cluster {}", wanted.join(", "), self.name));
-            futures::future::try_join_all(self.nodes.iter().map(|node| load_into(node, &wanted))).await?;
+            futures::future::try_join_all(self.nodes.iter().map(|node| engine::load_into(node, &wanted))).await?;
             loaded.extend(keys);
             if let Some(entry) = &self.entry {
                 entry.write("images", &*loaded)?;
@@ -73,28 +67,4 @@ impl Cluster {
         }
         Ok(missing)
     }
-}
-
-/// The image's id; `None`: the engine does not have it under a tag, so it cannot be handed on under this name.
-pub(crate) async fn image_id(reference: &str) -> Result<Option<String>> {
-    if reference.contains('@') {
-        return Ok(None);
-    }
-    let inspect = Tool::on_path("docker").args(["image", "inspect", "--format", "{{.Id}}", reference]);
-    let output = inspect.run_unchecked().await?;
-    if output.is_success() {
-        return Ok(Some(output.stdout.trim().to_owned()));
-    }
-    if output.stderr.to_lowercase().contains("no such image") { Ok(None) } else { Err(inspect.failure(&output)) }
-}
-
-/// What `kind load docker-image` does, without a copy on the disk.
-async fn load_into(node: &str, references: &[String]) -> Result<()> {
-    let save = Tool::on_path("docker").args(["save"]).args(references).deadline(LOAD);
-    let import = Tool::on_path("docker")
-        .args(["exec", "--privileged", "--interactive", node, "ctr", "--namespace=k8s.io", "images", "import"])
-        .args(["--all-platforms", "--digests", "--snapshotter=overlayfs", "-"])
-        .deadline(LOAD);
-    let loaded = save.run_into(import).await;
-    loaded.map(drop).with_context(|| format!("failed to load {} into node `{node}`", references.join(", ")))
 }

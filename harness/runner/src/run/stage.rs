@@ -96,8 +96,7 @@ impl Stage {
             ns,
             timeline,
             Mode::Run,
-            // Another cluster may keep some kinds elsewhere; kind has one etcd.
-            lease.cluster.is_kind(),
+            lease.cluster.capabilities.single_etcd,
             versions,
         ));
         let nodes = early::nodes(&client).await;

@@ -10,13 +10,13 @@ use testcontainers::core::{ContainerPort, IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use super::provider::Progress;
-use super::registry::Entry;
-use super::{NETWORK, Postgres};
 use crate::backing::connect;
+use crate::engine;
+use crate::provider::Progress;
+use crate::registry::Entry;
+use crate::{NETWORK, Postgres};
 use crate::home::{self, Environment};
 use crate::random;
-use crate::tool::Tool;
 use crate::wait::{Check, until};
 
 /// The server's port inside its container.
@@ -58,7 +58,7 @@ pub async fn provide(entry: &Entry, progress: &Progress) -> Result<Postgres> {
             return Ok(kept);
         }
         entry.erase("postgres");
-        Tool::on_path("docker").args(["rm", "--force", "--volumes", &kept.container]).run().await?;
+        super::remove(&kept.container).await?;
     }
     let server = start(entry, &format!("{}-postgres", entry.name()), progress).await?;
     entry.write("postgres", &server)?;
@@ -98,7 +98,7 @@ async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Post
         .await?;
     let local_host = running.get_host().await?.to_string();
     let server = Postgres {
-        host: address(container).await?,
+        host: engine::address(container).await?,
         port: PORT.as_u16(),
         local_host: if is_local { "127.0.0.1".to_owned() } else { local_host },
         local_port: running.get_host_port_ipv4(5432.tcp()).await?,
@@ -114,7 +114,7 @@ async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Post
 
 /// Restarts a server within its container, so that its addresses stay; it accepts connections when this returns.
 pub async fn restart(server: &Postgres) -> Result<()> {
-    let inside = |script: &str| Tool::on_path("docker").args(["exec", &server.container, "sh", "-c", script]);
+    let inside = |script: &str| engine::exec(&server.container, ["sh", "-c", script]);
     // The first line is the server's process.
     let process = || async { inside(r#"head -n 1 "$PGDATA/postmaster.pid""#).run().await.map(|output| output.stdout) };
     let before = process().await.context("failed to find PostgreSQL's process")?;
@@ -146,15 +146,7 @@ fn is_local() -> bool {
 /// Waits for kind's network: made by testcontainers, it would be removed with the container.
 pub(super) async fn wait_for_network() -> Result<()> {
     until("kind's network", NETWORK_MADE, || async {
-        let inspect = Tool::on_path("docker").args(["network", "inspect", "--format", "{{.Id}}", NETWORK]);
-        Check::retry(inspect.run().await.map(drop))
+        Check::retry(engine::has_network().await)
     })
     .await
-}
-
-/// The container's address on kind's network.
-pub(super) async fn address(container: &str) -> Result<String> {
-    let format = format!("{{{{(index .NetworkSettings.Networks \"{NETWORK}\").IPAddress}}}}");
-    let output = Tool::on_path("docker").args(["inspect", "--format", &format, container]).run().await?;
-    Ok(output.stdout.trim().to_owned())
 }
