@@ -6,8 +6,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use chartgate::judge;
-use chartgate::tool::{Output, Tool};
+use chartgate_process::tool::{Output, Tool};
 use serde_json::Value;
 
 fn command(args: &[&str]) -> Tool {
@@ -30,7 +29,7 @@ async fn the_list_holds_scenarios_charts_and_checks() {
         "the first by name"
     );
     assert!(list["charts"]["codex-pooler"]["version"].is_string());
-    assert_eq!(list["checks"].as_array().map(Vec::len), Some(judge::all().count()));
+    assert_eq!(list["checks"].as_array().map(Vec::len), Some(chartgate_judge::all().count()));
     let shown = run(command(&["list", "charts/codex-pooler"])).await.stdout;
     assert!(shown.contains("codex-pooler/") && shown.contains("hook-order"), "{shown}");
 }
@@ -86,7 +85,7 @@ async fn completions_know_every_command_and_flag() {
 /// A failure would mean that `man chartgate-run` does not know a flag.
 #[tokio::test]
 async fn manual_pages_name_every_command_and_flag() {
-    let folder = support::repository().join("target/reports").join(chartgate::random::text(8));
+    let folder = support::repository().join("target/reports").join(chartgate_base::random::text(8));
     let output = run(command(&["man", &folder.display().to_string()])).await;
     assert!(output.is_success(), "{}", output.stderr);
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a page for each command");

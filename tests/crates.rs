@@ -4,7 +4,7 @@
 
 mod support;
 
-use chartgate::tool::Tool;
+use chartgate_process::tool::Tool;
 
 /// The names of all crates that one of ours is built of.
 async fn crates_of(package: &str) -> Vec<String> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chartgate::backing::{Database, Seen};
-use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing};
-use chartgate::home;
-use chartgate::plan::{Fault, Server};
-use chartgate::tool::Tool;
-use chartgate::wait::{Check, until};
+use chartgate_cluster::backing::{Database, Seen};
+use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing};
+use chartgate_model::plan::{Fault, Server};
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
+use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ObjectMeta, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -180,7 +180,7 @@ async fn a_server_of_its_own_restarts_and_its_witness_goes_on() {
     let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();
     let (witness, mut seen) = database.witness().await.unwrap();
     let server = database.server();
-    cluster::restart(&server).await.unwrap();
+    chartgate_cluster::restart(&server).await.unwrap();
     database.reconnect(&server).await.unwrap();
     database.superuser().batch_execute("CREATE TABLE jobs (id int)").await.unwrap();
     witness.settle(&database).await.unwrap();

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use chartgate::judge::Verdict;
-use chartgate::plan::{Action, Plan};
-use chartgate::run::Options;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::{Action, Plan};
+use chartgate_runner::run::Options;
 use rstest::rstest;
 
 use crate::support::{

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chartgate::home;
+use chartgate_process::home;
 
 use crate::support::{
     self,
@@ -21,7 +21,7 @@ struct Reader(PathBuf);
 
 impl Reader {
     fn new() -> Self {
-        let folder = support::repository().join("target/tutorial").join(chartgate::random::text(8));
+        let folder = support::repository().join("target/tutorial").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         Self(folder)
     }

@@ -2,9 +2,9 @@
 //!
 //! Each is one edit of the chart; the same scenario on the chart without it passes in `e2e`.
 
-use chartgate::judge::Verdict;
-use chartgate::plan::{Action, Plan};
-use chartgate::scenario::Overrides;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::{Action, Plan};
+use chartgate_scenario::Overrides;
 use rstest::{Context, rstest};
 
 use crate::support::{self, PatchedChart};

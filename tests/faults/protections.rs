@@ -3,9 +3,9 @@
 //!
 //! Each is one edit of the chart or the plan; the same scenario without it passes in `e2e`.
 
-use chartgate::judge::Verdict;
-use chartgate::plan::Expect;
-use chartgate::scenario::Overrides;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::Expect;
+use chartgate_scenario::Overrides;
 
 use crate::support::{self, PatchedChart};
 use crate::{first_steps, load};

@@ -17,16 +17,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chartgate::backing::Database;
-use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing, Standing};
-use chartgate::helm::Helm;
-use chartgate::home;
-use chartgate::plan::{Action, Expect, Plan};
-use chartgate::record::Recording;
-use chartgate::redact::Redactor;
-use chartgate::scenario::{self, Overrides};
-use chartgate::tool::{Interrupt, Tool};
-use chartgate::wait::{Check, pause, until};
+use chartgate_cluster::backing::Database;
+use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing, Standing};
+use chartgate_model::plan::{Action, Expect, Plan};
+use chartgate_model::recording::Recording;
+use chartgate_process::home;
+use chartgate_process::tool::{Interrupt, Tool};
+use chartgate_process::wait::{Check, pause, until};
+use chartgate_redact::Redactor;
+use chartgate_runner::helm::Helm;
+use chartgate_scenario::Overrides;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::PostParams;
@@ -122,9 +122,9 @@ async fn main() {
 /// The scenarios that are helm commands and nothing else, so that a person could run the same by hand.
 fn comparable(chart: &str) -> (Vec<PathBuf>, Vec<Plan>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(chart);
-    let files = scenario::discover(&[folder]).expect("the chart has scenarios");
+    let files = chartgate_scenario::discover(&[folder]).expect("the chart has scenarios");
     let load = |file: PathBuf| {
-        let plan = scenario::load(&file, &Overrides::default()).expect("the scenario is valid");
+        let plan = chartgate_scenario::load(&file, &Overrides::default()).expect("the scenario is valid");
         (file, plan)
     };
     let is_plain = |plan: &Plan| {
@@ -163,7 +163,7 @@ async fn enable_audit(lease: &Lease) {
     })
     .await
     .expect("the API server comes back");
-    let client = cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster's client");
+    let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster's client");
     // It answers a moment before it has read who may ask.
     until("the API server's roles", RESTART, || async {
         Check::retry(client.apiserver_version().await.map(drop).map_err(Into::into))
@@ -182,7 +182,7 @@ struct Bench {
 
 /// The brokers that live.
 fn in_use() -> Vec<String> {
-    let standing = cluster::standing().expect("the state folder can be read").into_iter();
+    let standing = chartgate_cluster::standing().expect("the state folder can be read").into_iter();
     standing.filter(|(_, standing)| *standing == Standing::InUse).map(|(name, _)| name).collect()
 }
 
@@ -190,8 +190,8 @@ impl Bench {
     /// Runs a scenario's helm commands one after the other, as a person would: how long they and what they need took. What is removed
     /// afterwards does not count, here and with the harness.
     async fn by_hand(&self, plan: &Plan) -> Duration {
-        let client = cluster::client(&self.lease.cluster.kubeconfig).await.expect("the cluster answers");
-        let ns = format!("hand-{}", chartgate::random::text(6));
+        let client = chartgate_cluster::client(&self.lease.cluster.kubeconfig).await.expect("the cluster answers");
+        let ns = format!("hand-{}", chartgate_base::random::text(6));
         let version =
             home::version("HELM").and_then(|major| home::version(&format!("HELM_{major}"))).expect("a version");
         let helm = Helm::new(version, &self.kubernetes, &ns, Redactor::default()).expect("helm is there");
@@ -200,8 +200,8 @@ impl Bench {
         let (database, templates) = self.surroundings(&client, plan, &ns).await;
         for step in &plan.steps {
             let mut values = plan.values.clone();
-            scenario::merge(&mut values, step.values.clone());
-            let values = scenario::fill(&values, &templates).expect("the values can be filled in");
+            chartgate_scenario::merge(&mut values, step.values.clone());
+            let values = chartgate_scenario::fill(&values, &templates).expect("the values can be filled in");
             let output =
                 helm.act(step, helm.args(plan, step), &values, &Interrupt::default()).await.expect("helm starts");
             assert!(output.is_success(), "{} {}: {}", plan.name, step.verb(), output.stderr);
@@ -232,7 +232,7 @@ impl Bench {
             BTreeMap::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
         let mut made = None;
         if let (Some(name), Some(server)) = (plan.backing.keys().next(), &self.lease.postgres) {
-            let own = format!("bench_{}", chartgate::random::text(6));
+            let own = format!("bench_{}", chartgate_base::random::text(6));
             self.lease.owns(Owned::Database(own.clone())).await.expect("the broker answers");
             let database = Database::create(server, &own).await.expect("a database");
             templates.extend(database.variables().into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
@@ -240,7 +240,7 @@ impl Bench {
         }
         let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
         for (name, data) in &plan.secrets {
-            let data = scenario::fill(&json!(data), &templates).expect("the Secret can be filled in");
+            let data = chartgate_scenario::fill(&json!(data), &templates).expect("the Secret can be filled in");
             let secret = json!({"metadata": {"name": name}, "stringData": data});
             let secret: Secret = serde_json::from_value(secret).expect("a Secret");
             secrets.create(&PostParams::default(), &secret).await.expect("the Secret is made");
@@ -286,7 +286,7 @@ impl Bench {
 
     /// What the harness's last run of a scenario file recorded.
     fn recording(&self, file: &Path) -> Recording {
-        let folder = self.out.join("recordings").join(scenario::name_of(file));
+        let folder = self.out.join("recordings").join(chartgate_scenario::name_of(file));
         Recording::load(&folder).expect("the run was recorded")
     }
 
@@ -295,7 +295,7 @@ impl Bench {
         let many = self.out.join("many");
         drop(std::fs::remove_dir_all(&many));
         for (number, file) in files.iter().cycle().take(RECORDINGS).enumerate() {
-            let (from, to) = (self.out.join("recordings").join(scenario::name_of(file)), many.join(number.to_string()));
+            let (from, to) = (self.out.join("recordings").join(chartgate_scenario::name_of(file)), many.join(number.to_string()));
             std::fs::create_dir_all(&to).expect("a folder for a recording");
             for part in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
                 std::fs::copy(from.join(part), to.join(part)).expect("a recording can be copied");

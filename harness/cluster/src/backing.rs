@@ -9,11 +9,11 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chartgate_base::random;
 use anyhow::{Context, Result, bail};
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::cluster::Postgres;
-use crate::random;
+use crate::Postgres;
 
 pub use crate::server::{servers, variables};
 pub use witness::{Ddl, Fault, Seen, Witness};

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chartgate_process::home::Environment;
 use anyhow::Result;
 
-use crate::home::Environment;
 use crate::engine;
 
 /// A node is gone within seconds; the engine gives each container ten to end, and says so if it did not.

@@ -7,6 +7,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chartgate_process::home::Environment;
+use chartgate_process::tool::Tool;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,8 +18,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error;
-use crate::home::Environment;
-use crate::tool::Tool;
 
 /// An API server that is there answers within a second, behind a plugin for credentials within a few.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -182,7 +182,7 @@ fn nodes_of(containers: &str, context: &str, host: &str, port: u16) -> Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::is_environment;
+    use chartgate_process::home::is_environment;
 
     const MINE: &str = "
 apiVersion: v1
@@ -206,7 +206,7 @@ contexts:
 
     impl Folder {
         fn new() -> Self {
-            let folder = std::env::temp_dir().join(format!("chartgate-{}", crate::random::text(8)));
+            let folder = std::env::temp_dir().join(format!("chartgate-{}", chartgate_base::random::text(8)));
             std::fs::create_dir(&folder).unwrap();
             std::fs::write(folder.join("config"), MINE).unwrap();
             Self(folder)

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
@@ -25,8 +27,6 @@ use super::making::Making;
 use super::provider::Progress;
 use super::registry::Entry;
 use super::{Access, Capabilities, KubeContext, MissingImage, NETWORK, engine, namespace};
-use crate::home::{self, Environment};
-use crate::tool::Tool;
 use config::{config, needs_cgroup_v1_patch};
 
 /// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.

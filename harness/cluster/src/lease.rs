@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
+use chartgate_process::wait::{Check, until};
 use anyhow::{Context, Result, bail};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
@@ -11,9 +14,6 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::registry::try_lock;
 use super::{Access, Address, Doing, Owned, Postgres, Request, Sharing};
-use crate::home::{self, Environment};
-use crate::tool::Tool;
-use crate::wait::{Check, until};
 
 /// A broker listens some milliseconds after its start; a machine under load is many times slower.
 const START: Duration = Duration::from_secs(20);

@@ -43,11 +43,7 @@ pub use namespace::{client, client_without_retries};
 pub use server::postgres::restart;
 pub use registry::{Standing, clean, standing};
 
-use chartgate_base::{random, stdio};
-use chartgate_model::plan::{self, Server};
-use chartgate_process::{home, tool, wait};
-
-use crate as cluster;
+use chartgate_model::plan::Server;
 
 /// Docker's network of kind's nodes.
 pub const NETWORK: &str = "kind";

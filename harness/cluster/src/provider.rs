@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chartgate_process::home::{self, Environment};
 use anyhow::{Result, anyhow};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -10,7 +11,6 @@ use tokio::task::JoinHandle;
 use super::Doing;
 use super::caught::caught;
 use crate::error;
-use crate::home::{self, Environment};
 
 /// How something's making goes.
 enum State<T> {

@@ -13,14 +13,15 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use chartgate_base::random;
+use chartgate_process::home::{self, Environment};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
 use super::containers::remove_containers;
 use super::namespace;
-use crate::home::{self, Environment};
-use crate::{error, random};
+use crate::error;
 pub use about::About;
 pub use status::{Standing, standing};
 pub use sweep::{clean, sweep};

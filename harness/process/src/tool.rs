@@ -15,6 +15,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chartgate_redact::Redactor;
 use anyhow::{Context, Result, anyhow, bail};
 pub use chartgate_base::quoted;
 use rustix::process::Pid;
@@ -22,7 +23,6 @@ use tokio::process::Command;
 use tokio::sync::{Notify, mpsc};
 
 use crate::home;
-use crate::redact::Redactor;
 use crate::wait::seconds;
 use guard::PARENT;
 use running::{Running, forward};

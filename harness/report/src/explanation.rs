@@ -1,7 +1,8 @@
 //! What a broken or unproven promise says of itself, as text: the same on the terminal, in CI's viewers and in its summary.
 
+use chartgate_judge::{Evidence, Finding, Verdict};
+
 use super::ScenarioReport;
-use crate::judge::{self, Evidence, Finding, Verdict};
 
 /// Evidence beyond this many moments stands in the recording.
 const MOMENTS: usize = 12;
@@ -100,7 +101,7 @@ fn cut(line: &str, width: usize) -> String {
 
 /// What a check promises its user, and what it means if that does not hold; empty for what is no check.
 pub(super) fn promise(finding: &Finding) -> Option<(&'static str, &'static str)> {
-    judge::all().find(|check| check.name == finding.check).map(|check| (check.proves, check.means))
+    chartgate_judge::all().find(|check| check.name == finding.check).map(|check| (check.proves, check.means))
 }
 
 /// The whole explanation, with a line of its own for each of: promise, what was seen, the moments, what to do, and where there is more.

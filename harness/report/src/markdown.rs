@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 
+use chartgate_judge::{Finding, Verdict};
 use anyhow::{Context, Result};
 
 use super::explanation::{explanation, headline, plain, word};
 use super::order::Red;
 use super::{Report, ScenarioReport};
-use crate::judge::{Finding, Verdict};
 
 /// Failures that are explained; the page of the report has all.
 const EXPLAINED: usize = 20;

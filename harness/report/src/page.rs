@@ -8,6 +8,8 @@ mod story;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use chartgate_judge::{Finding, Verdict};
+use chartgate_model::recording::Recording;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,8 +20,6 @@ use sha2::{Digest, Sha256};
 use super::explanation::{bounded, bounded_statement, headline, hint, moment, plain, promise, shown, word};
 use super::order::Red;
 use super::{Report, ScenarioReport};
-use crate::judge::{Finding, Verdict};
-use crate::record::Recording;
 use story::{DEPTHS, Scene};
 
 const STYLE: &str = include_str!("page/page.css");

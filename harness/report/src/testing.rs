@@ -1,7 +1,8 @@
 //! Reports for tests.
 
+use chartgate_judge::{Evidence, Finding, Verdict};
+
 use super::{Report, ScenarioReport, StepReport};
-use crate::judge::{Evidence, Finding, Verdict};
 
 /// A finding that cites one moment.
 pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
@@ -25,7 +26,7 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
         name: "chart/case".to_owned(),
         description: "it holds".to_owned(),
         chart: "chart 1.0.0".to_owned(),
-        verdict: crate::judge::verdict_of(&checks),
+        verdict: chartgate_judge::verdict_of(&checks),
         seconds: 2.0,
         steps: vec![step],
         replaced: None,

@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chartgate_base::random;
+use chartgate_model::plan::{Chart, Origin, Place, Plan};
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
+use chartgate_scenario::dependency;
+use chartgate_scenario::{chart_at, describe_chart};
+use chartgate_yaml::Invalid;
 use anyhow::{Context, Result};
 
-use crate::dependency;
-use crate::home::{self, Environment};
-use crate::plan::{Chart, Origin, Place, Plan};
-use crate::random;
-use crate::scenario::{chart_at, describe_chart};
-use crate::tool::Tool;
-use crate::yaml::Invalid;
 use git::History;
 
 /// An archive is small, but it may come from far away.

@@ -33,21 +33,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use chartgate_base::random;
+use chartgate_cluster::backing::servers;
+use chartgate_cluster::error;
+use chartgate_cluster::{KubeContext, Lease, Request};
+use chartgate_model::plan::{Action, Expect, Plan, StubImages};
+use chartgate_process::home::{self, Environment};
+use chartgate_redact::Redactor;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::backing::servers;
-use crate::cluster::{KubeContext, Lease, Request};
 use crate::helm::Helm;
-use crate::home::{self, Environment};
-use crate::plan::{Action, Expect, Plan, StubImages};
 use crate::progress::Progress;
 use crate::record::conceal::teach;
 use crate::record::{Mode, Moment, StepOutcome, Timeline};
-use crate::redact::{self, Redactor};
 use crate::stop::{Cause, Stop};
-use crate::yaml;
-use crate::{error, random};
 pub use early::PATIENCE;
 use early::{Early, Release};
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
@@ -95,8 +95,8 @@ fn without_secrets(error: anyhow::Error, redactor: &Redactor) -> anyhow::Error {
         error
     } else if home::is_environment(&error) {
         Environment::new(shown).into()
-    } else if error.chain().any(<dyn std::error::Error>::is::<yaml::Invalid>) {
-        yaml::Invalid(shown).into()
+    } else if error.chain().any(<dyn std::error::Error>::is::<chartgate_yaml::Invalid>) {
+        chartgate_yaml::Invalid(shown).into()
     } else {
         anyhow::anyhow!(shown)
     }
@@ -329,7 +329,7 @@ fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
         .chain(plan.steps.iter().map(|step| &step.values))
         .for_each(|it| redactor.add_credentials(it));
     for (name, value) in plan.set.iter().flat_map(|set| set.split(',')).filter_map(|pair| pair.split_once('=')) {
-        if redact::is_credential(name) {
+        if chartgate_redact::is_credential(name) {
             redactor.add(value);
         }
     }

@@ -1,8 +1,9 @@
 //! From what was seen to what is wrong and what mends it: a pure function.
 
+use chartgate_cluster::{ROOM, Standing};
+
 use super::facts::{Disk, Engine, Facts, Kept, Kernel};
 use super::{Health, Symptom};
-use crate::cluster::{ROOM, Standing};
 
 /// A node with its control plane takes a gigabyte, the chart's pods the rest.
 const MEMORY: u64 = 2 << 30;

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
 use anyhow::Result;
 use chartgate_cluster::{Standing, engine};
 use serde_json::Value;
-
-use crate::home;
-use crate::tool::Tool;
 
 /// Each tool by its name and the key of its version.
 const TOOLS: [(&str, &str); 3] = [("kind", "KIND"), ("helm", "HELM_3"), ("helm", "HELM_4")];

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
+use chartgate_cluster::Standing;
+
 use super::facts::{Disk, Engine, Kept, Kernel};
 use super::*;
-use crate::cluster::Standing;
 
 /// A machine that lacks nothing.
 fn sound() -> Facts {

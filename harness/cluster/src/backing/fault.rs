@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use chartgate_model::plan::Fault;
+use chartgate_process::wait::{Check, until};
 use anyhow::{Context, Result};
 
 use super::Database;
-use crate::plan::Fault;
-use crate::wait::{Check, until};
 
 /// A backend ends within milliseconds of its termination.
 const END: Duration = Duration::from_secs(20);

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
+use chartgate_process::tool::Line;
+use chartgate_process::wait::{Check, changed, until};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use super::Database;
 use crate::engine;
-use crate::tool::Line;
-use crate::wait::{Check, changed, until};
 
 /// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
 const WITNESS: Duration = Duration::from_secs(20);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chartgate_model::plan::Server;
+use chartgate_process::home::Environment;
 use anyhow::{Context, Result};
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner;
@@ -13,8 +15,6 @@ use crate::engine;
 use crate::provider::Progress;
 use crate::registry::Entry;
 use crate::{Address, NETWORK};
-use crate::home::Environment;
-use crate::plan::Server;
 
 /// The slowest servers, such as Kafka, are up half a minute after their container's start; others start beside them.
 const START: Duration = Duration::from_secs(180);

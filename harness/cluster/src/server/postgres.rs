@@ -4,6 +4,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chartgate_base::random;
+use chartgate_process::home::{self, Environment};
+use chartgate_process::wait::{Check, until};
 use anyhow::{Context, Result};
 use testcontainers::bollard::models::PortBinding;
 use testcontainers::core::{ContainerPort, IntoContainerPort, WaitFor};
@@ -15,9 +18,6 @@ use crate::engine;
 use crate::provider::Progress;
 use crate::registry::Entry;
 use crate::{NETWORK, Postgres};
-use crate::home::{self, Environment};
-use crate::random;
-use crate::wait::{Check, until};
 
 /// The server's port inside its container.
 const PORT: ContainerPort = ContainerPort::Tcp(5432);

@@ -1,12 +1,12 @@
 //! `objects/STEP/KIND-NAME.yaml`: every object that was there in a step, as it was last seen in it; what was deleted is there too.
 //! `events.txt`: the events of the cluster in their order.
 
+use chartgate_judge::track::{Sighting, Track};
+use chartgate_model::recording::Change;
 use anyhow::Result;
 
 use super::super::explanation::moment;
 use super::{Files, Span};
-use crate::judge::track::{Sighting, Track};
-use crate::record::Change;
 use chartgate_k8s::object::{kind, name, text};
 
 pub(super) fn write(tracks: &[Track], steps: &[Span], files: &mut Files) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chartgate_cluster::error;
 use anyhow::{Context, Result, anyhow, bail};
 use chartgate_protocol::{Order, Question, Reply, RequestLoad, SessionLoad, Told};
 use k8s_openapi::api::core::v1::Pod;
@@ -20,7 +21,6 @@ use tokio::time::timeout;
 
 use super::load::{Load, Running, Subject};
 use super::{Moment, Timeline};
-use crate::error;
 
 /// Its image is on the node already, and it runs within a second; on a busy machine within many.
 const START_LIMIT: Duration = Duration::from_secs(120);

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use chartgate_model::plan::Plan;
+use chartgate_process::home::Environment;
+use chartgate_redact::Redactor;
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,9 +17,6 @@ use serde_json::Value;
 
 use super::conceal::{Concealer, teach};
 use super::recording::{Entry, Moment, StoredObject, WALL_CLOCK, hash_of};
-use crate::home::Environment;
-use crate::plan::Plan;
-use crate::redact::Redactor;
 
 /// Writes a recording; clones write the same one.
 #[derive(Clone)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_cluster::audit;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::stage::Stage;
-use crate::cluster::audit;
 use crate::record::{Asked, Moment, Timeline};
 use chartgate_k8s::object::text;
 

@@ -1,9 +1,9 @@
 //! How much of a node a scenario asks for: pods that do not fit are never scheduled, and the scenario would wait for others to end.
 
+use chartgate_model::plan::{Action, Plan, StubImages};
 use serde_json::Value;
 
 use super::network;
-use crate::plan::{Action, Plan, StubImages};
 use chartgate_k8s::ready::is_selected;
 use chartgate_model::obstacle::scheduling::cpu_of;
 

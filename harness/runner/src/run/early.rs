@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_model::plan::{Expect, Plan, Step};
+use chartgate_process::home::Environment;
 use anyhow::Result;
 use k8s_openapi::api::core::v1::{Node as KubernetesNode, Pod};
 use kube::api::ListParams;
@@ -13,10 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::stage::Stage;
 use crate::helm::Helm;
-use crate::home::Environment;
-use crate::plan::{Expect, Plan, Step};
 use crate::record::Node;
-use crate::yaml;
 use chartgate_k8s::object::quantity;
 use chartgate_model::obstacle::scheduling::cpu_of;
 use chartgate_model::obstacle::{Blame, Obstacle, Scene, obstacles};
@@ -45,7 +44,7 @@ impl Release<'_> {
         };
         let Some(status) = helm.status(&plan.release).await? else { return Ok(Vec::new()) };
         let hooks = status.hooks.iter().map(|hook| hook.manifest.as_str());
-        let all: Vec<_> = hooks.chain([status.manifest.as_str()]).map(yaml::objects).collect::<Result<_>>()?;
+        let all: Vec<_> = hooks.chain([status.manifest.as_str()]).map(chartgate_yaml::objects).collect::<Result<_>>()?;
         Ok(all.concat())
     }
 }

@@ -1,13 +1,13 @@
 //! What a plan needs of a cluster: which one, with which images, and which database beside it.
 
+use chartgate_cluster::{Databases, MissingImage, Sharing};
+use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
+use chartgate_process::home::Environment;
 use anyhow::Result;
 use serde_json::Value;
 
 use super::render::Render;
 use super::{Options, scope};
-use crate::cluster::{Databases, MissingImage, Sharing};
-use crate::home::Environment;
-use crate::plan::{Action, Expect, Fault, Plan, Step};
 use crate::progress::Progress;
 use chartgate_k8s::object::hook_events;
 use chartgate_model::obstacle::image::{Answer, answer, needed_by, words};

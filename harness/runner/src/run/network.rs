@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chartgate_cluster::Lease;
+use chartgate_model::plan::Plan;
+use chartgate_process::home;
+use chartgate_process::wait::pause;
 use anyhow::{Context, Result};
 use chartgate_protocol::{Question, Reply};
 use futures::future::try_join_all;
@@ -15,12 +19,8 @@ use tokio::task::JoinSet;
 
 use super::sample::{address_of, host_and_port, name_of, of_role, state_of};
 use super::stage::{Stage, create_namespace};
-use crate::cluster::Lease;
-use crate::home;
-use crate::plan::Plan;
 use crate::record::prober::{Prober, Seat};
 use crate::record::{Answer, Asker, Moment, Reach, Timeline};
-use crate::wait::pause;
 use chartgate_model::guard::{CLOSED_PORT, closed_ports, guarded_roles, guards, is_exclusive, promised_ports};
 
 /// A network plugin follows a policy in milliseconds, and within seconds where it is busy.

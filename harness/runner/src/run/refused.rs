@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::home::Environment;
+use chartgate_process::home::Environment;
 use chartgate_model::refusal::{Ground, Refusal};
 
 /// What templates call to ask the cluster. Its version is given to helm in any case.

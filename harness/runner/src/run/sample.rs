@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_base::random;
+use chartgate_model::plan::{Plan, Role, Serves};
+use chartgate_process::wait::pause;
 use anyhow::{Context, Result};
 use chartgate_protocol::{Question, Reply, Session};
 use futures::future::{BoxFuture, try_join_all};
@@ -13,10 +16,7 @@ use super::route::until_routed;
 use super::stage::Stage;
 use super::endpoints;
 use super::step::at_step;
-use crate::plan::{Plan, Role, Serves};
-use crate::random;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
-use crate::wait::pause;
 use chartgate_k8s::object::{declared_ports, port_of};
 use chartgate_k8s::ready::{is_ready_pod, is_selected};
 

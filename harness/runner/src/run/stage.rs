@@ -7,6 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_cluster::backing;
+use chartgate_cluster::{Lease, Owned};
+use chartgate_model::plan::{Backing, Plan};
+use chartgate_process::home;
+use chartgate_scenario::fill;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{
     LimitRange, Namespace as KubernetesNamespace, Node as KubernetesNode, ResourceQuota, Secret, ServiceAccount,
@@ -20,16 +25,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::network::{self, Network};
 use super::{Options, balancer, demand, early, ready};
-use crate::backing;
-use crate::cluster;
-use crate::cluster::{Lease, Owned};
-use crate::home;
-use crate::plan::{Backing, Plan};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
 use crate::record::{Mode, Moment, Node, Timeline, logs, watch};
-use crate::scenario::fill;
 use databases::Databases;
 
 /// Names that may stand in `{{…}}`, and what they stand for.
@@ -87,7 +86,7 @@ impl Stage {
         timeline: &Timeline,
         progress: &Progress,
     ) -> Result<Self> {
-        let client = cluster::client(&lease.cluster.kubeconfig).await?;
+        let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
         let kubernetes = version.git_version;
         versions.insert("kubernetes", kubernetes.clone());

@@ -3,6 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use chartgate_cluster::error;
+use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
+use chartgate_process::tool::{self, Interrupt};
+use chartgate_process::wait::seconds;
+use chartgate_yaml::Manifest;
 use anyhow::{Context, Result};
 use chartgate_model::obstacle::Obstacle;
 use futures::FutureExt;
@@ -13,12 +18,7 @@ use super::early::{self, Early, Release};
 use super::stage::Stage;
 use super::{awaited, compare, fault, release, render, sample};
 use crate::helm::Helm;
-use crate::plan::{Action, Expect, Fault, Plan, Step};
 use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
-use crate::tool::{self, Interrupt};
-use crate::wait::seconds;
-use crate::yaml::Manifest;
-use crate::error;
 
 /// Helm has already waited; what it did not wait for may take this much longer, within the step's own time.
 pub(super) const SETTLE_LIMIT: Duration = Duration::from_secs(120);

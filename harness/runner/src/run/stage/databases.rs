@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use chartgate_base::random;
+use chartgate_cluster::backing::{Database, Seen, Witness};
+use chartgate_cluster::{Lease, Owned};
+use chartgate_model::plan::Plan;
 use anyhow::Result;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
-use crate::backing::{Database, Seen, Witness};
-use crate::cluster::{self, Lease, Owned};
-use crate::plan::Plan;
-use crate::random;
 use crate::record::{Moment, Timeline};
 
 /// All of them, on one server.
@@ -94,7 +94,7 @@ impl Databases {
         let Some(first) = self.watched.first() else { return Ok(()) };
         self.settle().await?;
         let server = first.database.server();
-        cluster::restart(&server).await?;
+        chartgate_cluster::restart(&server).await?;
         for watched in &self.watched {
             watched.database.reconnect(&server).await?;
             watched.witness.settle(&watched.database).await?;

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chartgate_model::plan::Plan;
+use chartgate_process::home;
+use chartgate_process::wait::{Check, until};
 use anyhow::{Context, Result};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
@@ -14,10 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::certificate::Certificate;
-use crate::home;
-use crate::plan::Plan;
 use crate::run::stage::Stage;
-use crate::wait::{Check, until};
 
 /// Name of each of its objects.
 const NAME: &str = "stub-images";
