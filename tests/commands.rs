@@ -34,15 +34,15 @@ async fn the_list_holds_scenarios_charts_and_checks() {
     assert!(shown.contains("codex-pooler/") && shown.contains("hook-order"), "{shown}");
 }
 
-/// A failure would mean that a machine on which no run can succeed is called well, or that nothing says how to mend it.
+/// A failure would mean that a machine on which no run can succeed is called well, or that nothing says how to fix it.
 #[tokio::test]
-async fn a_machine_that_lacks_everything_is_told_what_mends_it() {
+async fn a_machine_that_lacks_everything_is_told_how_to_fix_it() {
     let home = support::Home::new();
     let tool = command(&["doctor"]).env("DOCKER_HOST", "unix:///no/engine.sock");
     let bare = run(tool.env("CHARTGATE_HOME", home.path().join("empty"))).await;
     assert_eq!(bare.status.and_then(|status| status.code()), Some(4), "{}{}", bare.stdout, bare.stderr);
     for part in
-        ["WRONG  engine ", "mend it: `make engine`", "WRONG  tool ", "mend it: run `make setup`", "leftovers  none"]
+        ["WRONG  engine ", "to fix it: `make engine`", "WRONG  tool ", "to fix it: run `make setup`", "leftovers  none"]
     {
         assert!(bare.stdout.contains(part), "`{part}` is not in:\n{}", bare.stdout);
     }

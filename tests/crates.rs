@@ -6,7 +6,7 @@ mod support;
 
 use chartgate_process::tool::Tool;
 
-/// The names of all crates that one of ours is built of.
+/// The names of all crates that one of this repository is built of.
 async fn crates_of(package: &str) -> Vec<String> {
     let args = ["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package];
     let output = Tool::on_path("cargo").args(args).folder(support::repository()).run().await.expect("cargo knows it");

@@ -12,7 +12,7 @@ use chartgate_yaml::nearest;
 
 use support::markdown::{self, Document, Piece};
 
-/// Where the documents' paths begin, besides the document's own folder. What they say of any chart's files holds of ours.
+/// Where the documents' paths begin, besides the document's own folder. What they say of any chart's files holds of this repository's.
 const BASES: [&str; 3] = ["", "harness/src", "charts/starter"];
 /// A name with one of these is a file's.
 const EXTENSIONS: [&str; 8] = [".rs", ".md", ".toml", ".yaml", ".json", ".jsonl", ".env", ".sh"];

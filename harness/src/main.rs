@@ -76,7 +76,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look at what a run needs of this machine, and say what mends what is wrong
+    /// Check this machine's prerequisites and say how to fix what is wrong
     Doctor,
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,

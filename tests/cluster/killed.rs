@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal};
 
 use crate::support::{self, Home};
 
-/// Some ten seconds after the kill nothing of ours is left; a busy machine takes its time.
+/// Some ten seconds after the kill nothing of chartgate's is left; a busy machine takes its time.
 const SOON: Duration = Duration::from_secs(90);
 
 const SCENARIO: &str = "scenarios/codex-pooler/single-replica.yaml";

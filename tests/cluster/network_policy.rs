@@ -1,4 +1,4 @@
-//! `NetworkPolicy` on a real cluster: it is enforced there, and the policies of a chart of ours let pass what they name and no more.
+//! `NetworkPolicy` on a real cluster: it is enforced there, and the policies of a chart of this repository let pass what they name and no more.
 //!
 //! No pod listens here. A packet that arrives at a port without a listener is refused at once, and one that a policy drops is
 //! never answered: the two cannot be mistaken for each other.

@@ -21,7 +21,7 @@ async fn check_all(plans: &[Plan], options: &Options) {
     futures::future::join_all(runs).await;
 }
 
-/// A failure would mean that a sound chart needs files of ours before it can pass.
+/// A failure would mean that a sound chart needs files for chartgate before it can pass.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sound_chart_without_a_contract_passes(

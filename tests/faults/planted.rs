@@ -1,4 +1,4 @@
-//! Faults planted in a chart of ours at run time: the gate is red, and names the check that the fault breaks.
+//! Faults planted in a chart of this repository at run time: the gate is red, and names the check that the fault breaks.
 //!
 //! Each is one edit of the chart; the same scenario on the chart without it passes in `e2e`.
 

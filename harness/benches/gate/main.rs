@@ -49,7 +49,7 @@ const LIMIT: Duration = Duration::from_secs(1800);
 const RESTART: Duration = Duration::from_secs(180);
 /// A broker ends a few seconds after its last lease, and removes what that made before.
 const CLEANING: Duration = Duration::from_secs(120);
-/// Where the audit log of a cluster of ours is in the node.
+/// Where the audit log of a cluster that chartgate made is in the node.
 const AUDIT_LOG: &str = "/var/log/kubernetes/audit/audit.log";
 
 /// Has the API server of a kind node note requests about pods in its audit log, without their contents.

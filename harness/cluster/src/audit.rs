@@ -1,4 +1,4 @@
-//! The API server's own record of what the `ServiceAccount`s of pods ask for, on clusters of ours.
+//! The API server's own record of what the `ServiceAccount`s of pods ask for, on clusters that chartgate made.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Containers of ours, removed whatever state they are in.
+//! chartgate's own containers, removed whatever state they are in.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -88,7 +88,7 @@ impl Cluster {
                     dns: OnceCell::new(),
                 });
             }
-            // A restarted node does not mend its address: it is made anew. The server stays where it is.
+            // A restarted node does not correct its address: it is made anew. The server stays where it is.
             progress.say(format!("removing cluster {name}, which no longer runs"));
             remove_nodes(&name).await?;
             entry.erase("cluster");

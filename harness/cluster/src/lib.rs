@@ -59,7 +59,7 @@ pub struct Request {
     pub context: Option<KubeContext>,
     /// Whether others may use the cluster at the same time.
     pub sharing: Sharing,
-    /// CPU that its pods request, in thousandths of a core: on a shared cluster it is kept free for them.
+    /// CPU that its pods request, in millicores: on a shared cluster it is kept free for them.
     pub millicores: u32,
     /// References of images that the nodes are to have. What neither the local engine nor a node has is left to the kubelet.
     pub images: Vec<String>,

@@ -264,7 +264,7 @@ impl Tool {
         self.redactor.redact(&words.join(" "))
     }
 
-    /// The program with its arguments; guarded: through `chartgate exec` where that is to be had.
+    /// The program with its arguments; guarded: through `chartgate exec` where that is available.
     #[expect(clippy::disallowed_methods, reason = "this is the module that starts processes")]
     fn command(&self, guarded: bool) -> Command {
         let mut command = match home::exe().filter(|_| guarded && cfg!(target_os = "linux")) {

@@ -44,7 +44,7 @@ struct Found {
 
 impl Drop for Origins {
     fn drop(&mut self) {
-        // A few small files of ours; without them nothing is lost.
+        // A few small temporary files; without them nothing is lost.
         drop(std::fs::remove_dir_all(&self.folder));
     }
 }
@@ -166,7 +166,7 @@ pub struct Pulled {
 
 impl Drop for Pulled {
     fn drop(&mut self) {
-        // A few small files of ours; without them nothing is lost.
+        // A few small temporary files; without them nothing is lost.
         drop(std::fs::remove_dir_all(&self.folder));
     }
 }

@@ -78,7 +78,7 @@ async fn build_one(helm: &Path, chart: &Path) -> Result<()> {
             Invalid(format!("{what}\nhint: put what `file://` names beside the chart, or into its `charts/`")).into()
         }
     })?;
-    // The chart's author keeps none, and one of ours would hold on to versions that the author has changed since.
+    // The chart's author keeps none, and one that chartgate made would hold on to versions that the author has changed since.
     if let Some(lock) = lock.filter(|_| !is_locked) {
         std::fs::remove_file(&lock).with_context(|| format!("remove `{}`, which helm made", lock.display()))?;
     }

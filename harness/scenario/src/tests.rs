@@ -176,7 +176,7 @@ fn an_image_of_the_users_replaces_the_contracts() {
     assert!("app".parse::<ImageOverride>().is_err());
 }
 
-/// A failure would mean that a chart with chart-testing's values files needs files of ours before it can be tried.
+/// A failure would mean that a chart with chart-testing's values files needs files for chartgate before it can be tried.
 #[test]
 fn a_chart_without_scenarios_runs_with_its_ci_values() {
     let files = Files::new("ci", CONTRACT_TEXT, "");

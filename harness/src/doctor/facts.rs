@@ -27,7 +27,7 @@ pub(super) struct Facts {
     pub(super) kernel: Kernel,
     /// What brokers of this state folder made and is there now.
     pub(super) standing: Vec<(String, Standing)>,
-    /// Containers with the names of ours which no broker of this state folder made.
+    /// Containers named as chartgate's which no broker of this state folder made.
     pub(super) strangers: Vec<String>,
 }
 

@@ -41,29 +41,29 @@ fn with_engine(change: impl FnOnce(&mut Engine)) -> Vec<Symptom> {
 
 /// Checks that a run cannot succeed, and that exactly one thing is said of it.
 #[track_caller]
-fn check_wrong(symptoms: &[Symptom], of: &str, seen: &str, mend: &str) {
+fn check_wrong(symptoms: &[Symptom], of: &str, seen: &str, fix: &str) {
     let shown = print(symptoms);
     assert!(!is_well(symptoms), "{shown}");
     let wrong: Vec<_> = symptoms.iter().filter(|symptom| symptom.health != Health::Fine).collect();
     assert_eq!(wrong.len(), 1, "{shown}");
     assert!(wrong[0].of == of && wrong[0].seen.contains(seen), "{shown}");
-    assert!(matches!(&wrong[0].health, Health::Wrong(said) if said.contains(mend)), "{shown}");
+    assert!(matches!(&wrong[0].health, Health::Wrong(said) if said.contains(fix)), "{shown}");
 }
 
 /// Checks that something is worth a word, and that a run can succeed nevertheless.
 #[track_caller]
-fn check_note(symptoms: &[Symptom], of: &str, seen: &str, mend: &str) {
+fn check_note(symptoms: &[Symptom], of: &str, seen: &str, fix: &str) {
     let shown = print(symptoms);
     assert!(is_well(symptoms), "{shown}");
     let noted: Vec<_> = symptoms.iter().filter(|symptom| symptom.health != Health::Fine).collect();
     assert_eq!(noted.len(), 1, "{shown}");
     assert!(noted[0].of == of && noted[0].seen.contains(seen), "{shown}");
-    assert!(matches!(&noted[0].health, Health::Note(said) if said.contains(mend)), "{shown}");
+    assert!(matches!(&noted[0].health, Health::Note(said) if said.contains(fix)), "{shown}");
 }
 
-/// A failure would mean that a person mends a machine that is well.
+/// A failure would mean that a person repairs a machine that is well.
 #[test]
-fn a_sound_machine_has_nothing_to_mend() {
+fn a_sound_machine_has_nothing_to_fix() {
     let symptoms = diagnosis::of(&sound());
     let shown = print(&symptoms);
     assert!(symptoms.iter().all(|symptom| symptom.health == Health::Fine), "{shown}");
@@ -93,7 +93,7 @@ fn what_is_missing_is_said_with_what_brings_it() {
     check_wrong(&gone, "image", "does not have `chartgate/node:1.34`", "`make images`");
     let shown = print(&no_tool);
     assert!(
-        shown.contains("WRONG  tool       no kind 0.1 at `bin`\n                  mend it: run `make setup`\n"),
+        shown.contains("WRONG  tool       no kind 0.1 at `bin`\n                  to fix it: run `make setup`\n"),
         "{shown}"
     );
 }

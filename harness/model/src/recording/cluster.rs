@@ -11,7 +11,7 @@ pub struct Node {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// CPU that it has for the pods of releases, in thousandths of a core.
+    /// CPU that it has for the pods of releases, in millicores.
     pub millicores: u64,
 }
 

@@ -189,7 +189,7 @@ pub enum Moment {
         /// What came back there.
         reached: Answer,
     },
-    /// Whether the cluster enforces `NetworkPolicy`: what the prober met at a pod of ours where nothing listens, so that a
+    /// Whether the cluster enforces `NetworkPolicy`: what the prober met at a pod of chartgate's own where nothing listens, so that a
     /// connection which arrives is refused.
     Enforcement {
         /// Without a policy.

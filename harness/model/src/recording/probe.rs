@@ -71,13 +71,13 @@ pub struct Reach {
     pub asker: Asker,
     /// What came back.
     pub answer: Answer,
-    /// What the same asker met at the same time at a pod of ours where nothing listens (positive control).
+    /// What the same asker met at the same time at a pod of chartgate's own where nothing listens (positive control).
     pub control: Answer,
     /// The pod was Ready before the question and after the answer, without a restart between.
     pub ready_throughout: bool,
 }
 
-/// A pod of ours that asks.
+/// A pod of chartgate's own that sends requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asker {

@@ -17,7 +17,7 @@ use super::Moment;
 use super::timeline::Timeline;
 use super::watch::Namespace;
 
-/// A container whose log is not to be had this long after it started has none to give.
+/// A container whose log is not available this long after it started has none to give.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Follows the containers of the namespace as they start, until it is dropped with its tasks.

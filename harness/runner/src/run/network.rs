@@ -1,4 +1,4 @@
-//! Pods of ours that ask the release's pods where a `NetworkPolicy` guards them, and the proof that the cluster enforces one.
+//! Pods of chartgate's own that ask the release's pods where a `NetworkPolicy` guards them, and the proof that the cluster enforces one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub fn pod_labels(plan: &Plan) -> BTreeMap<String, String> {
     plan.peers().flat_map(|peers| peers.pods.clone()).collect()
 }
 
-/// Where the pods of ours are made.
+/// Where these pods are made.
 pub struct Place<'a> {
     /// The cluster.
     pub client: &'a Client,
@@ -61,7 +61,7 @@ pub struct Place<'a> {
 /// Asks pods that a policy guards.
 pub struct Network {
     askers: Vec<(Asker, Prober)>,
-    /// A pod of ours where nothing listens and that nothing guards: who asks it is refused at once.
+    /// A pod of chartgate's own where nothing listens and that nothing guards: who asks it is refused at once.
     control: String,
 }
 
@@ -144,7 +144,7 @@ async fn connect(prober: &Prober, address: String, control: Option<&String>, lim
     prober.ask(Question { id: 0, address, path: None, control: control.cloned(), session: None, limit_ms }).await
 }
 
-/// Asks a pod of ours before, under and after a policy that lets nobody ask it.
+/// Asks a pod of chartgate's own before, under and after a policy that lets nobody ask it.
 async fn prove(place: &Place<'_>, ns: &str, prober: &Prober, address: &str) -> Result<()> {
     let policies: Api<NetworkPolicy> = Api::namespaced(place.client.clone(), ns);
     let nobody = json!({

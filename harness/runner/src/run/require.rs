@@ -43,7 +43,7 @@ pub async fn read(requirements: &[Requirement]) -> Result<Vec<Value>> {
     Ok(objects)
 }
 
-/// The folder of a Go module in Go's own cache: definitions of many operators are to be had there, at a pinned version.
+/// The folder of a Go module in Go's own cache: definitions of many operators are available there, at a pinned version.
 async fn go_module(module: &str) -> Result<PathBuf> {
     let download =
         Tool::on_path("go").args(["mod", "download", "-json", module]).env("GOFLAGS", "").deadline(DOWNLOAD_LIMIT);

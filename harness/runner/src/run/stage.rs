@@ -163,7 +163,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The namespace of ours beside the release's.
+    /// The namespace of chartgate's own beside the release's.
     pub fn beside(&self) -> String {
         beside(&self.ns)
     }
@@ -273,7 +273,7 @@ impl Stage {
     }
 }
 
-/// The namespace of ours beside a release's.
+/// The namespace of chartgate's own beside a release's.
 fn beside(ns: &str) -> String {
     format!("{ns}-prober")
 }

@@ -1,4 +1,4 @@
-//! The admission webhook in a namespace of ours.
+//! The admission webhook in a namespace of chartgate's own.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
