@@ -59,7 +59,7 @@ impl Database {
     /// Lets a fault strike the changes that the application makes from now on, in this step of the plan.
     pub async fn arm(&self, step: usize, fault: &Fault) -> Result<()> {
         let Some((event, trap)) = trap(fault) else { return Ok(()) };
-        // The application's role is called as its database: neither a superuser nor the witness's probes are meant.
+        // The application's role is called as its database: neither a superuser nor the audit's probes are meant.
         let arm = format!(
             r"CREATE OR REPLACE FUNCTION chartgate.tell_fault(what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$

@@ -33,7 +33,7 @@ const AGAIN: &str = r#"while :; do docker-entrypoint.sh "$@"; done"#;
 const ARGUMENTS: [&str; 13] = [
     "postgres",
     "-c",
-    // The database's name tells each witness its lines from others'.
+    // The database's name tells each audit its lines from others'.
     "log_line_prefix=%m [%p] %d ",
     "-c",
     // Each lease's application has pools of its own.
@@ -42,10 +42,10 @@ const ARGUMENTS: [&str; 13] = [
     // Its data never outlives the container.
     "fsync=off",
     "-c",
-    // `RAISE LOG` of the witness reaches the log whatever the application sets for its sessions.
+    // `RAISE LOG` of the audit reaches the log whatever the application sets for its sessions.
     "log_min_messages=warning",
     "-c",
-    // Else each witness line is followed by its whole statement, passwords included.
+    // Else each line of it is followed by its whole statement, passwords included.
     "log_min_error_statement=panic",
     "-c",
     "log_error_verbosity=terse",

@@ -68,14 +68,14 @@ pub(crate) fn changes_of<'a>(view: &View<'a>, of_database: &str) -> Vec<Change<'
 
 fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &mut Tally) {
     let first_step = view.steps.iter().find_map(|run| run.started).map_or(u64::MAX, |entry| entry.seq);
-    let is_witnessed = view
+    let is_audited = view
         .recording
         .entries
         .iter()
         .take_while(|entry| entry.seq < first_step)
-        .any(|entry| matches!(&entry.moment, Moment::DdlWitness { database: of } if of == database));
-    if !is_witnessed {
-        tally.void(format!("the schema of database `{database}` had no witness before the first step"));
+        .any(|entry| matches!(&entry.moment, Moment::SchemaAudited { database: of } if of == database));
+    if !is_audited {
+        tally.void(format!("the schema of database `{database}` was not audited before the first step"));
         return;
     }
     if let Some((seen, why)) = view.gap(&[&format!("ddl {database}"), "Job"], 0, u64::MAX) {

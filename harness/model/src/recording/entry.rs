@@ -281,8 +281,9 @@ pub enum Moment {
         /// Role that was connected.
         user: String,
     },
-    /// The witness of a backing database's schema is in place: from here on, silence means that nothing changed.
-    DdlWitness {
+    /// The audit of a backing database's schema is in place: from here on, silence means that nothing changed.
+    #[serde(alias = "ddl-witness")]
+    SchemaAudited {
         /// Name in the plan's `backing`.
         database: String,
     },
