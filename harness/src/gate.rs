@@ -99,8 +99,8 @@ fn lacking(plan: &Plan, folder: &Path, error: &anyhow::Error) -> ScenarioReport 
 /// Makes the folder of a run, which is this run's alone for as long as what this gives.
 pub(crate) fn take(out: &Path) -> Result<File> {
     let refusal = |what: &str| {
-        let hint = "hint: choose another folder with `--out`";
-        Environment::new(format!("{what}\n{hint}"))
+        let hint = "choose another folder with `--out`";
+        Environment::hinted(what, hint)
     };
     let cannot = |error| refusal(&format!("cannot make the folder `{}`: {error}", out.display()));
     std::fs::create_dir_all(out).map_err(cannot)?;

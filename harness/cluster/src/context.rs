@@ -57,7 +57,7 @@ impl KubeContext {
             let known: Vec<_> = all.contexts.iter().map(|context| format!("`{}`", context.name)).collect();
             let known = if known.is_empty() { "none, or is not there".to_owned() } else { known.join(", ") };
             return Err(
-                Environment::new(format!("your kubeconfig has no context `{name}`\nhint: it has {known}")).into()
+                Environment::hinted(format!("your kubeconfig has no context `{name}`"), format!("it has {known}")).into()
             );
         };
         let (cluster, user) = context.context.as_ref().map(|it| (it.cluster.as_str(), it.user.as_deref())).unzip();

@@ -180,7 +180,7 @@ pub(crate) async fn with_room(needed: u64) -> Result<Engine> {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < needed {
             let what = format!("only {} MB are free in `{root}`, and a cluster needs {} MB", free >> 20, needed >> 20);
-            return Err(Environment::new(format!("{what}\nhint: `docker system prune` frees some")).into());
+            return Err(Environment::hinted(what, "`docker system prune` frees some").into());
         }
     }
     Ok(Engine { is_cgroup_v1: info["CgroupVersion"] == "1" })

@@ -241,5 +241,5 @@ fn start(key: &Key, request: &Request) -> Result<()> {
 }
 
 fn lost(key: &Key) -> anyhow::Error {
-    Environment::new(format!("the broker ended\nhint: its log is `{}`", key.log.display())).into()
+    Environment::hinted("the broker ended", format!("its log is `{}`", key.log.display())).into()
 }

@@ -94,10 +94,8 @@ impl Key {
         // The kernel's limit for a socket's path: 108 bytes with the final zero on Linux, 104 elsewhere.
         if key.socket.as_os_str().len() > 103 {
             let socket = key.socket.display();
-            return Err(home::Environment::new(format!(
-                "`{socket}` is too long for a socket\nhint: set `CHARTGATE_HOME` to a shorter path"
-            ))
-            .into());
+            let what = format!("`{socket}` is too long for a socket");
+            return Err(home::Environment::hinted(what, "set `CHARTGATE_HOME` to a shorter path").into());
         }
         Ok(key)
     }

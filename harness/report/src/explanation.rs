@@ -37,20 +37,14 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| is_shown(*c)).collect()
 }
 
-/// What was found, without what to do about it.
-fn statement(finding: &Finding) -> String {
-    let lines = finding.message.lines().filter(|line| !line.starts_with("hint: "));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 /// The statement's first line.
 pub(super) fn headline(finding: &Finding) -> String {
-    cut(statement(finding).lines().next().unwrap_or_default(), SENTENCE)
+    cut(finding.statement().lines().next().unwrap_or_default(), SENTENCE)
 }
 
-/// What a person can do about it.
+/// What a person can do about it, as it may be shown.
 pub(super) fn hint(finding: &Finding) -> Option<String> {
-    finding.message.lines().rev().find_map(|line| line.strip_prefix("hint: ")).map(plain)
+    finding.hint().map(plain)
 }
 
 /// A moment, as reports show it.
@@ -71,7 +65,7 @@ pub(super) fn bounded(text: &str) -> Vec<String> {
 
 /// What was found, of bounded size: its first line says it all.
 pub(super) fn bounded_statement(finding: &Finding) -> Vec<String> {
-    bounded_to(&statement(finding), SENTENCE)
+    bounded_to(finding.statement(), SENTENCE)
 }
 
 fn bounded_to(text: &str, width: usize) -> Vec<String> {

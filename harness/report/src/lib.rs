@@ -138,8 +138,8 @@ pub fn place(folder: &Path) -> String {
 fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
     std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
-        let hint = "hint: free some space, or choose another folder with `--out`";
-        Environment::new(format!("cannot write `{}`: {error}\n{hint}", path.display())).into()
+        let hint = "free some space, or choose another folder with `--out`";
+        Environment::hinted(format!("cannot write `{}`: {error}", path.display()), hint).into()
     })
 }
 

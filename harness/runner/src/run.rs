@@ -171,8 +171,8 @@ async fn record(
     let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
     if !lease.cluster.capabilities.load_images && home::named_image("PROBER").is_none() {
         let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
-        let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
-        return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());
+        let hint = "set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
+        return Err(Environment::hinted(format!("{what}, so the prober's image cannot be put on it"), hint).into());
     }
     need::check_images(&lease.cluster.missing_images, progress)?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
@@ -207,9 +207,9 @@ async fn record(
             }
         }) => ended,
         () = lease.lost() => {
-            let hint = "hint: was it killed? its log is in the state folder";
+            let hint = "was it killed? its log is in the state folder";
             let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
-            Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into())
+            Err(Environment::hinted(format!("the broker ended, and {what}"), hint).into())
         }
     };
     if options.keep {

@@ -1,5 +1,6 @@
 //! From what was seen to what is wrong and what fixes it: a pure function.
 
+use chartgate_base::Problem;
 use chartgate_cluster::{ROOM, Standing};
 
 use super::facts::{Disk, Engine, Facts, Kept, Kernel};
@@ -43,9 +44,9 @@ fn wrong_if(is_wrong: bool, fix: impl Into<String>) -> Health {
 }
 
 /// Wrong with the error's own hint, where it has one.
-fn of_error(of: &'static str, error: &str) -> Symptom {
-    let (seen, hint) = error.split_once("\nhint: ").unwrap_or((error, "run `make setup`"));
-    symptom(of, seen, Health::Wrong(hint.to_owned()))
+fn of_error(of: &'static str, problem: &Problem) -> Symptom {
+    let fix = problem.hint.as_deref().unwrap_or("run `make setup`");
+    symptom(of, problem.what.as_str(), Health::Wrong(fix.to_owned()))
 }
 
 fn engine(facts: &Facts) -> Symptom {
@@ -68,14 +69,14 @@ fn engine(facts: &Facts) -> Symptom {
     }
 }
 
-fn tool(tool: &Result<String, String>) -> Symptom {
+fn tool(tool: &Result<String, Problem>) -> Symptom {
     match tool {
         Ok(path) => symptom("tool", path, Health::Fine),
         Err(error) => of_error("tool", error),
     }
 }
 
-fn image(image: &Result<(String, bool), String>) -> Symptom {
+fn image(image: &Result<(String, bool), Problem>) -> Symptom {
     match image {
         Err(error) => of_error("image", error),
         Ok((reference, true)) => symptom("image", reference, Health::Fine),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chartgate_process::home;
 use chartgate_process::tool::Tool;
 use anyhow::Result;
+use chartgate_base::Problem;
 use chartgate_cluster::{Standing, engine};
 use serde_json::Value;
 
@@ -17,9 +18,9 @@ pub(super) struct Facts {
     /// The engine, or why none answers.
     pub(super) engine: Result<Engine, String>,
     /// Where each pinned tool is and what it says of itself, or what is the matter with it.
-    pub(super) tools: Vec<Result<String, String>>,
+    pub(super) tools: Vec<Result<String, Problem>>,
     /// The images that a run starts: the reference, and whether the engine has it; or why there is none on record.
-    pub(super) images: Vec<Result<(String, bool), String>>,
+    pub(super) images: Vec<Result<(String, bool), Problem>>,
     /// The file systems that a run fills.
     pub(super) disks: Vec<Disk>,
     /// Bytes that programs can still get; `None`: the kernel does not say.
@@ -90,7 +91,7 @@ impl Facts {
             strangers: Vec::new(),
         };
         for (name, key) in TOOLS {
-            facts.tools.push(ask_tool(name, key).await.map_err(|error| format!("{error:#}")));
+            facts.tools.push(ask_tool(name, key).await.map_err(|error| Problem::of(&error)));
         }
         if let Ok(info) = &info {
             let root = info["DockerRootDir"].as_str().unwrap_or_default();
@@ -159,12 +160,12 @@ async fn ask_tool(name: &str, key: &str) -> Result<String> {
     Ok(path.display().to_string())
 }
 
-async fn images() -> Vec<Result<(String, bool), String>> {
+async fn images() -> Vec<Result<(String, bool), Problem>> {
     let node = home::kubernetes().and_then(|minor| home::node_image(&minor));
     let mut images = Vec::new();
     for image in [node, home::prober(), home::image("POSTGRES"), home::image("REDIS")] {
         images.push(match image {
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => Err(Problem::of(&error)),
             Ok(reference) => {
                 let is_there = engine::image_id(&reference).await.is_ok_and(|id| id.is_some());
                 Ok((reference, is_there))

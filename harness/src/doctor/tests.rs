@@ -61,6 +61,10 @@ fn check_note(symptoms: &[Symptom], of: &str, seen: &str, fix: &str) {
     assert!(matches!(&noted[0].health, Health::Note(said) if said.contains(fix)), "{shown}");
 }
 
+fn problem(what: &str, hint: Option<&str>) -> chartgate_base::Problem {
+    chartgate_base::Problem { what: what.to_owned(), hint: hint.map(str::to_owned) }
+}
+
 /// A failure would mean that a person repairs a machine that is well.
 #[test]
 fn a_sound_machine_has_nothing_to_fix() {
@@ -85,9 +89,9 @@ fn an_engine_that_does_not_answer_is_started_or_allowed() {
 /// A failure would mean that a person is told what is wrong, and not what to do.
 #[test]
 fn what_is_missing_is_said_with_what_brings_it() {
-    let no_tool = sick(|facts| facts.tools = vec![Err("no kind 0.1 at `bin`\nhint: run `make setup`".to_owned())]);
+    let no_tool = sick(|facts| facts.tools = vec![Err(problem("no kind 0.1 at `bin`", Some("run `make setup`")))]);
     check_wrong(&no_tool, "tool", "no kind 0.1 at `bin`", "run `make setup`");
-    let broken = sick(|facts| facts.tools = vec![Err("helm version: exec format error".to_owned())]);
+    let broken = sick(|facts| facts.tools = vec![Err(problem("helm version: exec format error", None))]);
     check_wrong(&broken, "tool", "exec format error", "run `make setup`");
     let gone = sick(|facts| facts.images = vec![Ok(("chartgate/node:1.34".to_owned(), false))]);
     check_wrong(&gone, "image", "does not have `chartgate/node:1.34`", "`make images`");

@@ -61,7 +61,7 @@ impl Broker {
             {
                 let (name, hint) = (context.name(), "leave out `--context`, or make a kind cluster");
                 let what = format!("context `{name}` is no kind cluster of this machine, which servers need for now");
-                return Err(Environment::new(format!("{what}\nhint: {hint}")).into());
+                return Err(Environment::hinted(what, hint).into());
             }
             let postgres = async {
                 match request.postgres {

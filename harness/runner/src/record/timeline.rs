@@ -171,8 +171,8 @@ impl Timeline {
         match &self.files().failure {
             None => Ok(()),
             Some(error) => {
-                let hint = "hint: free some space, or choose another folder with `--out`";
-                Err(Environment::new(format!("the recording could not be written: {error}\n{hint}")).into())
+                let hint = "free some space, or choose another folder with `--out`";
+                Err(Environment::hinted(format!("the recording could not be written: {error}"), hint).into())
             }
         }
     }

@@ -191,7 +191,7 @@ fn refuse_foreign(kinds: &Kinds, objects: &[Value], stage: &Stage) -> Result<()>
     match objects.iter().find(is_outside).filter(|_| !stage.owns_cluster) {
         Some(object) => {
             let what = format!("{} belongs to no namespace, and the cluster is not the scenario's own", title(object));
-            Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into())
+            Err(Environment::hinted(what, "leave out `--context` for it").into())
         }
         None => Ok(()),
     }

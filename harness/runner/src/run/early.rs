@@ -118,7 +118,7 @@ impl<'a> Early<'a> {
         let found = found(&self.stage.namespace.all(), Some(&release), self.stage);
         let is_machines = |obstacle: &Obstacle| obstacle.blame == Blame::Machine && !self.stage.has_other_controllers;
         match found.into_iter().find(is_machines) {
-            Some(Obstacle { why, hint, .. }) => Err(Environment::new(format!("{why}\nhint: {hint}")).into()),
+            Some(Obstacle { why, hint, .. }) => Err(Environment::hinted(why, hint).into()),
             None => Ok(()),
         }
     }
