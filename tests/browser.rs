@@ -9,11 +9,11 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartgate_process::tool::{Line, Tool};
-use chartgate_process::wait::{Check, until};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chartgate::gate;
+use chartgate_process::tool::{Line, Tool};
+use chartgate_process::wait::{Check, until};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;

@@ -136,7 +136,8 @@ fn cases_of(plan: &Plan) -> Vec<Case> {
 
 /// The values with placeholders in their templates' place: no server runs here.
 fn filled(plan: &Plan, values: &Value) -> Value {
-    chartgate_scenario::fill(values, &run::placeholders(plan, "placeholder")).unwrap_or_else(|error| panic!("{error:#}"))
+    chartgate_scenario::fill(values, &run::placeholders(plan, "placeholder"))
+        .unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 async fn render(program: &Path, case: &Case) -> Output {
@@ -152,7 +153,8 @@ fn schema_mistakes(manifest: &str) -> Vec<String> {
     let minor = home::kubernetes().expect("a version of Kubernetes is named");
     let objects = chartgate_yaml::objects(manifest).unwrap_or_else(|error| panic!("{error:#}\n{manifest}"));
     assert!(!objects.is_empty(), "nothing was checked");
-    chartgate_judge::schema_mistakes(&objects, &minor).unwrap_or_else(|| panic!("there are schemas of Kubernetes {minor}"))
+    chartgate_judge::schema_mistakes(&objects, &minor)
+        .unwrap_or_else(|| panic!("there are schemas of Kubernetes {minor}"))
 }
 
 /// Checks that manifests, each by its name, fit the schemas.

@@ -34,8 +34,9 @@ spec:
 impl Chart {
     /// A chart with a Deployment, and these files in it or in place of its own.
     fn new(files: &[(&str, &str)]) -> Self {
-        let chart =
-            Self(support::repository().join("target/chartgate/check").join(chartgate_base::random::text(8)).join("app"));
+        let chart = Self(
+            support::repository().join("target/chartgate/check").join(chartgate_base::random::text(8)).join("app"),
+        );
         chart.write("Chart.yaml", DESCRIPTION);
         chart.write("values.yaml", "replicas: 1\n");
         chart.write("templates/web.yaml", DEPLOYMENT);

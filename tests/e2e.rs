@@ -25,7 +25,8 @@ async fn holds(
 /// A failure would mean that a scenario file exists and no test runs it.
 #[test]
 fn every_scenario_file_has_a_test() {
-    let files = chartgate_scenario::discover(&[support::repository().join("scenarios")]).expect("the folder can be read");
+    let files =
+        chartgate_scenario::discover(&[support::repository().join("scenarios")]).expect("the folder can be read");
     let tests = support::tests_of_this_binary();
     let cases = tests.iter().filter(|name| name.starts_with("holds::")).count();
     assert!(cases > 0, "no test runs a scenario");

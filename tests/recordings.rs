@@ -6,9 +6,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use chartgate::gate;
 use chartgate_judge::{Finding, Verdict};
 use chartgate_model::recording::Recording;
-use chartgate::gate;
 
 /// A failure would mean that evidence which somebody kept can no longer be read, or that a check judges it otherwise than it did.
 #[test]

@@ -6,11 +6,11 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use chartgate::gate;
 use chartgate_base::stdio;
 use chartgate_judge::{Evidence, Finding, Verdict};
 use chartgate_process::tool::{Output, Tool};
 use chartgate_report::Report;
-use chartgate::gate;
 use html5gum::Token;
 use serde_json::Value;
 

@@ -6,8 +6,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use chartgate_scenario::Overrides;
 use chartgate::schema::File;
+use chartgate_scenario::Overrides;
 use jsonschema::Validator;
 use rstest::rstest;
 use serde_json::{Value, json};

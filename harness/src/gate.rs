@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use chartgate_cluster::error;
 use chartgate_judge::{Finding, Verdict};
 use chartgate_model::plan::Plan;
@@ -17,7 +18,6 @@ use chartgate_runner::run::{self, Beside, Options, RENDER_NAMESPACE, record_rend
 use chartgate_runner::stop::{Cause, Stop};
 use chartgate_scenario::dependency;
 use chartgate_yaml::Invalid;
-use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
 use crate::progress::{Progress, Show};

@@ -64,7 +64,8 @@ impl List {
             steps: plan.steps.iter().map(Step::verb).collect(),
         };
         let chart = |plan: &Plan| Chart { version: plan.chart.version.clone(), path: plan.chart.path.clone() };
-        let check = |check: &chartgate_judge::Check| Check { name: check.name, proves: check.proves, means: check.means };
+        let check =
+            |check: &chartgate_judge::Check| Check { name: check.name, proves: check.proves, means: check.means };
         Self {
             scenarios: plans.iter().map(scenario).collect(),
             charts: plans.iter().map(|plan| (plan.chart.name.clone(), chart(plan))).collect(),

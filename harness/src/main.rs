@@ -7,6 +7,10 @@ mod command;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
+use chartgate::list::List;
+use chartgate::progress::Loudness;
+use chartgate::{doctor, gate, init, reference, schema};
 use chartgate_base::stdio;
 use chartgate_cluster::error;
 use chartgate_judge::explain;
@@ -14,10 +18,6 @@ use chartgate_process::home::{self, is_environment};
 use chartgate_process::tool;
 use chartgate_scenario::Overrides;
 use chartgate_yaml::{Invalid, Mistakes};
-use anyhow::{Context, Result};
-use chartgate::list::List;
-use chartgate::progress::Loudness;
-use chartgate::{doctor, gate, init, reference, schema};
 use clap::{CommandFactory, Parser, Subcommand};
 use command::{Color, INTERRUPTED};
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use chartgate_process::home;
-use chartgate_report::Report;
-use chartgate_scenario::Overrides;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chartgate_process::home;
+use chartgate_report::Report;
+use chartgate_scenario::Overrides;
 use flate2::read::GzDecoder;
 
 use crate::support;
@@ -88,7 +88,8 @@ async fn a_secret_is_nowhere_in_the_evidence() {
     let image = home::image("PROBER").expect("the set-up made it");
     let set = vec![format!("auth.password={SET}"), format!("image={image}")];
     let overrides = Overrides { set, chart: Some(folder.clone()), ..Overrides::default() };
-    let mut plan = chartgate_scenario::load(&folder.join("ci/chartgate/aloud.yaml"), &overrides).expect("the scenario is valid");
+    let mut plan =
+        chartgate_scenario::load(&folder.join("ci/chartgate/aloud.yaml"), &overrides).expect("the scenario is valid");
     plan.name = "evidence/aloud".to_owned();
     let scenario = support::run(&plan).await;
 

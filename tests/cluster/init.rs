@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use chartgate::init;
 use chartgate_judge::Verdict;
 use chartgate_model::plan::Plan;
 use chartgate_scenario::Overrides;
-use chartgate::init;
 use rstest::rstest;
 
 use crate::support::{

@@ -10,6 +10,8 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use chartgate::gate;
+use chartgate::progress::{Loudness, Show};
 use chartgate_base::stdio;
 use chartgate_judge::Verdict;
 use chartgate_model::plan::Plan;
@@ -17,8 +19,6 @@ use chartgate_process::home;
 use chartgate_report::{Report, ScenarioReport};
 use chartgate_runner::run::{self, Options};
 use chartgate_runner::stop::Stop;
-use chartgate::gate;
-use chartgate::progress::{Loudness, Show};
 
 /// The root of the checkout.
 pub fn repository() -> PathBuf {

@@ -295,7 +295,8 @@ impl Bench {
         let many = self.out.join("many");
         drop(std::fs::remove_dir_all(&many));
         for (number, file) in files.iter().cycle().take(RECORDINGS).enumerate() {
-            let (from, to) = (self.out.join("recordings").join(chartgate_scenario::name_of(file)), many.join(number.to_string()));
+            let (from, to) =
+                (self.out.join("recordings").join(chartgate_scenario::name_of(file)), many.join(number.to_string()));
             std::fs::create_dir_all(&to).expect("a folder for a recording");
             for part in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
                 std::fs::copy(from.join(part), to.join(part)).expect("a recording can be copied");

@@ -27,7 +27,14 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-pub(super) fn report(plans: &[Plan], alone: &Alone, set: [Duration; 3], needs: &Needs, delays: Vec<f64>, judging: [Duration; 2]) {
+pub(super) fn report(
+    plans: &[Plan],
+    alone: &Alone,
+    set: [Duration; 3],
+    needs: &Needs,
+    delays: Vec<f64>,
+    judging: [Duration; 2],
+) {
     let [sequence, parallel, harness] = set.map(|duration| duration.as_secs_f64());
     let (count, noticing, waiting) = (delays.len(), median(delays), median(needs.cpu.clone()));
     let course = &alone.harness;

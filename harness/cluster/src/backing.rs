@@ -9,14 +9,14 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use chartgate_base::random;
 use anyhow::{Context, Result, bail};
+use chartgate_base::random;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::Postgres;
 
 pub use crate::server::{servers, variables};
-pub use schema_audit::{Ddl, Fault, Seen, SchemaAudit};
+pub use schema_audit::{Ddl, Fault, SchemaAudit, Seen};
 
 /// The server is on this machine.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -8,22 +8,22 @@ mod leases;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use chartgate_base::stdio;
 use chartgate_process::home;
 use chartgate_process::wait::{Check, pause, until};
-use anyhow::{Context, Result};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::Postgres;
 use super::caught::caught;
 use super::kind::Cluster;
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::provider::Provider;
 use super::registry::{About, Entry, sweep, try_lock};
-use super::Postgres;
 use crate::error;
 use admission::Admission;
 use lease::Granted;

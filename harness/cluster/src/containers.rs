@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartgate_process::home::Environment;
 use anyhow::Result;
+use chartgate_process::home::Environment;
 
 use crate::engine;
 

@@ -7,17 +7,16 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartgate_process::home::Environment;
-use chartgate_process::tool::Tool;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_process::home::Environment;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error;
+use crate::{engine, error};
 
 /// An API server that is there answers within a second, behind a plugin for credentials within a few.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -56,9 +55,11 @@ impl KubeContext {
         let Some(context) = all.contexts.iter().find(|context| context.name == name) else {
             let known: Vec<_> = all.contexts.iter().map(|context| format!("`{}`", context.name)).collect();
             let known = if known.is_empty() { "none, or is not there".to_owned() } else { known.join(", ") };
-            return Err(
-                Environment::hinted(format!("your kubeconfig has no context `{name}`"), format!("it has {known}")).into()
-            );
+            return Err(Environment::hinted(
+                format!("your kubeconfig has no context `{name}`"),
+                format!("it has {known}"),
+            )
+            .into());
         };
         let (cluster, user) = context.context.as_ref().map(|it| (it.cluster.as_str(), it.user.as_deref())).unzip();
         let user = user.flatten();

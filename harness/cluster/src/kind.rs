@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_process::home::{self, Environment};
 use chartgate_process::tool::Tool;
-use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail};
 use chartgate_process::home::{self, Environment};
 use chartgate_process::tool::Tool;
 use chartgate_process::wait::{Check, until};
-use anyhow::{Context, Result, bail};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Mutex, mpsc, watch};

@@ -40,8 +40,8 @@ pub use images::available;
 pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::{client, client_without_retries};
-pub use server::postgres::restart;
 pub use registry::{Standing, clean, standing};
+pub use server::postgres::restart;
 
 use chartgate_model::plan::Server;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chartgate_process::wait::{Check, until};
 use anyhow::{Context, Result, bail};
+use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{DeleteParams, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};

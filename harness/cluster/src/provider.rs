@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chartgate_process::home::{self, Environment};
 use anyhow::{Result, anyhow};
+use chartgate_process::home::{self, Environment};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

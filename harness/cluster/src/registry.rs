@@ -13,11 +13,11 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_process::home::{self, Environment};
-use anyhow::{Context, Result};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::containers::remove_containers;
 use super::namespace;

@@ -58,7 +58,10 @@ fn upgrade_happened(view: &View) -> Finding {
         let changes: Vec<_> = view.plan.databases().flat_map(|database| changes_of(view, database)).collect();
         let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
         let is_set = view.gap(&[WALL_CLOCK], 0, u64::MAX).is_some();
-        let change = changes.iter().filter(|_| !is_set).find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
+        let change = changes
+            .iter()
+            .filter(|_| !is_set)
+            .find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
         if let Some(images) = new.first() {
             tally.proved(seen(format!(
                 "{label} changed what runs: there are pods of {images} that were not there before"

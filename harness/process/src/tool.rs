@@ -15,9 +15,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chartgate_redact::Redactor;
 use anyhow::{Context, Result, anyhow, bail};
 pub use chartgate_base::quoted;
+use chartgate_redact::Redactor;
 use rustix::process::Pid;
 use tokio::process::Command;
 use tokio::sync::{Notify, mpsc};

@@ -9,9 +9,9 @@ mod versions;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use chartgate_judge::track::tracks;
 use chartgate_model::recording::{Moment, Recording};
-use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// What [`write`] makes in a scenario's folder.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chartgate_judge::{Finding, Verdict};
 use anyhow::{Context, Result};
+use chartgate_judge::{Finding, Verdict};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::explanation::{bounded, explanation, headline, plain, word};

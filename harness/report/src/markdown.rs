@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 
-use chartgate_judge::{Finding, Verdict};
 use anyhow::{Context, Result};
+use chartgate_judge::{Finding, Verdict};
 
 use super::explanation::{explanation, headline, plain, word};
 use super::order::Red;

@@ -20,7 +20,8 @@ impl<'a> Red<'a> {
     pub(super) fn of(scenario: &'a ScenarioReport) -> Self {
         let mut failed: Vec<&Finding> = scenario.findings(Verdict::Fail).collect();
         failed.sort_by_key(|finding| chartgate_judge::distance(&finding.check));
-        let is_explained = |finding: &Finding| failed.iter().any(|by| chartgate_judge::is_explained(&finding.check, &by.check));
+        let is_explained =
+            |finding: &Finding| failed.iter().any(|by| chartgate_judge::is_explained(&finding.check, &by.check));
         let (explained, broken): (Vec<&Finding>, Vec<&Finding>) =
             failed.iter().copied().partition(|finding| is_explained(finding));
         let unproven = scenario.findings(Verdict::Void).filter(|finding| since(finding).is_none()).collect();

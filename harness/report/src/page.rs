@@ -8,11 +8,11 @@ mod story;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use chartgate_judge::{Finding, Verdict};
-use chartgate_model::recording::Recording;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_judge::{Finding, Verdict};
+use chartgate_model::recording::Recording;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use anstyle::Style;
 use chartgate_base::stdio::{BAD, DIM, DOUBTFUL, GOOD};
 use chartgate_judge::{Finding, Verdict};
-use anstyle::Style;
 
 use super::explanation::{account, headline, plain, whereabouts, word};
 use super::order::{Red, since};

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::{Action, Plan, Step};
 use chartgate_process::home;
 use chartgate_process::tool::{Interrupt, Output, Tool};
 use chartgate_redact::Redactor;
 use chartgate_yaml::Manifest;
-use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_model::plan::{Chart, Origin, Place, Plan};
 use chartgate_process::home::{self, Environment};
@@ -16,7 +17,6 @@ use chartgate_process::tool::Tool;
 use chartgate_scenario::dependency;
 use chartgate_scenario::{chart_at, describe_chart};
 use chartgate_yaml::Invalid;
-use anyhow::{Context, Result};
 
 use git::History;
 

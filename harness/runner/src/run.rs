@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_cluster::backing::servers;
 use chartgate_cluster::error;
@@ -40,7 +41,6 @@ use chartgate_cluster::{KubeContext, Lease, Request};
 use chartgate_model::plan::{Action, Expect, Plan, StubImages};
 use chartgate_process::home::{self, Environment};
 use chartgate_redact::Redactor;
-use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::helm::Helm;
@@ -52,8 +52,8 @@ pub use early::PATIENCE;
 use early::{Early, Release};
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
-use step::{at_step, carry_out, describe, is_expected};
 pub use stage::placeholders;
+use step::{at_step, carry_out, describe, is_expected};
 use traffic::Users;
 
 /// What a run is given besides its plan.

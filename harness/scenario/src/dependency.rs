@@ -71,8 +71,7 @@ async fn build_one(helm: &Path, chart: &Path) -> Result<()> {
     call.run().await.map_err(|error| {
         let what = format!("the charts that `{}` depends on could not be fetched: {error:#}", chart.display());
         if is_remote {
-            let hint =
-                "`helm dependency build` must work here; an archive in the chart's `charts/` needs no network";
+            let hint = "`helm dependency build` must work here; an archive in the chart's `charts/` needs no network";
             anyhow::Error::from(Environment::hinted(what, hint))
         } else {
             Invalid(format!("{what}\nhint: put what `file://` names beside the chart, or into its `charts/`")).into()

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use chartgate_base::stdio;
-use chartgate_report::github;
-use chartgate_scenario::Overrides;
 use anyhow::Result;
 use chartgate::check::{self, BaselineUse, Exploration, Helms, Options};
 use chartgate::progress::Loudness;
+use chartgate_base::stdio;
+use chartgate_report::github;
+use chartgate_scenario::Overrides;
 
 /// What is rendered, with what, and where the reports go.
 #[derive(clap::Args)]

@@ -1,9 +1,9 @@
 //! Ctrl-C while scenarios run: the first ends them, the second this process.
 
-use chartgate_base::stdio;
-use chartgate_runner::stop::{Cause, Stop};
 use anyhow::{Context, Result};
 use chartgate::progress::Show;
+use chartgate_base::stdio;
+use chartgate_runner::stop::{Cause, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 

@@ -6,18 +6,19 @@ pub mod run;
 
 use std::path::Path;
 
+use anyhow::Result;
+use chartgate::progress::Loudness;
 use chartgate_base::stdio;
 use chartgate_judge::Verdict;
 use chartgate_report::{Report, github};
-use anyhow::Result;
-use chartgate::progress::Loudness;
 
 /// The exit code of what was interrupted, as a shell says it of what Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
 
 /// Prints the report, and gives the exit code of its verdict.
 pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<u8> {
-    let summary = if loudness == Loudness::Quiet { chartgate_report::print_red(report) } else { chartgate_report::print(report) };
+    let summary =
+        if loudness == Loudness::Quiet { chartgate_report::print_red(report) } else { chartgate_report::print(report) };
     let text = format!("{summary}{}\n", chartgate_report::place(folder));
     stdio::print(if github::is_here() { github::uninterpreted(&text) } else { text })?;
     Ok(match report.verdict {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Result;
+use chartgate::gate::{self, OnFailure};
+use chartgate::progress::{Loudness, Show};
+use chartgate::repeat;
 use chartgate_base::stdio;
 use chartgate_cluster::KubeContext;
 use chartgate_cluster::error;
@@ -14,10 +18,6 @@ use chartgate_runner::origin::Pulled;
 use chartgate_runner::run::Options;
 use chartgate_runner::stop::{Cause, Stop};
 use chartgate_scenario::{ImageOverride, Overrides};
-use anyhow::Result;
-use chartgate::gate::{self, OnFailure};
-use chartgate::progress::{Loudness, Show};
-use chartgate::repeat;
 use jiff::SignedDuration;
 
 use super::{INTERRUPTED, interrupt};

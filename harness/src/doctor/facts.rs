@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use chartgate_process::home;
-use chartgate_process::tool::Tool;
 use anyhow::Result;
 use chartgate_base::Problem;
 use chartgate_cluster::{Standing, engine};
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
 use serde_json::Value;
 
 /// Each tool by its name and the key of its version.

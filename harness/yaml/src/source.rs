@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Invalid;
-use super::recover;
 use super::mistake::{Mistake, Mistakes};
+use super::recover;
 use super::tree::{self, Content, Node};
 use super::words::{listed, with_nearest};
 

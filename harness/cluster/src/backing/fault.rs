@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::Fault;
 use chartgate_process::wait::{Check, until};
-use anyhow::{Context, Result};
 
 use super::Database;
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_process::tool::Line;
 use chartgate_process::wait::{Check, changed, until};
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
@@ -139,7 +139,8 @@ impl Database {
     /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
     /// nothing changed: a probe of the audit was seen.
     pub async fn audit_schema(&self) -> Result<(SchemaAudit, mpsc::UnboundedReceiver<Seen>)> {
-        let lines = engine::follow_log(&self.server().container).follow().context("failed to follow the log of PostgreSQL")?;
+        let lines =
+            engine::follow_log(&self.server().container).follow().context("failed to follow the log of PostgreSQL")?;
         let (sender, seen) = mpsc::unbounded_channel();
         let (latest, probes) = watch::channel(0);
         tokio::spawn(read(lines, self.name().to_owned(), sender, latest));

@@ -13,7 +13,7 @@ use crate::kind::Cluster;
 use crate::protocol::Tell;
 use crate::provider::{Progress, Provider};
 use crate::server::{self, postgres};
-use crate::{Address, Databases, Postgres, Request, Sharing};
+use crate::{Address, Databases, Owned, Postgres, Request, Sharing};
 
 impl Broker {
     pub(super) async fn grant(&self, granted: &mut Granted, tell: &mpsc::UnboundedSender<Tell>) -> Result<Tell> {

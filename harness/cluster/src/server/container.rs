@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::Server;
 use chartgate_process::home::Environment;
-use anyhow::{Context, Result};
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_process::home::{self, Environment};
 use chartgate_process::wait::{Check, until};
-use anyhow::{Context, Result};
 use testcontainers::bollard::models::PortBinding;
 use testcontainers::core::{ContainerPort, IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
@@ -145,8 +145,5 @@ fn is_local() -> bool {
 
 /// Waits for kind's network: made by testcontainers, it would be removed with the container.
 pub(super) async fn wait_for_network() -> Result<()> {
-    until("kind's network", NETWORK_MADE, || async {
-        Check::retry(engine::has_network().await)
-    })
-    .await
+    until("kind's network", NETWORK_MADE, || async { Check::retry(engine::has_network().await) }).await
 }

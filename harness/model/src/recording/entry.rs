@@ -6,8 +6,8 @@ use chartgate_protocol::{Answer, SessionEvent};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asked, Change, Compared, Failed, HelmCall, LintMessage, Node, Probe, Reach, Release, RepeatedKey, Served, ServicePort,
-    StepOutcome, Variant,
+    Asked, Change, Compared, Failed, HelmCall, LintMessage, Node, Probe, Reach, Release, RepeatedKey, Served,
+    ServicePort, StepOutcome, Variant,
 };
 
 /// One moment on the timeline.

@@ -146,7 +146,11 @@ async fn feed(pipe: Option<impl tokio::io::AsyncWrite + Unpin>, input: Option<&[
     }
 }
 
-pub(super) async fn forward(stream: Option<impl AsyncRead + Unpin>, lines: mpsc::Sender<Line>, kind: fn(String) -> Line) {
+pub(super) async fn forward(
+    stream: Option<impl AsyncRead + Unpin>,
+    lines: mpsc::Sender<Line>,
+    kind: fn(String) -> Line,
+) {
     let Some(stream) = stream else { return };
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();

@@ -15,9 +15,7 @@ async fn a_failure_shows_command_status_and_both_ends_without_secrets() {
     let secrets = Redactor::default();
     secrets.add("hunter2");
     let error = shell("echo out; echo hunter2 >&2; exit 3").redact(&secrets).run().await.unwrap_err().to_string();
-    for part in
-        ["sh: exit status: 3 after", "sh -c 'echo out; echo [redacted]", "stdout: out", "stderr: [redacted]"]
-    {
+    for part in ["sh: exit status: 3 after", "sh -c 'echo out; echo [redacted]", "stdout: out", "stderr: [redacted]"] {
         assert!(error.contains(part), "no `{part}` in {error}");
     }
 }

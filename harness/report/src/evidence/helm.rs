@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_model::recording::{HelmCall, Moment, Recording, Release};
 use anyhow::Result;
+use chartgate_model::recording::{HelmCall, Moment, Recording, Release};
 use serde_json::{Value, json};
 
 use super::super::explanation::moment;

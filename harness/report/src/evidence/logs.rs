@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use chartgate_judge::track::Track;
 use chartgate_model::recording::{Moment, Recording};
-use anyhow::Result;
 use serde_json::Value;
 
 use super::{Files, safe};

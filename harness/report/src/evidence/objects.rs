@@ -1,9 +1,9 @@
 //! `objects/STEP/KIND-NAME.yaml`: every object that was there in a step, as it was last seen in it; what was deleted is there too.
 //! `events.txt`: the events of the cluster in their order.
 
+use anyhow::Result;
 use chartgate_judge::track::{Sighting, Track};
 use chartgate_model::recording::Change;
-use anyhow::Result;
 
 use super::super::explanation::moment;
 use super::{Files, Span};

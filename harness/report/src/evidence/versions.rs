@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_model::recording::{Moment, Recording};
 use anyhow::Result;
+use chartgate_model::recording::{Moment, Recording};
 use serde_json::{Map, Value, json};
 
 use super::Files;

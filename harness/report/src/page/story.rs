@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use chartgate_judge::Verdict;
 use chartgate_judge::track::{Track, tracks};
 use chartgate_model::recording::Recording;
-use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 

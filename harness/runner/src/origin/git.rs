@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use chartgate_model::plan::Chart;
 use chartgate_process::tool::Tool;
 use chartgate_scenario::{chart_at, describe_chart};
-use anyhow::{Context, Result, anyhow, bail, ensure};
 use semver::Version;
 
 /// A chart's folder in a repository.

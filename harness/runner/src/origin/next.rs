@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::Chart;
 use chartgate_scenario::describe_chart;
-use anyhow::{Context, Result};
 
 /// Copies a chart into a directory, and raises the version in its `Chart.yaml`: all that an upgrade to it changes is what the chart
 /// makes of that number.

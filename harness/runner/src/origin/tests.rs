@@ -50,7 +50,9 @@ impl Repository {
 
     fn plan(&self, place: Place) -> Plan {
         let from = vec![Origin { asked: "as asked".to_owned(), place, ..Origin::default() }];
-        let steps = [chartgate_model::plan::Action::Install, chartgate_model::plan::Action::Upgrade].map(chartgate_model::plan::Step::new).to_vec();
+        let steps = [chartgate_model::plan::Action::Install, chartgate_model::plan::Action::Upgrade]
+            .map(chartgate_model::plan::Step::new)
+            .to_vec();
         Plan { chart: describe_chart(&self.chart_folder()).unwrap(), steps, ..Plan::default() }.through(from)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use chartgate_redact::Redactor;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_redact::Redactor;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;

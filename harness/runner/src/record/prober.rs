@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chartgate_cluster::error;
 use anyhow::{Context, Result, anyhow, bail};
+use chartgate_cluster::error;
 use chartgate_protocol::{Order, Question, Reply, RequestLoad, SessionLoad, Told};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{AttachParams, AttachedProcess, PostParams};

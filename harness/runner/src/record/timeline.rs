@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::Plan;
 use chartgate_process::home::Environment;
 use chartgate_redact::Redactor;
-use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -193,8 +193,7 @@ fn wall_clock() -> u64 {
 fn clock_step(began: u64, (least, most): (u64, u64), wall: u64) -> Option<i64> {
     // More than a busy machine takes from one reading to the next.
     const TOLERANCE: i64 = 250;
-    let (began, least, most, wall) =
-        (began.cast_signed(), least.cast_signed(), most.cast_signed(), wall.cast_signed());
+    let (began, least, most, wall) = (began.cast_signed(), least.cast_signed(), most.cast_signed(), wall.cast_signed());
     let (shown, step) = (wall - began, |passed: i64| wall - began - passed);
     if shown > most + TOLERANCE {
         Some(step(most))

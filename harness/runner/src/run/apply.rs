@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_cluster::error;
 use chartgate_model::plan::{Action, Awaited, Outcome, Plan};
 use chartgate_process::home::Environment;
 use chartgate_process::wait::{Check, until};
 use chartgate_scenario::{fill, fill_and_tell};
-use anyhow::{Context, Result};
 use futures::FutureExt;
 use futures::future::join_all;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
@@ -367,7 +367,10 @@ mod tests {
         assert_eq!(known_objects[0]["metadata"]["name"], "x-a");
         for wrong in [of(step("{{relaese}}", "a")), of(step("a", "{{relaese}}"))] {
             let error = known(&wrong, &templates).unwrap_err();
-            assert!(error.is::<chartgate_yaml::Invalid>() && error.to_string().contains("did you mean `{{release}}`"), "{error}");
+            assert!(
+                error.is::<chartgate_yaml::Invalid>() && error.to_string().contains("did you mean `{{release}}`"),
+                "{error}"
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_cluster::audit;
 use anyhow::Result;
+use chartgate_cluster::audit;
 use jiff::Timestamp;
 use serde_json::Value;
 

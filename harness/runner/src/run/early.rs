@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use chartgate_model::plan::{Expect, Plan, Step};
 use chartgate_process::home::Environment;
-use anyhow::Result;
 use k8s_openapi::api::core::v1::{Node as KubernetesNode, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -44,7 +44,8 @@ impl Release<'_> {
         };
         let Some(status) = helm.status(&plan.release).await? else { return Ok(Vec::new()) };
         let hooks = status.hooks.iter().map(|hook| hook.manifest.as_str());
-        let all: Vec<_> = hooks.chain([status.manifest.as_str()]).map(chartgate_yaml::objects).collect::<Result<_>>()?;
+        let all: Vec<_> =
+            hooks.chain([status.manifest.as_str()]).map(chartgate_yaml::objects).collect::<Result<_>>()?;
         Ok(all.concat())
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chartgate_process::wait::pause;
 use anyhow::Result;
+use chartgate_process::wait::pause;
 use chartgate_protocol::Question;
 use futures::future::try_join_all;
 use serde_json::Value;

@@ -6,10 +6,10 @@ mod scale;
 
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail};
 use chartgate_model::plan::{Action, Fault, Plan, Step};
 use chartgate_process::tool::Output;
 use chartgate_process::wait::pause;
-use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chartgate_model::plan::Hook;
 use anyhow::{Context, Result};
+use chartgate_model::plan::Hook;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, PostParams, PropagationPolicy};
 use kube::{Api, discovery};
 use serde_json::Value;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::pending;
 
-use chartgate_cluster::Lease;
 use anyhow::Result;
+use chartgate_cluster::Lease;
 
 use super::need;
 use crate::record::watch::Namespace;

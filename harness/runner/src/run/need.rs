@@ -1,9 +1,9 @@
 //! What a plan needs of a cluster: which one, with which images, and which database beside it.
 
+use anyhow::Result;
 use chartgate_cluster::{Databases, MissingImage, Sharing};
 use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
 use chartgate_process::home::Environment;
-use anyhow::Result;
 use serde_json::Value;
 
 use super::render::Render;

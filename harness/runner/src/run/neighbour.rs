@@ -1,9 +1,9 @@
 //! A second release of the chart in the same namespace: two users' installs must not meet.
 
+use anyhow::Result;
 use chartgate_model::plan::{Action, Plan, Step};
 use chartgate_process::tool::Interrupt;
 use chartgate_scenario::{fill, merge};
-use anyhow::Result;
 use serde_json::Value;
 use tokio::time::Instant;
 

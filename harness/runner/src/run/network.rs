@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use chartgate_cluster::Lease;
 use chartgate_model::plan::Plan;
 use chartgate_process::home;
 use chartgate_process::wait::pause;
-use anyhow::{Context, Result};
 use chartgate_protocol::{Question, Reply};
 use futures::future::try_join_all;
 use k8s_openapi::api::networking::v1::NetworkPolicy;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chartgate_process::home::Environment;
 use chartgate_model::refusal::{Ground, Refusal};
+use chartgate_process::home::Environment;
 
 /// What templates call to ask the cluster. Its version is given to helm in any case.
 const QUESTIONS: [&str; 2] = ["lookup", "APIVersions"];

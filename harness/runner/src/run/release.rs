@@ -1,10 +1,10 @@
 //! The release after a step, and what its tests said.
 
+use anyhow::Result;
 use chartgate_cluster::error;
+use chartgate_k8s::ready;
 use chartgate_process::tool::Output;
 use chartgate_yaml::Manifest;
-use anyhow::Result;
-use chartgate_k8s::ready;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;

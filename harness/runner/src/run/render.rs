@@ -1,9 +1,9 @@
 //! What helm renders for the steps of a plan, from values with their templates filled in.
 
+use anyhow::Result;
 use chartgate_model::plan::{Action, Plan, Step};
 use chartgate_scenario::{fill, merge};
 use chartgate_yaml::Manifest;
-use anyhow::Result;
 use serde_json::Value;
 
 use super::refused::Refused;

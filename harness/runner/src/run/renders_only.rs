@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use anyhow::Result;
 use chartgate_model::plan::Plan;
 use chartgate_redact::Redactor;
-use anyhow::Result;
 use serde_json::Value;
 
 use super::{learn_from_plan, render, require, stage, started, variant};

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::Requirement;
 use chartgate_process::tool::Tool;
 use chartgate_scenario::{fill, read_manifests};
 use chartgate_yaml::Invalid;
-use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::conditions::{is_crd_established, is_deployment_completed};

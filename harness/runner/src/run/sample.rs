@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_model::plan::{Plan, Role, Serves};
 use chartgate_process::wait::pause;
-use anyhow::{Context, Result};
 use chartgate_protocol::{Question, Reply, Session};
 use futures::future::{BoxFuture, try_join_all};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::endpoints;
 use super::route::until_routed;
 use super::stage::Stage;
-use super::endpoints;
 use super::step::at_step;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
 use chartgate_k8s::object::{declared_ports, port_of};

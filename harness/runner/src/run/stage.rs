@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_cluster::backing;
 use chartgate_cluster::{Lease, Owned};
 use chartgate_model::plan::{Backing, Plan};
 use chartgate_process::home;
 use chartgate_scenario::fill;
-use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{
     LimitRange, Namespace as KubernetesNamespace, Node as KubernetesNode, ResourceQuota, Secret, ServiceAccount,
 };
@@ -91,13 +91,7 @@ impl Stage {
         let kubernetes = version.git_version;
         versions.insert("kubernetes", kubernetes.clone());
         versions.extend(node_versions(&client).await);
-        timeline.append(super::started(
-            ns,
-            timeline,
-            Mode::Run,
-            lease.cluster.capabilities.single_etcd,
-            versions,
-        ));
+        timeline.append(super::started(ns, timeline, Mode::Run, lease.cluster.capabilities.single_etcd, versions));
         let nodes = early::nodes(&client).await;
         let has_other_controllers = options.context.is_some() || !plan.requires.is_empty();
         timeline.append(Moment::Cluster { nodes: nodes.clone(), has_other_controllers });

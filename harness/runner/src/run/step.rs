@@ -3,13 +3,13 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_cluster::error;
+use chartgate_model::obstacle::Obstacle;
 use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
 use chartgate_process::tool::{self, Interrupt};
 use chartgate_process::wait::seconds;
 use chartgate_yaml::Manifest;
-use anyhow::{Context, Result};
-use chartgate_model::obstacle::Obstacle;
 use futures::FutureExt;
 use serde_json::Value;
 use tokio::time::Instant;

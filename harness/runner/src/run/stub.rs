@@ -8,8 +8,8 @@ mod webhook;
 
 use std::collections::BTreeSet;
 
-use chartgate_model::plan::{Plan, StubImages};
 use anyhow::Result;
+use chartgate_model::plan::{Plan, StubImages};
 use serde_json::Value;
 
 use super::stage::Stage;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use chartgate_base::random;
 use chartgate_cluster::error;
 use chartgate_model::plan::{Plan, Serves, Traffic, UserRequest};
-use anyhow::Result;
 use chartgate_protocol::{RequestLoad, SessionLoad};
 use futures::future::join_all;
 use tokio::time::timeout;

@@ -4,10 +4,10 @@ mod version;
 
 use std::path::Path;
 
+use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_model::plan::{Action, Chart, Plan};
 use chartgate_yaml::Manifest;
-use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::render;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chartgate_process::tool::Output;
 use anyhow::Result;
+use chartgate_process::tool::Output;
 use serde_json::Value;
 use tokio::time::Instant;
 

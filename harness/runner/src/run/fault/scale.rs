@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chartgate_process::wait::pause;
 use anyhow::{Context, Result};
+use chartgate_process::wait::pause;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};

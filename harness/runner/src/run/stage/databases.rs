@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use chartgate_base::random;
-use chartgate_cluster::backing::{Database, Seen, SchemaAudit};
+use chartgate_cluster::backing::{Database, SchemaAudit, Seen};
 use chartgate_cluster::{Lease, Owned};
 use chartgate_model::plan::Plan;
-use anyhow::Result;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartgate_base::random;
 use anyhow::{Context, Result};
+use chartgate_base::random;
 use kube::api::PostParams;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use chartgate_model::plan::Plan;
 use chartgate_process::home;
 use chartgate_process::wait::{Check, until};
-use anyhow::{Context, Result};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use kube::api::{ListParams, PostParams};

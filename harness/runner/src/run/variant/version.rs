@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chartgate_process::tool::Tool;
 use anyhow::{Context, Result};
+use chartgate_process::tool::Tool;
 use serde_json::{Value, json};
 
 /// Where charts say which charts they depend on.
