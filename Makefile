@@ -18,7 +18,7 @@ needs = $(shell $(setup)/needs $(CHART))
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test bench book lint clean versions
+.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test bench book lint msrv deny clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
@@ -75,6 +75,13 @@ book: mdbook ## the documents in docs/ as pages, in target/book/
 
 browser-test: ## the report's page in a headless browser (BROWSER=chromium)
 	@cargo test --test browser -- --nocapture
+
+msrv: ## compiles with the oldest Rust that Cargo.toml states; rustup fetches it
+	@msrv=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) && rustup toolchain install "$$msrv" --profile minimal && cargo +"$$msrv" check --workspace --exclude chartgate-standin-integr8scode --all-targets
+
+deny: ## licences, advisories and origins of the dependencies, by deny.toml
+	@cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
+	@cargo deny check
 
 lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
 	@cargo fmt --all --check

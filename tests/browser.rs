@@ -12,8 +12,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chartgate::gate;
-use chartgate::tool::{Line, Tool};
-use chartgate::wait::{Check, until};
+use chartgate_process::tool::{Line, Tool};
+use chartgate_process::wait::{Check, until};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -44,7 +44,7 @@ impl Tab {
         let browser = named.or_else(|| BROWSERS.map(str::to_owned).into_iter().find(is_there));
         let browser =
             browser.expect("no browser\nhint: install chromium (Debian: `apt-get install chromium`), or set BROWSER");
-        let folder = support::repository().join("target/browser").join(chartgate::random::text(8));
+        let folder = support::repository().join("target/browser").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let profile = format!("--user-data-dir={}", folder.display());
         // Without a sandbox, since tests run as root in containers too; it is shown nothing but our own page.
@@ -258,7 +258,7 @@ fn crowded_page() -> PathBuf {
             add(at + index * 25, json!({"kind": "object", "change": "applied", "hash": hash}));
         }
         for _ in 0..20 {
-            let line = chartgate::random::text(60);
+            let line = chartgate_base::random::text(60);
             add(20_000, json!({"kind": "log", "pod": name, "container": "app", "line": line}));
         }
     }

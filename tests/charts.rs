@@ -7,13 +7,11 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartgate::home;
-use chartgate::judge;
-use chartgate::plan::{Action, Expect, Plan};
-use chartgate::run;
-use chartgate::scenario::{self, Overrides};
-use chartgate::tool::{Output, Tool};
-use chartgate::yaml;
+use chartgate_model::plan::{Action, Expect, Plan};
+use chartgate_process::home;
+use chartgate_process::tool::{Output, Tool};
+use chartgate_runner::run;
+use chartgate_scenario::Overrides;
 use serde_json::{Value, json};
 use support::markdown::{Document, cells, spans};
 
@@ -59,7 +57,7 @@ fn readme(chart: &Path) -> Document {
 
 fn default_values(chart: &Path) -> Value {
     let text = std::fs::read_to_string(chart.join("values.yaml")).expect("a chart has values.yaml");
-    chartgate::yaml::value(&text).expect("values.yaml is YAML")
+    chartgate_yaml::value(&text).expect("values.yaml is YAML")
 }
 
 /// Both helms.
@@ -80,7 +78,7 @@ async fn helm(program: &Path, args: &[&str], values: &Value) -> Output {
 /// What a chart cannot choose for its users, by the field's convention, or nothing.
 fn least_values(chart: &Path) -> Value {
     let text = std::fs::read_to_string(chart.join("ci/default-values.yaml")).unwrap_or_else(|_| "{}".to_owned());
-    chartgate::yaml::value(&text).expect("ci/default-values.yaml is YAML")
+    chartgate_yaml::value(&text).expect("ci/default-values.yaml is YAML")
 }
 
 /// The chart with its defaults, then as each step of its scenarios has it.
@@ -95,8 +93,8 @@ fn cases(chart: &Path) -> Vec<Case> {
         refusal: None,
     }];
     let scenarios = support::repository().join("scenarios");
-    for path in scenario::discover(&[scenarios]).expect("the scenarios can be read") {
-        let plan = scenario::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error:#}"));
+    for path in chartgate_scenario::discover(&[scenarios]).expect("the scenarios can be read") {
+        let plan = chartgate_scenario::load(&path, &Overrides::default()).unwrap_or_else(|error| panic!("{error:#}"));
         if plan.chart.name == name {
             cases.extend(cases_of(&plan));
         }
@@ -111,7 +109,7 @@ fn cases_of(plan: &Plan) -> Vec<Case> {
             continue;
         }
         let mut values = plan.values.clone();
-        scenario::merge(&mut values, step.values.clone());
+        chartgate_scenario::merge(&mut values, step.values.clone());
         let refusal = match &step.expect {
             Expect::Succeeds | Expect::Interrupted => None,
             Expect::Fails(part) => Some(part.clone()),
@@ -128,7 +126,7 @@ fn cases_of(plan: &Plan) -> Vec<Case> {
     }
     if let Some(neighbour) = &plan.neighbour {
         let mut values = plan.values.clone();
-        scenario::merge(&mut values, neighbour.values.clone());
+        chartgate_scenario::merge(&mut values, neighbour.values.clone());
         let name = format!("{}-neighbour", plan.name.replace('/', "-"));
         let (chart, release, values) = (plan.chart.path.clone(), neighbour.release.clone(), filled(plan, &values));
         cases.push(Case { name, chart, release, is_upgrade: false, values, refusal: None });
@@ -138,7 +136,8 @@ fn cases_of(plan: &Plan) -> Vec<Case> {
 
 /// The values with placeholders in their templates' place: no server runs here.
 fn filled(plan: &Plan, values: &Value) -> Value {
-    scenario::fill(values, &run::placeholders(plan, "placeholder")).unwrap_or_else(|error| panic!("{error:#}"))
+    chartgate_scenario::fill(values, &run::placeholders(plan, "placeholder"))
+        .unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 async fn render(program: &Path, case: &Case) -> Output {
@@ -152,9 +151,10 @@ async fn render(program: &Path, case: &Case) -> Output {
 /// What is wrong with a manifest by Kubernetes' own schemas.
 fn schema_mistakes(manifest: &str) -> Vec<String> {
     let minor = home::kubernetes().expect("a version of Kubernetes is named");
-    let objects = yaml::objects(manifest).unwrap_or_else(|error| panic!("{error:#}\n{manifest}"));
+    let objects = chartgate_yaml::objects(manifest).unwrap_or_else(|error| panic!("{error:#}\n{manifest}"));
     assert!(!objects.is_empty(), "nothing was checked");
-    judge::schema_mistakes(&objects, &minor).unwrap_or_else(|| panic!("there are schemas of Kubernetes {minor}"))
+    chartgate_judge::schema_mistakes(&objects, &minor)
+        .unwrap_or_else(|| panic!("there are schemas of Kubernetes {minor}"))
 }
 
 /// Checks that manifests, each by its name, fit the schemas.
@@ -236,7 +236,7 @@ fn mistakes(document: &Document, values: &Value) -> Vec<String> {
                 continue;
             };
             let Some(shown) = &row.default else { continue };
-            let shown = chartgate::yaml::value(shown).unwrap_or_else(|_| json!(shown));
+            let shown = chartgate_yaml::value(shown).unwrap_or_else(|_| json!(shown));
             let meant = if path == name { vec![name.clone()] } else { leaves(path, value) };
             for path in meant.iter().filter(|path| lookup(values, path) != Some(&shown)) {
                 let actual = lookup(values, path).unwrap_or(&Value::Null);

@@ -6,7 +6,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use chartgate::tool::{Output, Tool};
+use chartgate_process::tool::{Output, Tool};
 use serde_json::Value;
 
 /// A chart of this test's own, which goes with it.
@@ -34,8 +34,9 @@ spec:
 impl Chart {
     /// A chart with a Deployment, and these files in it or in place of its own.
     fn new(files: &[(&str, &str)]) -> Self {
-        let chart =
-            Self(support::repository().join("target/chartgate/check").join(chartgate::random::text(8)).join("app"));
+        let chart = Self(
+            support::repository().join("target/chartgate/check").join(chartgate_base::random::text(8)).join("app"),
+        );
         chart.write("Chart.yaml", DESCRIPTION);
         chart.write("values.yaml", "replicas: 1\n");
         chart.write("templates/web.yaml", DEPLOYMENT);
@@ -86,7 +87,7 @@ async fn check(chart: &Path, out: &Path, args: &[&str]) -> Checked {
 
 impl Checked {
     fn said(&self) -> String {
-        chartgate::stdio::plain(&format!("{}{}", self.output.stdout, self.output.stderr))
+        chartgate_base::stdio::plain(&format!("{}{}", self.output.stdout, self.output.stderr))
     }
 
     /// The exit code, and parts of what is said.
@@ -166,7 +167,7 @@ async fn an_upgrade_that_asks_the_cluster_is_no_finding() {
 /// A failure would mean that a chart is judged for a Kubernetes that it does not support, or that its limits are misread.
 #[tokio::test]
 async fn the_charts_kube_version_counts() {
-    let newest = chartgate::home::kubernetes_releases().pop().expect("one is supported");
+    let newest = chartgate_process::home::kubernetes_releases().pop().expect("one is supported");
     let chart = Chart::new(&[("Chart.yaml", &format!("{DESCRIPTION}kubeVersion: \">= {newest}-0\"\n"))]);
     let checked = chart.check(&[]).await;
     let minor = newest.rsplit_once('.').map_or("", |(minor, _)| minor);
@@ -282,7 +283,7 @@ mod cases {
     /// How a case ends otherwise than it expects.
     async fn wrong(case: &Path) -> Vec<String> {
         let text = std::fs::read_to_string(case.join("expect.yaml")).expect("it is there");
-        let expected = chartgate::yaml::value(&text).expect("it is YAML");
+        let expected = chartgate_yaml::value(&text).expect("it is YAML");
         if expected["mode"] != "render" {
             return Vec::new();
         }

@@ -6,8 +6,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use chartgate::judge;
-use chartgate::tool::{Output, Tool};
+use chartgate_process::tool::{Output, Tool};
 use serde_json::Value;
 
 fn command(args: &[&str]) -> Tool {
@@ -30,20 +29,20 @@ async fn the_list_holds_scenarios_charts_and_checks() {
         "the first by name"
     );
     assert!(list["charts"]["codex-pooler"]["version"].is_string());
-    assert_eq!(list["checks"].as_array().map(Vec::len), Some(judge::all().count()));
+    assert_eq!(list["checks"].as_array().map(Vec::len), Some(chartgate_judge::all().count()));
     let shown = run(command(&["list", "charts/codex-pooler"])).await.stdout;
     assert!(shown.contains("codex-pooler/") && shown.contains("hook-order"), "{shown}");
 }
 
-/// A failure would mean that a machine on which no run can succeed is called well, or that nothing says how to mend it.
+/// A failure would mean that a machine on which no run can succeed is called well, or that nothing says how to fix it.
 #[tokio::test]
-async fn a_machine_that_lacks_everything_is_told_what_mends_it() {
+async fn a_machine_that_lacks_everything_is_told_how_to_fix_it() {
     let home = support::Home::new();
     let tool = command(&["doctor"]).env("DOCKER_HOST", "unix:///no/engine.sock");
     let bare = run(tool.env("CHARTGATE_HOME", home.path().join("empty"))).await;
     assert_eq!(bare.status.and_then(|status| status.code()), Some(4), "{}{}", bare.stdout, bare.stderr);
     for part in
-        ["WRONG  engine ", "mend it: `make engine`", "WRONG  tool ", "mend it: run `make setup`", "leftovers  none"]
+        ["WRONG  engine ", "to fix it: `make engine`", "WRONG  tool ", "to fix it: run `make setup`", "leftovers  none"]
     {
         assert!(bare.stdout.contains(part), "`{part}` is not in:\n{}", bare.stdout);
     }
@@ -86,7 +85,7 @@ async fn completions_know_every_command_and_flag() {
 /// A failure would mean that `man chartgate-run` does not know a flag.
 #[tokio::test]
 async fn manual_pages_name_every_command_and_flag() {
-    let folder = support::repository().join("target/reports").join(chartgate::random::text(8));
+    let folder = support::repository().join("target/reports").join(chartgate_base::random::text(8));
     let output = run(command(&["man", &folder.display().to_string()])).await;
     assert!(output.is_success(), "{}", output.stderr);
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a page for each command");

@@ -5,7 +5,8 @@
 
 mod support;
 
-use chartgate::tool::Output;
+use chartgate_process::tool::Output;
+
 use support::markdown;
 use support::shell::Shell;
 

@@ -6,12 +6,13 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use chartgate::home;
-use chartgate::tool::Tool;
-use chartgate::yaml::nearest;
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
+use chartgate_yaml::nearest;
+
 use support::markdown::{self, Document, Piece};
 
-/// Where the documents' paths begin, besides the document's own folder. What they say of any chart's files holds of ours.
+/// Where the documents' paths begin, besides the document's own folder. What they say of any chart's files holds of this repository's.
 const BASES: [&str; 3] = ["", "harness/src", "charts/starter"];
 /// A name with one of these is a file's.
 const EXTENSIONS: [&str; 8] = [".rs", ".md", ".toml", ".yaml", ".json", ".jsonl", ".env", ".sh"];
@@ -174,7 +175,7 @@ fn the_books_verdict_is_valid() {
     let page = Document::read(&support::repository().join("docs/src/reference/verdict.md"));
     let block = page.blocks().into_iter().find(|block| block.language == "json").expect("the page has an example");
     let example = serde_json::from_str(&block.text).expect("it is JSON");
-    let schema = serde_json::to_value(chartgate::report::Report::schema()).expect("it is JSON");
+    let schema = serde_json::to_value(chartgate_report::Report::schema()).expect("it is JSON");
     let validator = jsonschema::validator_for(&schema).expect("it is a schema");
     let errors: Vec<_> = validator.iter_errors(&example).map(|error| error.to_string()).collect();
     check_none(&errors);

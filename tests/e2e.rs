@@ -6,8 +6,8 @@ mod support;
 
 use std::path::PathBuf;
 
-use chartgate::judge::Verdict;
-use chartgate::scenario::{self, Overrides};
+use chartgate_judge::Verdict;
+use chartgate_scenario::Overrides;
 use rstest::rstest;
 
 /// A failure means that a user of the chart who does what the scenario says is let down.
@@ -18,14 +18,15 @@ async fn holds(
     #[exclude("/contract\\.yaml$")]
     path: PathBuf,
 ) {
-    let plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    let plan = chartgate_scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
     support::check(&plan, Verdict::Pass, &[]).await;
 }
 
 /// A failure would mean that a scenario file exists and no test runs it.
 #[test]
 fn every_scenario_file_has_a_test() {
-    let files = scenario::discover(&[support::repository().join("scenarios")]).expect("the folder can be read");
+    let files =
+        chartgate_scenario::discover(&[support::repository().join("scenarios")]).expect("the folder can be read");
     let tests = support::tests_of_this_binary();
     let cases = tests.iter().filter(|name| name.starts_with("holds::")).count();
     assert!(cases > 0, "no test runs a scenario");

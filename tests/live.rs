@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use chartgate::wait::{Check, until};
+use chartgate_process::wait::{Check, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Rendering it fails at once, or takes helm longer than any test may.
@@ -20,7 +20,7 @@ struct Chart(PathBuf);
 
 impl Chart {
     fn new(scenarios: &[&str]) -> Self {
-        let folder = support::repository().join("target/live").join(chartgate::random::text(8));
+        let folder = support::repository().join("target/live").join(chartgate_base::random::text(8));
         let write = |name: &str, text: &str| {
             let path = folder.join("chart").join(name);
             std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");

@@ -7,7 +7,6 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use chartgate::judge;
 use support::markdown::{Document, cells, spans};
 
 /// How a cell begins of a promise that nothing shows, or not all of it.
@@ -55,7 +54,7 @@ fn mistake(name: &str) -> Option<String> {
         let path = root.join("scenarios").join(name).with_extension("yaml");
         return (!path.exists()).then(|| format!("no scenario `{name}`"));
     }
-    (!judge::all().any(|check| check.name == name)).then(|| format!("no check `{name}`"))
+    (!chartgate_judge::all().any(|check| check.name == name)).then(|| format!("no check `{name}`"))
 }
 
 /// A failure would mean that a reader is told of a proof that is not there.

@@ -7,8 +7,8 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use chartgate::gate;
-use chartgate::judge::{self, Finding, Verdict};
-use chartgate::record::Recording;
+use chartgate_judge::{Finding, Verdict};
+use chartgate_model::recording::Recording;
 
 /// A failure would mean that evidence which somebody kept can no longer be read, or that a check judges it otherwise than it did.
 #[test]
@@ -63,7 +63,7 @@ fn a_recording_that_was_cut_never_passes() {
         for end in (0..last).step_by(last / 20) {
             let mut cut = whole.clone();
             cut.entries.truncate(end);
-            let verdict = judge::verdict_of(&judge::judge(&cut));
+            let verdict = chartgate_judge::verdict_of(&chartgate_judge::judge(&cut));
             assert!(verdict >= Verdict::Void, "cut after {end} of {last} entries, it is {verdict:?}");
         }
     }

@@ -6,7 +6,8 @@ mod support;
 
 use std::path::PathBuf;
 
-use chartgate::tool::{Output, Tool};
+use chartgate_process::tool::{Output, Tool};
+
 use support::PatchedChart;
 
 const CONTRACT: &str = "chart: ../../../charts/codex-pooler\n";
@@ -16,7 +17,7 @@ struct Scenario(PathBuf);
 
 impl Scenario {
     fn new(text: &str) -> Self {
-        let folder = support::repository().join("target/refusals").join(chartgate::random::text(8));
+        let folder = support::repository().join("target/refusals").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         std::fs::write(folder.join("contract.yaml"), CONTRACT).expect("it can be written");
         std::fs::write(folder.join("case.yaml"), text).expect("it can be written");
@@ -85,7 +86,7 @@ async fn a_path_or_chart_that_is_not_there_is_named() {
 /// A failure would mean that "nothing ran" counts as success.
 #[tokio::test]
 async fn no_scenario_at_all_is_void() {
-    let empty = support::repository().join("target/refusals").join(chartgate::random::text(8));
+    let empty = support::repository().join("target/refusals").join(chartgate_base::random::text(8));
     std::fs::create_dir_all(&empty).expect("a folder can be made");
     let args = vec!["run".into(), empty.clone().into_os_string(), "--out".into(), empty.join("out").into_os_string()];
     let summary = empty.join("summary");
@@ -100,7 +101,7 @@ async fn no_scenario_at_all_is_void() {
 /// A failure would mean that reports of nothing are written into a folder that was named by mistake.
 #[tokio::test]
 async fn a_folder_without_recordings_is_refused_and_left_as_it_is() {
-    let folder = support::repository().join("target/refusals").join(chartgate::random::text(8));
+    let folder = support::repository().join("target/refusals").join(chartgate_base::random::text(8));
     std::fs::create_dir_all(folder.join("templates")).expect("a folder can be made");
     for command in ["judge", "report"] {
         let output = chartgate(vec![command.into(), folder.clone().into_os_string()]).await;

@@ -6,9 +6,8 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use chartgate::home;
-use chartgate::tool::Tool;
-use chartgate::yaml;
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
 use serde_json::{Value, json};
 
 /// The objects that a chart renders.
@@ -23,14 +22,14 @@ impl Manifest {
         let helm = Tool::new("helm", home::tool("helm", version).expect("the set-up made it"));
         let folder = support::repository().join("charts").join(chart);
         let mut all = match std::fs::read_to_string(folder.join("ci/default-values.yaml")) {
-            Ok(text) => yaml::value(&text).expect("ci/default-values.yaml is YAML"),
+            Ok(text) => chartgate_yaml::value(&text).expect("ci/default-values.yaml is YAML"),
             Err(_) => json!({}),
         };
-        chartgate::scenario::merge(&mut all, values);
+        chartgate_scenario::merge(&mut all, values);
         let call = helm.args(["template", "it"]).args([folder]).args(["--values", "-"]).env("KUBECONFIG", "/dev/null");
         let output = call.stdin(all.to_string()).run_unchecked().await.expect("helm starts");
         assert!(output.is_success(), "{chart} with {all}:\n{}", output.stderr);
-        Self(yaml::objects(&output.stdout).expect("a manifest is YAML"))
+        Self(chartgate_yaml::objects(&output.stdout).expect("a manifest is YAML"))
     }
 
     fn kinds(&self) -> BTreeSet<&str> {
@@ -79,7 +78,7 @@ async fn dispatch_brings_nothing_that_the_platform_has() {
 #[tokio::test]
 async fn dispatch_runs_the_image_of_its_own_version() {
     let text = std::fs::read_to_string(support::repository().join("charts/dispatch/Chart.yaml")).expect("it is there");
-    let chart = yaml::value(&text).expect("it is YAML");
+    let chart = chartgate_yaml::value(&text).expect("it is YAML");
     assert_eq!(chart["version"], chart["appVersion"]);
     let manifest = Manifest::of("dispatch", json!({})).await;
     let end = format!("/dispatch:{}", chart["appVersion"].as_str().expect("a text"));

@@ -7,10 +7,10 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use chartgate::gate;
-use chartgate::judge::{Evidence, Finding, Verdict};
-use chartgate::report::{self, Report};
-use chartgate::stdio;
-use chartgate::tool::{Output, Tool};
+use chartgate_base::stdio;
+use chartgate_judge::{Evidence, Finding, Verdict};
+use chartgate_process::tool::{Output, Tool};
+use chartgate_report::Report;
 use html5gum::Token;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ struct Copy(PathBuf);
 
 impl Copy {
     fn new() -> Self {
-        let folder = support::repository().join("target/reports").join(chartgate::random::text(8));
+        let folder = support::repository().join("target/reports").join(chartgate_base::random::text(8));
         let case = folder.join("codex-pooler/single-replica");
         std::fs::create_dir_all(&case).expect("a folder can be made");
         for name in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
@@ -142,13 +142,13 @@ fn hostile() -> Report {
 
 /// The files of a report, by name, and what the terminal shows of it.
 fn written(report: &Report) -> (impl Fn(&str) -> String + use<>, String) {
-    let folder = support::repository().join("target/reports").join(chartgate::random::text(8));
+    let folder = support::repository().join("target/reports").join(chartgate_base::random::text(8));
     report.write(&folder).expect("it can be written");
     let files = ["verdict.json", "junit.xml", "summary.md", "report.html"]
         .map(|name| (name, std::fs::read_to_string(folder.join(name)).expect("it was written as UTF-8")));
     std::fs::remove_dir_all(&folder).expect("it can be removed");
     let read = move |name: &str| files.iter().find(|file| file.0 == name).expect("it is one of them").1.clone();
-    (read, report::print(report))
+    (read, chartgate_report::print(report))
 }
 
 /// A failure would mean that a log line clears a person's screen, or that CI's viewer refuses a report.

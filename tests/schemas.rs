@@ -6,9 +6,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use chartgate::scenario::{self, Overrides};
 use chartgate::schema::File;
-use chartgate::yaml;
+use chartgate_scenario::Overrides;
 use jsonschema::Validator;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -31,7 +30,7 @@ fn validator(file: File) -> Validator {
 
 /// Scenarios and contracts of the repository, each with what it is.
 fn files() -> Vec<(PathBuf, File)> {
-    let scenarios = scenario::discover(&[support::repository().join("scenarios")]).expect("there are some");
+    let scenarios = chartgate_scenario::discover(&[support::repository().join("scenarios")]).expect("there are some");
     let mut files: Vec<(PathBuf, File)> = scenarios.iter().map(|path| (path.clone(), File::Scenario)).collect();
     let contracts = scenarios.iter().map(|path| path.with_file_name("contract.yaml")).filter(|path| path.exists());
     files.extend(contracts.map(|path| (path, File::Contract)));
@@ -58,7 +57,7 @@ fn every_file_of_the_repository_fits_its_schema() {
     let files = files();
     assert!(files.len() > 50, "most files were not found: {files:?}");
     for (path, file) in files {
-        let value = yaml::value(&read(&path)).expect("it is YAML");
+        let value = chartgate_yaml::value(&read(&path)).expect("it is YAML");
         let wrong: Vec<String> = validator(file).iter_errors(&value).map(|error| format!("{error}")).collect();
         assert!(wrong.is_empty(), "{}: {}", path.display(), wrong.join("\n"));
     }
@@ -78,7 +77,7 @@ fn every_file_names_its_schema_in_its_first_line() {
 
 /// Whether the schema and the harness take a file.
 fn is_taken(file: File, text: &str) -> (bool, bool) {
-    let folder = support::repository().join("target/schemas").join(chartgate::random::text(8));
+    let folder = support::repository().join("target/schemas").join(chartgate_base::random::text(8));
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     let contract =
         "roles: {web: {select: role=web, serves: {port: http, ready: /}}}\nbacking: {db: {kind: postgres}}\n";
@@ -87,9 +86,9 @@ fn is_taken(file: File, text: &str) -> (bool, bool) {
     let (contract, scenario) = if file == File::Contract { (text, scenario) } else { (contract, text) };
     std::fs::write(folder.join("contract.yaml"), format!("chart: {chart}\n{contract}")).expect("it can be written");
     std::fs::write(folder.join("case.yaml"), scenario).expect("it can be written");
-    let harness = scenario::load(&folder.join("case.yaml"), &Overrides::default()).is_ok();
+    let harness = chartgate_scenario::load(&folder.join("case.yaml"), &Overrides::default()).is_ok();
     std::fs::remove_dir_all(&folder).expect("it can be removed");
-    let value = yaml::value(text).unwrap_or_else(|_| json!("no YAML"));
+    let value = chartgate_yaml::value(text).unwrap_or_else(|_| json!("no YAML"));
     (validator(file).is_valid(&value), harness)
 }
 

@@ -1,4 +1,4 @@
-//! What a run needs of the machine, looked at without changing anything: what is wrong, and the command that mends it.
+//! What a run needs of the machine, looked at without changing anything: what is wrong, and the command that fixes it.
 
 mod diagnosis;
 mod facts;
@@ -43,15 +43,15 @@ pub async fn examine() -> Result<Vec<Symptom>> {
 pub fn print(symptoms: &[Symptom]) -> String {
     let mut out = String::new();
     for Symptom { of, seen, health } in symptoms {
-        let (word, mend) = match health {
+        let (word, fix) = match health {
             Health::Fine => ("ok", None),
-            Health::Note(mend) => ("note", Some(mend)),
-            Health::Wrong(mend) => ("WRONG", Some(mend)),
+            Health::Note(fix) => ("note", Some(fix)),
+            Health::Wrong(fix) => ("WRONG", Some(fix)),
         };
         // Writing to a text cannot fail.
         writeln!(out, "{word:<6} {of:<10} {seen}").ok();
-        if let Some(mend) = mend {
-            writeln!(out, "{:>17} mend it: {mend}", "").ok();
+        if let Some(fix) = fix {
+            writeln!(out, "{:>17} to fix it: {fix}", "").ok();
         }
     }
     out

@@ -5,22 +5,22 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_cluster::error;
+use chartgate_judge::{Finding, Verdict};
+use chartgate_model::plan::Plan;
+use chartgate_model::recording::Recording;
+use chartgate_process::home::{self, Environment, is_environment};
+use chartgate_redact::Redactor;
+use chartgate_report::{Report, ScenarioReport, evidence};
+use chartgate_runner::helm::Helm;
+use chartgate_runner::origin::{self, Origins};
+use chartgate_runner::run::{self, Beside, Options, RENDER_NAMESPACE, record_renders};
+use chartgate_runner::stop::{Cause, Stop};
+use chartgate_scenario::dependency;
+use chartgate_yaml::Invalid;
 use tokio::task::JoinSet;
 
-use crate::dependency;
-use crate::error;
-use crate::helm::Helm;
-use crate::home::{self, Environment, is_environment};
-use crate::judge::{self, Finding, Verdict};
-use crate::origin::{self, Origins};
-use crate::plan::Plan;
 use crate::progress::{Progress, Show};
-use crate::record::Recording;
-use crate::redact::Redactor;
-use crate::report::{Report, ScenarioReport, evidence};
-use crate::run::{self, Beside, Options, RENDER_NAMESPACE, record_renders};
-use crate::stop::{Cause, Stop};
-use crate::yaml::Invalid;
 
 /// What becomes of the other scenarios when one does not pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,8 +99,8 @@ fn lacking(plan: &Plan, folder: &Path, error: &anyhow::Error) -> ScenarioReport 
 /// Makes the folder of a run, which is this run's alone for as long as what this gives.
 pub(crate) fn take(out: &Path) -> Result<File> {
     let refusal = |what: &str| {
-        let hint = "hint: choose another folder with `--out`";
-        Environment::new(format!("{what}\n{hint}"))
+        let hint = "choose another folder with `--out`";
+        Environment::hinted(what, hint)
     };
     let cannot = |error| refusal(&format!("cannot make the folder `{}`: {error}", out.display()));
     std::fs::create_dir_all(out).map_err(cannot)?;
@@ -134,7 +134,7 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
 /// Runs one plan and judges it.
 ///
 /// # Errors
-/// [`Environment`](crate::home::Environment) if it could not run for want of something on the machine.
+/// [`Environment`](chartgate_process::home::Environment) if it could not run for want of something on the machine.
 pub async fn run_one(
     plan: &Plan,
     options: &Options,
@@ -175,7 +175,7 @@ async fn is_red_already(plan: &Plan, options: &Options, folder: &Path) -> Result
     let version = home::version(&format!("HELM_{}", options.helm))?;
     let helm = Helm::new(version, &options.kubernetes, RENDER_NAMESPACE, Redactor::default())?;
     record_renders(plan, &helm, folder, Beside { variants: true, ..Beside::default() }).await?;
-    let examined = judge::examine(&Recording::load(folder)?);
+    let examined = chartgate_judge::examine(&Recording::load(folder)?);
     Ok(examined.findings.iter().any(|finding| finding.verdict == Verdict::Fail))
 }
 

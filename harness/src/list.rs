@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use chartgate_model::plan::{Plan, Step};
 use serde::Serialize;
-
-use crate::judge;
-use crate::plan::{Plan, Step};
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -66,11 +64,12 @@ impl List {
             steps: plan.steps.iter().map(Step::verb).collect(),
         };
         let chart = |plan: &Plan| Chart { version: plan.chart.version.clone(), path: plan.chart.path.clone() };
-        let check = |check: &judge::Check| Check { name: check.name, proves: check.proves, means: check.means };
+        let check =
+            |check: &chartgate_judge::Check| Check { name: check.name, proves: check.proves, means: check.means };
         Self {
             scenarios: plans.iter().map(scenario).collect(),
             charts: plans.iter().map(|plan| (plan.chart.name.clone(), chart(plan))).collect(),
-            checks: judge::all().map(check).collect(),
+            checks: chartgate_judge::all().map(check).collect(),
         }
     }
 

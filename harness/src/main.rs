@@ -8,12 +8,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use chartgate::home::{self, is_environment};
 use chartgate::list::List;
 use chartgate::progress::Loudness;
-use chartgate::scenario::{self, Overrides};
-use chartgate::yaml::{Invalid, Mistakes};
-use chartgate::{cluster, doctor, error, explain, gate, init, reference, report, schema, stdio, tool};
+use chartgate::{doctor, gate, init, reference, schema};
+use chartgate_base::stdio;
+use chartgate_cluster::error;
+use chartgate_judge::explain;
+use chartgate_process::home::{self, is_environment};
+use chartgate_process::tool;
+use chartgate_scenario::Overrides;
+use chartgate_yaml::{Invalid, Mistakes};
 use clap::{CommandFactory, Parser, Subcommand};
 use command::{Color, INTERRUPTED};
 
@@ -72,7 +76,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look at what a run needs of this machine, and say what mends what is wrong
+    /// Check this machine's prerequisites and say how to fix what is wrong
     Doctor,
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
@@ -159,11 +163,11 @@ async fn perform(command: Command) -> Result<u8> {
         Command::Judge { folder } => command::conclude(&gate::judge_all(&folder)?, &folder, Loudness::default()),
         Command::Report { folder } => {
             gate::judge_all(&folder)?;
-            stdio::print(report::place(&folder) + "\n")?;
+            stdio::print(chartgate_report::place(&folder) + "\n")?;
             Ok(0)
         }
         Command::List { paths, json } => {
-            let list = List::new(&scenario::plans(&paths, &Overrides::default())?);
+            let list = List::new(&chartgate_scenario::plans(&paths, &Overrides::default())?);
             stdio::print(if json { serde_json::to_string_pretty(&list)? + "\n" } else { list.print() })?;
             Ok(0)
         }
@@ -210,13 +214,13 @@ async fn perform(command: Command) -> Result<u8> {
             Ok(0)
         }
         Command::Clean => {
-            for removed in cluster::clean().await? {
+            for removed in chartgate_cluster::clean().await? {
                 stdio::print(format_args!("removed {removed}\n"))?;
             }
             Ok(0)
         }
         Command::Broker { key, kubernetes, context } => {
-            cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
+            chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
         }
         Command::Check(arguments) => arguments.run().await,
         Command::Run(_) | Command::Exec { .. } => Ok(0),

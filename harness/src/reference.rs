@@ -4,10 +4,9 @@ mod files;
 
 use std::fmt::Write;
 
+use chartgate_judge::explain::{Explanation, PARTS};
+use chartgate_judge::{Check, Group};
 use clap::{Arg, Command};
-
-use crate::explain::{Explanation, PARTS};
-use crate::judge::{self, Check, Group};
 
 pub use files::{contract, scenario};
 
@@ -16,7 +15,7 @@ pub fn checks() -> String {
     let mut out = heading("Checks", "checks", "harness/judge/src/explanation/");
     out += "What each check proves, and what to do about it. `chartgate explain NAME` says the same on the terminal.\n\
             A check ends as *pass*, *fail*, *void*, *advice* or *not applicable*: see [Verdicts](../reasons.md#verdicts).\n";
-    for Group { name, about, checks } in judge::GROUPS {
+    for Group { name, about, checks } in chartgate_judge::GROUPS {
         // Writing to a text cannot fail.
         write!(out, "\n## {name}\n\n{about}.\n").ok();
         for check in *checks {

@@ -1,9 +1,9 @@
 //! The command that runs one scenario alone once more, noted in its plan, and so in its recording.
 
-use crate::plan::{Plan, StubImages};
-use crate::run::Options;
-use crate::scenario::Overrides;
-use crate::tool::quoted;
+use chartgate_model::plan::{Plan, StubImages};
+use chartgate_process::tool::quoted;
+use chartgate_runner::run::Options;
+use chartgate_scenario::Overrides;
 
 /// Notes for each plan how it is run alone: its file (or chart) among the paths, and the run's flags.
 pub fn note(plans: &mut [Plan], overrides: &Overrides, options: &Options) {

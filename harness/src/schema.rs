@@ -1,12 +1,11 @@
 //! The JSON Schemas of the files that people write and of the one that machines read: for editors, other programs and the reference.
 
+use chartgate_report::Report;
+use chartgate_scenario::{ContractFile, ScenarioFile};
 use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
-
-use crate::report::Report;
-use crate::scenario::{ContractFile, ScenarioFile};
 
 /// A file that has a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

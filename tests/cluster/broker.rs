@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chartgate::backing::{Database, Seen};
-use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing};
-use chartgate::home;
-use chartgate::plan::{Fault, Server};
-use chartgate::tool::Tool;
-use chartgate::wait::{Check, until};
+use chartgate_cluster::backing::{Database, Seen};
+use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing};
+use chartgate_model::plan::{Fault, Server};
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
+use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ObjectMeta, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -86,12 +86,12 @@ async fn leases_share_a_cluster_and_a_dropped_one_leaves_no_namespace() {
 
 /// If this fails, a verdict on a chart's migrations rests on changes that were none, or misses some.
 #[tokio::test]
-async fn the_witness_tells_what_really_changed() {
-    let lease = acquire(&Request { postgres: Databases::Shared, ..request("witness") }).await;
-    let name = format!("witness_{}", std::process::id());
+async fn the_schema_audit_tells_what_really_changed() {
+    let lease = acquire(&Request { postgres: Databases::Shared, ..request("audit") }).await;
+    let name = format!("audit_{}", std::process::id());
     lease.owns(Owned::Database(name.clone())).await.unwrap();
     let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();
-    let (witness, mut seen) = database.witness().await.unwrap();
+    let (audit, mut seen) = database.audit_schema().await.unwrap();
 
     for sql in [
         "CREATE TABLE jobs (id int)",
@@ -107,7 +107,7 @@ async fn the_witness_tells_what_really_changed() {
     ] {
         database.superuser().batch_execute(sql).await.unwrap();
     }
-    witness.settle(&database).await.unwrap();
+    audit.settle(&database).await.unwrap();
 
     let mut told = Vec::new();
     while let Ok(Seen::Ddl(ddl)) = seen.try_recv() {
@@ -144,7 +144,7 @@ async fn a_fault_strikes_the_application_alone_and_ends() {
     lease.owns(Owned::Database(name.clone())).await.unwrap();
     let server = lease.postgres.as_ref().unwrap();
     let database = Database::create(server, &name).await.unwrap();
-    let (witness, mut seen) = database.witness().await.unwrap();
+    let (audit, mut seen) = database.audit_schema().await.unwrap();
     let mut config = tokio_postgres::Config::new();
     config.host(&server.local_host).port(server.local_port).dbname(&name).user(&name).password(database.password());
     let (application, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
@@ -167,23 +167,23 @@ async fn a_fault_strikes_the_application_alone_and_ends() {
     });
     assert!(hangs.is_err(), "a change that never ends was made");
     disarmed.unwrap();
-    witness.settle(&database).await.unwrap();
+    audit.settle(&database).await.unwrap();
     database.delete().await.unwrap();
     lease.end().await.unwrap();
 }
 
-/// If this fails, a database that restarts leaves the run without its witness, and every later step unproven.
+/// If this fails, a database that restarts leaves the run without its schema audit, and every later step unproven.
 #[tokio::test]
-async fn a_server_of_its_own_restarts_and_its_witness_goes_on() {
+async fn a_server_of_its_own_restarts_and_its_schema_audit_goes_on() {
     let lease = acquire(&Request { postgres: Databases::Own, ..request("restart") }).await;
     let name = format!("restart_{}", std::process::id());
     let database = Database::create(lease.postgres.as_ref().unwrap(), &name).await.unwrap();
-    let (witness, mut seen) = database.witness().await.unwrap();
+    let (audit, mut seen) = database.audit_schema().await.unwrap();
     let server = database.server();
-    cluster::restart(&server).await.unwrap();
+    chartgate_cluster::restart(&server).await.unwrap();
     database.reconnect(&server).await.unwrap();
     database.superuser().batch_execute("CREATE TABLE jobs (id int)").await.unwrap();
-    witness.settle(&database).await.unwrap();
+    audit.settle(&database).await.unwrap();
     let told = seen.try_recv();
     assert!(matches!(&told, Ok(Seen::Ddl(ddl)) if ddl.object == "public.jobs"), "{told:?}");
 

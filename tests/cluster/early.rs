@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use chartgate::cluster::{self, Databases, Lease, Request, Sharing};
-use chartgate::judge::Verdict;
-use chartgate::plan::Plan;
-use chartgate::record::{Moment, Recording};
-use chartgate::tool::Tool;
-use chartgate::wait::{Check, pause, until};
-use chartgate::{home, run};
+use chartgate_cluster::{Databases, Lease, Request, Sharing};
+use chartgate_judge::Verdict;
+use chartgate_model::plan::Plan;
+use chartgate_model::recording::{Moment, Recording};
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
+use chartgate_process::wait::{Check, pause, until};
+use chartgate_runner::run;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::Api;
 use kube::api::{ListParams, PostParams};
@@ -88,7 +89,7 @@ async fn an_image_that_its_registry_does_not_have_ends_its_step_with_the_registr
     home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
     let lease = lease().await;
     // In the node's own network: containerd speaks plain HTTP to its own machine alone.
-    let name = format!("{}-registry-{}", lease.cluster.name, chartgate::random::text(6));
+    let name = format!("{}-registry-{}", lease.cluster.name, chartgate_base::random::text(6));
     let network = format!("container:{}", lease.cluster.nodes[0]);
     let image = home::image("REGISTRY").unwrap();
     let start = ["run", "--detach", "--name", &name, "--network", &network, &image];
@@ -175,7 +176,7 @@ subjects: [{kind: ServiceAccount, name: default}]
 
 /// Makes the Secret for which a scenario's pod waits, in the place of a controller of the release that takes its time.
 async fn make_secret(lease: &Lease, plan: &Plan) {
-    let client = cluster::client(&lease.cluster.kubeconfig).await.unwrap();
+    let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await.unwrap();
     let label = format!("chartgate.dev/scenario={}", plan.name.replace('/', "."));
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let ns = until("the scenario's namespace", START, || async {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use chartgate::home;
-use chartgate::report::{self, Report};
-use chartgate::scenario::{self, Overrides};
+use chartgate_process::home;
+use chartgate_report::Report;
+use chartgate_scenario::Overrides;
 use flate2::read::GzDecoder;
 
 use crate::support;
@@ -88,7 +88,8 @@ async fn a_secret_is_nowhere_in_the_evidence() {
     let image = home::image("PROBER").expect("the set-up made it");
     let set = vec![format!("auth.password={SET}"), format!("image={image}")];
     let overrides = Overrides { set, chart: Some(folder.clone()), ..Overrides::default() };
-    let mut plan = scenario::load(&folder.join("ci/chartgate/aloud.yaml"), &overrides).expect("the scenario is valid");
+    let mut plan =
+        chartgate_scenario::load(&folder.join("ci/chartgate/aloud.yaml"), &overrides).expect("the scenario is valid");
     plan.name = "evidence/aloud".to_owned();
     let scenario = support::run(&plan).await;
 
@@ -96,7 +97,7 @@ async fn a_secret_is_nowhere_in_the_evidence() {
     let report = Report::new(vec![scenario]);
     report.write(&evidence).expect("the reports can be written");
     let mut files = files_below(&evidence);
-    files.insert("the terminal".into(), report::print(&report).into_bytes());
+    files.insert("the terminal".into(), chartgate_report::print(&report).into_bytes());
     check_seen(&files);
     let secrets = [CONTRACTS, SET, IN_URL, "In-url.3c6d/ee90"];
     for (name, bytes) in &files {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use chartgate::init;
-use chartgate::judge::Verdict;
-use chartgate::plan::Plan;
-use chartgate::scenario::{self, Overrides};
+use chartgate_judge::Verdict;
+use chartgate_model::plan::Plan;
+use chartgate_scenario::Overrides;
 use rstest::rstest;
 
 use crate::support::{
@@ -17,7 +17,7 @@ use crate::support::{
 async fn written(chart: &Path, set: &[String]) -> Vec<Plan> {
     let files = init::init(chart, &support::options().helm).await.unwrap_or_else(|error| panic!("{error:#}"));
     let overrides = Overrides { chart: Some(chart.to_owned()), set: set.to_vec(), ..Overrides::default() };
-    let plans = scenario::plans(&[], &overrides).unwrap_or_else(|error| panic!("{error:#}"));
+    let plans = chartgate_scenario::plans(&[], &overrides).unwrap_or_else(|error| panic!("{error:#}"));
     assert_eq!(plans.len() + 1, files.len(), "a contract, and a scenario for each set of values");
     plans
 }

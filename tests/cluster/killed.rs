@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use chartgate::judge::Verdict;
-use chartgate::record::{Moment, Recording};
-use chartgate::scenario::{self, Overrides};
-use chartgate::wait::{Check, until};
+use chartgate_judge::Verdict;
+use chartgate_model::recording::{Moment, Recording};
+use chartgate_process::wait::{Check, until};
+use chartgate_scenario::Overrides;
 use rustix::process::{Pid, Signal};
 
 use crate::support::{self, Home};
 
-/// Some ten seconds after the kill nothing of ours is left; a busy machine takes its time.
+/// Some ten seconds after the kill nothing of chartgate's is left; a busy machine takes its time.
 const SOON: Duration = Duration::from_secs(90);
 
 const SCENARIO: &str = "scenarios/codex-pooler/single-replica.yaml";
@@ -78,7 +78,7 @@ async fn a_killed_test_leaves_nothing() {
 #[ignore = "another test runs it, to kill it"]
 async fn to_be_killed() {
     let path = support::repository().join(SCENARIO);
-    let plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    let plan = chartgate_scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
     support::check(&plan, Verdict::Pass, &[]).await;
 }
 

@@ -1,4 +1,4 @@
-//! `NetworkPolicy` on a real cluster: it is enforced there, and the policies of a chart of ours let pass what they name and no more.
+//! `NetworkPolicy` on a real cluster: it is enforced there, and the policies of a chart of this repository let pass what they name and no more.
 //!
 //! No pod listens here. A packet that arrives at a port without a listener is refused at once, and one that a policy drops is
 //! never answered: the two cannot be mistaken for each other.
@@ -6,18 +6,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing};
-use chartgate::helm::Helm;
-use chartgate::home;
-use chartgate::judge::Verdict;
-use chartgate::plan::{Network, Peers, Plan};
-use chartgate::random;
-use chartgate::record::prober::{Prober, Seat};
-use chartgate::record::{Answer, Timeline};
-use chartgate::redact::Redactor;
-use chartgate::scenario::{self, Overrides};
-use chartgate::wait::{Check, until};
+use chartgate_base::random;
+use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing};
+use chartgate_judge::Verdict;
+use chartgate_model::plan::{Network, Peers, Plan};
+use chartgate_model::recording::prober::{Prober, Seat};
+use chartgate_model::recording::{Answer, Timeline};
+use chartgate_process::home;
+use chartgate_process::wait::{Check, until};
 use chartgate_protocol::Question;
+use chartgate_redact::Redactor;
+use chartgate_runner::helm::Helm;
+use chartgate_scenario::Overrides;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -86,7 +86,7 @@ impl World {
             process: std::process::id(),
         };
         let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster can be had");
-        let client = cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster can be reached");
+        let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster can be reached");
         let folder = support::repository().join("target/chartgate").join(&request.run);
         let timeline = Timeline::create(&folder, &Plan::default(), Redactor::default()).expect("it can be recorded");
         let mut tasks = JoinSet::new();
@@ -213,7 +213,7 @@ async fn the_cluster_enforces_policies() {
 async fn the_charts_policies_stop_what_they_do_not_name() {
     let world = World::new().await;
     let path = support::repository().join("scenarios/mnemom-gateway-internal/internal-servers.yaml");
-    let plan = scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    let plan = chartgate_scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
     let policies = policies_of(&plan, &world.ns).await;
     assert_eq!(policies.len(), 4, "the application's, the test's and one of each server: {policies:?}");
     world.expect("without a policy", &open(&[8787, 5432, 6379])).await;
@@ -260,7 +260,7 @@ fn with_rule(name: &str, rule: &str) -> (Plan, PatchedChart) {
     let chart = PatchedChart::new("mnemom-gateway", "templates/networkpolicy.yaml", RULE, &rule);
     let path = support::repository().join("scenarios/mnemom-gateway/network-policy.yaml");
     let overrides = Overrides { chart: Some(chart.path().to_owned()), ..Overrides::default() };
-    let mut plan = scenario::load(&path, &overrides).expect("the scenario is valid");
+    let mut plan = chartgate_scenario::load(&path, &overrides).expect("the scenario is valid");
     plan.name = format!("network-policy/{}", name.replace('_', "-"));
     plan.steps.truncate(1);
     plan.traffic.clear();
@@ -313,7 +313,7 @@ async fn policies_of(plan: &Plan, ns: &str) -> Vec<Value> {
     let helm = Helm::new(version, &options.kubernetes, ns, Redactor::default()).expect("helm is there");
     // Nothing of this is started.
     let images = ["redis", "postgres"].map(|name| (format!("image.{name}"), format!("{name}:none")));
-    let values = scenario::fill(&plan.values, &images.into()).expect("the values can be filled in");
+    let values = chartgate_scenario::fill(&plan.values, &images.into()).expect("the values can be filled in");
     let rendered = helm.template(plan, &plan.steps[0], &values).await.expect("helm runs");
     let objects = rendered.unwrap_or_else(|refusal| panic!("{refusal}"));
     objects.objects.into_iter().filter(|object| object["kind"] == "NetworkPolicy").collect()

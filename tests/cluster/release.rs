@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use chartgate::home;
-use chartgate::random;
-use chartgate::tool::{Output, Tool};
+use chartgate_base::random;
+use chartgate_process::home;
+use chartgate_process::tool::{Output, Tool};
 use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};

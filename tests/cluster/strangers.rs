@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use chartgate::judge::Verdict;
-use chartgate::plan::{Action, Plan};
-use chartgate::run::Options;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::{Action, Plan};
+use chartgate_runner::run::Options;
 use rstest::rstest;
 
 use crate::support::{
@@ -21,7 +21,7 @@ async fn check_all(plans: &[Plan], options: &Options) {
     futures::future::join_all(runs).await;
 }
 
-/// A failure would mean that a sound chart needs files of ours before it can pass.
+/// A failure would mean that a sound chart needs files for chartgate before it can pass.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sound_chart_without_a_contract_passes(

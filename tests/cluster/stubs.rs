@@ -1,9 +1,9 @@
 //! Charts whose images exist nowhere: a stub plays every container, and what the cluster makes of the chart is examined all the same.
 
-use chartgate::judge::Verdict;
-use chartgate::plan::{Plan, StubImages};
-use chartgate::run::Options;
-use chartgate::scenario::{self, Overrides};
+use chartgate_judge::Verdict;
+use chartgate_model::plan::{Plan, StubImages};
+use chartgate_runner::run::Options;
+use chartgate_scenario::Overrides;
 use rstest::rstest;
 
 use crate::support;
@@ -13,7 +13,7 @@ fn plans(fault: &str) -> Vec<Plan> {
     let chart = support::repository().join("tests/stubs/everything");
     let set = vec![format!("fault={fault}")];
     let overrides = Overrides { chart: Some(chart), set, stub_images: StubImages::All, ..Overrides::default() };
-    let mut plans = scenario::plans(&[], &overrides).expect("the chart can be read");
+    let mut plans = chartgate_scenario::plans(&[], &overrides).expect("the chart can be read");
     for plan in &mut plans {
         plan.name = format!("stubs/{}{}", plan.name.rsplit('/').next().unwrap_or_default(), fault);
         // A fault shows long before a user would give up.
@@ -29,7 +29,7 @@ async fn a_sound_chart_passes_without_its_images(#[values("3", "4")] helm: &str)
     let options = Options { helm: helm.to_owned(), ..support::options() };
     let plans = plans("");
     let lived = support::run_with(&plans[0], &options).await;
-    let shown = chartgate::report::print(&chartgate::report::Report::new(vec![lived.clone()]));
+    let shown = chartgate_report::print(&chartgate_report::Report::new(vec![lived.clone()]));
     assert_eq!(lived.verdict, Verdict::Pass, "{shown}");
     let replaced = lived.replaced.expect("the report says that images were replaced");
     assert!(replaced.assumed.iter().any(|it| it.contains("secret/")), "the hook's Secret is assumed: {replaced:?}");

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chartgate::home;
+use chartgate_process::home;
 
 use crate::support::{
     self,
@@ -21,7 +21,7 @@ struct Reader(PathBuf);
 
 impl Reader {
     fn new() -> Self {
-        let folder = support::repository().join("target/tutorial").join(chartgate::random::text(8));
+        let folder = support::repository().join("target/tutorial").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         Self(folder)
     }
@@ -34,7 +34,7 @@ impl Reader {
     }
 
     /// Changes a file: the lines with `+` are new in the place that the others describe.
-    fn mend(&self, block: &Block) {
+    fn fix(&self, block: &Block) {
         let path = self.0.join(named(block));
         let lines = || block.text.lines().skip(1).filter(|line| !line.is_empty());
         let side = |left_out: char| -> String {
@@ -113,7 +113,7 @@ async fn the_tutorial_is_red_and_then_green() {
     for block in page.blocks() {
         match block.language.as_str() {
             "yaml" => reader.write(&block),
-            "diff" => reader.mend(&block),
+            "diff" => reader.fix(&block),
             "bash" => said = type_in(&shell, &block).await,
             "text" => check_said(&said, &block),
             other => panic!("line {}: what is a reader to do with `{other}`?", block.line),

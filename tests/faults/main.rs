@@ -8,14 +8,15 @@ mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 
-use chartgate::plan::Plan;
-use chartgate::scenario::{self, Overrides};
+use chartgate_model::plan::Plan;
+use chartgate_scenario::Overrides;
+
 use support::PatchedChart;
 
-/// A scenario of ours, with what a test puts in a part's place; `name` names the folder of its evidence.
+/// A scenario of this repository, with what a test puts in a part's place; `name` names the folder of its evidence.
 fn load(of: &str, name: &str, overrides: &Overrides) -> Plan {
     let path = support::repository().join(format!("scenarios/{of}.yaml"));
-    let mut plan = scenario::load(&path, overrides).expect("the scenario is valid");
+    let mut plan = chartgate_scenario::load(&path, overrides).expect("the scenario is valid");
     plan.name = format!("faults/{name}");
     plan
 }

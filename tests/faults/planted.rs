@@ -1,10 +1,10 @@
-//! Faults planted in a chart of ours at run time: the gate is red, and names the check that the fault breaks.
+//! Faults planted in a chart of this repository at run time: the gate is red, and names the check that the fault breaks.
 //!
 //! Each is one edit of the chart; the same scenario on the chart without it passes in `e2e`.
 
-use chartgate::judge::Verdict;
-use chartgate::plan::{Action, Plan};
-use chartgate::scenario::Overrides;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::{Action, Plan};
+use chartgate_scenario::Overrides;
 use rstest::{Context, rstest};
 
 use crate::support::{self, PatchedChart};

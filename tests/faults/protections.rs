@@ -1,11 +1,11 @@
-//! Protections of charts of ours, taken away one by one: what their users then lose in an upgrade, a rollback or a drain is seen.
+//! Protections of this repository's charts, taken away one by one: what their users then lose in an upgrade, a rollback or a drain is seen.
 //! And what a run needs to prove anything, taken away likewise: then it is void.
 //!
 //! Each is one edit of the chart or the plan; the same scenario without it passes in `e2e`.
 
-use chartgate::judge::Verdict;
-use chartgate::plan::Expect;
-use chartgate::scenario::Overrides;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::Expect;
+use chartgate_scenario::Overrides;
 
 use crate::support::{self, PatchedChart};
 use crate::{first_steps, load};

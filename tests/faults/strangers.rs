@@ -1,9 +1,9 @@
 //! Faults that real charts had, planted in charts that are not ours: each is found without a contract, by the check that is meant for it.
 //! The same charts without the fault pass in `strangers`.
 
-use chartgate::judge::Verdict;
-use chartgate::plan::Plan;
-use chartgate::scenario::Overrides;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::Plan;
+use chartgate_scenario::Overrides;
 
 use crate::support::{self, strangers::Stranger};
 

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chartgate::gate;
-use chartgate::home;
-use chartgate::judge::Verdict;
-use chartgate::plan::Plan;
 use chartgate::progress::{Loudness, Show};
-use chartgate::report::{self, Report, ScenarioReport};
-use chartgate::run::{self, Options};
-use chartgate::stdio;
-use chartgate::stop::Stop;
+use chartgate_base::stdio;
+use chartgate_judge::Verdict;
+use chartgate_model::plan::Plan;
+use chartgate_process::home;
+use chartgate_report::{Report, ScenarioReport};
+use chartgate_runner::run::{self, Options};
+use chartgate_runner::stop::Stop;
 
 /// The root of the checkout.
 pub fn repository() -> PathBuf {
@@ -75,7 +75,7 @@ pub fn check_with(plan: &Plan, options: &Options, expected: Verdict, checks: &[&
 
 async fn judged(plan: &Plan, options: &Options, expected: Verdict, checks: &[&str], caller: &Location<'_>) {
     let scenario = run_with(plan, options).await;
-    let shown = stdio::plain(&report::print(&Report::new(vec![scenario.clone()])));
+    let shown = stdio::plain(&chartgate_report::print(&Report::new(vec![scenario.clone()])));
     eprintln!("{shown}");
     assert_eq!(scenario.verdict, expected, "verdict of `{}`, asked at {caller}:\n{shown}", plan.name);
     for name in checks {
@@ -115,7 +115,7 @@ impl PatchedChart {
 
     /// A copy without a fault, which a test may write to.
     pub fn copy(chart: &Path) -> Self {
-        let copy = repository().join("target/chartgate/patched").join(chartgate::random::text(8));
+        let copy = repository().join("target/chartgate/patched").join(chartgate_base::random::text(8));
         copy_folder(chart, &copy);
         Self(copy)
     }
@@ -169,7 +169,7 @@ pub struct Home(PathBuf);
 impl Home {
     /// Makes it, with a short name: a Unix socket's path is short.
     pub fn new() -> Self {
-        let own = std::env::temp_dir().join(format!("cg-{}", chartgate::random::text(6)));
+        let own = std::env::temp_dir().join(format!("cg-{}", chartgate_base::random::text(6)));
         let users = home::folder().expect("there is a state folder");
         std::fs::create_dir_all(&own).expect("a folder can be made");
         for shared in ["bin", "images.env"] {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chartgate::home;
-use chartgate::tool::{Output, Tool};
+use chartgate_process::home;
+use chartgate_process::tool::{Output, Tool};
 
 /// A scenario on a new cluster takes a minute, on a busy machine several times that.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -21,7 +21,7 @@ impl Shell {
     /// # Panics
     /// If its home cannot be made.
     pub fn new(folder: &Path) -> Self {
-        let home = super::repository().join("target/readers").join(chartgate::random::text(8));
+        let home = super::repository().join("target/readers").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(home.join("bin")).expect("a folder can be made");
         let exe = env!("CARGO_BIN_EXE_chartgate");
         std::os::unix::fs::symlink(exe, home.join("bin/chartgate")).expect("a link can be made");

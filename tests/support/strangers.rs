@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use chartgate::home;
-use chartgate::plan::Plan;
-use chartgate::scenario::{self, Overrides};
-use chartgate::tool::Tool;
+use chartgate_model::plan::Plan;
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
+use chartgate_scenario::Overrides;
 
 use super::{PatchedChart, repository};
 
@@ -52,7 +52,7 @@ impl Stranger {
 
     /// What `helm create` writes, on a web server that answers at `/` as the scaffold's own does.
     pub async fn scaffold(helm: &str) -> Self {
-        let folder = repository().join("target/chartgate/scaffold").join(chartgate::random::text(8));
+        let folder = repository().join("target/chartgate/scaffold").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let version = home::version(&format!("HELM_{helm}")).expect("it is pinned");
         let program = home::tool("helm", version).expect("the set-up got it");
@@ -101,7 +101,7 @@ impl Stranger {
         let chart = Some(self.chart.path().to_owned());
         let mut overrides = Overrides { chart, set: self.set.clone(), ..Overrides::default() };
         change(&mut overrides);
-        let mut plans = scenario::plans(&[], &overrides).unwrap_or_else(|error| panic!("{error:#}"));
+        let mut plans = chartgate_scenario::plans(&[], &overrides).unwrap_or_else(|error| panic!("{error:#}"));
         for plan in &mut plans {
             let case = plan.name.rsplit('/').next().unwrap_or_default();
             plan.name = format!("{label}/{}/{case}", self.name);

@@ -5,5 +5,5 @@ pub mod random;
 mod shell;
 pub mod stdio;
 
-pub use error::{Environment, is_environment};
+pub use error::{Environment, Problem, is_environment};
 pub use shell::quoted;

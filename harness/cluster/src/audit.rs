@@ -1,11 +1,11 @@
-//! The API server's own record of what the `ServiceAccount`s of pods ask for, on clusters of ours.
+//! The API server's own record of what the `ServiceAccount`s of pods ask for, on clusters that chartgate made.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::tool::Tool;
+use crate::engine;
 
 const DIRECTORY: &str = "/etc/kubernetes/audit";
 const LOGS: &str = "/var/log/kubernetes/audit";
@@ -60,8 +60,8 @@ impl Audit {
 /// The record of what the accounts of a namespace asked for, a request each; empty where the cluster keeps none.
 pub async fn requests(node: &str, ns: &str) -> Result<Vec<Value>> {
     let account = format!("\"system:serviceaccount:{ns}:");
-    let look = ["exec", node, "grep", "-h", "-s", "-F", &account, &format!("{LOGS}/audit.log")].map(str::to_owned);
+    let look = ["grep", "-h", "-s", "-F", &account, &format!("{LOGS}/audit.log")].map(str::to_owned);
     // It finds nothing where nobody asked, and where there is no record.
-    let output = Tool::on_path("docker").args(look).run_unchecked().await?;
+    let output = engine::exec(node, look).run_unchecked().await?;
     Ok(output.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

@@ -1,9 +1,8 @@
-//! Servers outside the cluster that the chart's pods use: a `PostgreSQL` database for each scenario, with a witness of its DDL,
+//! Servers outside the cluster that the chart's pods use: a `PostgreSQL` database for each scenario, with an audit of its schema,
 //! and any other server in a container of its own.
 
 mod fault;
-mod server;
-mod witness;
+mod schema_audit;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +10,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use chartgate_base::random;
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::cluster::Postgres;
-use crate::random;
+use crate::Postgres;
 
-pub use server::{servers, variables};
-pub use witness::{Ddl, Fault, Seen, Witness};
+pub use crate::server::{servers, variables};
+pub use schema_audit::{Ddl, Fault, SchemaAudit, Seen};
 
 /// The server is on this machine.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -36,7 +35,7 @@ struct Link {
 }
 
 impl Database {
-    /// Creates the database and the role `name` with the witness in place. Who calls registers `name` with the lease first.
+    /// Creates the database and the role `name` with the audit in place. Who calls registers `name` with the lease first.
     pub async fn create(server: &Postgres, name: &str) -> Result<Self> {
         let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.is_empty() || name.len() > 63 || !name.chars().all(is_word) {
@@ -50,7 +49,7 @@ impl Database {
         // In a statement of its own: a database is not made in a transaction.
         admin.batch_execute(&format!("CREATE DATABASE \"{name}\" OWNER \"{name}\"")).await.with_context(context)?;
         let superuser = connect(server, name).await?;
-        superuser.batch_execute(witness::SQL).await.with_context(context)?;
+        superuser.batch_execute(schema_audit::SQL).await.with_context(context)?;
         let link = RwLock::new(Link { server: server.clone(), superuser: Arc::new(superuser) });
         Ok(Self { name: name.to_owned(), password, link })
     }

@@ -1,4 +1,4 @@
-//! Containers of ours, removed whatever state they are in.
+//! chartgate's own containers, removed whatever state they are in.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_process::home::Environment;
 
-use crate::home::Environment;
-use crate::tool::Tool;
+use crate::engine;
 
 /// A node is gone within seconds; the engine gives each container ten to end, and says so if it did not.
-const REMOVAL: Duration = Duration::from_secs(120);
+pub(crate) const REMOVAL: Duration = Duration::from_secs(120);
 /// What the engine says of a container whose processes do not end when they are killed.
 const STUCK: &str = "did not receive an exit event";
 /// Where cgroup v1 holds what processes are frozen in. Under cgroup v2 a frozen process can be killed.
@@ -23,27 +23,21 @@ const FREEZER: &str = "/sys/fs/cgroup/freezer";
 /// [`Environment`] if the engine cannot end one of them.
 pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
     let filter = format!("name=^{name}-");
-    let list = ["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"];
     let mut removed = BTreeSet::new();
     let mut stuck = None;
     // More than once: a client that was killed may have asked the engine for one that is only now made, and a busy machine may take
     // longer to end one than the engine waits for it.
     for _ in 0..3 {
-        let found = Tool::on_path("docker").args(list).run().await?;
-        let names: Vec<_> = found.stdout.lines().map(str::to_owned).collect();
+        let names = engine::containers(&filter, "{{.Names}}").await?;
         if names.is_empty() {
             return Ok(removed.into_iter().collect());
         }
-        let call = Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&names).deadline(REMOVAL);
-        let output = call.run_unchecked().await?;
-        stuck = output.stderr.contains(STUCK).then(|| call.failure(&output));
+        let removal = engine::remove(&names, REMOVAL).await?;
+        stuck = removal.words().contains(STUCK).then(|| removal.failure());
         if stuck.is_some() {
             thaw(&names).await?;
-        }
-        // Another may have removed it at the same moment.
-        let is_harmless = ["already in progress", "No such container"].iter().any(|text| output.stderr.contains(text));
-        if !output.is_success() && !is_harmless && stuck.is_none() {
-            return Err(call.failure(&output));
+        } else {
+            removal.done()?;
         }
         removed.extend(names);
     }
@@ -57,10 +51,8 @@ pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
 /// Lets the frozen processes of containers go on. The runtime freezes a pod's processes for a moment when it starts them; if it is killed
 /// in that moment, cgroup v1 keeps them frozen, and what is frozen cannot be killed.
 async fn thaw(names: &[String]) -> Result<()> {
-    let inspect = Tool::on_path("docker").args(["inspect", "--format", "{{.Id}}"]).args(names);
-    // One of them may be gone by now: its line is empty.
-    let ids = inspect.run_unchecked().await?.stdout;
-    thaw_below(Path::new(FREEZER), &ids.lines().filter(|id| !id.is_empty()).collect::<Vec<_>>());
+    let ids = engine::ids(names).await?;
+    thaw_below(Path::new(FREEZER), &ids.iter().map(String::as_str).collect::<Vec<_>>());
     Ok(())
 }
 

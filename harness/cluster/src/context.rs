@@ -10,14 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_process::home::Environment;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error;
-use crate::home::Environment;
-use crate::tool::Tool;
+use crate::{engine, error};
 
 /// An API server that is there answers within a second, behind a plugin for credentials within a few.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -56,9 +55,11 @@ impl KubeContext {
         let Some(context) = all.contexts.iter().find(|context| context.name == name) else {
             let known: Vec<_> = all.contexts.iter().map(|context| format!("`{}`", context.name)).collect();
             let known = if known.is_empty() { "none, or is not there".to_owned() } else { known.join(", ") };
-            return Err(
-                Environment::new(format!("your kubeconfig has no context `{name}`\nhint: it has {known}")).into()
-            );
+            return Err(Environment::hinted(
+                format!("your kubeconfig has no context `{name}`"),
+                format!("it has {known}"),
+            )
+            .into());
         };
         let (cluster, user) = context.context.as_ref().map(|it| (it.cluster.as_str(), it.user.as_deref())).unzip();
         let user = user.flatten();
@@ -130,10 +131,10 @@ impl KubeContext {
             return Ok(Vec::new());
         };
         let format = r#"{{.Label "io.x-k8s.kind.cluster"}} {{.Label "io.x-k8s.kind.role"}} {{.Names}} {{.Ports}}"#;
-        let list = ["ps", "--filter", "label=io.x-k8s.kind.cluster", "--format", format];
         // Without an engine it is none of its clusters.
-        let Ok(containers) = Tool::on_path("docker").args(list).run().await else { return Ok(Vec::new()) };
-        Ok(nodes_of(&containers.stdout, &self.name, host, port))
+        let running = engine::running_containers("label=io.x-k8s.kind.cluster", format).await;
+        let Ok(containers) = running else { return Ok(Vec::new()) };
+        Ok(nodes_of(&containers.join("\n"), &self.name, host, port))
     }
 
     async fn config(&self) -> Result<Config> {
@@ -182,7 +183,7 @@ fn nodes_of(containers: &str, context: &str, host: &str, port: u16) -> Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::is_environment;
+    use chartgate_process::home::is_environment;
 
     const MINE: &str = "
 apiVersion: v1
@@ -206,7 +207,7 @@ contexts:
 
     impl Folder {
         fn new() -> Self {
-            let folder = std::env::temp_dir().join(format!("chartgate-{}", crate::random::text(8)));
+            let folder = std::env::temp_dir().join(format!("chartgate-{}", chartgate_base::random::text(8)));
             std::fs::create_dir(&folder).unwrap();
             std::fs::write(folder.join("config"), MINE).unwrap();
             Self(folder)

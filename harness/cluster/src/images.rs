@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::try_join_all;
 
-use super::kind::image_id;
-use crate::tool::Tool;
+use crate::engine::{image_id, is_in_registry};
 
 /// A registry answers in a second; one that is not there, when its name is looked up.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
@@ -16,13 +15,8 @@ const ASK_LIMIT: Duration = Duration::from_secs(30);
 pub async fn available(references: &[String]) -> Result<BTreeSet<String>> {
     let unique: BTreeSet<&String> = references.iter().collect();
     let asked = unique.into_iter().map(async |reference| {
-        let is_there = image_id(reference).await?.is_some() || can_be_pulled(reference).await;
+        let is_there = image_id(reference).await?.is_some() || is_in_registry(reference, ASK_LIMIT).await;
         anyhow::Ok(is_there.then(|| reference.clone()))
     });
     Ok(try_join_all(asked).await?.into_iter().flatten().collect())
-}
-
-async fn can_be_pulled(reference: &str) -> bool {
-    let ask = Tool::on_path("docker").args(["manifest", "inspect", reference]).deadline(ASK_LIMIT);
-    ask.run().await.is_ok()
 }

@@ -1,11 +1,16 @@
 //! One cluster: made by kind, found again, or a user's own; given images.
 
+mod config;
+mod images;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
@@ -17,13 +22,12 @@ use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::audit::Audit;
-use super::containers::remove_containers;
+use super::containers::{REMOVAL, remove_containers};
 use super::making::Making;
 use super::provider::Progress;
 use super::registry::Entry;
-use super::{Access, KubeContext, MissingImage, NETWORK, namespace, pull};
-use crate::home::{self, Environment};
-use crate::tool::Tool;
+use super::{Access, Capabilities, KubeContext, MissingImage, NETWORK, engine, namespace};
+use config::{config, needs_cgroup_v1_patch};
 
 /// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.
 const CREATE: Duration = Duration::from_secs(300);
@@ -31,10 +35,6 @@ const CREATE: Duration = Duration::from_secs(300);
 const NODE_READY: Duration = Duration::from_secs(120);
 /// The cluster's DNS is up a few seconds after the node.
 const DNS: Duration = Duration::from_secs(90);
-/// Loading takes about ten seconds for 150 MB.
-const LOAD: Duration = Duration::from_secs(300);
-/// An engine that is up answers at once, one behind a dead virtual machine never does.
-const ENGINE: Duration = Duration::from_secs(30);
 /// A cluster's node takes a gigabyte, its images and the kubelet's margin the rest.
 pub const ROOM: u64 = 3 << 30;
 
@@ -71,7 +71,7 @@ impl Cluster {
     ) -> Result<Self> {
         let (name, kubeconfig) = (entry.name(), entry.file("kubeconfig"));
         if let Some(note) = entry.read::<Note>("cluster") {
-            if is_running(&note.nodes).await
+            if engine::are_running(&note.nodes).await
                 && let Ok(client) = namespace::client(&kubeconfig).await
                 && client.apiserver_version().await.is_ok()
             {
@@ -88,7 +88,7 @@ impl Cluster {
                     dns: OnceCell::new(),
                 });
             }
-            // A restarted node does not mend its address: it is made anew. The server stays where it is.
+            // A restarted node does not correct its address: it is made anew. The server stays where it is.
             progress.say(format!("removing cluster {name}, which no longer runs"));
             remove_nodes(&name).await?;
             entry.erase("cluster");
@@ -110,7 +110,7 @@ impl Cluster {
         progress: &Progress,
     ) -> Result<Self> {
         let kind = home::tool("kind", home::version("KIND")?)?;
-        let is_cgroup_v1 = check_engine().await?;
+        let engine = engine::with_room(ROOM).await?;
         let creating = format!("creating cluster {name} (Kubernetes {kubernetes}, nodes: {nodes})");
         progress.say(creating.as_str());
         let making = std::sync::Mutex::new(Making::new(creating, nodes));
@@ -122,7 +122,7 @@ impl Cluster {
             .args([&kubeconfig])
             // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
             .env("KUBECONFIG", &kubeconfig)
-            .stdin(config(nodes, is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes), audit.as_ref()).to_string())
+            .stdin(config(nodes, engine.is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes), audit.as_ref()).to_string())
             .deadline(CREATE)
             .telling(move |line| {
                 if let Some(doing) = making.lock().unwrap_or_else(PoisonError::into_inner).hear(line) {
@@ -182,15 +182,15 @@ impl Cluster {
         &self.name
     }
 
-    /// Whether it is a kind cluster of the local engine.
-    pub fn is_kind(&self) -> bool {
-        !self.nodes.is_empty()
+    /// What a run may rely on: it is a kind cluster of the local engine, or nothing is known of it.
+    pub fn capabilities(&self) -> Capabilities {
+        if self.nodes.is_empty() { Capabilities::UNKNOWN } else { Capabilities::KIND }
     }
 
     /// Waits until names are resolved in it. Pods that start earlier cannot find each other.
     pub async fn dns(&self, progress: &Progress) -> Result<()> {
         // Elsewhere it may be called otherwise.
-        if !self.is_kind() {
+        if !self.capabilities().own_dns {
             return Ok(());
         }
         let wait = async {
@@ -214,6 +214,7 @@ impl Cluster {
             name: self.name.clone(),
             kubeconfig: self.kubeconfig.clone(),
             network: NETWORK.to_owned(),
+            capabilities: self.capabilities(),
             nodes: self.nodes.clone(),
             missing_images,
         }
@@ -222,67 +223,6 @@ impl Cluster {
     /// A client of it.
     pub fn client(&self) -> kube::Client {
         self.client.clone()
-    }
-
-    /// Puts images on all nodes, each once, and pulls those that are needed and on no engine and no node. Gives those that are still
-    /// missing: the kubelet pulls them.
-    pub async fn provide(
-        &self,
-        references: &[String],
-        needed: &[String],
-        progress: &Progress,
-    ) -> Result<Vec<MissingImage>> {
-        let untried = |reference: String| MissingImage { reference, said: Vec::new() };
-        let Some(node) = self.nodes.first() else {
-            return Ok(references.iter().cloned().map(untried).collect());
-        };
-        let mut absent = self.load(references, progress).await?;
-        if absent.is_empty() {
-            return Ok(Vec::new());
-        }
-        let present = pull::on_node(node, &absent).await?;
-        absent.retain(|reference| !present.contains(reference));
-        let (needed, beside): (Vec<String>, Vec<String>) =
-            absent.into_iter().partition(|reference| needed.contains(reference));
-        let mut missing: Vec<MissingImage> = beside.into_iter().map(untried).collect();
-        // Held while pulling: who wants the same image waits for it instead of pulling it again.
-        let mut tried = self.tried.lock().await;
-        for reference in &needed {
-            if !tried.contains_key(reference) {
-                tried.insert(reference.clone(), pull::pull(reference, &self.nodes, progress).await?);
-            }
-            missing.extend(tried[reference].clone());
-        }
-        drop(tried);
-        self.load(&needed, progress).await?;
-        Ok(missing)
-    }
-
-    /// Puts images on all nodes, each once. Gives those that the engine does not have.
-    async fn load(&self, references: &[String], progress: &Progress) -> Result<Vec<String>> {
-        // Held while loading: who wants the same image waits for it instead of loading it again.
-        let mut loaded = self.loaded.lock().await;
-        let (mut missing, mut wanted, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        for reference in references {
-            let Some(id) = image_id(reference).await? else {
-                missing.push(reference.clone());
-                continue;
-            };
-            let key = format!("{id} {reference}");
-            if !loaded.contains(&key) && !wanted.contains(reference) {
-                wanted.push(reference.clone());
-                keys.push(key);
-            }
-        }
-        if !wanted.is_empty() {
-            progress.say(format!("loading {} into cluster {}", wanted.join(", "), self.name));
-            futures::future::try_join_all(self.nodes.iter().map(|node| load_into(node, &wanted))).await?;
-            loaded.extend(keys);
-            if let Some(entry) = &self.entry {
-                entry.write("images", &*loaded)?;
-            }
-        }
-        Ok(missing)
     }
 }
 
@@ -296,57 +236,7 @@ pub async fn remove(name: &str, kubeconfig: &Path) -> Result<()> {
 
 async fn remove_nodes(name: &str) -> Result<()> {
     let nodes = node_names(name).await?;
-    if !nodes.is_empty() {
-        Tool::on_path("docker").args(["rm", "--force", "--volumes"]).args(&nodes).run().await?;
-    }
-    Ok(())
-}
-
-/// Whether an engine answers that has room, and whether it runs containers with cgroup v1.
-async fn check_engine() -> Result<bool> {
-    let format = "{{.CgroupVersion}} {{.DockerRootDir}}";
-    let output = Tool::on_path("docker").args(["info", "--format", format]).deadline(ENGINE).run().await;
-    let output = output.map_err(|error| {
-        Environment::because("no Docker engine answers", &error, "run `make setup`, or start the engine")
-    })?;
-    let (version, root) = output.stdout.trim().split_once(' ').unwrap_or_default();
-    // Elsewhere the folder is in a virtual machine, and cannot be looked at.
-    if let Ok(disk) = rustix::fs::statvfs(root) {
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < ROOM {
-            let what = format!("only {} MB are free in `{root}`, and a cluster needs {} MB", free >> 20, ROOM >> 20);
-            return Err(Environment::new(format!("{what}\nhint: `docker system prune` frees some")).into());
-        }
-    }
-    Ok(version == "1")
-}
-
-/// From 1.35 the kubelet refuses to start with cgroup v1 unless it is told otherwise.
-fn needs_cgroup_v1_patch(kubernetes: &str) -> bool {
-    kubernetes.split('.').nth(1).and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor >= 35)
-}
-
-/// On one node nobody else could lead: a manager that is restarted need not wait 15 s for the lease of the one before.
-const ALONE: &str = "kind: ClusterConfiguration
-controllerManager: {extraArgs: {leader-elect: \"false\"}}
-scheduler: {extraArgs: {leader-elect: \"false\"}}
-";
-
-/// kind's configuration. YAML contains JSON. The control plane of several nodes has a taint, and takes no pods of a chart.
-fn config(nodes: u8, with_cgroup_v1: bool, audit: Option<&Audit>) -> serde_json::Value {
-    let mut patches: Vec<String> = audit.map(Audit::patch).into_iter().collect();
-    if nodes == 1 {
-        patches.push(ALONE.to_owned());
-    }
-    if with_cgroup_v1 {
-        let patch = "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nfailCgroupV1: false\n";
-        patches.push(patch.to_owned());
-    }
-    let workers = (1..nodes).map(|_| json!({"role": "worker"}));
-    let mounts: Vec<_> = audit.map(Audit::mount).into_iter().collect();
-    let first = json!({"role": "control-plane", "extraMounts": mounts});
-    let nodes: Vec<_> = std::iter::once(first).chain(workers).collect();
-    json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes, "kubeadmConfigPatches": patches})
+    if nodes.is_empty() { Ok(()) } else { engine::remove(&nodes, REMOVAL).await?.done() }
 }
 
 /// Has the DNS's readiness looked at each second. Its first probe often comes too early, and the next is ten seconds later. What two
@@ -366,8 +256,8 @@ async fn hasten_dns(client: kube::Client) -> Result<()> {
 /// Lets any user of a node's own network listen on a port below 1024: a stub image has one user for all applications.
 async fn open_low_ports(nodes: &[String]) -> Result<()> {
     for node in nodes {
-        let setting = ["exec", "--privileged", node, "sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"];
-        Tool::on_path("docker").args(setting).run().await?;
+        let setting = ["sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0"];
+        engine::exec_privileged(node, setting).run().await?;
     }
     Ok(())
 }
@@ -387,68 +277,7 @@ async fn wait_for_nodes(client: &kube::Client, nodes: &[String]) -> Result<()> {
 
 /// The nodes' containers, the control plane first.
 async fn node_names(cluster: &str) -> Result<Vec<String>> {
-    let filter = format!("label=io.x-k8s.kind.cluster={cluster}");
-    let output =
-        Tool::on_path("docker").args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).run().await?;
-    let mut names: Vec<_> = output.stdout.lines().map(str::to_owned).collect();
+    let mut names = engine::containers(&format!("label=io.x-k8s.kind.cluster={cluster}"), "{{.Names}}").await?;
     names.sort_by_key(|name| (!name.contains("control-plane"), name.clone()));
     Ok(names)
-}
-
-/// Whether all these containers exist and run.
-async fn is_running(containers: &[String]) -> bool {
-    let inspect = Tool::on_path("docker").args(["inspect", "--format", "{{.State.Running}}"]).args(containers);
-    !containers.is_empty() && inspect.run().await.is_ok_and(|output| output.stdout.lines().all(|line| line == "true"))
-}
-
-/// The image's id; `None`: the engine does not have it under a tag, so it cannot be handed on under this name.
-pub(super) async fn image_id(reference: &str) -> Result<Option<String>> {
-    if reference.contains('@') {
-        return Ok(None);
-    }
-    let inspect = Tool::on_path("docker").args(["image", "inspect", "--format", "{{.Id}}", reference]);
-    let output = inspect.run_unchecked().await?;
-    if output.is_success() {
-        return Ok(Some(output.stdout.trim().to_owned()));
-    }
-    if output.stderr.to_lowercase().contains("no such image") { Ok(None) } else { Err(inspect.failure(&output)) }
-}
-
-/// What `kind load docker-image` does, without a copy on the disk.
-async fn load_into(node: &str, references: &[String]) -> Result<()> {
-    let save = Tool::on_path("docker").args(["save"]).args(references).deadline(LOAD);
-    let import = Tool::on_path("docker")
-        .args(["exec", "--privileged", "--interactive", node, "ctr", "--namespace=k8s.io", "images", "import"])
-        .args(["--all-platforms", "--digests", "--snapshotter=overlayfs", "-"])
-        .deadline(LOAD);
-    let loaded = save.run_into(import).await;
-    loaded.map(drop).with_context(|| format!("failed to load {} into node `{node}`", references.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A failure would mean that a release's pods run where the prober does, on the one node that no step drains.
-    #[test]
-    fn a_control_plane_with_workers_keeps_its_taint() {
-        let config = config(3, false, None);
-        assert_eq!(config["nodes"].as_array().unwrap().len(), 3);
-        assert_eq!(config["kubeadmConfigPatches"], json!([]));
-    }
-
-    #[test]
-    fn cgroup_v1_is_allowed_where_the_kubelet_would_refuse_it() {
-        assert!(!needs_cgroup_v1_patch("1.34"));
-        assert!(needs_cgroup_v1_patch("1.35"));
-        assert!(config(3, true, None)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
-    }
-
-    /// A failure would mean that a restarted controller manager does nothing for 15 s, or that two of them work against each other.
-    #[test]
-    fn only_a_node_alone_elects_no_leader() {
-        let patches = |nodes| config(nodes, false, None)["kubeadmConfigPatches"].to_string();
-        assert_eq!(patches(1).matches("leader-elect").count(), 2);
-        assert!(!patches(2).contains("leader-elect"));
-    }
 }

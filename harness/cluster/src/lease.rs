@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
+use chartgate_process::wait::{Check, until};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -11,9 +14,6 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::registry::try_lock;
 use super::{Access, Address, Doing, Owned, Postgres, Request, Sharing};
-use crate::home::{self, Environment};
-use crate::tool::Tool;
-use crate::wait::{Check, until};
 
 /// A broker listens some milliseconds after its start; a machine under load is many times slower.
 const START: Duration = Duration::from_secs(20);
@@ -241,5 +241,5 @@ fn start(key: &Key, request: &Request) -> Result<()> {
 }
 
 fn lost(key: &Key) -> anyhow::Error {
-    Environment::new(format!("the broker ended\nhint: its log is `{}`", key.log.display())).into()
+    Environment::hinted("the broker ended", format!("its log is `{}`", key.log.display())).into()
 }

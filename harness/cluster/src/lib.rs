@@ -8,16 +8,18 @@
 pub mod audit;
 pub mod backing;
 pub mod broker;
+mod capabilities;
+mod caught;
 mod containers;
 mod context;
 mod doing;
+pub mod engine;
 pub mod error;
 mod images;
 mod kind;
 mod lease;
 mod making;
 mod namespace;
-mod postgres;
 mod protocol;
 mod provider;
 mod pull;
@@ -31,20 +33,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use capabilities::Capabilities;
 pub use context::KubeContext;
 pub use doing::{Doing, Part};
 pub use images::available;
 pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::{client, client_without_retries};
-pub use postgres::restart;
 pub use registry::{Standing, clean, standing};
+pub use server::postgres::restart;
 
-use chartgate_base::{random, stdio};
-use chartgate_model::plan::{self, Server};
-use chartgate_process::{home, tool, wait};
-
-use crate as cluster;
+use chartgate_model::plan::Server;
 
 /// Docker's network of kind's nodes.
 pub const NETWORK: &str = "kind";
@@ -60,7 +59,7 @@ pub struct Request {
     pub context: Option<KubeContext>,
     /// Whether others may use the cluster at the same time.
     pub sharing: Sharing,
-    /// CPU that its pods request, in thousandths of a core: on a shared cluster it is kept free for them.
+    /// CPU that its pods request, in millicores: on a shared cluster it is kept free for them.
     pub millicores: u32,
     /// References of images that the nodes are to have. What neither the local engine nor a node has is left to the kubelet.
     pub images: Vec<String>,
@@ -112,8 +111,10 @@ pub struct Access {
     pub kubeconfig: PathBuf,
     /// Docker's network of its nodes.
     pub network: String,
+    /// What a run may rely on.
+    pub capabilities: Capabilities,
     /// Names of the nodes, which are those of their containers too; the control plane first. None: it is no kind cluster of
-    /// this machine, so images are left to it and it reaches no server of ours.
+    /// this machine.
     pub nodes: Vec<String>,
     /// Those that were asked for and that neither the local engine nor the nodes have.
     pub missing_images: Vec<MissingImage>,
@@ -126,13 +127,6 @@ pub struct MissingImage {
     pub reference: String,
     /// What each attempt to pull it ended with; none: it was not tried.
     pub said: Vec<String>,
-}
-
-impl Access {
-    /// Whether it is a kind cluster of this machine, of whoever made it.
-    pub fn is_kind(&self) -> bool {
-        !self.nodes.is_empty()
-    }
 }
 
 /// A `PostgreSQL` server on the cluster's network, with its superuser.

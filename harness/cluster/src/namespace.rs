@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{DeleteParams, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -11,7 +12,6 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config};
 
 use crate::error;
-use crate::wait::{Check, until};
 
 /// An emptied namespace is gone within five seconds; one with finalizers of the chart's may never be.
 const GONE: Duration = Duration::from_secs(30);

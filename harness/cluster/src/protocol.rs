@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use chartgate_process::home;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,6 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::{Access, Address, Doing, KubeContext, Owned, Postgres, Request, registry};
-use crate::home;
 
 /// From the holder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,10 +94,8 @@ impl Key {
         // The kernel's limit for a socket's path: 108 bytes with the final zero on Linux, 104 elsewhere.
         if key.socket.as_os_str().len() > 103 {
             let socket = key.socket.display();
-            return Err(home::Environment::new(format!(
-                "`{socket}` is too long for a socket\nhint: set `CHARTGATE_HOME` to a shorter path"
-            ))
-            .into());
+            let what = format!("`{socket}` is too long for a socket");
+            return Err(home::Environment::hinted(what, "set `CHARTGATE_HOME` to a shorter path").into());
         }
         Ok(key)
     }

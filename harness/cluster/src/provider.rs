@@ -4,12 +4,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
+use chartgate_process::home::{self, Environment};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Doing;
+use super::caught::caught;
 use crate::error;
-use crate::home::{self, Environment};
 
 /// How something's making goes.
 enum State<T> {
@@ -82,7 +83,8 @@ impl<T: Send + Sync + 'static> Provider<T> {
             });
             let work = make(progress);
             *making = Some(tokio::spawn(async move {
-                let result = work.await;
+                // A panic is a failure as well: else all who want it wait for ever.
+                let result = caught(work).await.and_then(|made| made);
                 state.send_replace(match result {
                     Ok(value) => State::Made(Arc::new(value)),
                     Err(error) => State::Failed(Failure::from(&error)),
@@ -148,6 +150,15 @@ mod tests {
         let silent = Progress::new(|_| {});
         let (a, b) = tokio::join!(provider.get(&silent), provider.get(&silent));
         assert_eq!((*a.unwrap(), *b.unwrap()), (1, 1));
+    }
+
+    /// A failure would mean that whoever wants it waits for ever.
+    #[tokio::test]
+    async fn a_making_that_panics_has_failed() {
+        let provider = Provider::<()>::new();
+        provider.start(|_| async { panic!("a fault of the broker") });
+        let told = tokio::time::timeout(std::time::Duration::from_secs(10), provider.get(&Progress::new(|_| {}))).await;
+        assert_eq!(told.expect("it has failed").unwrap_err().to_string(), "the broker panicked: a fault of the broker");
     }
 
     #[tokio::test]

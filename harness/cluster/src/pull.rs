@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::MissingImage;
 use super::provider::Progress;
-use crate::tool::Tool;
+use crate::engine;
 
 /// A large image takes minutes on a slow line.
 const PULL: Duration = Duration::from_secs(900);
@@ -21,17 +21,15 @@ pub async fn pull(reference: &str, nodes: &[String], progress: &Progress) -> Res
     let mut said = Vec::new();
     // An image that is named by its digest alone cannot be handed on under this name.
     if !reference.contains('@') {
-        let pulled =
-            Tool::on_path("docker").args(["pull", "--quiet", reference]).deadline(PULL).run_unchecked().await?;
-        if pulled.is_success() {
-            return Ok(None);
+        match engine::pull(reference, PULL).await? {
+            Ok(()) => return Ok(None),
+            Err(words) => said.push(last_line(&words)),
         }
-        said.push(last_line(&pulled.stderr));
     }
     for node in nodes {
-        let pull = ["exec", node, "ctr", "--namespace=k8s.io", "images", "pull", "--hosts-dir=/etc/containerd/certs.d"];
+        let pull = ["ctr", "--namespace=k8s.io", "images", "pull", "--hosts-dir=/etc/containerd/certs.d"];
         let name = full_name(reference);
-        let pulled = Tool::on_path("docker").args(pull).args([&name]).deadline(PULL).run_unchecked().await?;
+        let pulled = engine::exec(node, pull).args([&name]).deadline(PULL).run_unchecked().await?;
         if !pulled.is_success() {
             said.push(last_line(&pulled.stderr));
             return Ok(Some(MissingImage { reference: reference.to_owned(), said }));
@@ -46,8 +44,8 @@ fn last_line(said: &str) -> String {
 
 /// Which of these images a node has.
 pub async fn on_node(node: &str, references: &[String]) -> Result<BTreeSet<String>> {
-    let list = ["exec", node, "ctr", "--namespace=k8s.io", "images", "list", "--quiet"];
-    let listed = Tool::on_path("docker").args(list).deadline(LIST).run().await;
+    let list = ["ctr", "--namespace=k8s.io", "images", "list", "--quiet"];
+    let listed = engine::exec(node, list).deadline(LIST).run().await;
     let listed = listed.with_context(|| format!("failed to list the images of node `{node}`"))?;
     let names: BTreeSet<&str> = listed.stdout.lines().map(str::trim).collect();
     Ok(references.iter().filter(|reference| names.contains(full_name(reference).as_str())).cloned().collect())

@@ -1,52 +1,71 @@
-//! A server of a lease's own: one container on the cluster's network.
+//! Servers beside the cluster. A kind of server is a file here and an entry of [`kind_of`]; `PostgreSQL` is one for all leases, each with
+//! databases of its own.
 
-use std::time::Duration;
+mod container;
+mod described;
+mod redis;
+pub mod postgres;
 
-use anyhow::{Context, Result};
-use testcontainers::core::WaitFor;
-use testcontainers::runners::AsyncRunner;
-use testcontainers::{GenericImage, ImageExt};
+use std::collections::BTreeMap;
 
-use super::postgres::{address, wait_for_network};
-use super::provider::Progress;
-use super::registry::Entry;
-use super::{Address, NETWORK};
-use crate::home::Environment;
-use crate::plan::Server;
-use crate::tool::Tool;
+use anyhow::Result;
+use chartgate_model::plan::{Backing, Plan, Server};
 
-/// The slowest servers, such as Kafka, are up half a minute after their container's start; others start beside them.
-const START: Duration = Duration::from_secs(180);
+pub use container::{remove, start};
 
-/// Starts a server in a container of this name, which its lease owns already. It is ready when this returns.
-pub async fn start(entry: &Entry, container: &str, server: &Server, progress: &Progress) -> Result<Address> {
-    let started = run(entry, container, server, progress).await;
-    started.with_context(|| Environment::new(format!("failed to start {}", server.image)))
+/// A kind of server that runs in a container of the lease's own.
+trait Kind {
+    /// What its container is started from.
+    ///
+    /// # Errors
+    /// If the set-up made no image of it.
+    fn container(&self) -> Result<Server>;
+
+    /// What templates may use of it at this address, besides `host` and `port`.
+    fn variables(&self, _host: &str, _port: u16) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
-async fn run(entry: &Entry, container: &str, server: &Server, progress: &Progress) -> Result<Address> {
-    wait_for_network().await?;
-    let reference = &server.image;
-    let (image, tag) = reference.rsplit_once(':').with_context(|| format!("image `{reference}` has no tag"))?;
-    progress.say(format!("starting {reference}"));
-    let request = GenericImage::new(image, tag)
-        .with_wait_for(WaitFor::message_on_either_std(&server.ready))
-        .with_container_name(container)
-        .with_label("chartgate.broker", entry.id())
-        .with_network(NETWORK)
-        .with_startup_timeout(START);
-    let request = server.env.iter().fold(request, |request, (name, value)| request.with_env_var(name, value));
-    let running = request.start().await?;
-    // The lease owns it from here on.
-    std::mem::forget(running);
-    Ok(Address { container: container.to_owned(), host: address(container).await?, port: server.port })
+/// The kind of a server; `None`: it is a database, and all share one server.
+fn kind_of(backing: &Backing) -> Option<&dyn Kind> {
+    match backing {
+        Backing::Postgres => None,
+        Backing::Redis => Some(&redis::Redis),
+        Backing::Server(described) => Some(described),
+    }
 }
 
-/// Removes the container of this name, whether it exists or not.
-pub async fn remove(container: &str) -> Result<()> {
-    let call = Tool::on_path("docker").args(["rm", "--force", "--volumes", container]);
-    let output = call.run_unchecked().await?;
-    // Another may have removed it at the same moment, and an older engine fails where there is none.
-    let is_gone = output.stderr.contains("already in progress") || output.stderr.contains("No such container");
-    if output.is_success() || is_gone { Ok(()) } else { Err(call.failure(&output)) }
+/// The containers that a plan needs, by name.
+///
+/// # Errors
+/// If the set-up made no image of a server that is known by name.
+pub fn servers(plan: &Plan) -> Result<BTreeMap<String, Server>> {
+    let own = plan.backing.iter().filter_map(|(name, backing)| Some((name, kind_of(backing)?)));
+    own.map(|(name, kind)| Ok((name.clone(), kind.container()?))).collect()
+}
+
+/// What templates may use of a server at this address, as `{{NAME.key}}`.
+pub fn variables(backing: &Backing, host: &str, port: u16) -> Vec<(&'static str, String)> {
+    let mut variables = vec![("host", host.to_owned()), ("port", port.to_string())];
+    variables.extend(kind_of(backing).map(|kind| kind.variables(host, port)).unwrap_or_default());
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a template which a file may use stands for nothing.
+    #[test]
+    fn each_kind_fills_what_templates_may_use_of_it() {
+        let server = Server { image: String::new(), env: BTreeMap::new(), port: 1, ready: String::new() };
+        for backing in [Backing::Redis, Backing::Server(server)] {
+            let mut filled: Vec<&str> = variables(&backing, "h", 1).into_iter().map(|(field, _)| field).collect();
+            let mut known = backing.fields().to_vec();
+            filled.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(filled, known, "{backing:?}");
+        }
+    }
 }

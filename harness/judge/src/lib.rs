@@ -244,10 +244,11 @@ fn waive(finding: Finding, waivers: &[Waiver], day: &str) -> Finding {
         waivers.iter().find(|waiver| present_name(&waiver.check) == finding.check && finding.verdict >= Verdict::Void);
     let Some(Waiver { reason, until, .. }) = waiver else { return finding };
     if day > until.as_str() {
-        return Finding { message: format!("{}\na waiver of it ended on {until}", finding.message), ..finding };
+        let statement = format!("{}\na waiver of it ended on {until}", finding.statement());
+        return finding.with_statement(&statement);
     }
-    let message = format!("waived until {until} ({reason}): {}", finding.message);
-    Finding { verdict: Verdict::Waived, message, ..finding }
+    let statement = format!("waived until {until} ({reason}): {}", finding.statement());
+    Finding { verdict: Verdict::Waived, ..finding.with_statement(&statement) }
 }
 
 /// The verdict of a scenario: fail over void over pass; void where no check applied.

@@ -22,6 +22,7 @@ use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Action;
+use crate::record::WALL_CLOCK;
 
 pub(super) const UPGRADE_HAPPENED: Check = Check {
     name: "upgrade-happened",
@@ -56,7 +57,11 @@ fn upgrade_happened(view: &View) -> Finding {
         let new: Vec<&str> = after.difference(&before).map(|(_, images, _)| images.as_str()).collect();
         let changes: Vec<_> = view.plan.databases().flat_map(|database| changes_of(view, database)).collect();
         let from = run.started.map_or(0, |entry| view.wall_clock(entry.at));
-        let change = changes.iter().find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
+        let is_set = view.gap(&[WALL_CLOCK], 0, u64::MAX).is_some();
+        let change = changes
+            .iter()
+            .filter(|_| !is_set)
+            .find(|change| (from..=view.wall_clock(ended.at)).contains(&change.unix_ms));
         if let Some(images) = new.first() {
             tally.proved(seen(format!(
                 "{label} changed what runs: there are pods of {images} that were not there before"

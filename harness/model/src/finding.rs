@@ -69,6 +69,24 @@ impl Finding {
         let message = format!("{what}{more}{hint}");
         Self { check: check.to_owned(), verdict, message, evidence, problems, since: None, templates: Vec::new() }
     }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.problems.first()?.hint.as_deref()
+    }
+
+    /// The same with another statement.
+    #[must_use]
+    pub fn with_statement(self, statement: &str) -> Self {
+        let hint = self.hint().map_or(String::new(), |hint| format!("\nhint: {hint}"));
+        Self { message: format!("{statement}{hint}"), ..self }
+    }
+
+    /// The message without what to do about it.
+    pub fn statement(&self) -> &str {
+        let hint = self.hint().map(|hint| format!("\nhint: {hint}"));
+        hint.and_then(|hint| self.message.strip_suffix(&hint)).unwrap_or(&self.message)
+    }
 }
 
 /// A moment of the timeline that a finding cites.

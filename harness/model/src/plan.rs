@@ -293,6 +293,14 @@ pub enum Backing {
 }
 
 impl Backing {
+    /// Those that a file may name without a description.
+    pub const KNOWN: [(&'static str, Self); 2] = [("postgres", Self::Postgres), ("redis", Self::Redis)];
+
+    /// The one that is known by this name.
+    pub fn known(name: &str) -> Option<Self> {
+        Self::KNOWN.into_iter().find_map(|(known, backing)| (known == name).then_some(backing))
+    }
+
     /// What templates may use of it, as `{{NAME.FIELD}}`.
     pub fn fields(&self) -> &'static [&'static str] {
         match self {

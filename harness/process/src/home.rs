@@ -16,7 +16,7 @@ pub fn folder() -> Result<PathBuf> {
     let folder = set("CHARTGATE_HOME")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("chartgate")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/chartgate")))
-        .ok_or_else(|| Environment::new("no folder to keep state in\nhint: set `CHARTGATE_HOME` or `HOME`"))?;
+        .ok_or_else(|| Environment::hinted("no folder to keep state in", "set `CHARTGATE_HOME` or `HOME`"))?;
     // The broker has a working directory of its own.
     std::path::absolute(&folder).with_context(|| format!("failed to make `{}` absolute", folder.display()))
 }
@@ -83,7 +83,7 @@ pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
     let path = folder()?.join("bin").join(format!("{name}-{version}"));
     if !path.exists() {
         return Err(
-            Environment::new(format!("no {name} {version} at `{}`\nhint: run `make setup`", path.display())).into()
+            Environment::hinted(format!("no {name} {version} at `{}`", path.display()), "run `make setup`").into()
         );
     }
     Ok(path)
@@ -103,7 +103,7 @@ pub fn image(key: &str) -> Result<String> {
         let known: Vec<_> = images.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let what = format!("no image `{key}` in `images.env` of the state folder, which has {known}");
-        Environment::new(format!("{what}\nhint: run `make setup`, or name one with `{}`", variable_of(key))).into()
+        Environment::hinted(what, format!("run `make setup`, or name one with `{}`", variable_of(key))).into()
     })
 }
 

@@ -3,5 +3,3 @@
 pub mod home;
 pub mod tool;
 pub mod wait;
-
-use chartgate_redact as redact;

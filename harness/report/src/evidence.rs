@@ -10,11 +10,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_judge::track::tracks;
+use chartgate_model::recording::{Moment, Recording};
 use serde_json::Value;
-
-use crate::judge::track::tracks;
-use crate::record::{Moment, Recording};
-use crate::yaml;
 
 /// What [`write`] makes in a scenario's folder.
 const MADE: [&str; 6] = ["logs", "objects", "helm", "events.txt", "gaps.txt", "versions.yaml"];
@@ -70,7 +68,7 @@ fn steps(recording: &Recording) -> Vec<Span> {
         if let Some(last) = spans.last_mut() {
             last.to = entry.seq - 1;
         }
-        let verb = recording.plan.steps.get(step).map_or("step", crate::plan::Step::verb);
+        let verb = recording.plan.steps.get(step).map_or("step", chartgate_model::plan::Step::verb);
         spans.push(Span { index: step, name: format!("{}-{verb}", step + 1), from: entry.seq, to: u64::MAX });
     }
     spans
@@ -108,7 +106,7 @@ impl Files<'_> {
 
     /// Writes an object, or several as one stream of documents.
     fn yaml<'v>(&mut self, folder: &str, name: &str, objects: impl IntoIterator<Item = &'v Value>) -> Result<()> {
-        let documents: Vec<String> = objects.into_iter().map(yaml::text).collect();
+        let documents: Vec<String> = objects.into_iter().map(chartgate_yaml::text).collect();
         if documents.is_empty() { Ok(()) } else { self.put(folder, name, ".yaml", &documents.join("---\n")) }
     }
 }

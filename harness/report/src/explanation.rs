@@ -1,7 +1,8 @@
 //! What a broken or unproven promise says of itself, as text: the same on the terminal, in CI's viewers and in its summary.
 
+use chartgate_judge::{Evidence, Finding, Verdict};
+
 use super::ScenarioReport;
-use crate::judge::{self, Evidence, Finding, Verdict};
 
 /// Evidence beyond this many moments stands in the recording.
 const MOMENTS: usize = 12;
@@ -36,20 +37,14 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| is_shown(*c)).collect()
 }
 
-/// What was found, without what to do about it.
-fn statement(finding: &Finding) -> String {
-    let lines = finding.message.lines().filter(|line| !line.starts_with("hint: "));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 /// The statement's first line.
 pub(super) fn headline(finding: &Finding) -> String {
-    cut(statement(finding).lines().next().unwrap_or_default(), SENTENCE)
+    cut(finding.statement().lines().next().unwrap_or_default(), SENTENCE)
 }
 
-/// What a person can do about it.
+/// What a person can do about it, as it may be shown.
 pub(super) fn hint(finding: &Finding) -> Option<String> {
-    finding.message.lines().rev().find_map(|line| line.strip_prefix("hint: ")).map(plain)
+    finding.hint().map(plain)
 }
 
 /// A moment, as reports show it.
@@ -70,7 +65,7 @@ pub(super) fn bounded(text: &str) -> Vec<String> {
 
 /// What was found, of bounded size: its first line says it all.
 pub(super) fn bounded_statement(finding: &Finding) -> Vec<String> {
-    bounded_to(&statement(finding), SENTENCE)
+    bounded_to(finding.statement(), SENTENCE)
 }
 
 fn bounded_to(text: &str, width: usize) -> Vec<String> {
@@ -100,7 +95,7 @@ fn cut(line: &str, width: usize) -> String {
 
 /// What a check promises its user, and what it means if that does not hold; empty for what is no check.
 pub(super) fn promise(finding: &Finding) -> Option<(&'static str, &'static str)> {
-    judge::all().find(|check| check.name == finding.check).map(|check| (check.proves, check.means))
+    chartgate_judge::all().find(|check| check.name == finding.check).map(|check| (check.proves, check.means))
 }
 
 /// The whole explanation, with a line of its own for each of: promise, what was seen, the moments, what to do, and where there is more.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use chartgate_base::random;
+
 use super::explanation::{headline, word};
 use super::{Report, ScenarioReport};
-use crate::random;
 
 /// Whether a job of GitHub Actions runs us.
 pub fn is_here() -> bool {
@@ -48,7 +49,7 @@ fn property(text: &str) -> String {
 mod tests {
     use super::super::testing::{finding, report};
     use super::*;
-    use crate::judge::Verdict;
+    use chartgate_judge::Verdict;
 
     /// A failure would mean that a reviewer does not see what broke, the cause first, or that a chart's own words end the note.
     #[test]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_judge::{Finding, Verdict};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::explanation::{bounded, explanation, headline, plain, word};
 use super::{Report, ScenarioReport};
-use crate::judge::{Finding, Verdict};
 
 /// The document as text.
 pub(super) fn document(report: &Report) -> Result<String> {

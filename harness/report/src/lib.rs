@@ -17,11 +17,10 @@ use anyhow::{Context, Result};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use chartgate_base::{Environment, random, stdio};
-use chartgate_judge::{self as judge, Examined, Finding, Verdict};
-use chartgate_model::plan::{self, Plan};
-use chartgate_model::recording::{self as record, Moment, Recording, StepOutcome};
-use chartgate_yaml as yaml;
+use chartgate_base::{Environment, stdio};
+use chartgate_judge::{Examined, Finding, Verdict};
+use chartgate_model::plan::{Plan, Step};
+use chartgate_model::recording::{Moment, Recording, StepOutcome};
 use order::Red;
 use replaced::Replaced;
 
@@ -139,8 +138,8 @@ pub fn place(folder: &Path) -> String {
 fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
     std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
-        let hint = "hint: free some space, or choose another folder with `--out`";
-        Environment::new(format!("cannot write `{}`: {error}\n{hint}", path.display())).into()
+        let hint = "free some space, or choose another folder with `--out`";
+        Environment::hinted(format!("cannot write `{}`: {error}", path.display()), hint).into()
     })
 }
 
@@ -166,10 +165,10 @@ impl ScenarioReport {
 
     /// What a recording shows, and the findings on it.
     pub fn of(recording: &Recording, evidence: &Path) -> Self {
-        let Examined { findings: checks, not_examined } = judge::examine(recording);
+        let Examined { findings: checks, not_examined } = chartgate_judge::examine(recording);
         let length = recording.entries.last().map_or(0, |entry| entry.at);
         Self {
-            verdict: judge::verdict_of(&checks),
+            verdict: chartgate_judge::verdict_of(&checks),
             seconds: Duration::from_millis(length).as_secs_f64(),
             steps: steps(recording),
             replaced: Replaced::of(recording),
@@ -244,7 +243,7 @@ fn steps(recording: &Recording) -> Vec<StepReport> {
         match (&entry.moment, steps.last_mut()) {
             (Moment::StepStarted { step }, _) => steps.push(StepReport {
                 number: step + 1,
-                verb: recording.plan.steps.get(*step).map_or("step", crate::plan::Step::verb).to_owned(),
+                verb: recording.plan.steps.get(*step).map_or("step", Step::verb).to_owned(),
                 revision: None,
                 started_ms: entry.at,
                 ended_ms: None,

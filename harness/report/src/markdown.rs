@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::Write as _;
 
 use anyhow::{Context, Result};
+use chartgate_judge::{Finding, Verdict};
 
 use super::explanation::{explanation, headline, plain, word};
 use super::order::Red;
 use super::{Report, ScenarioReport};
-use crate::judge::{Finding, Verdict};
 
 /// Failures that are explained; the page of the report has all.
 const EXPLAINED: usize = 20;

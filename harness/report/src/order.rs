@@ -1,7 +1,8 @@
 //! In which order what is red is told: the cause before what follows from it, and what was only kept from being proven in one line.
 
+use chartgate_judge::{Finding, Verdict};
+
 use super::ScenarioReport;
-use crate::judge::{self, Finding, Verdict};
 
 /// What is red in a scenario.
 pub(super) struct Red<'a> {
@@ -18,8 +19,9 @@ pub(super) struct Red<'a> {
 impl<'a> Red<'a> {
     pub(super) fn of(scenario: &'a ScenarioReport) -> Self {
         let mut failed: Vec<&Finding> = scenario.findings(Verdict::Fail).collect();
-        failed.sort_by_key(|finding| judge::distance(&finding.check));
-        let is_explained = |finding: &Finding| failed.iter().any(|by| judge::is_explained(&finding.check, &by.check));
+        failed.sort_by_key(|finding| chartgate_judge::distance(&finding.check));
+        let is_explained =
+            |finding: &Finding| failed.iter().any(|by| chartgate_judge::is_explained(&finding.check, &by.check));
         let (explained, broken): (Vec<&Finding>, Vec<&Finding>) =
             failed.iter().copied().partition(|finding| is_explained(finding));
         let unproven = scenario.findings(Verdict::Void).filter(|finding| since(finding).is_none()).collect();

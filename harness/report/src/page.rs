@@ -11,6 +11,8 @@ use std::io::Write as _;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_judge::{Finding, Verdict};
+use chartgate_model::recording::Recording;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
@@ -18,8 +20,6 @@ use sha2::{Digest, Sha256};
 use super::explanation::{bounded, bounded_statement, headline, hint, moment, plain, promise, shown, word};
 use super::order::Red;
 use super::{Report, ScenarioReport};
-use crate::judge::{Finding, Verdict};
-use crate::record::Recording;
 use story::{DEPTHS, Scene};
 
 const STYLE: &str = include_str!("page/page.css");
@@ -30,14 +30,15 @@ const TIMELINES: usize = 4_000_000;
 /// The page as text.
 pub(super) fn document(report: &Report) -> Result<String> {
     let mut out = String::new();
+    let share = TIMELINES / report.scenarios.len().max(1);
+    let timelines: Vec<_> = report.scenarios.iter().map(|scenario| timeline(scenario, share)).collect();
     head(report, &mut out)?;
-    for (index, scenario) in report.scenarios.iter().enumerate() {
-        section(index, scenario, is_open(report, index), &mut out)?;
+    for (index, (scenario, timeline)) in report.scenarios.iter().zip(&timelines).enumerate() {
+        section(index, scenario, timeline, is_open(report, index), &mut out)?;
     }
     writeln!(out, "</main>\n<dialog aria-labelledby=\"detail-title\"></dialog>")?;
-    let share = TIMELINES / report.scenarios.len().max(1);
-    for (index, scenario) in report.scenarios.iter().enumerate() {
-        if let Some(packed) = timeline(scenario, share)? {
+    for (index, timeline) in timelines.iter().enumerate() {
+        if let Ok(Some(packed)) = timeline {
             writeln!(out, "<script type=\"text/plain\" id=\"timeline-{index}\">{packed}</script>")?;
         }
     }
@@ -53,7 +54,10 @@ fn is_open(report: &Report, index: usize) -> bool {
 
 /// The timeline of a scenario in the richest form that fits; `None`: nothing was recorded.
 fn timeline(scenario: &ScenarioReport, limit: usize) -> Result<Option<String>> {
-    let Ok(recording) = Recording::load(&scenario.evidence) else { return Ok(None) };
+    if !scenario.evidence.join("plan.json").exists() {
+        return Ok(None);
+    }
+    let recording = Recording::load(&scenario.evidence)?;
     fitting(&mut Scene::new(&recording, scenario), limit).map(|(packed, _)| Some(packed))
 }
 
@@ -120,7 +124,13 @@ fn row(index: usize, scenario: &ScenarioReport, out: &mut String) -> std::fmt::R
     )
 }
 
-fn section(index: usize, scenario: &ScenarioReport, is_open: bool, out: &mut String) -> std::fmt::Result {
+fn section(
+    index: usize,
+    scenario: &ScenarioReport,
+    timeline: &Result<Option<String>>,
+    is_open: bool,
+    out: &mut String,
+) -> std::fmt::Result {
     let open = if is_open { " open" } else { "" };
     let (name, chart) = (escaped(&scenario.name), escaped(&scenario.chart));
     writeln!(out, "<details class=\"scenario\" id=\"scenario-{index}\" data-index=\"{index}\"{open}>")?;
@@ -142,7 +152,16 @@ fn section(index: usize, scenario: &ScenarioReport, is_open: bool, out: &mut Str
     }
     red.unproven.iter().try_for_each(|finding| explain(scenario, finding, out))?;
     red.kept().try_for_each(|kept| writeln!(out, "<p>{} {}</p>", badge(Verdict::Void), escaped(&kept)))?;
-    writeln!(out, "<div class=\"timeline\"><noscript>The timeline needs JavaScript.</noscript></div>")?;
+    match timeline {
+        Ok(Some(_)) => {
+            writeln!(out, "<div class=\"timeline\"><noscript>The timeline needs JavaScript.</noscript></div>")?;
+        }
+        Ok(None) => writeln!(out, "<div class=\"timeline\">No timeline was recorded.</div>")?,
+        Err(error) => {
+            let why = escaped(&format!("{error:#}"));
+            writeln!(out, "<div class=\"timeline\">The timeline cannot be shown: {why}</div>")?;
+        }
+    }
     writeln!(out, "<details class=\"checks\"><summary>All checks</summary><div class=\"wide\"><table><tbody>")?;
     for finding in &scenario.checks {
         let (check, said) = (escaped(&finding.check), escaped(&headline(finding)));

@@ -1,10 +1,9 @@
 //! What a reader must know of a run with stub images before anything else.
 
+use chartgate_model::plan::{Step, StubImages};
+use chartgate_model::recording::{Moment, Recording, StepOutcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::plan::{Step, StubImages};
-use crate::record::{Moment, Recording, StepOutcome};
 
 /// Images were replaced by stubs: what ran is not the application.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use anstyle::Style;
+use chartgate_base::stdio::{BAD, DIM, DOUBTFUL, GOOD};
+use chartgate_judge::{Finding, Verdict};
 
 use super::explanation::{account, headline, plain, whereabouts, word};
 use super::order::{Red, since};
 use super::{Report, ScenarioReport};
-use crate::judge::{Finding, Verdict};
-use crate::stdio::{BAD, DIM, DOUBTFUL, GOOD};
 
 /// The summary as text, with the codes of its colours.
 pub fn print(report: &Report) -> String {
@@ -121,10 +121,10 @@ fn explain(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
 mod tests {
     use super::super::testing::{finding, report};
     use super::*;
-    use crate::judge::Evidence;
+    use chartgate_judge::Evidence;
 
     fn print_plainly(report: &Report) -> String {
-        crate::stdio::plain(&print(report))
+        chartgate_base::stdio::plain(&print(report))
     }
 
     /// A failure would mean that a person searches the cause among its consequences.
@@ -194,7 +194,7 @@ mod tests {
         let named = "VOID not run, because `chart/case` did not pass:\n  chart/other\n  chart/third\n";
         assert!(shown.contains(named) && !shown.contains("VOID run in"), "{shown}");
         assert!(shown.ends_with("\nFAIL: 0 passed, 1 failed, 0 void, 2 not run\n"), "{shown}");
-        let red = crate::stdio::plain(&print_red(&all));
+        let red = chartgate_base::stdio::plain(&print_red(&all));
         assert!(shown.ends_with(&red) && !red.contains("chart 1.0.0"), "{red}");
     }
 }

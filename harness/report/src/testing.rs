@@ -1,20 +1,15 @@
 //! Reports for tests.
 
+use chartgate_judge::{Evidence, Finding, Problem, Verdict};
+
 use super::{Report, ScenarioReport, StepReport};
-use crate::judge::{Evidence, Finding, Verdict};
 
 /// A finding that cites one moment.
 pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
     let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod `x` created".to_owned() };
-    Finding {
-        check: check.to_owned(),
-        verdict,
-        message: message.to_owned(),
-        evidence: vec![seen],
-        problems: Vec::new(),
-        since: None,
-        templates: Vec::new(),
-    }
+    let (what, hint) =
+        message.split_once("\nhint: ").map_or((message, None), |(what, hint)| (what, Some(hint.to_owned())));
+    Finding::of_problems(check, verdict, vec![Problem { what: what.to_owned(), hint }], vec![seen])
 }
 
 /// A run of one scenario with one step.
@@ -25,7 +20,7 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
         name: "chart/case".to_owned(),
         description: "it holds".to_owned(),
         chart: "chart 1.0.0".to_owned(),
-        verdict: crate::judge::verdict_of(&checks),
+        verdict: chartgate_judge::verdict_of(&checks),
         seconds: 2.0,
         steps: vec![step],
         replaced: None,

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::{Action, Plan, Step};
+use chartgate_process::home;
+use chartgate_process::tool::{Interrupt, Output, Tool};
+use chartgate_redact::Redactor;
+use chartgate_yaml::Manifest;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::home;
-use crate::plan::{Action, Plan, Step};
 use crate::progress::Progress;
-use crate::redact::Redactor;
-use crate::tool::{Interrupt, Output, Tool};
-use crate::yaml::Manifest;
 
 /// Rendering takes well under a second; a chart that takes this long hangs.
 const RENDER_LIMIT: Duration = Duration::from_secs(60);
@@ -274,7 +274,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::{Chart, Origin};
+    use chartgate_model::plan::{Chart, Origin};
 
     fn helm(rolls_back: &'static str) -> Helm {
         let (program, redactor) = (PathBuf::from("helm"), Redactor::default());

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_base::random;
+use chartgate_model::plan::{Chart, Origin, Place, Plan};
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
+use chartgate_scenario::dependency;
+use chartgate_scenario::{chart_at, describe_chart};
+use chartgate_yaml::Invalid;
 
-use crate::dependency;
-use crate::home::{self, Environment};
-use crate::plan::{Chart, Origin, Place, Plan};
-use crate::random;
-use crate::scenario::{chart_at, describe_chart};
-use crate::tool::Tool;
-use crate::yaml::Invalid;
 use git::History;
 
 /// An archive is small, but it may come from far away.
@@ -44,7 +44,7 @@ struct Found {
 
 impl Drop for Origins {
     fn drop(&mut self) {
-        // A few small files of ours; without them nothing is lost.
+        // A few small temporary files; without them nothing is lost.
         drop(std::fs::remove_dir_all(&self.folder));
     }
 }
@@ -166,7 +166,7 @@ pub struct Pulled {
 
 impl Drop for Pulled {
     fn drop(&mut self) {
-        // A few small files of ours; without them nothing is lost.
+        // A few small temporary files; without them nothing is lost.
         drop(std::fs::remove_dir_all(&self.folder));
     }
 }

@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_cluster::Doing;
+use chartgate_cluster::error;
 use chartgate_model::finding::Verdict;
-
-use crate::cluster::Doing;
-use crate::error;
 
 /// What is told of a scenario.
 #[derive(Clone, Debug)]

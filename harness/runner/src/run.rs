@@ -24,47 +24,37 @@ mod route;
 mod sample;
 mod scope;
 mod stage;
+mod step;
 mod stub;
 mod traffic;
 mod variant;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use futures::FutureExt;
+use chartgate_base::random;
+use chartgate_cluster::backing::servers;
+use chartgate_cluster::error;
+use chartgate_cluster::{KubeContext, Lease, Request};
+use chartgate_model::plan::{Action, Expect, Plan, StubImages};
+use chartgate_process::home::{self, Environment};
+use chartgate_redact::Redactor;
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::backing::servers;
-use crate::cluster::{KubeContext, Lease, Request};
 use crate::helm::Helm;
-use crate::home::{self, Environment};
-use crate::plan::{Action, Expect, Fault, Plan, Step, StubImages};
 use crate::progress::Progress;
 use crate::record::conceal::teach;
-use crate::record::{HelmCall, Mode, Moment, StepOutcome, Timeline};
-use crate::redact::{self, Redactor};
+use crate::record::{Mode, Moment, StepOutcome, Timeline};
 use crate::stop::{Cause, Stop};
-use crate::tool::Interrupt;
-use crate::wait::seconds;
-use crate::yaml::{self, Manifest};
-use crate::{error, random, tool};
-use chartgate_k8s::ready;
-use chartgate_model::obstacle::Obstacle;
 pub use early::PATIENCE;
 use early::{Early, Release};
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
 pub use stage::placeholders;
+use step::{at_step, carry_out, describe, is_expected};
 use traffic::Users;
-
-/// Helm has already waited; what it did not wait for may take this much longer, within the step's own time.
-const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-/// What is ready when helm ends at the last moment is seen by then.
-const SETTLE_FLOOR: Duration = Duration::from_secs(5);
 
 /// What a run is given besides its plan.
 #[derive(Clone, Debug)]
@@ -105,8 +95,8 @@ fn without_secrets(error: anyhow::Error, redactor: &Redactor) -> anyhow::Error {
         error
     } else if home::is_environment(&error) {
         Environment::new(shown).into()
-    } else if error.chain().any(<dyn std::error::Error>::is::<yaml::Invalid>) {
-        yaml::Invalid(shown).into()
+    } else if error.chain().any(<dyn std::error::Error>::is::<chartgate_yaml::Invalid>) {
+        chartgate_yaml::Invalid(shown).into()
     } else {
         anyhow::anyhow!(shown)
     }
@@ -179,10 +169,10 @@ async fn record(
         process: std::process::id(),
     };
     let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
-    if !lease.cluster.is_kind() && home::named_image("PROBER").is_none() {
+    if !lease.cluster.capabilities.load_images && home::named_image("PROBER").is_none() {
         let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
-        let hint = "hint: set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
-        return Err(Environment::new(format!("{what}, so the prober's image cannot be put on it\n{hint}")).into());
+        let hint = "set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
+        return Err(Environment::hinted(format!("{what}, so the prober's image cannot be put on it"), hint).into());
     }
     need::check_images(&lease.cluster.missing_images, progress)?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
@@ -217,9 +207,9 @@ async fn record(
             }
         }) => ended,
         () = lease.lost() => {
-            let hint = "hint: was it killed? its log is in the state folder";
+            let hint = "was it killed? its log is in the state folder";
             let what = if options.context.is_some() { "the next run removes the namespaces" } else { "with it the cluster" };
-            Err(Environment::new(format!("the broker ended, and {what}\n{hint}")).into())
+            Err(Environment::hinted(format!("the broker ended, and {what}"), hint).into())
         }
     };
     if options.keep {
@@ -330,121 +320,6 @@ async fn perform(
     stage.strike().await
 }
 
-async fn carry_out(
-    plan: &Plan,
-    index: usize,
-    step: &Step,
-    helm: &Helm,
-    stage: &Stage,
-    timeline: &Timeline,
-) -> Result<StepOutcome> {
-    let values = render::step_values(plan, step);
-    let args = helm.args(plan, step);
-    let began = Instant::now();
-    let interrupt = Interrupt::default();
-    let call = helm.act(step, args.clone(), &values, &interrupt);
-    let early = Early::of(step, stage, Release::Helm { plan, helm });
-    let activity = at_step(plan, index, &describe(step));
-    let mut ended_early = None;
-    let output = {
-        let mut during = pin!(fault::during(plan, index, stage, timeline, call));
-        tokio::select! {
-            output = &mut during => output?,
-            obstacle = early::certain(early.as_ref()) => {
-                let why = ended_early.insert(in_vain(&obstacle?, began)).clone();
-                timeline.append(Moment::EndedEarly { step: index, why });
-                interrupt.send();
-                during.await?
-            }
-            never = awaited::tell(stage, &activity) => match never {},
-        }
-    };
-    timeline.append(Moment::Helm(HelmCall {
-        step: index,
-        args,
-        status: output.as_ref().and_then(|output| output.status?.code()),
-        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        stderr: output.as_ref().map(|output| tail(&output.stderr, timeline)).unwrap_or_default(),
-    }));
-    if output.is_none() {
-        fault::rest(stage).await;
-    }
-    let status = helm.status(&plan.release).await?;
-    if step.action == Action::Test && ended_early.is_none() {
-        return release::tested(output, status.as_ref(), stage, timeline).await;
-    }
-    let manifest = status.as_ref().map(|status| Manifest::read(&status.manifest)).transpose()?.unwrap_or_default();
-    if let Some(status) = &status {
-        timeline.append(Moment::Release(release::describe(index, status, &manifest, timeline)?));
-    }
-    let objects = manifest.objects;
-    let Some(output) = output else { return Ok(StepOutcome::Interrupted) };
-    if !output.is_success() {
-        let why = ended_early.into_iter().chain([tail(&output.stderr, timeline), stage.troubles()]);
-        let why = why.collect::<Vec<_>>().join("\n");
-        let outcome = StepOutcome::HelmFailed { why: why.trim().to_owned() };
-        if let Some(early) = &early {
-            early.check_machine().await?;
-        }
-        // What ran before is to go on: it is asked as after a step that succeeds.
-        let ran_before = matches!(step.action, Action::Upgrade | Action::Rollback { .. }) && status.is_some();
-        if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, stage) {
-            stage.progress.works(at_step(plan, index, "sampling what ran before"));
-            sample::take(plan, index, stage, timeline).await.context("sample what ran before")?;
-        }
-        return Ok(outcome);
-    }
-    if step.action == Action::Uninstall {
-        return Ok(StepOutcome::Succeeded);
-    }
-    let deadline = settled_by(&objects, step, began);
-    let settle = || {
-        let settled = stage.settle(&objects, deadline);
-        let early = early.as_ref();
-        async move {
-            tokio::select! {
-                settled = settled => settled,
-                obstacle = early::certain(early) => {
-                    let why = obstacle.map_or_else(|error| error::message(&error), |obstacle| in_vain(&obstacle, began));
-                    timeline.append(Moment::EndedEarly { step: index, why: why.clone() });
-                    Err(why)
-                }
-            }
-        }
-        .boxed()
-    };
-    let outcome = sample::of_settled(plan, index, &objects, stage, timeline, settle).await?;
-    if let (StepOutcome::NotReady { .. }, Some(early)) = (&outcome, &early) {
-        early.check_machine().await?;
-    }
-    if outcome == StepOutcome::Succeeded {
-        compare::note(index, &objects, stage, timeline).await.context("compare the manifest with what is live")?;
-    }
-    Ok(outcome)
-}
-
-/// Why a step was ended before its time.
-fn in_vain(obstacle: &Obstacle, began: Instant) -> String {
-    format!("{} (ended after {}, since that does not pass by itself)", obstacle.why, seconds(began.elapsed()))
-}
-
-/// When everything is to be ready: within the step's own time, as helm was given it. Helm waits for no Job, and a user gives one as
-/// long as the rest.
-fn settled_by(objects: &[Value], step: &Step, began: Instant) -> Instant {
-    let has_job = objects.iter().any(|object| object["kind"] == "Job");
-    let rest = Duration::from_secs(step.timeout_seconds).saturating_sub(began.elapsed());
-    let limit = if has_job { rest } else { rest.min(SETTLE_LIMIT) };
-    Instant::now() + limit.max(SETTLE_FLOOR)
-}
-
-fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
-    match (&step.expect, outcome) {
-        (Expect::Fails(text), StepOutcome::HelmFailed { why }) => why.contains(text.as_str()),
-        (Expect::Succeeds, StepOutcome::Succeeded) | (Expect::Interrupted, StepOutcome::Interrupted) => true,
-        _ => false,
-    }
-}
-
 /// Learns the secrets that stand in the scenario and the contract as they are; what a template makes of one is learned when it is made.
 fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
     let literal = plan.secrets.values().flatten().filter(|(_, value)| !value.contains("{{"));
@@ -454,7 +329,7 @@ fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
         .chain(plan.steps.iter().map(|step| &step.values))
         .for_each(|it| redactor.add_credentials(it));
     for (name, value) in plan.set.iter().flat_map(|set| set.split(',')).filter_map(|pair| pair.split_once('=')) {
-        if redact::is_credential(name) {
+        if chartgate_redact::is_credential(name) {
             redactor.add(value);
         }
     }
@@ -480,34 +355,6 @@ fn namespace_name(plan: &Plan) -> String {
     let stem = plan.name.rsplit('/').next().unwrap_or_default();
     let safe: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
     format!("cg-{}-{}", safe.to_lowercase().trim_matches('-'), random::text(5))
-}
-
-/// What is done in a step of so many.
-fn at_step(plan: &Plan, index: usize, what: &str) -> String {
-    format!("step {}/{}: {what}", index + 1, plan.steps.len())
-}
-
-fn describe(step: &Step) -> String {
-    match &step.action {
-        Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
-        Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
-        Action::Disrupt => format!("fault {}", step.fault.as_ref().map_or("", Fault::name)),
-        Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
-        Action::Apply { objects, .. } => {
-            let titles: Vec<String> = objects.iter().map(chartgate_k8s::object::title).collect();
-            format!("applying {}", titles.join(", "))
-        }
-        _ => format!("helm {}", step.verb()),
-    }
-}
-
-/// Enough of a long error to understand it, in whole lines and without secrets: a half of one would not be known any more.
-fn tail(text: &str, timeline: &Timeline) -> String {
-    const LIMIT: usize = 4000;
-    if text.len() <= LIMIT {
-        return text.trim().to_owned();
-    }
-    tool::tail(&timeline.redactor().redact(text), LIMIT).trim().to_owned()
 }
 
 #[cfg(test)]

@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::plan::{Backing, Server};
 use crate::yaml::{Mistake, Spot, unknown};
-
-/// The kinds of servers that can be started by name alone.
-const BACKING_KINDS: [&str; 2] = ["postgres", "redis"];
 
 /// A server that the chart's pods use, of the scenario's own: one that is known by its name or `kind` (`postgres: {}`, `redis: {}`),
 /// or else its `image`, `port` and sign of being `ready`. It runs outside the cluster, on its network.
@@ -19,7 +16,7 @@ const BACKING_KINDS: [&str; 2] = ["postgres", "redis"];
 #[schemars(rename = "Backing", transform = known_or_described)]
 pub struct BackingFile {
     /// What it is, where its name does not say so: `cache: {kind: redis}`.
-    #[schemars(extend("enum" = ["postgres", "redis", null]))]
+    #[schemars(extend("enum" = known_kinds()))]
     pub kind: Option<String>,
     /// Reference of its image, with a tag or a digest.
     pub image: Option<String>,
@@ -32,6 +29,11 @@ pub struct BackingFile {
     pub ready: Option<String>,
 }
 
+/// The kinds that a server's `kind` may be; none where its name says it.
+fn known_kinds() -> Value {
+    Backing::KNOWN.iter().map(|(name, _)| json!(name)).chain([Value::Null]).collect()
+}
+
 fn known_or_described(schema: &mut Schema) {
     let known = json!({"properties": {"image": false, "env": false, "port": false, "ready": false}});
     let described = json!({"required": ["image", "port", "ready"], "properties": {"kind": false}});
@@ -41,21 +43,18 @@ fn known_or_described(schema: &mut Schema) {
 impl BackingFile {
     /// Whether it has a schema that a hook can change.
     pub fn is_database(&self, name: &str) -> bool {
-        self.image.is_none() && self.kind.as_deref().unwrap_or(name) == "postgres"
+        self.clone().plan(name) == Some(Backing::Postgres)
     }
 
-    /// As the plan holds it; [`check_backing`] has seen it.
-    pub fn plan(self, name: &str) -> Backing {
-        match (self.image, self.kind.as_deref().unwrap_or(name)) {
-            (Some(image), _) => Backing::Server(Server {
-                image,
-                env: self.env,
-                port: self.port.unwrap_or_default(),
-                ready: self.ready.unwrap_or_default(),
-            }),
-            (None, "redis") => Backing::Redis,
-            (None, _) => Backing::Postgres,
-        }
+    /// As the plan holds it; `None`: there is no such kind, which [`check_backing`] refuses.
+    pub fn plan(self, name: &str) -> Option<Backing> {
+        let Some(image) = self.image else { return Backing::known(self.kind.as_deref().unwrap_or(name)) };
+        Some(Backing::Server(Server {
+            image,
+            env: self.env,
+            port: self.port.unwrap_or_default(),
+            ready: self.ready.unwrap_or_default(),
+        }))
     }
 }
 
@@ -69,9 +68,9 @@ pub fn check_backing(at: Spot, backing: &BTreeMap<String, BackingFile>) {
             let hint =
                 "a server of an image has `image`, `port`, `ready` and perhaps `env`; a known one has none of them";
             at.of_key().refuse(Mistake::new(&format!("the server `{name}` is not described")).with_hint(hint));
-        } else if server.image.is_none() && !BACKING_KINDS.contains(&server.kind.as_ref().unwrap_or(name).as_str()) {
+        } else if server.clone().plan(name).is_none() {
             let kind = server.kind.as_ref().unwrap_or(name);
-            let mistake = unknown("backing server", kind, BACKING_KINDS);
+            let mistake = unknown("backing server", kind, Backing::KNOWN.map(|(known, _)| known));
             if server.kind.is_some() { at.key("kind").refuse(mistake) } else { at.of_key().refuse(mistake) }
         }
     }

@@ -71,14 +71,13 @@ async fn build_one(helm: &Path, chart: &Path) -> Result<()> {
     call.run().await.map_err(|error| {
         let what = format!("the charts that `{}` depends on could not be fetched: {error:#}", chart.display());
         if is_remote {
-            let hint =
-                "hint: `helm dependency build` must work here; an archive in the chart's `charts/` needs no network";
-            anyhow::Error::from(Environment::new(format!("{what}\n{hint}")))
+            let hint = "`helm dependency build` must work here; an archive in the chart's `charts/` needs no network";
+            anyhow::Error::from(Environment::hinted(what, hint))
         } else {
             Invalid(format!("{what}\nhint: put what `file://` names beside the chart, or into its `charts/`")).into()
         }
     })?;
-    // The chart's author keeps none, and one of ours would hold on to versions that the author has changed since.
+    // The chart's author keeps none, and one that chartgate made would hold on to versions that the author has changed since.
     if let Some(lock) = lock.filter(|_| !is_locked) {
         std::fs::remove_file(&lock).with_context(|| format!("remove `{}`, which helm made", lock.display()))?;
     }

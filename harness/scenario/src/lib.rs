@@ -119,7 +119,7 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
     check_backing(root.key("backing"), &scenario.backing);
     let servers = contract.backing.iter().chain(&scenario.backing);
     let backing: BTreeMap<String, Backing> =
-        servers.map(|(name, server)| (name.clone(), server.clone().plan(name))).collect();
+        servers.filter_map(|(name, server)| Some((name.clone(), server.clone().plan(name)?))).collect();
 
     let mut images: BTreeMap<String, Image> =
         contract.images.iter().map(|(name, image)| (name.clone(), image.plan())).collect();

@@ -139,7 +139,7 @@ fn a_version_that_cannot_be_meant() {
     );
 }
 
-/// A failure would mean that a person mends one mistake after the other, and starts the gate for each of them.
+/// A failure would mean that a person fixes one mistake after the other, and starts the gate for each of them.
 #[test]
 fn all_mistakes_of_all_files_at_once() {
     let contract = CONTRACT_TEXT.replace("migrates: postgres", "migrates: mysql");
@@ -156,7 +156,7 @@ steps:
     check("all-mistakes-of-all-files-at-once", &contract, scenario);
 }
 
-/// A failure would mean that a person mends what is right: a mistake's consequences are no mistakes.
+/// A failure would mean that a person changes what is right: a mistake's consequences are no mistakes.
 #[test]
 fn a_mistake_is_told_without_its_consequences() {
     let contract = CONTRACT_TEXT.replace("roles: {web: {select: role=web, ", "roles: {web: {selct: 3, ");

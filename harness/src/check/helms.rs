@@ -47,8 +47,8 @@ impl Helms {
         }
         if found.is_empty() {
             let which = asked.map(|major| format!(" {major}")).unwrap_or_default();
-            let hint = "hint: put `helm` on the PATH, or run `make tools`";
-            return Err(Environment::new(format!("no Helm{which} on this machine\n{hint}")).into());
+            let hint = "put `helm` on the PATH, or run `make tools`";
+            return Err(Environment::hinted(format!("no Helm{which} on this machine"), hint).into());
         }
         Ok(Self { found, missing })
     }

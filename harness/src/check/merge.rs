@@ -129,11 +129,8 @@ fn merged(check: &str, judged: &[Judged]) -> Option<Finding> {
 /// The problems of a finding; of one that tells none of them, such as a waived one, its message.
 fn problems_of(finding: &Finding) -> Vec<Problem> {
     if !finding.problems.first().is_some_and(|first| finding.message.starts_with(&first.what)) {
-        let (what, hint) = match finding.message.split_once("\nhint: ") {
-            Some((what, hint)) => (what, Some(hint.to_owned())),
-            None => (finding.message.as_str(), None),
-        };
-        return vec![Problem { what: what.to_owned(), hint }];
+        let (what, hint) = (finding.statement().to_owned(), finding.hint().map(str::to_owned));
+        return vec![Problem { what, hint }];
     }
     finding.problems.clone()
 }

@@ -93,7 +93,7 @@ async fn allowed(subject: &Subject, options: &Options) -> Result<Vec<String>> {
         futures::future::try_join_all(asked).await
     };
     let answers = asked.await;
-    // A small file of ours; if it stays, nothing is lost.
+    // A small temporary file; if it stays, nothing is lost.
     drop(std::fs::remove_dir_all(&directory));
     let allowed: Vec<String> =
         all.iter().zip(answers?).filter(|(_, is_allowed)| *is_allowed).map(|(it, _)| it.clone()).collect();

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use chartgate::check::{self, BaselineUse, Exploration, Helms, Options};
 use chartgate::progress::Loudness;
-use chartgate::report::{self, github};
-use chartgate::scenario::Overrides;
-use chartgate::stdio;
+use chartgate_base::stdio;
+use chartgate_report::github;
+use chartgate_scenario::Overrides;
 
 /// What is rendered, with what, and where the reports go.
 #[derive(clap::Args)]
@@ -86,7 +86,7 @@ impl Arguments {
             stdio::print(format_args!("no chart changed since {since}\n"))?;
             return Ok(0);
         }
-        report::append_to_job_summary(&report)?;
+        chartgate_report::append_to_job_summary(&report)?;
         let loudness = if self.quiet { Loudness::Quiet } else { Loudness::Normal };
         let code = super::conclude(&report, &self.out, loudness)?;
         if github::is_here() {

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use chartgate::progress::Show;
-use chartgate::stdio;
-use chartgate::stop::{Cause, Stop};
+use chartgate_base::stdio;
+use chartgate_runner::stop::{Cause, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -16,7 +16,7 @@ pub fn listen(show: Show, stop: Stop) -> Result<JoinHandle<()>> {
     Ok(tokio::spawn(answer(signals, show, stop)))
 }
 
-/// Whoever asks twice does not want to wait: the broker cleans up without us.
+/// A second Ctrl-C exits at once; the broker cleans up.
 async fn answer((mut interrupt, mut terminate): (Signal, Signal), show: Show, stop: Stop) {
     loop {
         tokio::select! {

@@ -7,18 +7,19 @@ pub mod run;
 use std::path::Path;
 
 use anyhow::Result;
-use chartgate::judge::Verdict;
 use chartgate::progress::Loudness;
-use chartgate::report::{self, Report, github};
-use chartgate::stdio;
+use chartgate_base::stdio;
+use chartgate_judge::Verdict;
+use chartgate_report::{Report, github};
 
 /// The exit code of what was interrupted, as a shell says it of what Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
 
 /// Prints the report, and gives the exit code of its verdict.
 pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<u8> {
-    let summary = if loudness == Loudness::Quiet { report::print_red(report) } else { report::print(report) };
-    let text = format!("{summary}{}\n", report::place(folder));
+    let summary =
+        if loudness == Loudness::Quiet { chartgate_report::print_red(report) } else { chartgate_report::print(report) };
+    let text = format!("{summary}{}\n", chartgate_report::place(folder));
     stdio::print(if github::is_here() { github::uninterpreted(&text) } else { text })?;
     Ok(match report.verdict {
         Verdict::Fail => 1,

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use chartgate::cluster::KubeContext;
 use chartgate::gate::{self, OnFailure};
-use chartgate::origin::Pulled;
-use chartgate::plan::{Plan, StubImages};
 use chartgate::progress::{Loudness, Show};
 use chartgate::repeat;
-use chartgate::report::{self, github};
-use chartgate::run::Options;
-use chartgate::scenario::{self, ImageOverride, Overrides};
-use chartgate::stop::{Cause, Stop};
-use chartgate::{error, home, stdio};
+use chartgate_base::stdio;
+use chartgate_cluster::KubeContext;
+use chartgate_cluster::error;
+use chartgate_model::plan::{Plan, StubImages};
+use chartgate_process::home;
+use chartgate_report::github;
+use chartgate_runner::origin::Pulled;
+use chartgate_runner::run::Options;
+use chartgate_runner::stop::{Cause, Stop};
+use chartgate_scenario::{ImageOverride, Overrides};
 use jiff::SignedDuration;
 
 use super::{INTERRUPTED, interrupt};
@@ -154,7 +156,7 @@ impl Arguments {
         let files: BTreeMap<_, _> = plans.iter().map(|plan| (plan.name.clone(), file_of(plan))).collect();
         let report = gate::run(plans, &options, out, on_failure, show, stop).await?;
         show.end();
-        report::append_to_job_summary(&report)?;
+        chartgate_report::append_to_job_summary(&report)?;
         let code = super::conclude(&report, out, loudness)?;
         if github::is_here() {
             stdio::print(github::annotations(&report, |name| files.get(name).map(PathBuf::as_path)))?;
@@ -180,7 +182,7 @@ impl Arguments {
         };
         let helm = self.helm.clone().map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
         let pulled = Pulled::of(overrides.chart.as_deref(), &helm).await?;
-        let plans = scenario::plans(&self.paths, &in_place(&overrides, pulled.as_ref()))?;
+        let plans = chartgate_scenario::plans(&self.paths, &in_place(&overrides, pulled.as_ref()))?;
         let context = self.context.as_deref().map(KubeContext::read).transpose()?;
         let kubernetes = match (&context, &self.kubernetes) {
             (Some(context), _) => context.version().await?,

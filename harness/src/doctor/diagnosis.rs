@@ -1,8 +1,10 @@
-//! From what was seen to what is wrong and what mends it: a pure function.
+//! From what was seen to what is wrong and what fixes it: a pure function.
+
+use chartgate_base::Problem;
+use chartgate_cluster::{ROOM, Standing};
 
 use super::facts::{Disk, Engine, Facts, Kept, Kernel};
 use super::{Health, Symptom};
-use crate::cluster::{ROOM, Standing};
 
 /// A node with its control plane takes a gigabyte, the chart's pods the rest.
 const MEMORY: u64 = 2 << 30;
@@ -37,14 +39,14 @@ fn symptom(of: &'static str, seen: impl Into<String>, health: Health) -> Symptom
     Symptom { of, seen: seen.into(), health }
 }
 
-fn wrong_if(is_wrong: bool, mend: impl Into<String>) -> Health {
-    if is_wrong { Health::Wrong(mend.into()) } else { Health::Fine }
+fn wrong_if(is_wrong: bool, fix: impl Into<String>) -> Health {
+    if is_wrong { Health::Wrong(fix.into()) } else { Health::Fine }
 }
 
 /// Wrong with the error's own hint, where it has one.
-fn of_error(of: &'static str, error: &str) -> Symptom {
-    let (seen, hint) = error.split_once("\nhint: ").unwrap_or((error, "run `make setup`"));
-    symptom(of, seen, Health::Wrong(hint.to_owned()))
+fn of_error(of: &'static str, problem: &Problem) -> Symptom {
+    let fix = problem.hint.as_deref().unwrap_or("run `make setup`");
+    symptom(of, problem.what.as_str(), Health::Wrong(fix.to_owned()))
 }
 
 fn engine(facts: &Facts) -> Symptom {
@@ -57,24 +59,24 @@ fn engine(facts: &Facts) -> Symptom {
         }
         Err(error) => {
             let said = error.lines().last().unwrap_or_default().trim();
-            let mend = if error.contains("permission denied") {
+            let fix = if error.contains("permission denied") {
                 "`sudo usermod -aG docker $USER`, then log in again"
             } else {
                 "`make engine`, or start the engine that you use"
             };
-            symptom("engine", format!("no Docker engine answers: {said}"), Health::Wrong(mend.to_owned()))
+            symptom("engine", format!("no Docker engine answers: {said}"), Health::Wrong(fix.to_owned()))
         }
     }
 }
 
-fn tool(tool: &Result<String, String>) -> Symptom {
+fn tool(tool: &Result<String, Problem>) -> Symptom {
     match tool {
         Ok(path) => symptom("tool", path, Health::Fine),
         Err(error) => of_error("tool", error),
     }
 }
 
-fn image(image: &Result<(String, bool), String>) -> Symptom {
+fn image(image: &Result<(String, bool), Problem>) -> Symptom {
     match image {
         Err(error) => of_error("image", error),
         Ok((reference, true)) => symptom("image", reference, Health::Fine),
@@ -91,12 +93,12 @@ fn disk(disk: &Disk) -> Symptom {
     let Some(free) = *free else {
         return symptom("disk", format!("`{folder}` is in a virtual machine, and was not looked at"), Health::Fine);
     };
-    let (of, needed, mend) = match of {
+    let (of, needed, fix) = match of {
         Kept::Engine => ("images and containers", ROOM, "`docker system prune` frees some"),
         Kept::State => ("chartgate's state", STATE, "free some, or let `CHARTGATE_HOME` name another folder"),
     };
     let seen = format!("{} free for {of} in `{folder}`, {} are needed", gigabytes(free), gigabytes(needed));
-    symptom("disk", seen, wrong_if(free < needed, mend))
+    symptom("disk", seen, wrong_if(free < needed, fix))
 }
 
 fn memory(engine: &Engine, available: Option<u64>) -> Symptom {
@@ -121,12 +123,12 @@ fn cgroups(engine: &Engine) -> Symptom {
     let seen = format!("v{}", engine.cgroups);
     if !engine.unlimited.is_empty() {
         let seen = format!("{seen}, and the engine cannot limit {}", engine.unlimited.join(", "));
-        let mend =
+        let fix =
             "run the engine as root, or delegate the controllers to your user (`Delegate=cpu cpuset io memory pids`)";
-        return symptom("cgroups", seen, Health::Wrong(mend.to_owned()));
+        return symptom("cgroups", seen, Health::Wrong(fix.to_owned()));
     }
-    let mend = "boot with `systemd.unified_cgroup_hierarchy=1`: Kubernetes is about to drop v1";
-    symptom("cgroups", seen, if engine.cgroups == "1" { Health::Note(mend.to_owned()) } else { Health::Fine })
+    let fix = "boot with `systemd.unified_cgroup_hierarchy=1`: Kubernetes is about to drop v1";
+    symptom("cgroups", seen, if engine.cgroups == "1" { Health::Note(fix.to_owned()) } else { Health::Fine })
 }
 
 fn kernel(kernel: &Kernel) -> Symptom {
@@ -156,7 +158,7 @@ fn leftovers(standing: &[(String, Standing)]) -> Symptom {
     let seen = if names.is_empty() { "none".to_owned() } else { shortened(&names) };
     let is_kept = is_any(Standing::Kept);
     let is_left = is_any(Standing::Left);
-    let mend = match (is_kept, is_left) {
+    let fix = match (is_kept, is_left) {
         (false, false) => return symptom("leftovers", seen, Health::Fine),
         (true, false) => {
             "`chartgate clean` removes what was kept, and all that is in use; a run that fits takes a kept cluster over"
@@ -164,13 +166,13 @@ fn leftovers(standing: &[(String, Standing)]) -> Symptom {
         (false, true) => "the next run removes what a dead one left; `chartgate clean` does so now",
         (true, true) => "the next run removes what a dead one left; `chartgate clean` everything, kept clusters too",
     };
-    symptom("leftovers", seen, Health::Note(mend.to_owned()))
+    symptom("leftovers", seen, Health::Note(fix.to_owned()))
 }
 
 fn strangers(names: &[String]) -> Option<Symptom> {
-    let mend = "`make clean` removes them, unless a run with another `CHARTGATE_HOME` uses them";
+    let fix = "`make clean` removes them, unless a run with another `CHARTGATE_HOME` uses them";
     let seen = || format!("containers that this state folder does not know: {}", shortened(names));
-    (!names.is_empty()).then(|| symptom("leftovers", seen(), Health::Note(mend.to_owned())))
+    (!names.is_empty()).then(|| symptom("leftovers", seen(), Health::Note(fix.to_owned())))
 }
 
 fn shortened(names: &[String]) -> String {

@@ -1,17 +1,14 @@
 //! What was seen of the machine, without a word on how good that is.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_base::Problem;
+use chartgate_cluster::{Standing, engine};
+use chartgate_process::home;
+use chartgate_process::tool::Tool;
 use serde_json::Value;
 
-use crate::cluster::{self, Standing};
-use crate::home;
-use crate::tool::Tool;
-
-/// A busy engine answers within a few seconds.
-const ENGINE: Duration = Duration::from_secs(30);
 /// Each tool by its name and the key of its version.
 const TOOLS: [(&str, &str); 3] = [("kind", "KIND"), ("helm", "HELM_3"), ("helm", "HELM_4")];
 
@@ -21,9 +18,9 @@ pub(super) struct Facts {
     /// The engine, or why none answers.
     pub(super) engine: Result<Engine, String>,
     /// Where each pinned tool is and what it says of itself, or what is the matter with it.
-    pub(super) tools: Vec<Result<String, String>>,
+    pub(super) tools: Vec<Result<String, Problem>>,
     /// The images that a run starts: the reference, and whether the engine has it; or why there is none on record.
-    pub(super) images: Vec<Result<(String, bool), String>>,
+    pub(super) images: Vec<Result<(String, bool), Problem>>,
     /// The file systems that a run fills.
     pub(super) disks: Vec<Disk>,
     /// Bytes that programs can still get; `None`: the kernel does not say.
@@ -31,7 +28,7 @@ pub(super) struct Facts {
     pub(super) kernel: Kernel,
     /// What brokers of this state folder made and is there now.
     pub(super) standing: Vec<(String, Standing)>,
-    /// Containers with the names of ours which no broker of this state folder made.
+    /// Containers named as chartgate's which no broker of this state folder made.
     pub(super) strangers: Vec<String>,
 }
 
@@ -81,8 +78,8 @@ pub(super) struct Kernel {
 impl Facts {
     /// Looks.
     pub(super) async fn gather() -> Result<Self> {
-        let info = ask_engine().await.map_err(|error| format!("{error:#}"));
-        let standing = cluster::standing()?;
+        let info = engine::info().await.map_err(|error| format!("{error:#}"));
+        let standing = chartgate_cluster::standing()?;
         let mut facts = Self {
             engine: info.as_ref().map(Engine::of).map_err(Clone::clone),
             tools: Vec::new(),
@@ -94,7 +91,7 @@ impl Facts {
             strangers: Vec::new(),
         };
         for (name, key) in TOOLS {
-            facts.tools.push(ask_tool(name, key).await.map_err(|error| format!("{error:#}")));
+            facts.tools.push(ask_tool(name, key).await.map_err(|error| Problem::of(&error)));
         }
         if let Ok(info) = &info {
             let root = info["DockerRootDir"].as_str().unwrap_or_default();
@@ -156,16 +153,6 @@ fn available_memory() -> Option<u64> {
     Some(kilobytes << 10)
 }
 
-async fn ask_engine() -> Result<Value> {
-    let call = Tool::on_path("docker").args(["info", "--format", "{{json .}}"]).deadline(ENGINE);
-    let info: Value = serde_json::from_str(&call.run().await?.stdout)?;
-    // Without a server the client still answers, and only its message says so.
-    match info["ServerErrors"][0].as_str() {
-        Some(error) => anyhow::bail!("{error}"),
-        None => Ok(info),
-    }
-}
-
 /// A tool that is there must start, too: it may be built for another machine, or only half there.
 async fn ask_tool(name: &str, key: &str) -> Result<String> {
     let path = home::tool(name, home::version(key)?)?;
@@ -173,15 +160,14 @@ async fn ask_tool(name: &str, key: &str) -> Result<String> {
     Ok(path.display().to_string())
 }
 
-async fn images() -> Vec<Result<(String, bool), String>> {
+async fn images() -> Vec<Result<(String, bool), Problem>> {
     let node = home::kubernetes().and_then(|minor| home::node_image(&minor));
     let mut images = Vec::new();
     for image in [node, home::prober(), home::image("POSTGRES"), home::image("REDIS")] {
         images.push(match image {
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => Err(Problem::of(&error)),
             Ok(reference) => {
-                let call = Tool::on_path("docker").args(["image", "inspect", "--format", "{{.Id}}", &reference]);
-                let is_there = call.run().await.is_ok();
+                let is_there = engine::image_id(&reference).await.is_ok_and(|id| id.is_some());
                 Ok((reference, is_there))
             }
         });
@@ -191,8 +177,7 @@ async fn images() -> Vec<Result<(String, bool), String>> {
 
 /// Containers whose names are like ours.
 async fn strangers(standing: &[(String, Standing)]) -> Vec<String> {
-    let call = Tool::on_path("docker").args(["ps", "--all", "--filter", "name=^chartgate-", "--format", "{{.Names}}"]);
-    let found = call.run().await.map(|output| output.stdout).unwrap_or_default();
+    let found = engine::containers("name=^chartgate-", "{{.Names}}").await.unwrap_or_default();
     let is_ours = |name: &str| standing.iter().any(|(own, _)| name.starts_with(&format!("{own}-")));
-    found.lines().filter(|name| !is_ours(name)).map(str::to_owned).collect()
+    found.into_iter().filter(|name| !is_ours(name)).collect()
 }

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
+use chartgate_cluster::Standing;
+
 use super::facts::{Disk, Engine, Kept, Kernel};
 use super::*;
-use crate::cluster::Standing;
 
 /// A machine that lacks nothing.
 fn sound() -> Facts {
@@ -40,29 +41,33 @@ fn with_engine(change: impl FnOnce(&mut Engine)) -> Vec<Symptom> {
 
 /// Checks that a run cannot succeed, and that exactly one thing is said of it.
 #[track_caller]
-fn check_wrong(symptoms: &[Symptom], of: &str, seen: &str, mend: &str) {
+fn check_wrong(symptoms: &[Symptom], of: &str, seen: &str, fix: &str) {
     let shown = print(symptoms);
     assert!(!is_well(symptoms), "{shown}");
     let wrong: Vec<_> = symptoms.iter().filter(|symptom| symptom.health != Health::Fine).collect();
     assert_eq!(wrong.len(), 1, "{shown}");
     assert!(wrong[0].of == of && wrong[0].seen.contains(seen), "{shown}");
-    assert!(matches!(&wrong[0].health, Health::Wrong(said) if said.contains(mend)), "{shown}");
+    assert!(matches!(&wrong[0].health, Health::Wrong(said) if said.contains(fix)), "{shown}");
 }
 
 /// Checks that something is worth a word, and that a run can succeed nevertheless.
 #[track_caller]
-fn check_note(symptoms: &[Symptom], of: &str, seen: &str, mend: &str) {
+fn check_note(symptoms: &[Symptom], of: &str, seen: &str, fix: &str) {
     let shown = print(symptoms);
     assert!(is_well(symptoms), "{shown}");
     let noted: Vec<_> = symptoms.iter().filter(|symptom| symptom.health != Health::Fine).collect();
     assert_eq!(noted.len(), 1, "{shown}");
     assert!(noted[0].of == of && noted[0].seen.contains(seen), "{shown}");
-    assert!(matches!(&noted[0].health, Health::Note(said) if said.contains(mend)), "{shown}");
+    assert!(matches!(&noted[0].health, Health::Note(said) if said.contains(fix)), "{shown}");
 }
 
-/// A failure would mean that a person mends a machine that is well.
+fn problem(what: &str, hint: Option<&str>) -> chartgate_base::Problem {
+    chartgate_base::Problem { what: what.to_owned(), hint: hint.map(str::to_owned) }
+}
+
+/// A failure would mean that a person repairs a machine that is well.
 #[test]
-fn a_sound_machine_has_nothing_to_mend() {
+fn a_sound_machine_has_nothing_to_fix() {
     let symptoms = diagnosis::of(&sound());
     let shown = print(&symptoms);
     assert!(symptoms.iter().all(|symptom| symptom.health == Health::Fine), "{shown}");
@@ -84,15 +89,15 @@ fn an_engine_that_does_not_answer_is_started_or_allowed() {
 /// A failure would mean that a person is told what is wrong, and not what to do.
 #[test]
 fn what_is_missing_is_said_with_what_brings_it() {
-    let no_tool = sick(|facts| facts.tools = vec![Err("no kind 0.1 at `bin`\nhint: run `make setup`".to_owned())]);
+    let no_tool = sick(|facts| facts.tools = vec![Err(problem("no kind 0.1 at `bin`", Some("run `make setup`")))]);
     check_wrong(&no_tool, "tool", "no kind 0.1 at `bin`", "run `make setup`");
-    let broken = sick(|facts| facts.tools = vec![Err("helm version: exec format error".to_owned())]);
+    let broken = sick(|facts| facts.tools = vec![Err(problem("helm version: exec format error", None))]);
     check_wrong(&broken, "tool", "exec format error", "run `make setup`");
     let gone = sick(|facts| facts.images = vec![Ok(("chartgate/node:1.34".to_owned(), false))]);
     check_wrong(&gone, "image", "does not have `chartgate/node:1.34`", "`make images`");
     let shown = print(&no_tool);
     assert!(
-        shown.contains("WRONG  tool       no kind 0.1 at `bin`\n                  mend it: run `make setup`\n"),
+        shown.contains("WRONG  tool       no kind 0.1 at `bin`\n                  to fix it: run `make setup`\n"),
         "{shown}"
     );
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chartgate_cluster::Doing;
+use chartgate_judge::Verdict;
+
 use super::News;
-use crate::cluster::Doing;
-use crate::judge::Verdict;
 
 /// All scenarios, in the order in which they were added.
 #[derive(Default)]

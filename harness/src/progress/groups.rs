@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chartgate_report::github;
+
 use super::board::{Phase, Standing};
 use super::stamped;
-use crate::report::github;
 
 /// The lines of the scenarios that have not ended.
 #[derive(Default)]
@@ -35,8 +36,8 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Doing;
-    use crate::judge::Verdict;
+    use chartgate_cluster::Doing;
+    use chartgate_judge::Verdict;
 
     /// A failure would mean that a job's log mixes what scenarios say that run side by side.
     #[test]

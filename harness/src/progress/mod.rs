@@ -9,12 +9,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chartgate_base::stdio;
+use chartgate_process::wait::pause;
 use console::Term;
 use tokio::task::JoinHandle;
 
-use crate::report;
-use crate::stdio;
-use crate::wait::pause;
 use board::Board;
 pub use chartgate_runner::progress::{News, Progress};
 use groups::Groups;
@@ -150,7 +149,7 @@ impl Show {
             News::Note(what) => Some(what),
             News::Ended { verdict, took, wrong } => {
                 let colon = if wrong.is_empty() { "" } else { ": " };
-                Some(format!("{} in {:.1} s{colon}{wrong}", report::painted(verdict), took.as_secs_f64()))
+                Some(format!("{} in {:.1} s{colon}{wrong}", chartgate_report::painted(verdict), took.as_secs_f64()))
             }
             _ => None,
         };

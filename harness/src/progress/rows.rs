@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use chartgate_base::stdio::{BOLD, DIM, GOOD};
+use chartgate_cluster::{Doing, Part};
 use console::{measure_text_width, truncate_str};
 
 use super::board::{Board, Phase, Standing};
-use crate::cluster::{Doing, Part};
-use crate::stdio::{BOLD, DIM, GOOD};
 
 /// One after the other, a spinner.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -132,7 +132,7 @@ fn fitting(line: &str, width: usize) -> String {
 mod tests {
     use super::super::News;
     use super::*;
-    use crate::judge::Verdict;
+    use chartgate_judge::Verdict;
 
     fn plain(rows: &[String]) -> Vec<String> {
         rows.iter().map(|row| console::strip_ansi_codes(row).into_owned()).collect()

@@ -1,7 +1,7 @@
-//! The only user of `serde_yaml`: files of ours with their mistakes located, and manifests as helm prints them.
+//! The only user of `serde_yaml`: the files that people write for chartgate, with their mistakes located, and manifests as helm prints them.
 
 pub mod manifest;
-mod mend;
+mod recover;
 mod mistake;
 mod source;
 mod templates;

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Invalid;
-use super::mend;
 use super::mistake::{Mistake, Mistakes};
+use super::recover;
 use super::tree::{self, Content, Node};
 use super::words::{listed, with_nearest};
 
@@ -47,7 +47,7 @@ impl Source {
         }
         let mut root = source.root.take();
         let read = root.as_mut().and_then(|root| {
-            let (read, mistakes) = mend::read(root, &source.text);
+            let (read, mistakes) = recover::read(root, &source.text);
             for (mistake, span) in mistakes {
                 source.note(mistake, span);
             }
@@ -185,7 +185,7 @@ impl Spot<'_> {
     pub fn refuse(self, mistake: Mistake) {
         match (self.node, self.key) {
             (Some(_), Some(key)) if self.is_key => self.source.note(mistake, Some(key.clone())),
-            (Some(node), key) if !node.is_mended() => self.source.note(mistake, place(node, key)),
+            (Some(node), key) if !node.is_recovered() => self.source.note(mistake, place(node, key)),
             _ => {}
         }
     }

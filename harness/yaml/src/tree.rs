@@ -100,13 +100,13 @@ impl Node {
     }
 
     /// Whether it, or something directly in it, has a mistake that was noted already.
-    pub fn is_mended(&self) -> bool {
-        let is_mended = |node: &Self| matches!(node.state, State::Cut | State::Substitute(_));
-        is_mended(self)
+    pub fn is_recovered(&self) -> bool {
+        let is_recovered = |node: &Self| matches!(node.state, State::Cut | State::Substitute(_));
+        is_recovered(self)
             || match &self.content {
                 Content::Scalar(_) => false,
-                Content::List(items) => items.iter().any(is_mended),
-                Content::Map(entries) => entries.iter().any(|entry| is_mended(&entry.value)),
+                Content::List(items) => items.iter().any(is_recovered),
+                Content::Map(entries) => entries.iter().any(|entry| is_recovered(&entry.value)),
             }
     }
 

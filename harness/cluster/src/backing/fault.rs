@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::Fault;
+use chartgate_process::wait::{Check, until};
 
 use super::Database;
-use crate::plan::Fault;
-use crate::wait::{Check, until};
 
 /// A backend ends within milliseconds of its termination.
 const END: Duration = Duration::from_secs(20);
@@ -59,7 +59,7 @@ impl Database {
     /// Lets a fault strike the changes that the application makes from now on, in this step of the plan.
     pub async fn arm(&self, step: usize, fault: &Fault) -> Result<()> {
         let Some((event, trap)) = trap(fault) else { return Ok(()) };
-        // The application's role is called as its database: neither a superuser nor the witness's probes are meant.
+        // The application's role is called as its database: neither a superuser nor the audit's probes are meant.
         let arm = format!(
             r"CREATE OR REPLACE FUNCTION chartgate.tell_fault(what text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$

@@ -69,11 +69,13 @@ fn judge_enforcement(view: &View, tally: &mut Tally) {
         _ => None,
     });
     let Some((entry, before, denied, after)) = seen else {
-        tally.void("it is not known whether the cluster enforces NetworkPolicy: no pod of ours was asked under one");
+        tally.void(
+            "it is not known whether the cluster enforces NetworkPolicy: no pod of chartgate's own was asked under one",
+        );
         return;
     };
     let text = format!(
-        "a pod of ours where nothing listens answered `{}` without a policy, `{}` under one that lets nobody in, `{}` after it",
+        "a pod of chartgate's own where nothing listens answered `{}` without a policy, `{}` under one that lets nobody in, `{}` after it",
         word(before),
         word(denied),
         word(after)
@@ -89,7 +91,9 @@ fn judge_enforcement(view: &View, tally: &mut Tally) {
                 .hint(hint);
         }
         _ => {
-            tally.void("a pod of ours could not be asked: what policies do here cannot be seen").with([seen]);
+            tally
+                .void("a pod of chartgate's own could not be asked: what policies do here cannot be seen")
+                .with([seen]);
         }
     }
 }
@@ -150,8 +154,9 @@ fn judge_reach(entry: &Entry, reach: &Reach, is_to_pass: bool, label: &str, tall
     let has_arrived = matches!(reach.answer, Answer::Connected | Answer::Refused | Answer::Http { .. });
     match (&reach.answer, is_to_pass) {
         (Answer::TimedOut, _) if reach.control != Answer::Refused => {
-            tally
-                .void(format!("{shown} did not answer {who} after {label}, nor did a pod of ours that nothing guards"));
+            tally.void(format!(
+                "{shown} did not answer {who} after {label}, nor did a pod of chartgate's own that nothing guards"
+            ));
         }
         (Answer::TimedOut, _) if !reach.ready_throughout => {
             tally.void(format!("{shown} did not answer {who} after {label}, but it was not ready all the time"));

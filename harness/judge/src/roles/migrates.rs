@@ -1,11 +1,17 @@
 //! `role-migrates`: the schema changes while its hook runs, and at no other time.
+//!
+//! A database has no resource versions, so times are compared, and this is the one check that does so. All of them are one clock's:
+//! servers run beside a kind cluster of this machine, so database, API server and recorder have one kernel. Both ends of a hook's run
+//! are taken from the outside: from the second in which the API server made the Job to when the recorder saw it end, which the
+//! process that changed the schema cannot have outlived. What this can do is excuse a change, never accuse one; and a clock that was
+//! set during the run makes the check void.
 
 use crate::judge::object::{is_ready_pod, text};
 use crate::judge::tally::{Tally, not_applicable, note};
 use crate::judge::view::{Track, View};
 use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Hook;
-use crate::record::{Entry, Moment};
+use crate::record::{Entry, Moment, WALL_CLOCK};
 
 pub(crate) const ROLE_MIGRATES: Check = Check {
     name: "role-migrates",
@@ -62,20 +68,24 @@ pub(crate) fn changes_of<'a>(view: &View<'a>, of_database: &str) -> Vec<Change<'
 
 fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &mut Tally) {
     let first_step = view.steps.iter().find_map(|run| run.started).map_or(u64::MAX, |entry| entry.seq);
-    let is_witnessed = view
+    let is_audited = view
         .recording
         .entries
         .iter()
         .take_while(|entry| entry.seq < first_step)
-        .any(|entry| matches!(&entry.moment, Moment::DdlWitness { database: of } if of == database));
-    if !is_witnessed {
-        tally.void(format!("the schema of database `{database}` had no witness before the first step"));
+        .any(|entry| matches!(&entry.moment, Moment::SchemaAudited { database: of } if of == database));
+    if !is_audited {
+        tally.void(format!("the schema of database `{database}` was not audited before the first step"));
         return;
     }
     if let Some((seen, why)) = view.gap(&[&format!("ddl {database}"), "Job"], 0, u64::MAX) {
         tally.void(format!("a change of the schema of database `{database}` may have been missed: {why}")).with([seen]);
     }
     let changes = changes_of(view, database);
+    if let Some((seen, why)) = view.gap(&[WALL_CLOCK], 0, u64::MAX).filter(|_| !changes.is_empty()) {
+        tally.void(format!("when the schema of database `{database}` changed is unknown: {why}")).with([seen]);
+        return;
+    }
     let is_absent = view.plan.absent.iter().any(|absent| absent == name);
     if is_absent && !view.steps.iter().any(|run| run.is_run_of(name)) {
         for change in changes.iter().filter(|change| view.is_tested_at(change.entry.seq)) {

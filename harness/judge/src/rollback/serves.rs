@@ -8,6 +8,7 @@ use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{Track, View};
 use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
 use crate::plan::Action;
+use crate::record::WALL_CLOCK;
 
 pub(crate) const ROLLBACK_SERVES: Check = Check {
     name: "rollback-serves",
@@ -47,6 +48,9 @@ fn rollback_serves(view: &View) -> Finding {
 fn judge_refusal(view: &View, rollback: &Rollback, databases: &[&String], tally: &mut Tally) {
     let (run, to) = (rollback.run, rollback.to);
     let (Some((installed, _)), Some((_, end))) = (rollback.target, run.window()) else { return };
+    if view.gap(&[WALL_CLOCK], 0, u64::MAX).is_some() {
+        return;
+    }
     let since = installed.ended.map_or(0, |(entry, _)| view.wall_clock(entry.at));
     let changes = databases.iter().flat_map(|database| changes_of(view, database));
     let mut newer = changes.filter(|change| change.unix_ms > since);
@@ -73,6 +77,10 @@ fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: 
         tally.void(format!("revision {to}, to which {label} goes back, was not recorded"));
         return;
     };
+    if let Some((seen, why)) = view.gap(&[WALL_CLOCK], 0, u64::MAX) {
+        tally.void(format!("whether the schema is newer than revision {to} is unknown: {why}")).with([seen]);
+        return;
+    }
     let since = installed.ended.map_or(0, |(entry, _)| view.wall_clock(entry.at));
     let (from, changes) =
         (view.wall_clock(started.at), databases.iter().flat_map(|database| changes_of(view, database)));

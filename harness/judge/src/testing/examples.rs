@@ -36,8 +36,8 @@ pub(crate) fn examples(check: &Check, passing: &Story, failing: &Story) {
 
 /// What reports show of a finding, without the scenario.
 fn shown(finding: &Finding) -> String {
-    let statement: Vec<&str> = finding.message.lines().filter(|line| !line.starts_with("hint: ")).collect();
-    let hint = finding.message.lines().find_map(|line| line.strip_prefix("hint: "));
+    let statement: Vec<&str> = finding.statement().lines().collect();
+    let hint = finding.hint();
     let (word, seen) = match finding.verdict {
         Verdict::Fail => ("FAIL", "broken"),
         Verdict::Void => ("VOID", "unproven"),

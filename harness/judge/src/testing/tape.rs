@@ -137,7 +137,7 @@ impl Tape {
             versions,
             mode: Mode::Run,
         });
-        self.push(Moment::DdlWitness { database: "postgres".to_owned() });
+        self.push(Moment::SchemaAudited { database: "postgres".to_owned() });
         self.push(Moment::Watching);
         for (step, tag) in ["v1", "v2"].into_iter().enumerate() {
             let mut objects = manifest(tag);

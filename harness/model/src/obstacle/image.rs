@@ -70,7 +70,7 @@ pub fn words(said: &str) -> &str {
     said.rsplit_once("\": ").map_or(said, |(_, words)| words).trim()
 }
 
-/// An image that a container waits for and that is not to be had.
+/// An image that a container waits for and that is not available.
 pub(super) fn unavailable(pod: &Value, container: &str, state: &Value, scene: &Scene) -> Option<Obstacle> {
     let declared = containers(pod).find(|declared| declared["name"] == container)?;
     let image = text(&declared["image"]);

@@ -77,7 +77,7 @@ fn holds(wanted: &Value, label: Option<&String>) -> bool {
     }
 }
 
-/// What the scheduler counts of a pod, in thousandths of a core: its containers and sidecars, or its largest init container.
+/// What the scheduler counts of a pod, in millicores: its containers and sidecars, or its largest init container.
 pub fn cpu_of(spec: &Value) -> u64 {
     let of = |container: &Value| {
         let resources = &container["resources"];

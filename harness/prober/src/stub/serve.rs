@@ -84,7 +84,7 @@ async fn speak_http(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
 }
 
 /// Writes to the container's log.
-#[expect(clippy::print_stderr, reason = "the log of a container of ours is read by people alone")]
+#[expect(clippy::print_stderr, reason = "the log of a container of chartgate's own is read by people alone")]
 pub(super) fn note(line: &str) {
     eprintln!("{line}");
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_model::recording::{HelmCall, Moment, Recording, Release};
 use serde_json::{Value, json};
 
 use super::super::explanation::moment;
 use super::{Files, Span};
-use crate::record::{HelmCall, Moment, Recording, Release};
 use chartgate_base::quoted;
 use chartgate_k8s::object::{kind, name};
 use chartgate_model::values::merge;
@@ -47,7 +47,7 @@ fn told(call: &HelmCall) -> String {
 }
 
 fn status(recording: &Recording, release: &Release) -> Value {
-    let hook = |hook: &crate::record::HookRun| {
+    let hook = |hook: &chartgate_model::recording::HookRun| {
         let object = recording.object(&hook.object);
         json!({"kind": kind(object), "name": name(object), "events": hook.events, "weight": hook.weight})
     };

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_judge::track::Track;
+use chartgate_model::recording::{Moment, Recording};
 use serde_json::Value;
 
 use super::{Files, safe};
-use crate::judge::track::Track;
-use crate::record::{Moment, Recording};
 use chartgate_k8s::object::{items, name, text};
 
 /// Pod, which of that name, container and restart.

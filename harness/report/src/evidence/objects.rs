@@ -2,11 +2,11 @@
 //! `events.txt`: the events of the cluster in their order.
 
 use anyhow::Result;
+use chartgate_judge::track::{Sighting, Track};
+use chartgate_model::recording::Change;
 
 use super::super::explanation::moment;
 use super::{Files, Span};
-use crate::judge::track::{Sighting, Track};
-use crate::record::Change;
 use chartgate_k8s::object::{kind, name, text};
 
 pub(super) fn write(tracks: &[Track], steps: &[Span], files: &mut Files) -> Result<()> {

@@ -1,17 +1,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use chartgate_model::recording::{Change, Entry};
 use serde_json::json;
 
 use super::*;
-use crate::record::{Change, Entry};
 
 /// A folder that goes with its test.
 struct Folder(PathBuf);
 
 impl Folder {
     fn of(recording: &Recording) -> Self {
-        let folder = Self(std::env::temp_dir().join(format!("chartgate-evidence-{}", crate::random::text(8))));
+        let folder = Self(std::env::temp_dir().join(format!("chartgate-evidence-{}", chartgate_base::random::text(8))));
         write(recording, &folder.0).unwrap();
         folder
     }
@@ -61,7 +61,7 @@ fn pod(name: &str, uid: &str, restarts: u32) -> Value {
 }
 
 fn see(recording: &mut Recording, seq: u64, object: Value) {
-    let hash = crate::random::text(8);
+    let hash = chartgate_base::random::text(8);
     recording.objects.insert(hash.clone(), object.into());
     recording.entries.push(Entry { seq, at: seq, moment: Moment::Object { change: Change::Applied, hash } });
 }

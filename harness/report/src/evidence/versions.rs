@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_model::recording::{Moment, Recording};
 use serde_json::{Map, Value, json};
 
 use super::Files;
-use crate::record::{Moment, Recording};
 use chartgate_k8s::object::{items, text};
 
 pub(super) fn write(recording: &Recording, files: &mut Files) -> Result<()> {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_judge::track::Track;
+use chartgate_model::recording::{Answer, Change, HelmCall, Moment, Release};
 use serde_json::Value;
 
 use super::story::{Bar, Detail, Group, Lane, Mark, Scene, merged, note, shown};
-use crate::judge::track::Track;
-use crate::record::{Answer, Change, HelmCall, Moment, Release};
 use chartgate_k8s::object::{has_condition, is_selected, items, kind, name, text, title};
 
 /// Characters of an answer.

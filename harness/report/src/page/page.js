@@ -284,9 +284,8 @@ async function draw(scenario) {
   if (timelines.has(index)) return timelines.get(index);
   const place = scenario.querySelector(".timeline");
   const drawn = unpack(index).then((story) => {
-    if (story) return new Timeline(place, story);
-    place.textContent = "No timeline was recorded.";
-    return null;
+    // Without one, the page itself says why.
+    return story ? new Timeline(place, story) : null;
   });
   timelines.set(index, drawn);
   return drawn.catch((error) => void (place.textContent = `The timeline cannot be shown: ${error}`));

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chartgate_judge::track::Track;
+use chartgate_model::recording::{Change, Moment};
 use serde_json::Value;
 
 use super::lanes::job_title;
 use super::story::{Bar, Detail, Group, Lane, Scene, note, shown};
-use crate::judge::track::Track;
-use crate::record::{Change, Moment};
 use chartgate_k8s::object::{is_ready_pod, is_selected, is_terminating, items, text};
 use chartgate_k8s::trouble::{Trouble, trouble};
 

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_judge::Verdict;
+use chartgate_judge::track::{Track, tracks};
+use chartgate_model::recording::Recording;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::{ScenarioReport, explanation};
 use super::{lanes, pods};
-use crate::judge::Verdict;
-use crate::judge::track::{Track, tracks};
-use crate::record::Recording;
-use crate::yaml;
 
 /// Marks closer than this part of the whole time become one: more could not be told apart.
 const RESOLUTION: u64 = 500;
@@ -195,7 +194,7 @@ pub(super) fn shown(object: &Value) -> String {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("managedFields");
     }
-    yaml::text(&object)
+    chartgate_yaml::text(&object)
 }
 
 /// Marks that could not be told apart, as one.

@@ -2,12 +2,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use chartgate_judge::Evidence;
+use chartgate_model::recording::{Answer, Change, Entry, Moment, Probe};
 use serde_json::{Value, json};
 
 use super::super::testing::{finding, report};
 use super::*;
-use crate::judge::Evidence;
-use crate::record::{Answer, Change, Entry, Moment, Probe};
 
 fn golden() -> Recording {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -100,6 +100,21 @@ fn foreign_text_is_no_markup() {
     assert!(!page.contains("https://") && !page.contains("http://"), "nothing is fetched");
 }
 
+/// A failure would mean that a recording which cannot be read looks as if nothing had been recorded.
+#[test]
+fn a_timeline_that_cannot_be_read_is_said_to_be() {
+    let folder = std::env::temp_dir().join(format!("chartgate-{}", chartgate_base::random::text(8)));
+    std::fs::create_dir(&folder).unwrap();
+    let mut broken = report(vec![finding("ready", Verdict::Pass, "it is")]);
+    broken.scenarios[0].evidence = folder.clone();
+    let nothing = document(&broken).unwrap();
+    std::fs::write(folder.join("plan.json"), "{").unwrap();
+    let page = document(&broken).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(nothing.contains("No timeline was recorded."), "{nothing}");
+    assert!(page.contains("The timeline cannot be shown: ") && page.contains("plan.json"), "{page}");
+}
+
 /// A scenario of many pods, each with a log, and of many requests.
 fn crowded(pods: usize, requests: usize) -> Recording {
     let mut recording = golden();
@@ -111,7 +126,7 @@ fn crowded(pods: usize, requests: usize) -> Recording {
     for index in 0..pods {
         for (phase, at) in [("Pending", 1000), ("Running", 3000), ("Succeeded", 20_000)] {
             let mut pod = template.clone();
-            let hash = crate::random::text(5);
+            let hash = chartgate_base::random::text(5);
             pod["metadata"]["name"] = json!(format!("codex-pooler-app-b8b998d77-{index}"));
             pod["metadata"]["uid"] = json!(format!("uid-{index}"));
             pod["metadata"]["resourceVersion"] = json!(hash);
@@ -122,7 +137,7 @@ fn crowded(pods: usize, requests: usize) -> Recording {
         }
         for line in 0..80 {
             let pod = format!("codex-pooler-app-b8b998d77-{index}");
-            let line = format!("request {line} {}", crate::random::text(32));
+            let line = format!("request {line} {}", chartgate_base::random::text(32));
             let moment = Moment::Log { pod, container: "app".to_owned(), restart: 0, line };
             recording.entries.push(Entry { seq: 0, at: 4000, moment });
         }

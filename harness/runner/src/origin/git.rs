@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use chartgate_model::plan::Chart;
+use chartgate_process::tool::Tool;
+use chartgate_scenario::{chart_at, describe_chart};
 use semver::Version;
-
-use crate::plan::Chart;
-use crate::scenario::{chart_at, describe_chart};
-use crate::tool::Tool;
 
 /// A chart's folder in a repository.
 pub(super) struct History {

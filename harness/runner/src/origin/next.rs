@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-
-use crate::plan::Chart;
-use crate::scenario::describe_chart;
+use chartgate_model::plan::Chart;
+use chartgate_scenario::describe_chart;
 
 /// Copies a chart into a directory, and raises the version in its `Chart.yaml`: all that an upgrade to it changes is what the chart
 /// makes of that number.

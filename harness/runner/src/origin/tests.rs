@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
+use chartgate_process::home;
+
 use super::*;
-use crate::home;
 
 /// A repository with a chart in `charts/pooler`.
 struct Repository(PathBuf);
@@ -49,7 +50,9 @@ impl Repository {
 
     fn plan(&self, place: Place) -> Plan {
         let from = vec![Origin { asked: "as asked".to_owned(), place, ..Origin::default() }];
-        let steps = [crate::plan::Action::Install, crate::plan::Action::Upgrade].map(crate::plan::Step::new).to_vec();
+        let steps = [chartgate_model::plan::Action::Install, chartgate_model::plan::Action::Upgrade]
+            .map(chartgate_model::plan::Step::new)
+            .to_vec();
         Plan { chart: describe_chart(&self.chart_folder()).unwrap(), steps, ..Plan::default() }.through(from)
     }
 }

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_redact::Redactor;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-
-use crate::redact::Redactor;
 
 /// Teaches a redactor what an object that is about to be made holds: a Secret's values are secret, every object's name is public.
 pub fn teach(redactor: &Redactor, object: &Value) {
@@ -39,7 +38,7 @@ pub struct Concealer {
 impl Concealer {
     /// With a new key.
     pub fn new(redactor: Redactor) -> Self {
-        Self { key: crate::random::bytes(), redactor }
+        Self { key: chartgate_base::random::bytes(), redactor }
     }
 
     /// The object as it may be stored.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_cluster::error;
+use chartgate_process::wait;
 use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
@@ -14,9 +16,8 @@ use tokio::task::JoinSet;
 use super::Moment;
 use super::timeline::Timeline;
 use super::watch::Namespace;
-use crate::{error, wait};
 
-/// A container whose log is not to be had this long after it started has none to give.
+/// A container whose log is not available this long after it started has none to give.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Follows the containers of the namespace as they start, until it is dropped with its tasks.

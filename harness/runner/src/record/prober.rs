@@ -1,4 +1,4 @@
-//! The prober: a pod of ours in a namespace beside the release's, and the conversation with it.
+//! The prober: a pod of chartgate's own in a namespace beside the release's, and the conversation with it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use chartgate_cluster::error;
 use chartgate_protocol::{Order, Question, Reply, RequestLoad, SessionLoad, Told};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{AttachParams, AttachedProcess, PostParams};
@@ -20,7 +21,6 @@ use tokio::time::timeout;
 
 use super::load::{Load, Running, Subject};
 use super::{Moment, Timeline};
-use crate::error;
 
 /// Its image is on the node already, and it runs within a second; on a busy machine within many.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -50,7 +50,7 @@ struct Shared {
     loads: Mutex<HashMap<u64, Running>>,
 }
 
-/// A pod of ours: where it is, and what the cluster knows it by.
+/// A pod of chartgate's own: where it is, and what the cluster knows it by.
 #[derive(Clone, Debug)]
 pub struct Seat<'a> {
     /// Its namespace.
@@ -61,7 +61,7 @@ pub struct Seat<'a> {
     pub labels: &'a BTreeMap<String, String>,
     /// Its image.
     pub image: &'a str,
-    /// What it requests of a core, in thousandths: users ask more than a question now and then.
+    /// Its CPU request in millicores: users ask more than a question now and then.
     pub millicores: u32,
 }
 

@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::Plan;
+use chartgate_process::home::Environment;
+use chartgate_redact::Redactor;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::conceal::{Concealer, teach};
-use super::recording::{Entry, Moment, StoredObject, hash_of};
-use crate::home::Environment;
-use crate::plan::Plan;
-use crate::redact::Redactor;
+use super::recording::{Entry, Moment, StoredObject, WALL_CLOCK, hash_of};
 
 /// Writes a recording; clones write the same one.
 #[derive(Clone)]
@@ -56,7 +56,6 @@ impl Timeline {
         publish(plan, &redactor);
         write_plan(&folder.join("plan.json"), plan, &redactor)?;
         let known = redactor.count();
-        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let files = Files {
             next: 0,
             timeline: create("timeline.jsonl")?,
@@ -64,10 +63,12 @@ impl Timeline {
             stored: HashSet::new(),
             failure: None,
         };
+        // One right after the other: they are the same moment.
+        let (started, unix_ms) = (Instant::now(), wall_clock());
         let shared = Shared {
             folder: folder.to_owned(),
-            started: Instant::now(),
-            unix_ms: u64::try_from(unix_ms).unwrap_or_default(),
+            started,
+            unix_ms,
             concealer: Concealer::new(redactor.clone()),
             redactor,
             known,
@@ -137,6 +138,11 @@ impl Timeline {
     /// Appends the last moment, and takes out what was written before it was known to be secret: of a Secret that a chart makes up,
     /// a pod may speak before we have seen it.
     pub fn end(&self, plan: &Plan) -> Result<()> {
+        let (before, wall, after) = (self.now(), wall_clock(), self.now());
+        if let Some(step) = clock_step(self.unix_ms(), (before, after), wall) {
+            let why = format!("this machine's clock was set by {step} ms during the run");
+            self.append(Moment::Gap { of: WALL_CLOCK.to_owned(), why });
+        }
         self.append(Moment::Ended);
         self.break_off(plan)?;
         self.check()
@@ -165,14 +171,36 @@ impl Timeline {
         match &self.files().failure {
             None => Ok(()),
             Some(error) => {
-                let hint = "hint: free some space, or choose another folder with `--out`";
-                Err(Environment::new(format!("the recording could not be written: {error}\n{hint}")).into())
+                let hint = "free some space, or choose another folder with `--out`";
+                Err(Environment::hinted(format!("the recording could not be written: {error}"), hint).into())
             }
         }
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
         self.shared.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// This machine's clock, in milliseconds since 1970.
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
+}
+
+/// By how many milliseconds the clock was set since `began`, when it now shows `wall` and between so many milliseconds have passed;
+/// `None`: it was not. A clock that is slewed runs as the time that passes here does.
+fn clock_step(began: u64, (least, most): (u64, u64), wall: u64) -> Option<i64> {
+    // More than a busy machine takes from one reading to the next.
+    const TOLERANCE: i64 = 250;
+    let (began, least, most, wall) = (began.cast_signed(), least.cast_signed(), most.cast_signed(), wall.cast_signed());
+    let (shown, step) = (wall - began, |passed: i64| wall - began - passed);
+    if shown > most + TOLERANCE {
+        Some(step(most))
+    } else if shown < least - TOLERANCE {
+        Some(step(least))
+    } else {
+        None
     }
 }
 
@@ -254,5 +282,20 @@ impl Files {
         if let Err(error) = file(self).write_all(line.as_bytes()) {
             self.failure.get_or_insert_with(|| error.to_string());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a change of the schema is laid to a pod because someone set the clock, or that a slow machine's
+    /// runs prove nothing.
+    #[test]
+    fn a_clock_that_is_set_is_noticed_and_a_slow_reading_is_not() {
+        assert_eq!(clock_step(1000, (5000, 5001), 6000), None);
+        assert_eq!(clock_step(1000, (5000, 9000), 8000), None, "the readings were far apart");
+        assert_eq!(clock_step(1000, (5000, 5000), 9000), Some(3000));
+        assert_eq!(clock_step(1000, (5000, 5000), 2000), Some(-4000));
     }
 }

@@ -5,6 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_cluster::error;
+use chartgate_model::plan::{Action, Awaited, Outcome, Plan};
+use chartgate_process::home::Environment;
+use chartgate_process::wait::{Check, until};
+use chartgate_scenario::{fill, fill_and_tell};
 use futures::FutureExt;
 use futures::future::join_all;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
@@ -17,12 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use super::sample;
 use super::stage::{Stage, Templates};
 use crate::helm::Helm;
-use crate::home::Environment;
-use crate::plan::{Action, Awaited, Outcome, Plan};
 use crate::record::{Moment, StepOutcome, Timeline};
-use crate::scenario::{fill, fill_and_tell};
-use crate::wait::{Check, until};
-use crate::{error, yaml};
 use chartgate_k8s::object::{condition_of, name, text, title};
 
 /// Owner of the fields that we apply.
@@ -114,12 +114,12 @@ pub async fn all(client: &Client, objects: &[Value], ns: &str) -> Result<Vec<Dyn
 /// The objects that a plan's steps apply, with what is known before anything runs: every mistake in their templates shows here.
 ///
 /// # Errors
-/// [`Invalid`](yaml::Invalid) for a template that names nothing.
+/// [`Invalid`](chartgate_yaml::Invalid) for a template that names nothing.
 pub fn known(plan: &Plan, templates: &Templates) -> Result<Vec<Value>> {
     let mut known = Vec::new();
     for step in &plan.steps {
         let Action::Apply { objects, until } = &step.action else { continue };
-        let wrong = |error: anyhow::Error| yaml::Invalid(format!("`apply` of `{}`: {error}", plan.name));
+        let wrong = |error: anyhow::Error| chartgate_yaml::Invalid(format!("`apply` of `{}`: {error}", plan.name));
         for object in objects {
             known.push(fill(object, templates).map_err(wrong)?);
         }
@@ -180,7 +180,7 @@ pub async fn run(plan: &Plan, index: usize, helm: &Helm, stage: &Stage, timeline
     let Some(status) = helm.status(&plan.release).await?.filter(|status| status.info.status == DEPLOYED) else {
         return Ok(StepOutcome::Succeeded);
     };
-    let manifest = yaml::objects(&status.manifest)?;
+    let manifest = chartgate_yaml::objects(&status.manifest)?;
     let settle = || stage.wait(deadline, || stage.not_ready(&manifest)).boxed();
     sample::of_settled(plan, index, &manifest, stage, timeline, settle).await
 }
@@ -191,7 +191,7 @@ fn refuse_foreign(kinds: &Kinds, objects: &[Value], stage: &Stage) -> Result<()>
     match objects.iter().find(is_outside).filter(|_| !stage.owns_cluster) {
         Some(object) => {
             let what = format!("{} belongs to no namespace, and the cluster is not the scenario's own", title(object));
-            Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into())
+            Err(Environment::hinted(what, "leave out `--context` for it").into())
         }
         None => Ok(()),
     }
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn an_unknown_template_shows_before_anything_runs() {
         let step = |name: &str, awaited: &str| {
-            crate::plan::Step::new(Action::Apply {
+            chartgate_model::plan::Step::new(Action::Apply {
                 objects: vec![json!({"kind": "Secret", "metadata": {"name": name}})],
                 until: vec![Awaited { name: awaited.to_owned(), ..changes("data.A") }],
             })
@@ -367,7 +367,10 @@ mod tests {
         assert_eq!(known_objects[0]["metadata"]["name"], "x-a");
         for wrong in [of(step("{{relaese}}", "a")), of(step("a", "{{relaese}}"))] {
             let error = known(&wrong, &templates).unwrap_err();
-            assert!(error.is::<yaml::Invalid>() && error.to_string().contains("did you mean `{{release}}`"), "{error}");
+            assert!(
+                error.is::<chartgate_yaml::Invalid>() && error.to_string().contains("did you mean `{{release}}`"),
+                "{error}"
+            );
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_cluster::audit;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::stage::Stage;
-use crate::cluster::audit;
 use crate::record::{Asked, Moment, Timeline};
 use chartgate_k8s::object::text;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use chartgate_process::wait::pause;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -12,7 +13,6 @@ use sha2::{Digest, Sha256};
 
 use crate::record::watch::Namespace;
 use crate::record::{Moment, Timeline};
-use crate::wait::pause;
 use chartgate_k8s::object::{items, name, slashed, text};
 
 /// How long a user's own load balancer has to answer first: there is one for kind, too.

@@ -1,9 +1,9 @@
 //! How much of a node a scenario asks for: pods that do not fit are never scheduled, and the scenario would wait for others to end.
 
+use chartgate_model::plan::{Action, Plan, StubImages};
 use serde_json::Value;
 
 use super::network;
-use crate::plan::{Action, Plan, StubImages};
 use chartgate_k8s::ready::is_selected;
 use chartgate_model::obstacle::scheduling::cpu_of;
 
@@ -15,7 +15,7 @@ const ASKERS: u64 = 30;
 /// What a stub's pod requests, as its containers do together, where nothing counts it.
 const STUB: u64 = 5;
 
-/// The CPU that a plan's pods request at its largest step, in thousandths of a core: those that stay, and the largest one of a hook or
+/// The CPU that a plan's pods request at its largest step, in millicores: those that stay, and the largest one of a hook or
 /// a rollout. Where more of them pass at once, they wait for each other, and none for ever.
 pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>>) -> u32 {
     let releases = if plan.neighbour.is_some() { 2 } else { 1 };

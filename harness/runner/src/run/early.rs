@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_model::plan::{Expect, Plan, Step};
+use chartgate_process::home::Environment;
 use k8s_openapi::api::core::v1::{Node as KubernetesNode, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -13,10 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::stage::Stage;
 use crate::helm::Helm;
-use crate::home::Environment;
-use crate::plan::{Expect, Plan, Step};
 use crate::record::Node;
-use crate::yaml;
 use chartgate_k8s::object::quantity;
 use chartgate_model::obstacle::scheduling::cpu_of;
 use chartgate_model::obstacle::{Blame, Obstacle, Scene, obstacles};
@@ -45,7 +44,8 @@ impl Release<'_> {
         };
         let Some(status) = helm.status(&plan.release).await? else { return Ok(Vec::new()) };
         let hooks = status.hooks.iter().map(|hook| hook.manifest.as_str());
-        let all: Vec<_> = hooks.chain([status.manifest.as_str()]).map(yaml::objects).collect::<Result<_>>()?;
+        let all: Vec<_> =
+            hooks.chain([status.manifest.as_str()]).map(chartgate_yaml::objects).collect::<Result<_>>()?;
         Ok(all.concat())
     }
 }
@@ -119,7 +119,7 @@ impl<'a> Early<'a> {
         let found = found(&self.stage.namespace.all(), Some(&release), self.stage);
         let is_machines = |obstacle: &Obstacle| obstacle.blame == Blame::Machine && !self.stage.has_other_controllers;
         match found.into_iter().find(is_machines) {
-            Some(Obstacle { why, hint, .. }) => Err(Environment::new(format!("{why}\nhint: {hint}")).into()),
+            Some(Obstacle { why, hint, .. }) => Err(Environment::hinted(why, hint).into()),
             None => Ok(()),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_process::wait::pause;
 use chartgate_protocol::Question;
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use tokio::time::Instant;
 use super::sample::{host_and_port, is_of_service, state_of};
 use super::stage::Stage;
 use crate::record::{Answer, Attempt, Moment, ServicePort, Timeline};
-use crate::wait::pause;
 use chartgate_k8s::object::{is_ready_pod, items, kind, name, text};
 use chartgate_model::guard::guards;
 

@@ -7,6 +7,9 @@ mod scale;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use chartgate_model::plan::{Action, Fault, Plan, Step};
+use chartgate_process::tool::Output;
+use chartgate_process::wait::pause;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -17,11 +20,7 @@ use tokio::time::Instant;
 use super::stage::Stage;
 use super::{ready, sample};
 use crate::helm::Helm;
-use crate::plan::{Action, Fault, Plan, Step};
 use crate::record::{Moment, StepOutcome, Timeline};
-use crate::tool::Output;
-use crate::wait::pause;
-use crate::yaml;
 use chartgate_k8s::object::{kind, name};
 
 pub use client::rest;
@@ -131,7 +130,7 @@ pub async fn disturb(
         return Ok(StepOutcome::NotReady { why: format!("there is no release `{}` to disturb", plan.release) });
     };
     let deadline = Instant::now() + Duration::from_secs(step.timeout_seconds);
-    let manifest = yaml::objects(&status.manifest)?;
+    let manifest = chartgate_yaml::objects(&status.manifest)?;
     let disturbance = Disturbance { plan, index, manifest, stage, timeline, deadline };
     let happened = match (&step.action, &step.fault) {
         (Action::Scale { role, replicas }, _) => scale::to(&disturbance, role, *replicas).await?,

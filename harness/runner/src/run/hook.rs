@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::Hook;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, PostParams, PropagationPolicy};
 use kube::{Api, discovery};
 use serde_json::Value;
@@ -10,7 +11,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::early::{self, Early};
 use super::stage::Stage;
-use crate::plan::Hook;
 use crate::record::StepOutcome;
 use chartgate_k8s::ready;
 

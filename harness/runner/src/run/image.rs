@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use std::future::pending;
 
 use anyhow::Result;
+use chartgate_cluster::Lease;
 
 use super::need;
-use crate::cluster::Lease;
 use crate::record::watch::Namespace;
 
 /// Puts images of this machine's engine on the cluster's nodes. Those that it does not have are the kubelet's to pull.

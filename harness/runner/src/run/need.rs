@@ -1,13 +1,13 @@
 //! What a plan needs of a cluster: which one, with which images, and which database beside it.
 
 use anyhow::Result;
+use chartgate_cluster::{Databases, MissingImage, Sharing};
+use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
+use chartgate_process::home::Environment;
 use serde_json::Value;
 
 use super::render::Render;
 use super::{Options, scope};
-use crate::cluster::{Databases, MissingImage, Sharing};
-use crate::home::Environment;
-use crate::plan::{Action, Expect, Fault, Plan, Step};
 use crate::progress::Progress;
 use chartgate_k8s::object::hook_events;
 use chartgate_model::obstacle::image::{Answer, answer, needed_by, words};
@@ -23,7 +23,7 @@ pub fn sharing<'a>(
     if options.context.is_some() {
         if plan.workers > 0 {
             let what = "the scenario needs worker nodes of its own, which are drained or counted";
-            return Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into());
+            return Err(Environment::hinted(what, "leave out `--context` for it").into());
         }
         Ok(Sharing::Shared)
     } else if plan.workers > 0 {
@@ -89,8 +89,8 @@ pub fn check_images(missing: &[MissingImage], progress: &Progress) -> Result<()>
         "neither this machine's engine nor the cluster has image {}, and no registry answers",
         unreachable.join(", ")
     );
-    let hint = "hint: pull or build it where there is a network, or name another one with `--image` or `--set`";
-    Err(Environment::new(format!("{what}\n{hint}")).into())
+    let hint = "pull or build it where there is a network, or name another one with `--image` or `--set`";
+    Err(Environment::hinted(what, hint).into())
 }
 
 /// Every container image that an object's pod template names.

@@ -1,18 +1,17 @@
 //! A second release of the chart in the same namespace: two users' installs must not meet.
 
 use anyhow::Result;
+use chartgate_model::plan::{Action, Plan, Step};
+use chartgate_process::tool::Interrupt;
+use chartgate_scenario::{fill, merge};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::render::step_values;
 use super::stage::Stage;
-use super::{SETTLE_LIMIT, tail};
+use super::step::{SETTLE_LIMIT, tail};
 use crate::helm::Helm;
-use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, Timeline};
-use crate::scenario::{fill, merge};
-use crate::tool::Interrupt;
-use crate::yaml;
 
 /// A neighbour that is installed.
 pub struct Neighbour {
@@ -32,7 +31,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     let step = Step { timeout_seconds, ..Step::new(Action::Install) };
     let output = helm.act(&step, helm.args(&own, &step), &step_values(&own, &step), &Interrupt::default()).await?;
     let status = helm.status(&own.release).await?;
-    let manifest = status.map(|status| yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
+    let manifest = status.map(|status| chartgate_yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     let installed = Neighbour { release: own.release, manifest };
     if output.is_success() {
         installed.look_again(stage, timeline).await;

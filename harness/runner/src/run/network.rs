@@ -1,10 +1,14 @@
-//! Pods of ours that ask the release's pods where a `NetworkPolicy` guards them, and the proof that the cluster enforces one.
+//! Pods of chartgate's own that ask the release's pods where a `NetworkPolicy` guards them, and the proof that the cluster enforces one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use chartgate_cluster::Lease;
+use chartgate_model::plan::Plan;
+use chartgate_process::home;
+use chartgate_process::wait::pause;
 use chartgate_protocol::{Question, Reply};
 use futures::future::try_join_all;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -15,12 +19,8 @@ use tokio::task::JoinSet;
 
 use super::sample::{address_of, host_and_port, name_of, of_role, state_of};
 use super::stage::{Stage, create_namespace};
-use crate::cluster::Lease;
-use crate::home;
-use crate::plan::Plan;
 use crate::record::prober::{Prober, Seat};
 use crate::record::{Answer, Asker, Moment, Reach, Timeline};
-use crate::wait::pause;
 use chartgate_model::guard::{CLOSED_PORT, closed_ports, guarded_roles, guards, is_exclusive, promised_ports};
 
 /// A network plugin follows a policy in milliseconds, and within seconds where it is busy.
@@ -46,7 +46,7 @@ pub fn pod_labels(plan: &Plan) -> BTreeMap<String, String> {
     plan.peers().flat_map(|peers| peers.pods.clone()).collect()
 }
 
-/// Where the pods of ours are made.
+/// Where these pods are made.
 pub struct Place<'a> {
     /// The cluster.
     pub client: &'a Client,
@@ -61,7 +61,7 @@ pub struct Place<'a> {
 /// Asks pods that a policy guards.
 pub struct Network {
     askers: Vec<(Asker, Prober)>,
-    /// A pod of ours where nothing listens and that nothing guards: who asks it is refused at once.
+    /// A pod of chartgate's own where nothing listens and that nothing guards: who asks it is refused at once.
     control: String,
 }
 
@@ -144,7 +144,7 @@ async fn connect(prober: &Prober, address: String, control: Option<&String>, lim
     prober.ask(Question { id: 0, address, path: None, control: control.cloned(), session: None, limit_ms }).await
 }
 
-/// Asks a pod of ours before, under and after a policy that lets nobody ask it.
+/// Asks a pod of chartgate's own before, under and after a policy that lets nobody ask it.
 async fn prove(place: &Place<'_>, ns: &str, prober: &Prober, address: &str) -> Result<()> {
     let policies: Api<NetworkPolicy> = Api::namespaced(place.client.clone(), ns);
     let nobody = json!({

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::home::Environment;
 use chartgate_model::refusal::{Ground, Refusal};
+use chartgate_process::home::Environment;
 
 /// What templates call to ask the cluster. Its version is given to helm in any case.
 const QUESTIONS: [&str; 2] = ["lookup", "APIVersions"];
@@ -28,8 +28,8 @@ impl Refused {
         let refusal = Refusal::of(&said);
         if refusal.ground == Ground::Fetch {
             let what = format!("what the chart `{}` refers to could not be fetched", chart.display());
-            let hint = "hint: helm fetches it at each install: try where it can be reached, or keep it in the chart";
-            return Err(Environment::new(format!("{what}: {}\n{hint}", refusal.sentence)));
+            let hint = "helm fetches it at each install: try where it can be reached, or keep it in the chart";
+            return Err(Environment::hinted(format!("{what}: {}", refusal.sentence), hint));
         }
         let needs = refusal.values(&line_of(&refusal, chart).unwrap_or_default());
         let prefix = subchart_of(&refusal);

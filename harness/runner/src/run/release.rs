@@ -1,18 +1,20 @@
 //! The release after a step, and what its tests said.
 
 use anyhow::Result;
+use chartgate_cluster::error;
+use chartgate_k8s::ready;
+use chartgate_process::tool::Output;
+use chartgate_yaml::Manifest;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use serde_json::Value;
 
+use super::render;
 use super::stage::Stage;
-use super::{ready, render, tail};
-use crate::error;
+use super::step::tail;
 use crate::helm::Status;
 use crate::record::{HookRun, Release, StepOutcome, Timeline};
-use crate::tool::Output;
-use crate::yaml::Manifest;
 
 /// The end of a test's log, in lines: a test says last why it failed.
 const LOG_LINES: i64 = 20;

@@ -1,15 +1,15 @@
 //! What helm renders for the steps of a plan, from values with their templates filled in.
 
 use anyhow::Result;
+use chartgate_model::plan::{Action, Plan, Step};
+use chartgate_scenario::{fill, merge};
+use chartgate_yaml::Manifest;
 use serde_json::Value;
 
 use super::refused::Refused;
 use super::stage;
 use crate::helm::Helm;
-use crate::plan::{Action, Plan, Step};
 use crate::record::{Moment, RepeatedKey, Timeline};
-use crate::scenario::{fill, merge};
-use crate::yaml::{self, Manifest};
 
 /// A step's rendered objects, or helm's refusal; `None` for a step that renders nothing, or that needs the release's values for it.
 pub type Render = Option<Result<Manifest, Refused>>;
@@ -33,7 +33,7 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
 /// What helm made of a step, or refused.
 ///
 /// # Errors
-/// [`Environment`](crate::home::Environment) if helm could not fetch something that the chart refers to.
+/// [`Environment`](chartgate_process::home::Environment) if helm could not fetch something that the chart refers to.
 pub fn of_step(
     plan: &Plan,
     step: &Step,
@@ -102,7 +102,7 @@ fn beside(step: usize, manifest: &Manifest, hashes: &[String]) -> Moment {
 /// The plan with the templates in its values filled in: once, so that a random one is the same in each step.
 pub fn filled(plan: &Plan, templates: &stage::Templates) -> Result<Plan> {
     let fill = |values: &Value| {
-        fill(values, templates).map_err(|error| yaml::Invalid(format!("values of `{}`: {error}", plan.name)))
+        fill(values, templates).map_err(|error| chartgate_yaml::Invalid(format!("values of `{}`: {error}", plan.name)))
     };
     let mut filled = plan.clone();
     filled.values = fill(&plan.values)?;

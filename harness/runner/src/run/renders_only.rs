@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use chartgate_model::plan::Plan;
+use chartgate_redact::Redactor;
 use serde_json::Value;
 
 use super::{learn_from_plan, render, require, stage, started, variant};
 use crate::helm::Helm;
-use crate::plan::Plan;
 use crate::record::conceal::teach;
 use crate::record::{Mode, Moment, Timeline};
-use crate::redact::Redactor;
 
 /// Where a release of a plan lives that is only rendered: users have a namespace of their own, too.
 pub const NAMESPACE: &str = "my-namespace";

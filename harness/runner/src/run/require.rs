@@ -4,6 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::Requirement;
+use chartgate_process::tool::Tool;
+use chartgate_scenario::{fill, read_manifests};
+use chartgate_yaml::Invalid;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::conditions::{is_crd_established, is_deployment_completed};
@@ -14,10 +18,6 @@ use tokio::time::timeout;
 
 use super::apply;
 use super::stage::Templates;
-use crate::plan::Requirement;
-use crate::scenario::{fill, read_manifests};
-use crate::tool::Tool;
-use crate::yaml::Invalid;
 use chartgate_k8s::object::text;
 
 /// A module is a download of some megabytes, once on a machine.
@@ -43,7 +43,7 @@ pub async fn read(requirements: &[Requirement]) -> Result<Vec<Value>> {
     Ok(objects)
 }
 
-/// The folder of a Go module in Go's own cache: definitions of many operators are to be had there, at a pinned version.
+/// The folder of a Go module in Go's own cache: definitions of many operators are available there, at a pinned version.
 async fn go_module(module: &str) -> Result<PathBuf> {
     let download =
         Tool::on_path("go").args(["mod", "download", "-json", module]).env("GOFLAGS", "").deadline(DOWNLOAD_LIMIT);
@@ -56,7 +56,7 @@ async fn go_module(module: &str) -> Result<PathBuf> {
 /// The objects with their templates filled in. Definitions have none: what looks like one there is for their own users.
 ///
 /// # Errors
-/// [`Invalid`](crate::yaml::Invalid) for a template that names nothing.
+/// [`Invalid`](chartgate_yaml::Invalid) for a template that names nothing.
 pub fn filled(objects: &[Value], templates: &Templates) -> Result<Vec<Value>> {
     let fill = |object: &Value| {
         if is_definition(object) {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_model::plan::Plan;
+use chartgate_process::wait::pause;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::sample::is_of_service;
 use super::stage::Stage;
-use crate::plan::Plan;
-use crate::wait::pause;
 use chartgate_k8s::ready::{is_ready_pod, is_selected};
 
 /// A pod leaves within its grace period, which is seldom longer, and its endpoints are known before; after this the Service is asked all the same.

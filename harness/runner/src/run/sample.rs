@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_base::random;
+use chartgate_model::plan::{Plan, Role, Serves};
+use chartgate_process::wait::pause;
 use chartgate_protocol::{Question, Reply, Session};
 use futures::future::{BoxFuture, try_join_all};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::endpoints;
 use super::route::until_routed;
 use super::stage::Stage;
-use super::{at_step, endpoints};
-use crate::plan::{Plan, Role, Serves};
-use crate::random;
+use super::step::at_step;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
-use crate::wait::pause;
 use chartgate_k8s::object::{declared_ports, port_of};
 use chartgate_k8s::ready::{is_ready_pod, is_selected};
 

@@ -1,8 +1,8 @@
 //! What a release reaches: its namespace alone, or the cluster.
 
+use chartgate_cluster::Sharing;
 use serde_json::Value;
 
-use crate::cluster::Sharing;
 use chartgate_k8s::object::{containers, items, template};
 
 /// Kubernetes' own kinds that live in a namespace and that a chart may render, by their group (Kubernetes 1.36,

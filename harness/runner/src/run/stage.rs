@@ -8,6 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_cluster::backing;
+use chartgate_cluster::{Lease, Owned};
+use chartgate_model::plan::{Backing, Plan};
+use chartgate_process::home;
+use chartgate_scenario::fill;
 use k8s_openapi::api::core::v1::{
     LimitRange, Namespace as KubernetesNamespace, Node as KubernetesNode, ResourceQuota, Secret, ServiceAccount,
 };
@@ -20,16 +25,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::network::{self, Network};
 use super::{Options, balancer, demand, early, ready};
-use crate::backing;
-use crate::cluster;
-use crate::cluster::{Lease, Owned};
-use crate::home;
-use crate::plan::{Backing, Plan};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
 use crate::record::{Mode, Moment, Node, Timeline, logs, watch};
-use crate::scenario::fill;
 use databases::Databases;
 
 /// Names that may stand in `{{…}}`, and what they stand for.
@@ -87,19 +86,12 @@ impl Stage {
         timeline: &Timeline,
         progress: &Progress,
     ) -> Result<Self> {
-        let client = cluster::client(&lease.cluster.kubeconfig).await?;
+        let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
         let kubernetes = version.git_version;
         versions.insert("kubernetes", kubernetes.clone());
         versions.extend(node_versions(&client).await);
-        timeline.append(super::started(
-            ns,
-            timeline,
-            Mode::Run,
-            // Another cluster may keep some kinds elsewhere; kind has one etcd.
-            lease.cluster.is_kind(),
-            versions,
-        ));
+        timeline.append(super::started(ns, timeline, Mode::Run, lease.cluster.capabilities.single_etcd, versions));
         let nodes = early::nodes(&client).await;
         let has_other_controllers = options.context.is_some() || !plan.requires.is_empty();
         timeline.append(Moment::Cluster { nodes: nodes.clone(), has_other_controllers });
@@ -165,7 +157,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The namespace of ours beside the release's.
+    /// The namespace of chartgate's own beside the release's.
     pub fn beside(&self) -> String {
         beside(&self.ns)
     }
@@ -275,7 +267,7 @@ impl Stage {
     }
 }
 
-/// The namespace of ours beside a release's.
+/// The namespace of chartgate's own beside a release's.
 fn beside(ns: &str) -> String {
     format!("{ns}-prober")
 }

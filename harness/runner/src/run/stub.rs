@@ -9,11 +9,10 @@ mod webhook;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use chartgate_model::plan::{Plan, StubImages};
 use serde_json::Value;
 
 use super::stage::Stage;
-use crate::cluster;
-use crate::plan::{Plan, StubImages};
 use crate::record::{Moment, StepOutcome, Timeline};
 use chartgate_k8s::object::{kind, text};
 
@@ -22,7 +21,7 @@ pub async fn kept(plan: &Plan, images: &[String]) -> Result<Option<BTreeSet<Stri
     match plan.stub_images {
         StubImages::Off => Ok(None),
         StubImages::All => Ok(Some(BTreeSet::new())),
-        StubImages::Missing => cluster::available(images).await.map(Some),
+        StubImages::Missing => chartgate_cluster::available(images).await.map(Some),
     }
 }
 

@@ -6,6 +6,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_base::random;
+use chartgate_cluster::error;
+use chartgate_model::plan::{Plan, Serves, Traffic, UserRequest};
 use chartgate_protocol::{RequestLoad, SessionLoad};
 use futures::future::join_all;
 use tokio::time::timeout;
@@ -13,10 +16,8 @@ use tokio::time::timeout;
 use super::route::DRAIN_LIMIT;
 use super::sample::service_address;
 use super::stage::Stage;
-use crate::plan::{Plan, Serves, Traffic, UserRequest};
 use crate::record::load::Load;
 use crate::record::{Moment, Timeline};
-use crate::{error, random};
 
 /// So many answers show a settled release: one failure in a hundred is seen.
 const ENOUGH_ANSWERS: u64 = 100;
@@ -145,7 +146,7 @@ mod tests {
     use chartgate_protocol::{Continuity, Session};
 
     use super::*;
-    use crate::plan::{HealthPath, Sessions};
+    use chartgate_model::plan::{HealthPath, Sessions};
 
     fn serves() -> Serves {
         let ready = HealthPath { path: "/readyz".to_owned(), status: 200, ..HealthPath::default() };

@@ -5,14 +5,14 @@ mod version;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use chartgate_base::random;
+use chartgate_model::plan::{Action, Chart, Plan};
+use chartgate_yaml::Manifest;
 use serde_json::json;
 
 use super::render;
 use crate::helm::Helm;
-use crate::plan::{Action, Chart, Plan};
-use crate::random;
 use crate::record::{Moment, Timeline, Variant};
-use crate::yaml::Manifest;
 
 /// A release name that no chart has and that no chart's name holds.
 const RELEASE: &str = "qz7";

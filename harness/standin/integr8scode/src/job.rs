@@ -38,7 +38,7 @@ pub async fn create_topics(env: &mut Environment) -> Result<()> {
     .await
 }
 
-/// Makes the two users, or mends the roles of those who exist. Their passwords stay, unless `SEED_RESET_PASSWORDS` is `true`.
+/// Makes the two users, or corrects the roles of those who exist. Their passwords stay, unless `SEED_RESET_PASSWORDS` is `true`.
 ///
 /// # Errors
 /// If a password is missing, or the document store does not come.

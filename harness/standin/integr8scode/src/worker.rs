@@ -108,7 +108,7 @@ pub async fn start(role: Role, env: &mut Environment) -> Result<()> {
 
 impl Process {
     async fn handle(&self, text: &str) -> Result<()> {
-        // What is no message of ours never will be: it is told and left.
+        // What is none of this application's messages never will be: it is told and left.
         let Ok(message) = serde_json::from_str::<Message>(text) else {
             eprintln!("leaves out what is no message: {text}");
             return Ok(());

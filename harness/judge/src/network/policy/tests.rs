@@ -127,7 +127,7 @@ fn a_cluster_that_does_not_enforce_is_void() {
         start_of(0),
         Moment::Enforcement { before: Answer::TimedOut, denied: Answer::TimedOut, after: Answer::TimedOut },
     );
-    check(&NETWORK_POLICY, &lost, Verdict::Void, "a pod of ours could not be asked");
+    check(&NETWORK_POLICY, &lost, Verdict::Void, "a pod of chartgate's own could not be asked");
 }
 
 /// A failure would mean that a network which carries nothing proves that a policy stops something.
@@ -135,7 +135,7 @@ fn a_cluster_that_does_not_enforce_is_void() {
 fn silence_counts_only_of_a_ready_pod_and_beside_an_answer() {
     let story = || guarded(&[Asker::Prober]);
     let deaf = reaching(story(), |_| true, |reach| reach.control = Answer::TimedOut);
-    check(&NETWORK_POLICY, &deaf, Verdict::Void, "nor did a pod of ours that nothing guards");
+    check(&NETWORK_POLICY, &deaf, Verdict::Void, "nor did a pod of chartgate's own that nothing guards");
     let restarted = reaching(story(), |_| true, |reach| reach.ready_throughout = false);
     check(&NETWORK_POLICY, &restarted, Verdict::Void, "it was not ready all the time");
     let broken =

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_process::tool::Output;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::record::{Moment, Timeline};
 use crate::run::stage::Stage;
-use crate::tool::Output;
 use chartgate_k8s::object::{kind, name};
 use chartgate_k8s::ready;
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_cluster::error;
+use chartgate_process::wait::{Check, pause, until};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
@@ -13,10 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Disturbance, is_finished};
-use crate::cluster;
-use crate::error;
 use crate::record::{Moment, StepOutcome};
-use crate::wait::{Check, pause, until};
 use chartgate_k8s::object::name;
 
 /// `kubectl drain` asks again after as long.
@@ -58,7 +57,7 @@ fn busiest(pods: &[Arc<Value>], kept: &str) -> Option<String> {
 
 async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Value>]) -> Result<StepOutcome> {
     let pods: Vec<&Value> = pods.iter().map(AsRef::as_ref).filter(|pod| pod["spec"]["nodeName"] == node).collect();
-    let client = cluster::client_without_retries(&disturbance.stage.kubeconfig).await?;
+    let client = chartgate_cluster::client_without_retries(&disturbance.stage.kubeconfig).await?;
     let evictions: Api<Pod> = Api::namespaced(client, &disturbance.stage.ns);
     let left = join_all(pods.iter().map(|pod| evict(disturbance, &evictions, pod))).await;
     let (mut evicted, mut stayed) = (Vec::new(), BTreeMap::new());

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_process::wait::pause;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::Disturbance;
-use crate::wait::pause;
 use chartgate_k8s::object::{kind, name};
 use chartgate_k8s::ready;
 

@@ -1,16 +1,16 @@
-//! The databases of a scenario, each with the witness of its schema.
+//! The databases of a scenario, each with an audit of its schema.
 
 use std::sync::Arc;
 
 use anyhow::Result;
+use chartgate_base::random;
+use chartgate_cluster::backing::{Database, SchemaAudit, Seen};
+use chartgate_cluster::{Lease, Owned};
+use chartgate_model::plan::Plan;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
-use crate::backing::{Database, Seen, Witness};
-use crate::cluster::{self, Lease, Owned};
-use crate::plan::Plan;
-use crate::random;
 use crate::record::{Moment, Timeline};
 
 /// All of them, on one server.
@@ -18,7 +18,7 @@ pub struct Databases {
     watched: Vec<Watched>,
     /// The last step in which a fault of a database struck.
     struck: watch::Receiver<Option<usize>>,
-    /// What puts on the timeline what the witnesses see.
+    /// What puts on the timeline what the audits see.
     tasks: JoinSet<()>,
     timeline: Timeline,
 }
@@ -27,7 +27,7 @@ struct Watched {
     /// Name in the plan's `backing`.
     name: String,
     database: Database,
-    witness: Witness,
+    audit: SchemaAudit,
     seen: Arc<Mutex<UnboundedReceiver<Seen>>>,
 }
 
@@ -42,9 +42,9 @@ impl Databases {
             lease.owns(Owned::Database(own_name.clone())).await?;
             let database = Database::create(server, &own_name).await?;
             timeline.redactor().add(database.password());
-            let (witness, seen) = database.witness().await?;
+            let (audit, seen) = database.audit_schema().await?;
             let seen = Arc::new(Mutex::new(seen));
-            timeline.append(Moment::DdlWitness { database: name.clone() });
+            timeline.append(Moment::SchemaAudited { database: name.clone() });
             let (own_timeline, own_name, receiver) = (timeline.clone(), name.clone(), seen.clone());
             let strike = strike.clone();
             databases.tasks.spawn(async move {
@@ -56,7 +56,7 @@ impl Databases {
                     note(&own_timeline, &own_name, seen);
                 }
             });
-            databases.watched.push(Watched { name: name.clone(), database, witness, seen });
+            databases.watched.push(Watched { name: name.clone(), database, audit, seen });
         }
         Ok(databases)
     }
@@ -81,28 +81,28 @@ impl Databases {
         drop(self.struck.clone().wait_for(|struck| *struck == Some(step)).await);
     }
 
-    /// Waits until the witnesses have told all that happened until now.
+    /// Waits until the audits have reported all that happened until now.
     pub async fn settle(&self) -> Result<()> {
         for watched in &self.watched {
-            watched.witness.settle(&watched.database).await?;
+            watched.audit.settle(&watched.database).await?;
         }
         Ok(())
     }
 
-    /// Restarts their server; the witnesses go on as soon as it accepts connections.
+    /// Restarts their server; the audits go on as soon as it accepts connections.
     pub async fn restart(&self) -> Result<()> {
         let Some(first) = self.watched.first() else { return Ok(()) };
         self.settle().await?;
         let server = first.database.server();
-        cluster::restart(&server).await?;
+        chartgate_cluster::restart(&server).await?;
         for watched in &self.watched {
             watched.database.reconnect(&server).await?;
-            watched.witness.settle(&watched.database).await?;
+            watched.audit.settle(&watched.database).await?;
         }
         Ok(())
     }
 
-    /// Ends the recording; all that the witnesses had told by then is on the timeline.
+    /// Ends the recording; all that the audits had reported by then is on the timeline.
     pub async fn finish(mut self) {
         self.tasks.shutdown().await;
         for watched in &self.watched {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use chartgate_base::random;
 use kube::api::PostParams;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::certificate::Certificate;
-use crate::random;
 use crate::record::{Moment, Timeline};
 use crate::run::apply::{Kinds, api};
 use crate::run::stage::Stage;

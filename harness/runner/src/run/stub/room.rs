@@ -23,9 +23,8 @@ pub(in crate::run) fn check(stage: &Stage) -> Result<(), Environment> {
         let scheduled = condition_of(&pod, "PodScheduled").filter(|it| it["status"] == "False");
         let Some(said) = scheduled.map(|it| text(&it["message"])) else { continue };
         if is_of_node(said) {
-            let hint =
-                "hint: give it less to ask for with `--set`, or run it on a cluster that has it with `--context`";
-            return Err(Environment::new(format!("{} does not fit on the node: {said}\n{hint}", slashed(&pod))));
+            let hint = "give it less to ask for with `--set`, or run it on a cluster that has it with `--context`";
+            return Err(Environment::hinted(format!("{} does not fit on the node: {said}", slashed(&pod)), hint));
         }
     }
     Ok(())

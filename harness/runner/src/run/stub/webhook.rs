@@ -1,9 +1,12 @@
-//! The admission webhook in a namespace of ours.
+//! The admission webhook in a namespace of chartgate's own.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::Plan;
+use chartgate_process::home;
+use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use kube::api::{ListParams, PostParams};
@@ -14,10 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::certificate::Certificate;
-use crate::home;
-use crate::plan::Plan;
 use crate::run::stage::Stage;
-use crate::wait::{Check, until};
 
 /// Name of each of its objects.
 const NAME: &str = "stub-images";

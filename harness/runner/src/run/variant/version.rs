@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_process::tool::Tool;
 use serde_json::{Value, json};
-
-use crate::tool::Tool;
-use crate::yaml;
 
 /// Where charts say which charts they depend on.
 const DESCRIPTIONS: [&str; 2] = ["Chart.yaml", "requirements.yaml"];
@@ -74,7 +72,7 @@ fn next(version: &str) -> String {
 
 fn read(path: &Path) -> Result<Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read `{}`", path.display()))?;
-    yaml::value(&text).with_context(|| format!("read `{}`", path.display()))
+    chartgate_yaml::value(&text).with_context(|| format!("read `{}`", path.display()))
 }
 
 fn change(path: &Path, change: impl Fn(&mut Value)) -> Result<()> {
@@ -142,7 +140,7 @@ mod tests {
     /// A failure would mean that the original is changed, or that a chart in the chart keeps its version or is left out.
     #[tokio::test]
     async fn a_copy_has_raised_versions_through_all_its_charts() {
-        let folder = std::env::temp_dir().join(format!("chartgate-raised-{}", crate::random::text(8)));
+        let folder = std::env::temp_dir().join(format!("chartgate-raised-{}", chartgate_base::random::text(8)));
         let (chart, inner) = (folder.join("own"), folder.join("own/charts/db"));
         std::fs::create_dir_all(&inner).unwrap();
         let described = "name: own\nversion: 1.0.0\nappVersion: '7'\ndependencies: [{name: db, version: 2.0.0}]\n";

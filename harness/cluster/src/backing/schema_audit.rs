@@ -1,4 +1,4 @@
-//! The witness of a database's schema: a pair of event triggers that write to the server's log.
+//! The audit of a database's schema: a pair of event triggers that write to the server's log.
 //!
 //! A log line survives a rollback, a row in a table does not. Event triggers belong to one database and need a superuser; the
 //! application's own role is none.
@@ -6,25 +6,26 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_process::tool::Line;
+use chartgate_process::wait::{Check, changed, until};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use super::Database;
-use crate::tool::{Line, Tool};
-use crate::wait::{Check, changed, until};
+use crate::engine;
 
 /// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
-const WITNESS: Duration = Duration::from_secs(20);
-/// After it a probe of the witness is repeated: the reader of the log may have started after the last one.
+const IN_PLACE: Duration = Duration::from_secs(20);
+/// After it a probe of the audit is repeated: the reader of the log may have started after the last one.
 const PROBE: Duration = Duration::from_millis(100);
-/// Begins the witness's lines in the server's log.
+/// Begins the audit's lines in the server's log.
 const MARK: &str = "chartgate-ddl ";
 /// Begins the lines of a fault that took effect.
 const FAULT_MARK: &str = "chartgate-fault ";
-/// The witness's own schema; what happens in it is not reported.
+/// The audit's own schema; what happens in it is not reported.
 const SCHEMA: &str = "chartgate";
 
-/// The witness. It must never break the application's DDL, so that its own failure is a line in the log as well.
+/// The audit. It must never break the application's DDL, so that its own failure is a line in the log as well.
 pub(super) const SQL: &str = r"
 CREATE SCHEMA chartgate;
 
@@ -116,7 +117,7 @@ pub struct Fault {
     pub what: String,
 }
 
-/// What a witness saw.
+/// What an audit saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// The schema changed.
@@ -127,45 +128,45 @@ pub enum Seen {
     Gap(String),
 }
 
-/// The other end of a witness's changes.
+/// The other end of an audit's changes.
 #[derive(Debug)]
-pub struct Witness {
+pub struct SchemaAudit {
     /// The latest probe that was seen.
     probes: watch::Receiver<u64>,
 }
 
 impl Database {
     /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
-    /// nothing changed: a probe of the witness was seen.
-    pub async fn witness(&self) -> Result<(Witness, mpsc::UnboundedReceiver<Seen>)> {
-        let follow = Tool::on_path("docker").args(["logs", "--follow", "--tail", "0", &self.server().container]);
-        let lines = follow.follow().context("failed to follow the log of PostgreSQL")?;
+    /// nothing changed: a probe of the audit was seen.
+    pub async fn audit_schema(&self) -> Result<(SchemaAudit, mpsc::UnboundedReceiver<Seen>)> {
+        let lines =
+            engine::follow_log(&self.server().container).follow().context("failed to follow the log of PostgreSQL")?;
         let (sender, seen) = mpsc::unbounded_channel();
         let (latest, probes) = watch::channel(0);
         tokio::spawn(read(lines, self.name().to_owned(), sender, latest));
-        let witness = Witness { probes };
-        witness.settle(self).await.context("failed to put the witness of the schema in place")?;
-        Ok((witness, seen))
+        let audit = SchemaAudit { probes };
+        audit.settle(self).await.context("failed to put the audit of the schema in place")?;
+        Ok((audit, seen))
     }
 }
 
-impl Witness {
+impl SchemaAudit {
     /// Waits until all that changed before this call has been seen and given out.
     ///
     /// # Errors
-    /// That the witness is lost; a [`Seen::Gap`] was given out then.
+    /// That the audit is lost; a [`Seen::Gap`] was given out then.
     pub async fn settle(&self, database: &Database) -> Result<()> {
         let mut probes = self.probes.clone();
         let started = *probes.borrow_and_update();
         let mut number = started;
-        until("a probe of the schema's witness", WITNESS, || {
+        until("a probe of the schema's audit", IN_PLACE, || {
             number += 1;
             let (mut probes, wanted) = (probes.clone(), started + 1);
             async move {
                 let table = format!("{SCHEMA}.probe_{number}");
                 let probe = format!("CREATE TABLE {table} (); DROP TABLE {table}");
                 if let Err(error) = database.superuser().batch_execute(&probe).await {
-                    return Check::Fatal(anyhow::Error::new(error).context("failed to probe the witness"));
+                    return Check::Fatal(anyhow::Error::new(error).context("failed to probe the audit"));
                 }
                 let seen = changed("its line", PROBE, &mut probes, |seen| {
                     if *seen >= wanted { Check::Ready(()) } else { Check::NotYet(format!("probe {seen}")) }
@@ -188,7 +189,7 @@ enum Parsed {
     Fault(Fault),
     Probe(u64),
     Lost(String),
-    /// Nothing of this database's witness.
+    /// Nothing of this database's audit.
     Other,
 }
 
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_witness_that_fails_says_so() {
+    fn an_audit_that_fails_says_so() {
         assert_eq!(parse(&line("app", "lost: out of memory"), "app"), Parsed::Lost("lost: out of memory".to_owned()));
     }
 

@@ -9,20 +9,24 @@
 
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on ends")]
 
+mod course;
+mod needs;
+mod report;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chartgate::backing::Database;
-use chartgate::cluster::{self, Databases, Lease, Owned, Request, Sharing, Standing};
-use chartgate::helm::Helm;
-use chartgate::home;
-use chartgate::plan::{Action, Expect, Plan};
-use chartgate::record::{Moment, Recording};
-use chartgate::redact::Redactor;
-use chartgate::scenario::{self, Overrides};
-use chartgate::tool::{Interrupt, Tool};
-use chartgate::wait::{Check, pause, until};
+use chartgate_cluster::backing::Database;
+use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing, Standing};
+use chartgate_model::plan::{Action, Expect, Plan};
+use chartgate_model::recording::Recording;
+use chartgate_process::home;
+use chartgate_process::tool::{Interrupt, Tool};
+use chartgate_process::wait::{Check, pause, until};
+use chartgate_redact::Redactor;
+use chartgate_runner::helm::Helm;
+use chartgate_scenario::Overrides;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::PostParams;
@@ -31,19 +35,10 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-/// A scenario takes at most this many times what its helm commands take by hand, less the samples that a probe needs before a step.
-const SCENARIO_BUDGET: f64 = 1.2;
-/// All scenarios at the same time, likewise.
-const SET_BUDGET: f64 = 1.5;
-/// From an event of the API server to the harness's next request, in milliseconds.
-const NOTICING_BUDGET_MS: f64 = 100.0;
-/// Resident memory of the harness, in MiB.
-const MEMORY_BUDGET_MIB: f64 = 150.0;
-/// Of one core, while it waits.
-const CPU_BUDGET: f64 = 0.05;
+use course::{Alone, Course, span};
+use needs::{LOOK, Needs};
+use report::report;
 
-/// Judging so many recordings again, or writing their reports, in seconds.
-const JUDGING_BUDGET_S: f64 = 3.0;
 const RECORDINGS: usize = 50;
 
 /// One run's length depends on when helm happened to look; the middle one of so many counts.
@@ -54,12 +49,7 @@ const LIMIT: Duration = Duration::from_secs(1800);
 const RESTART: Duration = Duration::from_secs(180);
 /// A broker ends a few seconds after its last lease, and removes what that made before.
 const CLEANING: Duration = Duration::from_secs(120);
-/// Between two looks at the harness's memory and processor time.
-const LOOK: Duration = Duration::from_secs(1);
-/// Linux's unit of a process's times in `/proc`, a constant of its interface to programs.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// Where the audit log of a cluster of ours is in the node.
+/// Where the audit log of a cluster that chartgate made is in the node.
 const AUDIT_LOG: &str = "/var/log/kubernetes/audit/audit.log";
 
 /// Has the API server of a kind node note requests about pods in its audit log, without their contents.
@@ -77,15 +67,6 @@ manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
 sed 's#--audit-policy-file=.*#--audit-policy-file=/var/log/kubernetes/audit/pods.yaml#' $manifest > /tmp/kube-apiserver.yaml
 mv /tmp/kube-apiserver.yaml $manifest
 "#;
-
-/// What the harness needed while it ran.
-#[derive(Default)]
-struct Needs {
-    /// Highest resident memory in MiB.
-    memory_mib: f64,
-    /// Share of a core in each second.
-    cpu: Vec<f64>,
-}
 
 #[tokio::main]
 async fn main() {
@@ -141,9 +122,9 @@ async fn main() {
 /// The scenarios that are helm commands and nothing else, so that a person could run the same by hand.
 fn comparable(chart: &str) -> (Vec<PathBuf>, Vec<Plan>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(chart);
-    let files = scenario::discover(&[folder]).expect("the chart has scenarios");
+    let files = chartgate_scenario::discover(&[folder]).expect("the chart has scenarios");
     let load = |file: PathBuf| {
-        let plan = scenario::load(&file, &Overrides::default()).expect("the scenario is valid");
+        let plan = chartgate_scenario::load(&file, &Overrides::default()).expect("the scenario is valid");
         (file, plan)
     };
     let is_plain = |plan: &Plan| {
@@ -182,7 +163,7 @@ async fn enable_audit(lease: &Lease) {
     })
     .await
     .expect("the API server comes back");
-    let client = cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster's client");
+    let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster's client");
     // It answers a moment before it has read who may ask.
     until("the API server's roles", RESTART, || async {
         Check::retry(client.apiserver_version().await.map(drop).map_err(Into::into))
@@ -201,7 +182,7 @@ struct Bench {
 
 /// The brokers that live.
 fn in_use() -> Vec<String> {
-    let standing = cluster::standing().expect("the state folder can be read").into_iter();
+    let standing = chartgate_cluster::standing().expect("the state folder can be read").into_iter();
     standing.filter(|(_, standing)| *standing == Standing::InUse).map(|(name, _)| name).collect()
 }
 
@@ -209,8 +190,8 @@ impl Bench {
     /// Runs a scenario's helm commands one after the other, as a person would: how long they and what they need took. What is removed
     /// afterwards does not count, here and with the harness.
     async fn by_hand(&self, plan: &Plan) -> Duration {
-        let client = cluster::client(&self.lease.cluster.kubeconfig).await.expect("the cluster answers");
-        let ns = format!("hand-{}", chartgate::random::text(6));
+        let client = chartgate_cluster::client(&self.lease.cluster.kubeconfig).await.expect("the cluster answers");
+        let ns = format!("hand-{}", chartgate_base::random::text(6));
         let version =
             home::version("HELM").and_then(|major| home::version(&format!("HELM_{major}"))).expect("a version");
         let helm = Helm::new(version, &self.kubernetes, &ns, Redactor::default()).expect("helm is there");
@@ -219,8 +200,8 @@ impl Bench {
         let (database, templates) = self.surroundings(&client, plan, &ns).await;
         for step in &plan.steps {
             let mut values = plan.values.clone();
-            scenario::merge(&mut values, step.values.clone());
-            let values = scenario::fill(&values, &templates).expect("the values can be filled in");
+            chartgate_scenario::merge(&mut values, step.values.clone());
+            let values = chartgate_scenario::fill(&values, &templates).expect("the values can be filled in");
             let output =
                 helm.act(step, helm.args(plan, step), &values, &Interrupt::default()).await.expect("helm starts");
             assert!(output.is_success(), "{} {}: {}", plan.name, step.verb(), output.stderr);
@@ -251,7 +232,7 @@ impl Bench {
             BTreeMap::from([("release".to_owned(), plan.release.clone()), ("namespace".to_owned(), ns.to_owned())]);
         let mut made = None;
         if let (Some(name), Some(server)) = (plan.backing.keys().next(), &self.lease.postgres) {
-            let own = format!("bench_{}", chartgate::random::text(6));
+            let own = format!("bench_{}", chartgate_base::random::text(6));
             self.lease.owns(Owned::Database(own.clone())).await.expect("the broker answers");
             let database = Database::create(server, &own).await.expect("a database");
             templates.extend(database.variables().into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
@@ -259,7 +240,7 @@ impl Bench {
         }
         let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
         for (name, data) in &plan.secrets {
-            let data = scenario::fill(&json!(data), &templates).expect("the Secret can be filled in");
+            let data = chartgate_scenario::fill(&json!(data), &templates).expect("the Secret can be filled in");
             let secret = json!({"metadata": {"name": name}, "stringData": data});
             let secret: Secret = serde_json::from_value(secret).expect("a Secret");
             secrets.create(&PostParams::default(), &secret).await.expect("the Secret is made");
@@ -305,7 +286,7 @@ impl Bench {
 
     /// What the harness's last run of a scenario file recorded.
     fn recording(&self, file: &Path) -> Recording {
-        let folder = self.out.join("recordings").join(scenario::name_of(file));
+        let folder = self.out.join("recordings").join(chartgate_scenario::name_of(file));
         Recording::load(&folder).expect("the run was recorded")
     }
 
@@ -314,7 +295,8 @@ impl Bench {
         let many = self.out.join("many");
         drop(std::fs::remove_dir_all(&many));
         for (number, file) in files.iter().cycle().take(RECORDINGS).enumerate() {
-            let (from, to) = (self.out.join("recordings").join(scenario::name_of(file)), many.join(number.to_string()));
+            let (from, to) =
+                (self.out.join("recordings").join(chartgate_scenario::name_of(file)), many.join(number.to_string()));
             std::fs::create_dir_all(&to).expect("a folder for a recording");
             for part in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
                 std::fs::copy(from.join(part), to.join(part)).expect("a recording can be copied");
@@ -355,173 +337,4 @@ impl Bench {
         }
         delays
     }
-}
-
-/// When a recording began and ended, in milliseconds since 1970.
-fn span(recording: &Recording) -> (u64, u64) {
-    let began = match recording.entries.first().map(|entry| &entry.moment) {
-        Some(Moment::Started { unix_ms, .. }) => *unix_ms,
-        _ => 0,
-    };
-    (began, began + recording.entries.last().map_or(0, |entry| entry.at))
-}
-
-/// Where the time of a scenario went, in milliseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Course {
-    /// From the beginning to the end.
-    whole: u64,
-    /// Until the first step.
-    set_up: u64,
-    /// The steps' calls of helm.
-    helm: u64,
-    /// From helm's end in a step until the next step: the release is waited for, and its pods and Services are asked.
-    samples_before: u64,
-    /// The same in the last step, after which there is no other.
-    samples_after: u64,
-}
-
-impl Course {
-    fn of(recording: &Recording) -> Self {
-        let mut course = Self::default();
-        let mut helm_ended = None;
-        for entry in &recording.entries {
-            match &entry.moment {
-                Moment::StepStarted { step: 0 } => course.set_up = entry.at,
-                Moment::StepStarted { .. } => course.samples_before += entry.at - helm_ended.take().unwrap_or(entry.at),
-                Moment::Helm(call) => {
-                    course.helm += call.took_ms;
-                    helm_ended = Some(entry.at);
-                }
-                Moment::StepEnded { .. } => course.samples_after = entry.at - helm_ended.unwrap_or(entry.at),
-                Moment::Ended => course.whole = entry.at,
-                _ => {}
-            }
-        }
-        course
-    }
-
-    /// What counts: the samples that a probe needs before a step do not.
-    fn counted(&self) -> u64 {
-        self.whole - self.samples_before
-    }
-}
-
-/// One scenario on an idle cluster.
-struct Alone {
-    by_hand: Duration,
-    harness: Course,
-}
-
-impl Alone {
-    /// The middle one of each.
-    fn of(mut by_hand: Vec<Duration>, mut harness: Vec<Course>) -> Self {
-        by_hand.sort();
-        harness.sort_by_key(Course::counted);
-        Self { by_hand: by_hand[by_hand.len() / 2], harness: harness[harness.len() / 2] }
-    }
-
-    fn ratio(&self, milliseconds: u64) -> f64 {
-        Duration::from_millis(milliseconds).as_secs_f64() / self.by_hand.as_secs_f64()
-    }
-}
-
-impl Needs {
-    /// Looks at the harness once; gives its processor time until now.
-    fn look(&mut self, before: Option<f64>) -> Option<f64> {
-        let folder = harness_process()?;
-        let status = std::fs::read_to_string(folder.join("status")).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: f64 = peak.trim().trim_end_matches(" kB").parse().ok()?;
-        self.memory_mib = self.memory_mib.max(kib / 1024.0);
-        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
-        // The fields after the name, which may hold anything: user and system time are the 12th and 13th of them.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks: f64 = fields.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
-        let now = ticks / TICKS_PER_SECOND;
-        self.cpu.extend(before.map(|before| (now - before) / LOOK.as_secs_f64()));
-        Some(now)
-    }
-}
-
-/// The folder in `/proc` of our child `chartgate run`.
-fn harness_process() -> Option<PathBuf> {
-    let own = std::process::id().to_string();
-    let processes = std::fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
-    processes.into_iter().find(|folder| {
-        let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();
-        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
-        stat.contains("(chartgate)") && parent == Some(own.as_str())
-    })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn report(plans: &[Plan], alone: &Alone, set: [Duration; 3], needs: &Needs, delays: Vec<f64>, judging: [Duration; 2]) {
-    let [sequence, parallel, harness] = set.map(|duration| duration.as_secs_f64());
-    let (count, noticing, waiting) = (delays.len(), median(delays), median(needs.cpu.clone()));
-    let course = &alone.harness;
-    let rows = [
-        ("one scenario, harness to helm by hand", alone.ratio(course.counted()), SCENARIO_BUDGET),
-        ("all scenarios, harness to helm by hand in parallel", harness / parallel, SET_BUDGET),
-        ("from an event to the next request, median ms", noticing, NOTICING_BUDGET_MS),
-        ("resident memory, MiB", needs.memory_mib, MEMORY_BUDGET_MIB),
-        ("share of a core while it waits, median", waiting, CPU_BUDGET),
-        ("judging 50 recordings, seconds", judging[0].as_secs_f64(), JUDGING_BUDGET_S),
-        ("writing the reports of 50 recordings, seconds", judging[1].as_secs_f64(), JUDGING_BUDGET_S),
-    ];
-    println!("\n{:<52} {:>9} {:>9}", "", "measured", "budget");
-    for (what, measured, budget) in rows {
-        let verdict = if measured <= budget { "" } else { "  over" };
-        println!("{what:<52} {measured:>9.2} {budget:>9.2}{verdict}");
-    }
-    println!("\n{}: by hand {:.1} s, harness:", plans[0].name, alone.by_hand.as_secs_f64());
-    let rest = course.whole - course.set_up - course.helm - course.samples_before - course.samples_after;
-    for (what, milliseconds) in [
-        ("set-up: namespaces, database, Secrets, watches, prober", course.set_up),
-        ("helm", course.helm),
-        ("samples before a step, which are not counted", course.samples_before),
-        ("samples after the last step", course.samples_after),
-        ("the rest", rest),
-        ("in all", course.whole),
-    ] {
-        println!("  {what:<56} {:>6.1} s", Duration::from_millis(milliseconds).as_secs_f64());
-    }
-    println!("  with the samples before a step, the ratio is {:.2}", alone.ratio(course.whole));
-    println!(
-        "{} scenarios: by hand in sequence {sequence:.1} s, in parallel {parallel:.1} s, harness {harness:.1} s ({:.2} of the sequence)",
-        plans.len(),
-        harness / sequence,
-    );
-    let rows: Vec<Value> = rows
-        .iter()
-        .map(|(what, measured, budget)| json!({"what": what, "measured": measured, "budget": budget}))
-        .collect();
-    let result = json!({
-        "budgets": rows,
-        "scenarios": plans.iter().map(|plan| &plan.name).collect::<Vec<_>>(),
-        "one": {
-            "by_hand_seconds": alone.by_hand.as_secs_f64(),
-            "harness_milliseconds": {
-                "whole": course.whole,
-                "set_up": course.set_up,
-                "helm": course.helm,
-                "samples_before_a_step": course.samples_before,
-                "samples_after_the_last_step": course.samples_after,
-            },
-            "ratio_with_all_samples": alone.ratio(course.whole),
-        },
-        "set": {
-            "in_sequence_seconds": sequence,
-            "in_parallel_seconds": parallel,
-            "harness_seconds": harness,
-        },
-        "events_followed": count,
-    });
-    let path = out().join("bench.json");
-    std::fs::write(&path, format!("{result:#}\n")).expect("the result can be written");
-    println!("written to {}", path.display());
 }

@@ -1,6 +1,6 @@
 //! Reads a tree into a type, and goes on after a mistake: serde ends at the first one, a person wants to see all.
 //!
-//! After each mistake the tree is mended where it stands, and read again: an unknown key becomes the one that was probably
+//! After each mistake the tree is corrected where it stands, and read again: an unknown key becomes the one that was probably
 //! meant, a wrong value is cut, and something empty stands in for what is missing.
 
 use std::ops::Range;
@@ -17,7 +17,7 @@ use super::words::{listed, with_nearest, worded};
 
 /// Who has more of them is not helped by the next.
 const MOST_MISTAKES: usize = 50;
-/// A mistake takes a few rounds to mend.
+/// A mistake takes a few rounds to recover from.
 const MOST_ROUNDS: usize = 10 * MOST_MISTAKES;
 
 /// A mistake, and the bytes of the file that it is about; `None`: the file as a whole.
@@ -25,35 +25,35 @@ type Found = (Mistake, Option<Range<usize>>);
 
 /// Reads a tree, and says what was wrong in it. `None`: nothing could be made of it.
 pub(super) fn read<T: DeserializeOwned>(root: &mut Node, text: &str) -> (Option<T>, Vec<Found>) {
-    let mut patient = Patient { root, text, found: Vec::new() };
+    let mut recovery = Recovery { root, text, found: Vec::new() };
     for _ in 0..MOST_ROUNDS {
-        let error = match serde_path_to_error::deserialize(patient.root.value()) {
-            Ok(read) => return (Some(read), patient.found),
+        let error = match serde_path_to_error::deserialize(recovery.root.value()) {
+            Ok(read) => return (Some(read), recovery.found),
             Err(error) => error,
         };
-        let route = patient.route(error.path());
+        let route = recovery.route(error.path());
         let message = error.inner().to_string();
-        let is_mended = patient.mend(&route, &message).is_some();
-        if !is_mended && patient.found.is_empty() {
-            patient.found.push((Mistake::new(&message), None));
+        let is_recovered = recovery.fix(&route, &message).is_some();
+        if !is_recovered && recovery.found.is_empty() {
+            recovery.found.push((Mistake::new(&message), None));
         }
-        if !is_mended || patient.found.len() >= MOST_MISTAKES {
+        if !is_recovered || recovery.found.len() >= MOST_MISTAKES {
             break;
         }
     }
-    (None, patient.found)
+    (None, recovery.found)
 }
 
 /// Positions of children, from the root down.
 type Route = [usize];
 
-struct Patient<'a> {
+struct Recovery<'a> {
     root: &'a mut Node,
     text: &'a str,
     found: Vec<Found>,
 }
 
-impl Patient<'_> {
+impl Recovery<'_> {
     /// Where a path of serde's leads; its segments that are no places of the file (variants, what is missing) are left out.
     fn route(&self, path: &Path) -> Vec<usize> {
         let mut node = &*self.root;
@@ -91,7 +91,7 @@ impl Patient<'_> {
     }
 
     /// Mends what a message of serde's is about; `None`: it cannot be.
-    fn mend(&mut self, route: &Route, message: &str) -> Option<()> {
+    fn fix(&mut self, route: &Route, message: &str) -> Option<()> {
         // A mistake in what was guessed or stands in is ours.
         for length in 0..=route.len() {
             match self.state(&route[..length]) {
@@ -109,7 +109,7 @@ impl Patient<'_> {
         if let Some(unknown) = quoted(message, "unknown field `") {
             return self.correct(route, unknown, message);
         }
-        if !route.is_empty() && self.node(route)?.is_mended() {
+        if !route.is_empty() && self.node(route)?.is_recovered() {
             // What is wrong with it now is that something in it was refused.
             self.node(route)?.state = State::Cut;
             return Some(());

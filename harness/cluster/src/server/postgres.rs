@@ -5,19 +5,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_base::random;
+use chartgate_process::home::{self, Environment};
+use chartgate_process::wait::{Check, until};
 use testcontainers::bollard::models::PortBinding;
 use testcontainers::core::{ContainerPort, IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use super::provider::Progress;
-use super::registry::Entry;
-use super::{NETWORK, Postgres};
 use crate::backing::connect;
-use crate::home::{self, Environment};
-use crate::random;
-use crate::tool::Tool;
-use crate::wait::{Check, until};
+use crate::engine;
+use crate::provider::Progress;
+use crate::registry::Entry;
+use crate::{NETWORK, Postgres};
 
 /// The server's port inside its container.
 const PORT: ContainerPort = ContainerPort::Tcp(5432);
@@ -33,7 +33,7 @@ const AGAIN: &str = r#"while :; do docker-entrypoint.sh "$@"; done"#;
 const ARGUMENTS: [&str; 13] = [
     "postgres",
     "-c",
-    // The database's name tells each witness its lines from others'.
+    // The database's name tells each audit its lines from others'.
     "log_line_prefix=%m [%p] %d ",
     "-c",
     // Each lease's application has pools of its own.
@@ -42,10 +42,10 @@ const ARGUMENTS: [&str; 13] = [
     // Its data never outlives the container.
     "fsync=off",
     "-c",
-    // `RAISE LOG` of the witness reaches the log whatever the application sets for its sessions.
+    // `RAISE LOG` of the audit reaches the log whatever the application sets for its sessions.
     "log_min_messages=warning",
     "-c",
-    // Else each witness line is followed by its whole statement, passwords included.
+    // Else each line of it is followed by its whole statement, passwords included.
     "log_min_error_statement=panic",
     "-c",
     "log_error_verbosity=terse",
@@ -58,7 +58,7 @@ pub async fn provide(entry: &Entry, progress: &Progress) -> Result<Postgres> {
             return Ok(kept);
         }
         entry.erase("postgres");
-        Tool::on_path("docker").args(["rm", "--force", "--volumes", &kept.container]).run().await?;
+        super::remove(&kept.container).await?;
     }
     let server = start(entry, &format!("{}-postgres", entry.name()), progress).await?;
     entry.write("postgres", &server)?;
@@ -98,7 +98,7 @@ async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Post
         .await?;
     let local_host = running.get_host().await?.to_string();
     let server = Postgres {
-        host: address(container).await?,
+        host: engine::address(container).await?,
         port: PORT.as_u16(),
         local_host: if is_local { "127.0.0.1".to_owned() } else { local_host },
         local_port: running.get_host_port_ipv4(5432.tcp()).await?,
@@ -114,7 +114,7 @@ async fn run(entry: &Entry, container: &str, progress: &Progress) -> Result<Post
 
 /// Restarts a server within its container, so that its addresses stay; it accepts connections when this returns.
 pub async fn restart(server: &Postgres) -> Result<()> {
-    let inside = |script: &str| Tool::on_path("docker").args(["exec", &server.container, "sh", "-c", script]);
+    let inside = |script: &str| engine::exec(&server.container, ["sh", "-c", script]);
     // The first line is the server's process.
     let process = || async { inside(r#"head -n 1 "$PGDATA/postmaster.pid""#).run().await.map(|output| output.stdout) };
     let before = process().await.context("failed to find PostgreSQL's process")?;
@@ -145,16 +145,5 @@ fn is_local() -> bool {
 
 /// Waits for kind's network: made by testcontainers, it would be removed with the container.
 pub(super) async fn wait_for_network() -> Result<()> {
-    until("kind's network", NETWORK_MADE, || async {
-        let inspect = Tool::on_path("docker").args(["network", "inspect", "--format", "{{.Id}}", NETWORK]);
-        Check::retry(inspect.run().await.map(drop))
-    })
-    .await
-}
-
-/// The container's address on kind's network.
-pub(super) async fn address(container: &str) -> Result<String> {
-    let format = format!("{{{{(index .NetworkSettings.Networks \"{NETWORK}\").IPAddress}}}}");
-    let output = Tool::on_path("docker").args(["inspect", "--format", &format, container]).run().await?;
-    Ok(output.stdout.trim().to_owned())
+    until("kind's network", NETWORK_MADE, || async { Check::retry(engine::has_network().await) }).await
 }

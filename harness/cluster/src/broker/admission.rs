@@ -1,0 +1,139 @@
+//! Who may run: so many scenarios at once, and on the shared cluster only as many as its CPU is enough for.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::super::provider::Progress;
+
+/// What one scenario's pods and their share of the cluster take, in kB, as `/proc/meminfo` counts.
+const JOB_MEMORY: u64 = 1 << 20;
+/// What cluster and server take, and what the machine needs for itself, in kB.
+const BASE_MEMORY: u64 = 2 << 20;
+/// What Kubernetes' own pods request on a kind node (750m in 1.34 with one pod of its DNS), and a little more.
+const SYSTEM_MILLICORES: u32 = 800;
+
+/// What there is to share between leases.
+pub struct Admission {
+    capacity: usize,
+    slots: Arc<Semaphore>,
+    /// CPU that the shared cluster has for releases, in millicores.
+    millicores: u32,
+    free: Arc<Semaphore>,
+}
+
+/// A lease's share; it is free again when this is dropped.
+pub struct Admitted {
+    _slot: OwnedSemaphorePermit,
+    _millicores: Option<OwnedSemaphorePermit>,
+}
+
+impl Admission {
+    /// What this machine has.
+    pub fn of_this_machine() -> Self {
+        Self::new(capacity(), millicores())
+    }
+
+    fn new(capacity: usize, millicores: u32) -> Self {
+        Self {
+            capacity,
+            slots: Arc::new(Semaphore::new(capacity)),
+            millicores,
+            free: Arc::new(Semaphore::new(millicores as usize)),
+        }
+    }
+
+    /// How many leases are granted at once.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Waits until a lease may begin. `shared`: the CPU that its pods request of the shared cluster.
+    pub async fn admit(&self, shared: Option<u32>, progress: &Progress) -> Result<Admitted> {
+        // First the CPU, then a slot: a lease that waits for CPU holds no slot, which another may use that needs none. The other
+        // way round costs nothing, since who waits for CPU needs a slot as well and would get it later than this one.
+        let mut millicores = None;
+        if let Some(wanted) = shared {
+            // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
+            let share = wanted.min(self.millicores);
+            if self.free.available_permits() < share as usize {
+                progress.say(format!("waiting for {share}m CPU on the shared cluster"));
+            }
+            millicores = Some(Arc::clone(&self.free).acquire_many_owned(share).await?);
+        }
+        if self.slots.available_permits() == 0 {
+            progress
+                .say(format!("waiting: {} scenarios run already (`CHARTGATE_JOBS` sets how many may)", self.capacity));
+        }
+        Ok(Admitted { _slot: Arc::clone(&self.slots).acquire_owned().await?, _millicores: millicores })
+    }
+}
+
+/// CPU that a node of this machine has for releases; some, so that a small machine runs one at a time.
+fn millicores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    (cores * 1000).saturating_sub(SYSTEM_MILLICORES).max(500)
+}
+
+/// How many leases are granted at once: `CHARTGATE_JOBS`, else by cores and memory.
+fn capacity() -> usize {
+    let set = std::env::var("CHARTGATE_JOBS").ok().and_then(|jobs| jobs.parse().ok()).filter(|jobs| *jobs > 0);
+    set.unwrap_or_else(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        capacity_of(cores, std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_memory))
+    })
+}
+
+/// Two for each core, since most of a scenario is waiting, and a gigabyte for each; at least one.
+fn capacity_of(cores: usize, memory: Option<u64>) -> usize {
+    let by_memory =
+        memory.map(|memory| usize::try_from(memory.saturating_sub(BASE_MEMORY) / JOB_MEMORY).unwrap_or(usize::MAX));
+    (cores * 2).min(by_memory.unwrap_or(usize::MAX)).max(1)
+}
+
+/// `MemAvailable` of `/proc/meminfo`, in kB.
+fn available_memory(meminfo: &str) -> Option<u64> {
+    meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_small_machine_still_runs_one_scenario() {
+        assert_eq!(capacity_of(2, Some(1 << 20)), 1);
+        assert_eq!(capacity_of(2, Some(24 << 20)), 4);
+        assert_eq!(capacity_of(16, Some(8 << 20)), 6);
+        assert_eq!(capacity_of(4, None), 8);
+    }
+
+    #[test]
+    fn available_memory_is_found() {
+        assert_eq!(available_memory("MemTotal:  24 kB\nMemAvailable:   23000000 kB\n"), Some(23_000_000));
+        assert_eq!(available_memory("nothing"), None);
+    }
+
+    /// A failure would mean that a scenario with a cluster of its own waits for CPU that it does not need.
+    #[test]
+    fn a_lease_that_waits_for_cpu_holds_no_slot() {
+        let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
+        let running = admission.admit(Some(800), &silent).now_or_never().expect("there is room");
+        let mut waiting = Box::pin(admission.admit(Some(400), &silent));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        admission.admit(None, &silent).now_or_never().expect("a slot is free").unwrap();
+        drop(running);
+        waiting.now_or_never().expect("the CPU is free again").unwrap();
+    }
+
+    /// A failure would mean that a release larger than the node never begins.
+    #[test]
+    fn one_that_is_larger_than_the_node_gets_all_of_it() {
+        let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
+        let _all = admission.admit(Some(9000), &silent).now_or_never().expect("there is room");
+        assert!(admission.admit(Some(1), &silent).now_or_never().is_none());
+    }
+}

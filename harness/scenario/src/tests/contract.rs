@@ -1,0 +1,42 @@
+//! What a contract says of the network and of what stays.
+
+use super::*;
+
+/// A failure would mean that the harness asks as somebody else than those whom the contract lets ask, or forgets what may stay.
+#[test]
+fn a_contract_says_who_may_ask_and_what_stays() {
+    let network = "network: {from: {namespace: 'edge=yes', pods: 'app=proxy, tier=front'}, ports: [metrics, 9090]}";
+    let contract = CONTRACT_TEXT.replace("ready: /readyz", &format!("ready: /readyz, {network}"));
+    let contract = format!("{contract}leaves: ['PersistentVolumeClaim/data-{{{{release}}}}-*', Secret]\n");
+    let scenario = "description: x\nsteps: [{install: {}}]\n";
+    let plan = Files::new("network", &contract, scenario).load().unwrap();
+    let network = plan.roles["web"].serves.as_ref().and_then(|serves| serves.network.clone()).unwrap();
+    assert_eq!(network.ports, ["metrics", "9090"]);
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let peers = plan.peers().next().unwrap();
+    assert_eq!(peers.namespace, [label("edge", "yes")].into());
+    assert_eq!(peers.pods, [label("app", "proxy"), label("tier", "front")].into());
+    assert_eq!(plan.leaves, ["PersistentVolumeClaim/data-pooler-*", "Secret"]);
+}
+
+/// A failure would mean that a contract which the harness cannot keep is found out on the cluster.
+#[test]
+fn peers_that_the_harness_cannot_be_are_refused() {
+    let scenario = "description: x\nsteps: [{install: {}}]\n";
+    for (peers, says) in [
+        ("namespace: 'kubernetes.io/metadata.name=ingress'", "is the name of one namespace"),
+        ("namespace: '', pods: 'app=proxy'", "hint: write `namespace: KEY=VALUE`"),
+    ] {
+        let serves = format!("ready: /readyz, network: {{from: {{{peers}}}}}");
+        let refusal = Files::new("peers", &CONTRACT_TEXT.replace("ready: /readyz", &serves), scenario).refusal();
+        assert!(refusal.contains(says), "{refusal}");
+    }
+    let of = |label: &str| format!("serves: {{port: 1, ready: /, network: {{from: {{namespace: '{label}'}}}}}}");
+    let contract = format!(
+        "chart: chart\nroles:\n  a: {{select: role=a, {}}}\n  b: {{select: role=b, {}}}\n",
+        of("edge=yes"),
+        of("edge=no")
+    );
+    let refusal = Files::new("peers", &contract, scenario).refusal();
+    assert!(refusal.contains("the label `edge` is to be `yes` and `no`"), "{refusal}");
+}
