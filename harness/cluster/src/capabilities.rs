@@ -15,11 +15,15 @@ pub struct Capabilities {
     pub own_dns: bool,
     /// Containers of this machine can join its nodes' network, and its pods reach them.
     pub container_network: bool,
+    /// Something in it gives Services of type `LoadBalancer` an address.
+    pub load_balancers: bool,
 }
 
 impl Capabilities {
     /// Of a kind cluster of this machine, of whoever made it.
-    pub const KIND: Self = Self { load_images: true, single_etcd: true, own_dns: true, container_network: true };
-    /// Of a cluster of which nothing is known but how to reach it.
-    pub const UNKNOWN: Self = Self { load_images: false, single_etcd: false, own_dns: false, container_network: false };
+    pub const KIND: Self =
+        Self { load_images: true, single_etcd: true, own_dns: true, container_network: true, load_balancers: false };
+    /// Of a cluster of which nothing is known but how to reach it: it is left to itself.
+    pub const UNKNOWN: Self =
+        Self { load_images: false, single_etcd: false, own_dns: false, container_network: false, load_balancers: true };
 }

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use chartgate_base::{Environment, stdio};
+use chartgate_base::Environment;
 use chartgate_judge::{Examined, Finding, Verdict};
 use chartgate_model::plan::{Plan, Step};
 use chartgate_model::recording::{Moment, Recording, StepOutcome};

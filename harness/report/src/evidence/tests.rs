@@ -112,11 +112,11 @@ fn objects_and_helms_view_are_there_for_each_step() {
     let files = folder.files();
     let is_yaml = |name: &str| Path::new(name).extension().is_some_and(|ending| ending == "yaml");
     for (name, text) in files.iter().filter(|(name, _)| is_yaml(name)) {
-        let documents = yaml::objects(text).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let documents = chartgate_yaml::objects(text).unwrap_or_else(|error| panic!("{name}: {error:#}"));
         assert!(!documents.is_empty(), "{name} is empty");
     }
     let image = |step: &str| {
-        yaml::value(&folder.read(&format!("objects/{step}/deployment-codex-pooler-app.yaml"))).unwrap()
+        chartgate_yaml::value(&folder.read(&format!("objects/{step}/deployment-codex-pooler-app.yaml"))).unwrap()
         ["spec"]["template"]["spec"]["containers"][0]["image"]
         .clone()
     };
@@ -130,7 +130,7 @@ fn objects_and_helms_view_are_there_for_each_step() {
     let hook = files.keys().find(|name| name.starts_with("objects/1-install/pod-codex-pooler-migrations-"));
     assert!(hook.is_some(), "the pod of a hook is gone at the step's end, and its object stays: {:?}", files.keys());
     assert!(folder.read("events.txt").contains("Pulled"), "{}", folder.read("events.txt"));
-    let versions = yaml::value(&folder.read("versions.yaml")).unwrap();
+    let versions = chartgate_yaml::value(&folder.read("versions.yaml")).unwrap();
     assert_eq!((&versions["helm"], &versions["kubernetes"]), (&json!("3.22.0"), &json!("v1.34.4")));
     assert!(versions["images"]["chartgate/codex-pooler:v2"][0].as_str().unwrap().contains("@sha256:"), "{versions}");
 }

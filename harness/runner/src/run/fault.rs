@@ -17,8 +17,8 @@ use kube::api::DeleteParams;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::sample;
 use super::stage::Stage;
-use super::{ready, sample};
 use crate::helm::Helm;
 use crate::record::{Moment, StepOutcome, Timeline};
 use chartgate_k8s::object::{kind, name};

@@ -27,7 +27,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     let mut templates = stage.templates().clone();
     templates.insert("release".to_owned(), neighbour.release.clone());
     merge(&mut own.values, fill(&neighbour.values, &templates)?);
-    let timeout_seconds = plan.steps.first().map_or(super::SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
+    let timeout_seconds = plan.steps.first().map_or(SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
     let step = Step { timeout_seconds, ..Step::new(Action::Install) };
     let output = helm.act(&step, helm.args(&own, &step), &step_values(&own, &step), &Interrupt::default()).await?;
     let status = helm.status(&own.release).await?;

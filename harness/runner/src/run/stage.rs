@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_cluster::backing;
 use chartgate_cluster::{Lease, Owned};
+use chartgate_k8s::ready;
 use chartgate_model::plan::{Backing, Plan};
 use chartgate_process::home;
 use chartgate_scenario::fill;
@@ -24,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::network::{self, Network};
-use super::{Options, balancer, demand, early, ready};
+use super::{Options, balancer, demand, early};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
@@ -118,7 +119,7 @@ impl Stage {
         }
         create_secrets(&client, ns, plan, &templates, timeline).await?;
         tasks.spawn(logs::follow(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone()));
-        if lease.cluster.is_kind() {
+        if !lease.cluster.capabilities.load_balancers {
             let grace = if options.context.is_some() { balancer::GRACE } else { Duration::ZERO };
             tasks.spawn(balancer::answer(client.clone(), ns.to_owned(), namespace.clone(), timeline.clone(), grace));
         }
