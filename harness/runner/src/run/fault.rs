@@ -22,6 +22,7 @@ use super::stage::Stage;
 use crate::helm::Helm;
 use crate::record::{Moment, StepOutcome, Timeline};
 use chartgate_k8s::object::{kind, name};
+use chartgate_k8s::ready;
 
 pub use client::rest;
 
