@@ -11,8 +11,10 @@ use super::super::provider::Progress;
 const JOB_MEMORY: u64 = 1 << 20;
 /// What cluster and server take, and what the machine needs for itself, in kB.
 const BASE_MEMORY: u64 = 2 << 20;
-/// What Kubernetes' own pods request on a kind node (750m in 1.34 with one pod of its DNS), and a little more.
-const SYSTEM_MILLICORES: u32 = 800;
+/// What Kubernetes' own pods request on a node that chartgate made: 180m, with one pod of its DNS and 25m for that, and 10m for kindnet.
+const SYSTEM_MILLICORES: u32 = 250;
+/// A cluster of its own takes as much of the machine as two scenarios on the shared one: it starts and runs a control plane.
+const OF_OWN_CLUSTER: u32 = 2;
 
 /// What there is to share between leases.
 pub struct Admission {
@@ -21,6 +23,17 @@ pub struct Admission {
     /// CPU that the shared cluster has for releases, in millicores.
     millicores: u32,
     free: Arc<Semaphore>,
+}
+
+/// What a lease takes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Of the shared cluster, what its pods request.
+    OfShared { millicores: u32 },
+    /// A cluster that is made for it.
+    OwnCluster,
+    /// Nothing of this machine's but the harness: it runs on a user's cluster.
+    Elsewhere,
 }
 
 /// A lease's share; it is free again when this is dropped.
@@ -49,24 +62,26 @@ impl Admission {
         self.capacity
     }
 
-    /// Waits until a lease may begin. `shared`: the CPU that its pods request of the shared cluster.
-    pub async fn admit(&self, shared: Option<u32>, progress: &Progress) -> Result<Admitted> {
+    /// Waits until a lease may begin.
+    pub async fn admit(&self, share: Share, progress: &Progress) -> Result<Admitted> {
         // First the CPU, then a slot: a lease that waits for CPU holds no slot, which another may use that needs none. The other
         // way round costs nothing, since who waits for CPU needs a slot as well and would get it later than this one.
         let mut millicores = None;
-        if let Some(wanted) = shared {
+        if let Share::OfShared { millicores: wanted } = share {
             // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
-            let share = wanted.min(self.millicores);
-            if self.free.available_permits() < share as usize {
-                progress.say(format!("waiting for {share}m CPU on the shared cluster"));
+            let wanted = wanted.min(self.millicores);
+            if self.free.available_permits() < wanted as usize {
+                progress.say(format!("waiting for {wanted}m CPU on the shared cluster"));
             }
-            millicores = Some(Arc::clone(&self.free).acquire_many_owned(share).await?);
+            millicores = Some(Arc::clone(&self.free).acquire_many_owned(wanted).await?);
         }
-        if self.slots.available_permits() == 0 {
+        let slots = if share == Share::OwnCluster { OF_OWN_CLUSTER } else { 1 };
+        let slots = slots.min(u32::try_from(self.capacity).unwrap_or(u32::MAX));
+        if self.slots.available_permits() < slots as usize {
             progress
                 .say(format!("waiting: {} scenarios run already (`CHARTGATE_JOBS` sets how many may)", self.capacity));
         }
-        Ok(Admitted { _slot: Arc::clone(&self.slots).acquire_owned().await?, _millicores: millicores })
+        Ok(Admitted { _slot: Arc::clone(&self.slots).acquire_many_owned(slots).await?, _millicores: millicores })
     }
 }
 
@@ -121,19 +136,32 @@ mod tests {
     #[test]
     fn a_lease_that_waits_for_cpu_holds_no_slot() {
         let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
-        let running = admission.admit(Some(800), &silent).now_or_never().expect("there is room");
-        let mut waiting = Box::pin(admission.admit(Some(400), &silent));
+        let of_shared = |millicores| Share::OfShared { millicores };
+        let running = admission.admit(of_shared(800), &silent).now_or_never().expect("there is room");
+        let mut waiting = Box::pin(admission.admit(of_shared(400), &silent));
         assert!(waiting.as_mut().now_or_never().is_none());
-        admission.admit(None, &silent).now_or_never().expect("a slot is free").unwrap();
+        admission.admit(Share::Elsewhere, &silent).now_or_never().expect("a slot is free").unwrap();
         drop(running);
         waiting.now_or_never().expect("the CPU is free again").unwrap();
+    }
+
+    /// A failure would mean that four control planes start at once on two cores, and time out together.
+    #[test]
+    fn a_cluster_of_its_own_takes_two_slots() {
+        let (admission, silent) = (Admission::new(3, 1000), Progress::new(|_| {}));
+        let own = admission.admit(Share::OwnCluster, &silent).now_or_never().expect("there is room");
+        assert!(admission.admit(Share::OwnCluster, &silent).now_or_never().is_none());
+        admission.admit(Share::Elsewhere, &silent).now_or_never().expect("one is free").unwrap();
+        drop(own);
+        let small = Admission::new(1, 1000);
+        small.admit(Share::OwnCluster, &silent).now_or_never().expect("a small machine runs one").unwrap();
     }
 
     /// A failure would mean that a release larger than the node never begins.
     #[test]
     fn one_that_is_larger_than_the_node_gets_all_of_it() {
         let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
-        let _all = admission.admit(Some(9000), &silent).now_or_never().expect("there is room");
-        assert!(admission.admit(Some(1), &silent).now_or_never().is_none());
+        let _all = admission.admit(Share::OfShared { millicores: 9000 }, &silent).now_or_never().expect("there is room");
+        assert!(admission.admit(Share::OfShared { millicores: 1 }, &silent).now_or_never().is_none());
     }
 }

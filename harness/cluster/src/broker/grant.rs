@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use chartgate_base::{Environment, random};
 use tokio::sync::mpsc;
 
+use super::admission::Share;
 use super::lease::Granted;
 use super::{Broker, LINGER};
 use crate::kind::Cluster;
@@ -21,9 +22,12 @@ impl Broker {
             let tell = tell.clone();
             move |what| drop(tell.send(Tell::Progress(what)))
         });
-        let is_shared = granted.request.sharing == Sharing::Shared && granted.request.context.is_none();
-        let shared = is_shared.then_some(granted.request.millicores);
-        granted.admitted = Some(self.admission.admit(shared, &progress).await?);
+        let share = match (&granted.request.context, granted.request.sharing) {
+            (Some(_), _) => Share::Elsewhere,
+            (None, Sharing::Shared) => Share::OfShared { millicores: granted.request.millicores },
+            (None, Sharing::Own { .. }) => Share::OwnCluster,
+        };
+        granted.admitted = Some(self.admission.admit(share, &progress).await?);
         if granted.request.keep {
             self.entry.keep()?;
         }
