@@ -41,8 +41,13 @@ async fn what_is_written_for_any_chart_can_be_read() {
 
 /// A failure would mean that a newcomer's first contract accuses a sound chart, or proves nothing of it.
 #[rstest]
+#[case::hooked("hooked")]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
+#[case::agent("agent")]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
+#[case::umbrella("umbrella")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_written_runs_and_passes(#[values("agent", "hooked", "umbrella")] name: &str) {
+async fn what_is_written_runs_and_passes(#[case] name: &str) {
     let stranger = Stranger::new(name);
     let mut plans = written(stranger.path(), stranger.set()).await;
     for plan in &mut plans {

@@ -50,6 +50,7 @@ async fn a_terminated_gate_keeps_what_it_saw_and_leaves_nothing() {
 
 /// A failure would mean that who presses Ctrl-C twice has to wait all the same, or has to clean up.
 #[tokio::test]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_gate_that_is_interrupted_twice_ends_at_once_and_leaves_nothing() {
     let victim = Victim::new();
     let mut child = victim.gate().spawn().expect("it starts");

@@ -10,8 +10,9 @@ use chartgate_base::random;
 use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing};
 use chartgate_judge::Verdict;
 use chartgate_model::plan::{Network, Peers, Plan};
-use chartgate_model::recording::prober::{Prober, Seat};
-use chartgate_model::recording::{Answer, Timeline};
+use chartgate_runner::record::prober::{Prober, Seat};
+use chartgate_model::recording::Answer;
+use chartgate_runner::record::Timeline;
 use chartgate_process::home;
 use chartgate_process::wait::{Check, until};
 use chartgate_protocol::Question;
@@ -291,6 +292,7 @@ async fn a_wrong_policy_is_caught(#[context] context: Context, #[case] rule: &st
     Verdict::Fail
 )]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_policy_for_one_kind_of_user_lets_no_other_in(
     #[context] context: Context,
     #[case] from: &str,

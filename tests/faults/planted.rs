@@ -35,6 +35,7 @@ fn planted(context: &Context, file: &str, text: &str, fault: &str) -> (String, P
     1,
     "role-serves"
 )]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::another_image(
     "oban-worker.yaml",
     "{{- include \"codex-pooler.container\" $scope | nindent 10 }}",
@@ -42,7 +43,9 @@ fn planted(context: &Context, file: &str, text: &str, fault: &str) -> (String, P
     1,
     "same-image"
 )]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::two_schedulers("oban-scheduler.yaml", "replicas: {{ $role.replicaCount }}", "replicas: 2", 1, "role-singleton")]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::hook_in_a_rollback(
     "migrations.yaml",
     "pre-install,pre-upgrade",
@@ -57,6 +60,7 @@ fn planted(context: &Context, file: &str, text: &str, fault: &str) -> (String, P
     2,
     "immutable-fields"
 )]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::restart(
     "oban-worker.yaml",
     "command: [\"/app/bin/codex_pooler\", \"start\"]",
@@ -80,6 +84,7 @@ async fn caught(
 /// A failure would mean that a chart whose release never becomes ready is released, or that its users are not told why.
 #[rstest]
 #[case::post_install_migration("migrations.yaml", "pre-install,pre-upgrade", "post-install,post-upgrade", "hook-order")]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::wrong_readiness_path("app.yaml", "{path: /readyz,", "{path: /ready,", "ready")]
 #[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::hook_needs_the_charts_account(
@@ -104,18 +109,21 @@ async fn caught_when_helm_gives_up(
 
 /// A failure would mean that a chart which promises a good habit, and has lost it, is released.
 #[rstest]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::fixed_name(
     "oban-worker.yaml",
     "name: {{ include \"codex-pooler.fullname\" . }}-worker",
     "name: worker",
     "names-unique"
 )]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::writable_root(
     "_helpers.tpl",
     "{{- toYaml .root.Values.securityContext | nindent 2 }}",
     "{readOnlyRootFilesystem: false}",
     "pods-restricted"
 )]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::token(
     "_helpers.tpl",
     "automountServiceAccountToken: false",
@@ -128,6 +136,7 @@ async fn caught_when_helm_gives_up(
     "- {name: HOME, value: /tmp}\n- {name: ADMIN_PASSWORD, value: correct-horse-battery}",
     "no-secret-in-plain-sight"
 )]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 #[case::liveness_asks_the_database(
     "app.yaml",
     "livenessProbe:\n            httpGet: {path: /healthz,",
@@ -161,6 +170,7 @@ async fn a_change_that_rolls_no_pod_is_caught() {
 
 /// A failure would mean that users find out in an incident that there is no way back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_version_that_refuses_what_the_newer_one_left_is_caught() {
     // What v2 leaves behind is a ConfigMap that outlives it; v1 reads it and never becomes ready again.
     let port = "- {name: PORT, value: \"4000\"}";
@@ -188,6 +198,7 @@ async fn a_rollback_that_leaves_pods_behind_is_caught() {
 
 /// A failure would mean that users who rolled back once can never upgrade again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn an_upgrade_that_fails_after_a_rollback_is_caught() {
     let mark = "{{- if eq .Values.image.tag \"v2\" }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-mark\n  annotations: {helm.sh/resource-policy: keep}\n{{- end }}\n";
     let port = "- {name: PORT, value: \"4000\"}";
@@ -201,6 +212,7 @@ async fn an_upgrade_that_fails_after_a_rollback_is_caught() {
 
 /// A failure would mean that a mis-spelled value is ignored, and nobody told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_schema_that_lets_unknown_values_pass_is_caught() {
     let chart = PatchedChart::new(
         "codex-pooler",
@@ -214,6 +226,7 @@ async fn a_schema_that_lets_unknown_values_pass_is_caught() {
 
 /// A failure would mean that a refusal which does not name the mistake counts as one that helps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_refusal_without_its_reason_is_caught() {
     let says = "app.replicaCount is %d, but a websocket session lives in one pod: set %s, or keep app.replicaCount=1\" (int $app.replicaCount) (join \" and \" $missing)";
     let chart = PatchedChart::new("codex-pooler", "templates/_helpers.tpl", says, "no\"");
@@ -234,6 +247,7 @@ async fn a_pod_that_migrates_where_migrations_are_off_is_caught() {
 
 /// A failure would mean that sessions which cannot be reached through another pod are released as ones that can.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_topology_without_forwarding_is_caught() {
     let chart = PatchedChart::new(
         "codex-pooler",
@@ -280,6 +294,7 @@ async fn an_upgrade_that_changes_nothing_is_void() {
 
 /// A failure would mean that a promised path which answers something else is released.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_path_that_does_not_answer_as_promised_is_caught() {
     let mut plan = load("codex-pooler/single-replica", "broken-promise", &Overrides::default());
     plan.steps.truncate(1);

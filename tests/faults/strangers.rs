@@ -78,6 +78,7 @@ async fn a_new_versions_configuration_that_no_pod_reads_is_caught() {
 
 /// A failure would mean that a hook whose account stays behind breaks the second upgrade of every user.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_hooks_account_that_stays_behind_is_caught() {
     let policy = "\"helm.sh/hook-weight\": \"-20\"\n    \"helm.sh/hook-delete-policy\": before-hook-creation";
     let none = policy.replace("before-hook-creation", "hook-failed");
@@ -173,6 +174,7 @@ async fn pods_that_wait_for_a_hook_after_them_are_caught() {
 
 /// A failure would mean that an upgrade which fails for existing users alone is released: they keep their values with `--reuse-values`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_value_that_existing_users_lack_is_caught() {
     let old = Stranger::new("queue").with("values.yaml", "budget:\n  maxUnavailable: 1\n", "");
     let old = old.with("templates/pdb.yaml", "{{ .Values.budget.maxUnavailable }}", "1");

@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn one_that_is_larger_than_the_node_gets_all_of_it() {
         let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
-        let _all = admission.admit(Share::OfShared { millicores: 9000 }, &silent).now_or_never().expect("there is room");
+        let _all =
+            admission.admit(Share::OfShared { millicores: 9000 }, &silent).now_or_never().expect("there is room");
         assert!(admission.admit(Share::OfShared { millicores: 1 }, &silent).now_or_never().is_none());
     }
 }

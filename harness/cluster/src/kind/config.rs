@@ -17,7 +17,12 @@ scheduler: {extraArgs: {leader-elect: \"false\"}}
 ";
 
 /// kind's configuration. YAML contains JSON. The control plane of several nodes has a taint, and takes no pods of a chart.
-pub(super) fn config(nodes: u8, with_cgroup_v1: bool, audit: Option<&Audit>, requests: Option<&Requests>) -> serde_json::Value {
+pub(super) fn config(
+    nodes: u8,
+    with_cgroup_v1: bool,
+    audit: Option<&Audit>,
+    requests: Option<&Requests>,
+) -> serde_json::Value {
     let mut patches: Vec<String> = audit.map(Audit::patch).into_iter().collect();
     patches.extend(requests.map(|_| requests::PATCH.to_owned()));
     if nodes == 1 {
@@ -50,7 +55,9 @@ mod tests {
     fn cgroup_v1_is_allowed_where_the_kubelet_would_refuse_it() {
         assert!(!needs_cgroup_v1_patch("1.34"));
         assert!(needs_cgroup_v1_patch("1.35"));
-        assert!(config(3, true, None, None)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false"));
+        assert!(
+            config(3, true, None, None)["kubeadmConfigPatches"][0].as_str().unwrap().contains("failCgroupV1: false")
+        );
     }
 
     /// A failure would mean that a restarted controller manager does nothing for 15 s, or that two of them work against each other.
