@@ -4,6 +4,7 @@
 mod contract;
 mod found;
 mod image;
+mod label;
 mod render;
 mod role;
 mod scenario;

@@ -199,9 +199,8 @@ impl Bench {
         let started = Instant::now();
         let (database, templates) = self.surroundings(&client, plan, &ns).await;
         for step in &plan.steps {
-            let mut values = plan.values.clone();
-            chartgate_scenario::merge(&mut values, step.values.clone());
-            let values = chartgate_scenario::fill(&values, &templates).expect("the values can be filled in");
+            let values =
+                chartgate_scenario::fill(&plan.values_of(step), &templates).expect("the values can be filled in");
             let output =
                 helm.act(step, helm.args(plan, step), &values, &Interrupt::default()).await.expect("helm starts");
             assert!(output.is_success(), "{} {}: {}", plan.name, step.verb(), output.stderr);

@@ -208,7 +208,7 @@ fn health_path(view: &View) -> Finding {
     }
     let mut tally = Tally::of_whole(HEALTH_PATH.name, view);
     for run in view.settled() {
-        for (role, paths) in &roles {
+        for (role, paths) in roles.iter().filter(|(role, _)| !view.plan.is_absent_in(run.index, role)) {
             for path in *paths {
                 judge_path(view, run, role, path, &mut tally);
             }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plan::{Action, Expect, Hook, Step};
+use crate::plan::{Action, Expect, Hook, Plan, Step};
 use crate::record::{Entry, HelmCall, Release, StepOutcome};
 use chartgate_model::refusal::Refusal;
 
@@ -31,7 +31,7 @@ pub(super) struct Rendered<'a> {
 impl StepRun<'_> {
     /// Number and verb, as messages show them; people count from 1.
     pub(super) fn label(&self) -> String {
-        format!("step {} ({})", self.index + 1, self.step.verb())
+        format!("step {} ({})", self.index + 1, self.step.title())
     }
 
     pub(super) fn is_succeeded(&self) -> bool {
@@ -77,6 +77,11 @@ impl StepRun<'_> {
         self.window().is_some_and(|(start, end)| (start..=end).contains(&seq))
     }
 
+    /// What was rendered for the step.
+    pub(super) fn rendered_objects(&self) -> impl Iterator<Item = &Value> {
+        self.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied())
+    }
+
     /// The hook events that Helm runs in this step.
     pub(super) fn events(&self) -> Vec<&'static str> {
         let mut events = match self.step.action {
@@ -96,6 +101,11 @@ impl StepRun<'_> {
     /// How often a hook is to run in this step.
     pub(super) fn runs_of(&self, hook: &Hook) -> usize {
         self.events().into_iter().filter(|event| hook.events.iter().any(|other| other == event)).count()
+    }
+
+    /// How often a hook of the plan is to run in this step: never where its values switch it off.
+    pub(super) fn due(&self, plan: &Plan, name: &str, hook: &Hook) -> usize {
+        if plan.is_absent_in(self.index, name) { 0 } else { self.runs_of(hook) }
     }
 
     /// What helm was refused, where it failed.

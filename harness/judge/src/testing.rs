@@ -189,6 +189,20 @@ impl Story {
         })
     }
 
+    /// Leaves some objects out of what one step rendered and released.
+    pub(super) fn unrendered_in(self, of: usize, pick: impl Fn(&Value) -> bool) -> Self {
+        let all = self.0.objects.clone();
+        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object));
+        self.moments(|moment| match moment {
+            Moment::Rendered { step, objects, .. } if *step == of => objects.retain(keeps),
+            Moment::Release(release) if release.step == of => {
+                release.objects.retain(keeps);
+                release.hooks.retain(|hook| keeps(&hook.object));
+            }
+            _ => {}
+        })
+    }
+
     /// Leaves some objects out of what the steps before this one rendered and released.
     pub(super) fn rendered_only_from(self, first: usize, pick: &impl Fn(&Value) -> bool) -> Self {
         let all = self.0.objects.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use super::object::{PLACEHOLDER, is_hook, is_owned_by, is_terminating, items, kind, name, text, title};
+use super::object::{PLACEHOLDER, is_hook, is_named, is_owned_by, is_terminating, items, kind, name, text, title};
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
@@ -157,11 +157,7 @@ fn is_of_crds(view: &View, object: &Value) -> bool {
 pub(crate) fn is_meant(leaves: &str, object: &Value) -> bool {
     match leaves.split_once('/') {
         None => kind(object) == leaves,
-        Some((of_kind, with_name)) if kind(object) == of_kind => match with_name.strip_suffix('*') {
-            Some(begin) => name(object).starts_with(begin),
-            None => name(object) == with_name,
-        },
-        Some(_) => false,
+        Some((of_kind, with_name)) => kind(object) == of_kind && is_named(name(object), with_name),
     }
 }
 

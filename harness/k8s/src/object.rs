@@ -162,6 +162,11 @@ fn number(port: &Value) -> Option<u16> {
     port.as_u64()?.try_into().ok()
 }
 
+/// Whether a name is the one that is wanted, which may end with `*`.
+pub fn is_named(name: &str, wanted: &str) -> bool {
+    wanted.strip_suffix('*').map_or(name == wanted, |begin| name.starts_with(begin))
+}
+
 /// The numbers of the ports that a pod's containers declare.
 pub fn declared_ports(pod: &Value) -> impl Iterator<Item = u16> {
     ports(pod).filter_map(|port| number(&port["containerPort"]))

@@ -3,6 +3,7 @@
 //! Nothing has run when a [`Plan`] exists, and nothing in it needs a cluster. It is written beside the recording, so that
 //! a verdict can be repeated without the files it came from.
 
+mod absence;
 mod awaited;
 mod promise;
 mod step;
@@ -13,9 +14,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::values::{self, merge};
+
 pub use awaited::{Awaited, Outcome};
 pub use promise::{HealthPath, Hook, Image, Network, Peers, Role, Serves, Sessions, UserRequest};
-pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Step};
+pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, ServerSide, Step};
 
 /// One scenario, ready to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -81,12 +84,21 @@ pub struct Plan {
     /// Worker nodes, on a cluster of the scenario's own; 0: any cluster will do.
     #[serde(default)]
     pub workers: u8,
+    /// Name of the release's namespace, on a cluster of the scenario's own; `None`: a new one for each run.
+    #[serde(default)]
+    pub namespace: Option<String>,
     /// Labels of the release's namespace.
     #[serde(default)]
     pub namespace_labels: BTreeMap<String, String>,
     /// What an uninstall leaves, says the contract: `KIND` or `KIND/NAME`, where a name may end with `*`.
     #[serde(default)]
     pub leaves: Vec<String>,
+    /// Services by which pods find each other, says the contract: names, which may end with `*`.
+    #[serde(default)]
+    pub discovery: Vec<String>,
+    /// Where requests are to arrive, says the contract: `[HOST]/PATH` to the role.
+    #[serde(default)]
+    pub routes: BTreeMap<String, String>,
     /// The release has the chart's own name, as some users call it.
     #[serde(default)]
     pub is_own_name: bool,
@@ -139,6 +151,9 @@ pub struct Origin {
     pub found: Option<String>,
     /// Why it could not be had.
     pub missing: Option<String>,
+    /// Values of this version alone, above those of the step that installs it; what is null there is taken away from these.
+    #[serde(default)]
+    pub values: Value,
 }
 
 /// Where a version of the chart is looked for.
@@ -205,6 +220,21 @@ impl Plan {
         step.from.map_or(Some(&self.chart), |index| self.from.get(index)?.chart.as_ref())
     }
 
+    /// The values that a step gives to helm: the plan's, the step's, and those of the version that it installs; the step's alone where
+    /// the release's are taken over.
+    pub fn values_of(&self, step: &Step) -> Value {
+        if step.reuses_values {
+            return step.values.clone();
+        }
+        let mut values = self.values.clone();
+        merge(&mut values, step.values.clone());
+        let own = step.from.and_then(|index| self.from.get(index)).map(|origin| &origin.values);
+        if let Some(own) = own.filter(|own| own.is_object()) {
+            values::replace(&mut values, own);
+        }
+        values
+    }
+
     /// Lets the scenario's release begin with the versions that it is upgraded from: the first install is that of the first one,
     /// and an upgrade to each further one comes after it.
     #[must_use]
@@ -231,9 +261,9 @@ impl Plan {
         install.is_some_and(|at| self.steps[at..].iter().any(|step| step.action == Action::Upgrade))
     }
 
-    /// The roles that this scenario expects to run: the contract's, less those it switches off.
+    /// The roles that this scenario expects to run: the contract's, less those it switches off in each step.
     pub fn present_roles(&self) -> impl Iterator<Item = (&String, &Role)> {
-        self.roles.iter().filter(|(name, _)| !self.absent.contains(name))
+        self.roles.iter().filter(|(name, _)| !self.is_always_absent(name))
     }
 
     /// Those who may ask a role over the network, where not anyone may.
@@ -247,9 +277,9 @@ impl Plan {
         self.backing.iter().filter(|(_, backing)| **backing == Backing::Postgres).map(|(name, _)| name)
     }
 
-    /// The hooks that this scenario expects to run: the contract's, less those it switches off.
+    /// The hooks that this scenario expects to run: the contract's, less those it switches off in each step.
     pub fn present_hooks(&self) -> impl Iterator<Item = (&String, &Hook)> {
-        self.hooks.iter().filter(|(name, _)| !self.absent.contains(name))
+        self.hooks.iter().filter(|(name, _)| !self.is_always_absent(name))
     }
 }
 

@@ -13,3 +13,33 @@ pub fn merge(below: &mut Value, above: Value) {
         (below, above) => *below = above,
     }
 }
+
+/// Lays values of one version over those of a step: as [`merge`], but a null takes away what is below it.
+pub fn replace(below: &mut Value, above: &Value) {
+    let (Value::Object(map), Value::Object(above)) = (&mut *below, above) else {
+        *below = above.clone();
+        return;
+    };
+    for (key, value) in above {
+        match map.get_mut(key) {
+            Some(_) if value.is_null() => drop(map.remove(key)),
+            Some(place) => replace(place, value),
+            None => drop(map.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A failure would mean that an earlier version is given a value which it does not know and refuses.
+    #[test]
+    fn a_null_takes_away_what_another_version_needs() {
+        let mut values = json!({"image": {"tag": "v2", "pullPolicy": "Never"}, "url": "a", "web": {"port": 1}});
+        replace(&mut values, &json!({"image": "app:v1", "url": null, "web": {"port": null}, "chartsOwn": null}));
+        assert_eq!(values, json!({"image": "app:v1", "web": {}, "chartsOwn": null}));
+    }
+}

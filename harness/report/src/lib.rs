@@ -89,6 +89,9 @@ pub struct StepReport {
     pub number: usize,
     /// `install`, `upgrade`, `rollback`, …
     pub verb: String,
+    /// Helm's major version, where the step names another one than the run's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helm: Option<String>,
     /// The release's revision after it, from 1; `null`: helm gave none.
     pub revision: Option<u32>,
     /// When it began, in milliseconds since the recording began.
@@ -233,7 +236,8 @@ impl ScenarioReport {
 impl StepReport {
     /// Number and verb, as messages show them.
     fn label(&self) -> String {
-        format!("step {} ({})", self.number, self.verb)
+        let by = self.helm.as_ref().map_or(String::new(), |helm| format!(" by Helm {helm}"));
+        format!("step {} ({}{by})", self.number, self.verb)
     }
 }
 
@@ -244,6 +248,7 @@ fn steps(recording: &Recording) -> Vec<StepReport> {
             (Moment::StepStarted { step }, _) => steps.push(StepReport {
                 number: step + 1,
                 verb: recording.plan.steps.get(*step).map_or("step", Step::verb).to_owned(),
+                helm: recording.plan.steps.get(*step).and_then(|step| step.helm.clone()),
                 revision: None,
                 started_ms: entry.at,
                 ended_ms: None,

@@ -26,8 +26,8 @@ impl Replaced {
         };
         let (mut assumed, mut steps) = (Vec::new(), Vec::new());
         let label = |step: usize| {
-            let verb = recording.plan.steps.get(step).map_or("step", Step::verb);
-            format!("step {} ({verb})", step + 1)
+            let title = recording.plan.steps.get(step).map_or("step".to_owned(), Step::title);
+            format!("step {} ({title})", step + 1)
         };
         for entry in &recording.entries {
             match &entry.moment {

@@ -15,7 +15,15 @@ pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
 /// A run of one scenario with one step.
 pub(super) fn report(checks: Vec<Finding>) -> Report {
     let verb = "install".to_owned();
-    let step = StepReport { number: 1, verb, revision: Some(1), started_ms: 0, ended_ms: Some(2000), trouble: None };
+    let step = StepReport {
+        number: 1,
+        verb,
+        helm: None,
+        revision: Some(1),
+        started_ms: 0,
+        ended_ms: Some(2000),
+        trouble: None,
+    };
     Report::new(vec![ScenarioReport {
         name: "chart/case".to_owned(),
         description: "it holds".to_owned(),

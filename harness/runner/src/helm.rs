@@ -145,6 +145,17 @@ impl Helm {
         Self { kubeconfig: Some(kubeconfig.to_owned()), ..self }
     }
 
+    /// The helm that carries out a step: the one of the major version that the step names, else this one.
+    ///
+    /// # Errors
+    /// [`Environment`](home::Environment) if it is not there.
+    pub fn of_step(&self, step: &Step) -> Result<Self> {
+        let Some(major) = &step.helm else { return Ok(self.clone()) };
+        let version = home::version(&format!("HELM_{major}"))?;
+        let own = Self::new(version, &self.kubernetes, &self.ns, self.redactor.clone())?;
+        Ok(Self { program: own.program, version: own.version, rolls_back: own.rolls_back, ..self.clone() })
+    }
+
     /// The same helm, in another namespace.
     #[must_use]
     pub fn in_namespace(self, ns: &str) -> Self {
@@ -211,6 +222,7 @@ impl Helm {
         if step.rolls_back {
             args.push(self.rolls_back.to_owned());
         }
+        args.extend(step.server_side.map(|way| format!("--server-side={}", way.flag())));
         // A test is waited for in any case, and helm knows no such option for it.
         args.extend((step.action != Action::Test).then(|| "--wait".to_owned()));
         args.extend(["--timeout".to_owned(), format!("{}s", step.timeout_seconds)]);
@@ -274,7 +286,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use chartgate_model::plan::{Chart, Origin};
+    use chartgate_model::plan::{Chart, Origin, ServerSide};
 
     fn helm(rolls_back: &'static str) -> Helm {
         let (program, redactor) = (PathBuf::from("helm"), Redactor::default());
@@ -296,6 +308,15 @@ mod tests {
         let plan = Plan { chart: chart("/new"), release: "r".to_owned(), steps, ..Plan::default() }.through(vec![old]);
         let charts = plan.steps.iter().map(|step| helm("").args(&plan, step)[2].clone());
         assert_eq!(charts.collect::<Vec<_>>(), ["/old", "/new"]);
+    }
+
+    /// A failure would mean that an upgrade from Helm 3 to Helm 4 is tried with another way of applying than the scenario says.
+    #[test]
+    fn a_step_says_where_its_changes_are_worked_out() {
+        let step = Step { server_side: Some(ServerSide::False), ..Step::new(Action::Rollback { to: Some(1) }) };
+        let args =
+            helm("--rollback-on-failure").args(&Plan { release: "r".to_owned(), ..Plan::default() }, &step).join(" ");
+        assert_eq!(args, "rollback r 1 --server-side=false --wait --timeout 300s");
     }
 
     /// A failure would mean that helm is not asked for what the scenario says, or in words that it does not know.

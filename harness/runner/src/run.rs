@@ -257,7 +257,7 @@ async fn perform(
         }
         progress.works(at_step(plan, index, &describe(step)));
         if step.reuses_values {
-            let rendered = helm.template_reusing(plan, step, &render::step_values(plan, step)).await?;
+            let rendered = helm.of_step(step)?.template_reusing(plan, step, &plan.values_of(step)).await?;
             render::record(index, &render::of_step(plan, step, rendered)?, timeline);
         }
         let rendered = render.as_ref().and_then(|render| render.as_ref().ok());
@@ -324,10 +324,9 @@ async fn perform(
 fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
     let literal = plan.secrets.values().flatten().filter(|(_, value)| !value.contains("{{"));
     literal.for_each(|(key, secret)| redactor.add_entry(key, secret.as_bytes()));
-    [&plan.values]
-        .into_iter()
-        .chain(plan.steps.iter().map(|step| &step.values))
-        .for_each(|it| redactor.add_credentials(it));
+    let of_steps = plan.steps.iter().map(|step| &step.values);
+    let of_versions = plan.from.iter().map(|origin| &origin.values);
+    [&plan.values].into_iter().chain(of_steps).chain(of_versions).for_each(|it| redactor.add_credentials(it));
     for (name, value) in plan.set.iter().flat_map(|set| set.split(',')).filter_map(|pair| pair.split_once('=')) {
         if chartgate_redact::is_credential(name) {
             redactor.add(value);
@@ -350,8 +349,11 @@ fn started(ns: &str, timeline: &Timeline, mode: Mode, single_etcd: bool, version
     }
 }
 
-/// A name of our own for each run: two runs of a scenario never meet.
+/// The scenario's own, else a new one for each run: two runs of a scenario never meet.
 fn namespace_name(plan: &Plan) -> String {
+    if let Some(name) = &plan.namespace {
+        return name.clone();
+    }
     let stem = plan.name.rsplit('/').next().unwrap_or_default();
     let safe: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
     format!("cg-{}-{}", safe.to_lowercase().trim_matches('-'), random::text(5))
@@ -360,6 +362,15 @@ fn namespace_name(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A failure would mean that a run with a namespace of its own goes on in another one.
+    #[test]
+    fn a_scenario_may_name_its_namespace() {
+        assert_eq!(
+            namespace_name(&Plan { namespace: Some("istio-system".to_owned()), ..Plan::default() }),
+            "istio-system"
+        );
+    }
 
     /// A failure would mean that a namespace is refused for its name, or that two runs meet in one.
     #[test]

@@ -53,6 +53,15 @@ pub struct ContractFile {
     /// may hold `{{release}}` and end with `*`.
     #[serde(default)]
     pub leaves: Vec<String>,
+    /// Services by which pods find each other, and which bring them no requests: they may select pods of any role and of hooks. Names,
+    /// which may hold `{{release}}` and end with `*`. A headless Service on ports that no role serves need not be named.
+    #[serde(default)]
+    pub discovery: Vec<String>,
+    /// Where requests arrive, by an Ingress or an HTTPRoute of the chart: a path, or a host with a path, and the role that is to get it:
+    /// `{/: web, /api: api, admin.example/: admin}`. Values that render no route promise none.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"pattern": "/"}))]
+    pub routes: BTreeMap<String, String>,
     /// Checks that may fail or be void for a while. With `--no-waivers` none counts.
     #[serde(default)]
     pub waivers: Vec<WaiverFile>,
@@ -162,6 +171,10 @@ pub struct RoleFile {
     /// Ports on which a role without a Service may accept connections: for metrics, or a probe's.
     #[serde(default)]
     pub listens: Vec<PortFile>,
+    /// Ports on which its pods must refuse connections, whatever the role serves: `[admin, 9000]`. A path that must not be reachable is one of
+    /// `serves.answers`, with `status: 404`.
+    #[serde(default)]
+    pub refuses: Vec<PortFile>,
     /// At most one pod of it may run at any time.
     #[serde(default)]
     pub singleton: bool,

@@ -13,6 +13,7 @@ use super::backing::BackingFile;
 use super::contract::RequirementFile;
 use super::fault::{Disruption, FaultFile, FaultOfHelm};
 use super::from::FromFile;
+use super::helm::{HelmFile, ServerSideFile};
 use super::scalar::{Duration, Rate};
 use crate::plan::Neighbour;
 
@@ -58,11 +59,12 @@ pub struct ScenarioFile {
     pub requires: Vec<RequirementFile>,
     /// A second release of the chart in the same namespace, installed before the first step: neither may disturb the other.
     pub neighbour: Option<NeighbourFile>,
-    /// Roles and hooks of the contract that the values switch off: they must not appear.
+    /// Roles and hooks of the contract that the values of every step switch off: they must not appear.
     #[serde(default)]
     pub without: Vec<String>,
     /// The version that the first `install` installs, so that the upgrade after it starts there: one, or a list that is upgraded
-    /// through, oldest first. All of them get the values of that `install`. By default `self`.
+    /// through, oldest first. All of them get the values of that `install`; one that needs others is a map: `{chart: previous, values: {…}}`.
+    /// By default `self`.
     #[serde(default)]
     pub from: FromFile,
     /// Requests through the Service of a role from the end of the first step to the end of the last one, by role: `{app: 50/s}`.
@@ -90,6 +92,9 @@ pub struct ScenarioFile {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Namespace")]
 pub struct NamespaceFile {
+    /// Its name, where the chart or its users count on one: `istio-system`. The scenario then runs on a cluster of its own.
+    #[schemars(length(max = 55), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: Option<String>,
     /// Its labels, for example of the Pod Security Standard that it enforces: `{pod-security.kubernetes.io/enforce: restricted}`.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -200,6 +205,10 @@ pub struct Options {
     /// Version of images for this step alone, by the contract's names: `{app: v2}`.
     #[serde(default)]
     pub images: BTreeMap<String, String>,
+    /// Roles and hooks of the contract that the values of this step switch off, besides the scenario's `without`. A rollback goes back to
+    /// those of its revision.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// Helm's `--timeout` for this step; by default the scenario's.
     pub timeout: Option<Duration>,
     /// The same once more, as a controller does it every few minutes: it need not change anything.
@@ -215,6 +224,12 @@ pub struct Options {
     /// so a value that is new in this version is not there. The step's `images` count as its values.
     #[serde(default, rename = "reuse-values")]
     pub reuse_values: bool,
+    /// Helm's major version for this step, in place of the run's: a release of Helm 3 is upgraded by `{helm: 4}`.
+    pub helm: Option<HelmFile>,
+    /// Helm 4's `--server-side`, in a step with `helm: 4`: whether the API server works the changes out (`true`), helm does (`false`),
+    /// or it stays as it was (`auto`).
+    #[serde(rename = "server-side")]
+    pub server_side: Option<ServerSideFile>,
 }
 
 /// Options of `rollback`.
@@ -224,6 +239,11 @@ pub struct Options {
 pub struct RollbackOptions {
     /// Revision to go back to; by default the one before the current.
     pub to: Option<u32>,
+    /// Helm's major version for this step, in place of the run's.
+    pub helm: Option<HelmFile>,
+    /// Helm 4's `--server-side`, in a step with `helm: 4`.
+    #[serde(rename = "server-side")]
+    pub server_side: Option<ServerSideFile>,
     /// Helm's `--timeout` for this step; by default the scenario's.
     pub timeout: Option<Duration>,
     /// What goes wrong during the step.
@@ -255,6 +275,8 @@ pub struct RunHookOptions {
 pub struct UninstallOptions {
     /// Helm's `--timeout` for this step; by default the scenario's.
     pub timeout: Option<Duration>,
+    /// Helm's major version for this step, in place of the run's.
+    pub helm: Option<HelmFile>,
 }
 
 /// Options of `test`.
@@ -264,6 +286,8 @@ pub struct UninstallOptions {
 pub struct TestOptions {
     /// Helm's `--timeout` for this step; by default the scenario's.
     pub timeout: Option<Duration>,
+    /// Helm's major version for this step, in place of the run's.
+    pub helm: Option<HelmFile>,
 }
 
 /// How a step is to end.

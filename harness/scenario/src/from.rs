@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::Result;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Overrides;
+use super::version::{EXPECTED, VersionFile};
 use crate::plan::{Origin, Place, Plan};
 use crate::yaml::{Invalid, nearest};
 
@@ -21,7 +22,7 @@ const WORDS: [&str; 2] = ["previous", SELF];
 
 /// What upgrades start from, as it is written: one version, or a list of them.
 #[derive(Clone, Debug, Default)]
-pub struct FromFile(pub(super) Vec<String>);
+pub struct FromFile(pub(super) Vec<VersionFile>);
 
 // An untagged enum would lose the place of a mistake.
 impl<'de> Deserialize<'de> for FromFile {
@@ -29,14 +30,18 @@ impl<'de> Deserialize<'de> for FromFile {
         struct OneOrSeveral;
 
         impl<'de> Visitor<'de> for OneOrSeveral {
-            type Value = Vec<String>;
+            type Value = Vec<VersionFile>;
 
             fn expecting(&self, out: &mut Formatter) -> std::fmt::Result {
-                out.write_str("a version to upgrade from, or a list of them")
+                write!(out, "{EXPECTED}, or a list of them")
             }
 
             fn visit_str<E: Error>(self, one: &str) -> Result<Self::Value, E> {
-                Ok(vec![one.to_owned()])
+                Ok(vec![VersionFile::at(one)])
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, one: A) -> Result<Self::Value, A::Error> {
+                Ok(vec![VersionFile::of_map(one)?])
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut several: A) -> Result<Self::Value, A::Error> {
@@ -58,32 +63,9 @@ impl JsonSchema for FromFile {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let version = generator.subschema_for::<Version>();
+        let version = generator.subschema_for::<VersionFile>();
         json_schema!({"anyOf": [version, {"type": "array", "items": version, "minItems": 1}]})
     }
-}
-
-/// A version of the chart to upgrade from.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[expect(dead_code, reason = "it is there for its schema: what is written is read as a text")]
-enum Version {
-    /// The chart itself: the upgrade changes its values or image.
-    Itself(#[schemars(extend("const" = "self"))] String),
-    /// The highest version in git that is lower than the chart's, in its last state; a pre-release only where there is no other.
-    Previous(#[schemars(extend("const" = "previous"))] String),
-    /// `git:REF`: the chart as it was at a commit, a branch or a tag.
-    Git(#[schemars(regex(pattern = r"^git:[^-]"), extend("examples" = ["git:v1.2.0"]))] String),
-    /// `oci://…:VERSION`: pulled with your own logins; without a version, the newest one.
-    Registry(
-        #[schemars(regex(pattern = r"^oci://"), extend("examples" = ["oci://registry.example/charts/app:1.2.0"]))]
-        String,
-    ),
-    /// A chart's folder or its `.tgz`, relative to the file.
-    Path(
-        #[schemars(regex(pattern = r"^(?!git:|oci://).*(/|\.tgz$)"), extend("examples" = ["./app-1.2.0.tgz"]))]
-        String,
-    ),
 }
 
 /// A version that cannot be meant.
@@ -93,9 +75,15 @@ pub(super) struct Wrong {
     pub(super) why: String,
 }
 
-/// The plan, upgraded from what the user says, else from what its scenario does. A plan without an upgrade stays as it is.
+/// The plan, upgraded from what the user says, else from what its scenario does. A plan without an upgrade stays as it is. Of a version
+/// that both name, the scenario knows the values.
 pub(super) fn begin_with(plan: Plan, scenarios: Vec<Origin>, overrides: &Overrides) -> Result<Plan> {
-    let users = origins(&overrides.from, Path::new("")).map_err(|wrong| Invalid(format!("--from: {}", wrong.why)))?;
+    let asked = overrides.from.iter().map(String::as_str);
+    let mut users = origins(asked, Path::new("")).map_err(|wrong| Invalid(format!("--from: {}", wrong.why)))?;
+    for user in &mut users {
+        let known = scenarios.iter().find(|known| known.place == user.place);
+        known.into_iter().for_each(|known| user.values.clone_from(&known.values));
+    }
     Ok(match overrides.from.is_empty() {
         true => plan.through(scenarios),
         false if plan.has_upgrade() => plan.through(users),
@@ -104,25 +92,21 @@ pub(super) fn begin_with(plan: Plan, scenarios: Vec<Origin>, overrides: &Overrid
 }
 
 /// Reads versions; paths are relative to a folder.
-pub(super) fn origins(asked: &[String], folder: &Path) -> Result<Vec<Origin>, Wrong> {
-    if let [only] = asked
-        && only == SELF
-    {
+pub(super) fn origins<'a>(asked: impl Iterator<Item = &'a str>, folder: &Path) -> Result<Vec<Origin>, Wrong> {
+    let asked: Vec<&str> = asked.collect();
+    if asked == [SELF] {
         return Ok(Vec::new());
     }
-    asked
-        .iter()
-        .enumerate()
-        .map(|(index, text)| {
-            let place = if text == SELF {
-                Err("`self` stands alone: the chart itself is what the last version is upgraded to".to_owned())
-            } else {
-                place(text, folder)
-            };
-            let place = place.map_err(|why| Wrong { index, why })?;
-            Ok(Origin { asked: text.clone(), place, ..Origin::default() })
-        })
-        .collect()
+    let origin = |(index, text): (usize, &str)| {
+        let place = if text == SELF {
+            Err("`self` stands alone: the chart itself is what the last version is upgraded to".to_owned())
+        } else {
+            place(text, folder)
+        };
+        let place = place.map_err(|why| Wrong { index, why })?;
+        Ok(Origin { asked: text.to_owned(), place, ..Origin::default() })
+    };
+    asked.into_iter().enumerate().map(origin).collect()
 }
 
 fn place(text: &str, folder: &Path) -> Result<Place, String> {

@@ -9,6 +9,7 @@ mod discover;
 mod fault;
 mod file;
 mod from;
+mod helm;
 mod image;
 mod manifest;
 mod names;
@@ -19,6 +20,7 @@ mod step;
 mod template;
 mod traffic;
 mod values;
+mod version;
 mod written;
 
 use std::collections::BTreeMap;
@@ -31,7 +33,7 @@ use chartgate_base::random;
 use chartgate_judge as judge;
 use chartgate_model::plan::{self, Backing, Chart, Image, Origin, Plan, StubImages, Waiver};
 use chartgate_process::{home, tool};
-use chartgate_yaml::{self as yaml, Mistake, Source, Spot, unknown};
+use chartgate_yaml::{self as yaml, Mistake, Spot, unknown};
 
 use crate as scenario;
 use backing::check_backing;
@@ -98,7 +100,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
         return Err(written.source.error("", "nothing of it can be read"));
     };
     let plan = plan(path, &written, scenario, chart, overrides)?;
-    let from = origins(path, &written.source, scenario, &plan);
+    let from = origins(path, &written, scenario, &plan);
     written.check()?;
     from::begin_with(plan, from, overrides)
 }
@@ -170,9 +172,12 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
         strict: contract.strict,
         binding: contract.checks.clone(),
         leaves: contract.leaves.iter().map(|left| contract::for_release(left, &release)).collect(),
+        discovery: contract.discovery.iter().map(|name| contract::for_release(name, &release)).collect(),
+        routes: contract.routes.clone(),
         waivers: waivers(path, contract, overrides),
         traffic: traffic::traffic(source, names, scenario, contract),
         workers: scenario.workers,
+        namespace: namespace(root.key("namespace").key("name"), scenario),
         namespace_labels: scenario.namespace.labels.clone(),
         steps,
         from: Vec::new(),
@@ -200,6 +205,27 @@ fn check_release(at: Spot, release: &str) {
     }
 }
 
+/// The name of the release's namespace, if the scenario gives it one that is free in each cluster.
+fn namespace(at: Spot, scenario: &ScenarioFile) -> Option<String> {
+    let name = scenario.namespace.name.clone()?;
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    // Beside it lies one whose name is longer by `-prober`.
+    let is_valid =
+        (1..=55).contains(&name.len()) && name.chars().all(is_name) && !name.starts_with('-') && !name.ends_with('-');
+    if !is_valid {
+        at.refuse(
+            Mistake::new(&format!("`{name}` is no name for a namespace"))
+                .with_hint("55 lower-case letters, digits and `-` at most"),
+        );
+    } else if name == "default" || name.starts_with("kube-") || name == "local-path-storage" {
+        at.refuse(
+            Mistake::new(&format!("`{name}` is there in each cluster"))
+                .with_hint("leave the name out, or choose another"),
+        );
+    }
+    Some(name)
+}
+
 /// Refuses templates that stand for nothing.
 fn check_templates(written: &Written, backing: &BTreeMap<String, Backing>) {
     let known = template::known(backing.iter());
@@ -212,7 +238,7 @@ fn check_templates(written: &Written, backing: &BTreeMap<String, Backing>) {
         values.into_iter().chain(applied).filter_map(move |(verb, key)| step.child(verb)?.child(key))
     });
     let neighbours = root.child("neighbour").and_then(|neighbour| neighbour.child("values"));
-    let own = [root.child("values"), root.child("secrets"), neighbours];
+    let own = [root.child("values"), root.child("secrets"), root.child("from"), neighbours];
     let contracts = written.contract_source.as_ref().and_then(|source| source.root().child("secrets"));
     own.into_iter().flatten().chain(of_steps).chain(contracts).for_each(|at| template::check(at, &known));
 }
@@ -237,13 +263,23 @@ fn waivers(path: &Path, contract: &ContractFile, overrides: &Overrides) -> Vec<W
 }
 
 /// The versions that the scenario is upgraded from.
-fn origins(path: &Path, source: &Source, scenario: &ScenarioFile, plan: &Plan) -> Vec<Origin> {
-    let at = source.root().key("from");
-    let origins = from::origins(&scenario.from.0, path.parent().unwrap_or(Path::new(".")));
-    let origins = origins.unwrap_or_else(|wrong| {
-        at.item(wrong.index).refuse(Mistake::new(&wrong.why));
+fn origins(path: &Path, written: &Written, scenario: &ScenarioFile, plan: &Plan) -> Vec<Origin> {
+    let at = written.source.root().key("from");
+    let versions = &scenario.from.0;
+    let asked = versions.iter().map(|version| version.chart.as_str());
+    let origins = from::origins(asked, path.parent().unwrap_or(Path::new(".")));
+    let mut origins = origins.unwrap_or_else(|wrong| {
+        at.item(wrong.index).key("chart").refuse(Mistake::new(&wrong.why));
         Vec::new()
     });
+    let install = scenario.steps.iter().find_map(|step| step.install.as_ref());
+    let mut images = first_versions(&plan.images);
+    images.extend(scenario.images.clone());
+    images.extend(install.map(|install| install.images.clone()).unwrap_or_default());
+    let values = versions.iter().enumerate();
+    let values: Vec<Value> =
+        values.map(|(index, version)| version.values(at.item(index), &written.names, &plan.images, &images)).collect();
+    origins.iter_mut().zip(values).for_each(|(origin, values)| origin.values = values);
     if !origins.is_empty() && !plan.has_upgrade() {
         let hint = "add an `install` and an `upgrade` after it, or leave `from` out";
         let mistake = Mistake::new("`from` has no effect: no step upgrades what was installed");

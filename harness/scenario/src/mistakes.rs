@@ -139,6 +139,62 @@ fn a_version_that_cannot_be_meant() {
     );
 }
 
+/// A failure would mean that a version gets values which nobody meant for it, or that its image cannot be found.
+#[test]
+fn a_version_with_values_that_cannot_be_meant() {
+    check_scenario(
+        "a-version-with-values-that-cannot-be-meant",
+        "description: x
+from:
+  - {chart: previuos, values: {url: \"{{postgres.ulr}}\"}}
+  - {chart: ./app-1.tgz, images: {ap: {repository: image}}}
+  - {chart: ./app-2.tgz, image: {app: {repository: image}}}
+  - {values: {a: 1}}
+steps: [{install: {}}, {upgrade: {}}]
+",
+    );
+}
+
+/// A failure would mean that a step is carried out by another helm than the scenario says, or applies in another way.
+#[test]
+fn a_helm_that_a_step_cannot_have() {
+    check_scenario(
+        "a-helm-that-a-step-cannot-have",
+        "description: x
+steps:
+  - install: {helm: 2}
+  - upgrade: {helm: 4.1}
+  - upgrade: {server-side: false}
+  - upgrade: {helm: 4, server-side: maybe}
+",
+    );
+}
+
+/// A failure would mean that a run takes a namespace which is there in each cluster, or fails minutes later for its name.
+#[test]
+fn a_namespace_that_cannot_be_made() {
+    for (name, says) in [
+        ("Istio", "`Istio` is no name for a namespace\n --> case.yaml:2:19"),
+        ("kube-system", "`kube-system` is there in each cluster"),
+    ] {
+        let scenario = format!("description: x\nnamespace: {{name: {name}}}\nsteps: [{{install: {{}}}}]\n");
+        let refusal = Files::new("namespace", CONTRACT_TEXT, &scenario).refusal();
+        assert!(refusal.contains(says), "`{says}` is not in: {refusal}");
+    }
+}
+
+/// A failure would mean that a slip in a contract leaves a promise out, silently.
+#[test]
+fn a_route_and_a_port_that_cannot_be_held() {
+    let contract = CONTRACT_TEXT.replace("serves: {", "refuses: [4000, 9000], serves: {");
+    let contract = format!("{contract}routes: {{/: wbe, api: web}}\n");
+    check(
+        "a-route-and-a-port-that-cannot-be-held",
+        &contract,
+        "description: x\nsteps: [{install: {without: [migrat]}}]\n",
+    );
+}
+
 /// A failure would mean that a person fixes one mistake after the other, and starts the gate for each of them.
 #[test]
 fn all_mistakes_of_all_files_at_once() {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::fault::{self, Means};
 use super::file::{Options, REUSE_VALUES, StepFile};
+use super::helm::{HelmFile, ServerSideFile};
 use super::image::image_values;
 use super::merge;
 use super::names::Names;
@@ -38,6 +39,13 @@ impl Steps<'_> {
         if options.reuse_values && action != Action::Upgrade {
             at.key(REUSE_VALUES).of_key().refuse(Mistake::new("only an upgrade has values to reuse"));
         }
+        if options.server_side.is_some() && !options.helm.is_some_and(HelmFile::has_server_side) {
+            let mistake = Mistake::new("only Helm 4 knows `--server-side`").with_hint("add `helm: 4` to the step");
+            at.key("server-side").of_key().refuse(mistake);
+        }
+        for (index, name) in options.without.iter().enumerate() {
+            self.names.check_part(at.key("without").item(index), name);
+        }
         let mut values = image_values(at.key("images"), self.names, self.images, &options.images);
         if let Some(fault) = &fault {
             merge(&mut values, fault::values(at_fault, fault, self.images));
@@ -56,13 +64,20 @@ impl Steps<'_> {
             fault,
             rolls_back: options.atomic,
             reuses_values: options.reuse_values,
+            absent: options.without,
+            helm: options.helm.map(HelmFile::plan),
+            server_side: options.server_side.map(ServerSideFile::plan),
             ..Step::new(action)
         })
     }
 
     /// The one verb of a step, as it is written, and what it does.
     fn verb(&self, at: Spot, step: &StepFile) -> Option<(&'static str, Action, Options)> {
-        let rollback = step.rollback.as_ref().map(|back| (back.to, Options::only(back.timeout, back.fault.as_ref())));
+        let rollback = step.rollback.as_ref().map(|back| {
+            let (helm, server_side) = (back.helm, back.server_side);
+            (back.to, Options { helm, server_side, ..Options::only(back.timeout, back.fault.as_ref()) })
+        });
+        let by = |timeout, helm| Options { helm, ..Options::only(timeout, None) };
         let hook = step.run_hook.as_ref().map(|run| (Action::RunHook { hook: run.hook.clone() }, run.options()));
         let apply = step.apply.as_ref();
         let apply = apply.map(|apply| (apply.plan(at.key("apply")), Options::only(apply.timeout, None)));
@@ -70,11 +85,11 @@ impl Steps<'_> {
             step.install.clone().map(|install| ("install", Action::Install, install)),
             step.upgrade.clone().map(|upgrade| ("upgrade", Action::Upgrade, upgrade)),
             rollback.map(|(to, options)| ("rollback", Action::Rollback { to }, options)),
-            step.uninstall.as_ref().map(|gone| ("uninstall", Action::Uninstall, Options::only(gone.timeout, None))),
+            step.uninstall.as_ref().map(|gone| ("uninstall", Action::Uninstall, by(gone.timeout, gone.helm))),
             hook.map(|(action, options)| ("run-hook", action, options)),
             step.fault.as_ref().map(|fault| ("fault", Action::Disrupt, Options::only(None, Some(fault)))),
             step.scale.as_ref().map(|sizes| ("scale", self.scale(at.key("scale"), sizes), Options::default())),
-            step.test.as_ref().map(|test| ("test", Action::Test, Options::only(test.timeout, None))),
+            step.test.as_ref().map(|test| ("test", Action::Test, by(test.timeout, test.helm))),
             apply.map(|(action, options)| ("apply", action, options)),
         ];
         let mut verbs = verbs.into_iter().flatten();

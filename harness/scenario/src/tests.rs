@@ -214,3 +214,28 @@ fn each_scenario_of_a_run_has_a_name_of_its_own() {
     let names: Vec<_> = plans.unwrap().into_iter().map(|plan| plan.name).collect();
     assert_eq!(names, ["api/upgrade", "web/upgrade", "web/upgrade-2"]);
 }
+
+/// A failure would mean that a step is not done as the scenario says, or that a promise of the contract is lost on the way.
+#[test]
+fn what_a_step_and_a_contract_say_arrives_in_the_plan() {
+    let contract = CONTRACT_TEXT.replace("serves: {", "refuses: [admin], serves: {");
+    let contract = format!("{contract}routes: {{/api: web}}\ndiscovery: ['{{{{release}}}}-peers']\n");
+    let scenario = "
+description: x
+namespace: {name: istio-system}
+steps:
+  - install: {without: [migrate]}
+  - upgrade: {helm: 4, server-side: auto}
+  - rollback: {helm: '4', server-side: false}
+";
+    let plan = Files::new("arrives", &contract, scenario).load().unwrap();
+    assert_eq!((plan.namespace.as_deref(), plan.routes["/api"].as_str()), (Some("istio-system"), "web"));
+    assert_eq!(
+        (&plan.discovery, &plan.roles["web"].refuses),
+        (&vec!["pooler-peers".to_owned()], &vec!["admin".to_owned()])
+    );
+    assert!(plan.is_absent_in(0, "migrate") && !plan.is_absent_in(1, "migrate"));
+    assert_eq!(plan.steps[1].title(), "upgrade by Helm 4");
+    let ways: Vec<_> = plan.steps.iter().map(|step| step.server_side.map(crate::plan::ServerSide::flag)).collect();
+    assert_eq!(ways, [None, Some("auto"), Some("false")]);
+}

@@ -57,13 +57,17 @@ fn write_requirements(found: &Found, out: &mut String) -> Result {
 }
 
 fn write_secrets(found: &Found, out: &mut String) -> Result {
-    if found.secrets.is_empty() {
+    if found.secrets.is_empty() && found.made_later.is_empty() {
         return Ok(());
     }
-    writeln!(
-        out,
-        "# Secrets that the chart refers to and does not make. Put what the application can start with.\nsecrets:"
-    )?;
+    writeln!(out, "# Secrets that the chart refers to and does not make. Put what the application can start with.")?;
+    writeln!(out, "secrets:{}", if found.secrets.is_empty() { " {}" } else { "" })?;
+    for name in &found.made_later {
+        writeln!(
+            out,
+            "# Something of the chart may make the Secret `{name}` as it runs. If nothing does, name it here with its keys."
+        )?;
+    }
     for (name, keys) in &found.secrets {
         writeln!(out, "  {}:{}", quoted(name), if keys.is_empty() { " {}   # which keys does it need?" } else { "" })?;
         for (key, value) in keys {
@@ -102,10 +106,16 @@ fn write_images(found: &Found, out: &mut String) -> Result {
 }
 
 fn write_roles(found: &Found, out: &mut String) -> Result {
+    for name in &found.unlabelled {
+        writeln!(
+            out,
+            "# `{name}` has no labels that tell its pods from others with all values: with some, it could be a role."
+        )?;
+    }
     if found.roles.is_empty() {
         return writeln!(
             out,
-            "# The chart has no pods that go on until they are stopped, so it has no roles.\nroles: {{}}\n"
+            "# The chart has no pods that go on until they are stopped and that labels tell apart, so it has no roles.\nroles: {{}}\n"
         );
     }
     writeln!(
@@ -157,7 +167,8 @@ fn write_environment(found: &Found, role: &Role, out: &mut String) -> Result {
 }
 
 fn write_hooks(found: &Found, out: &mut String) -> Result {
-    if found.hooks.is_empty() && found.nameless.is_empty() {
+    let unnamed = [&found.nameless, &found.sometimes, &found.other_hooks];
+    if found.hooks.is_empty() && unnamed.iter().all(|names| names.is_empty()) {
         return Ok(());
     }
     writeln!(
@@ -170,12 +181,26 @@ fn write_hooks(found: &Found, out: &mut String) -> Result {
             "# The hook Job `{name}` has no labels that tell it from other Jobs: with some, it could stand here."
         )?;
     }
+    for name in &found.sometimes {
+        writeln!(
+            out,
+            "# The Job `{name}` is another hook with other values, or none: a contract holds for all of them, so it cannot stand here."
+        )?;
+    }
+    for name in &found.other_hooks {
+        writeln!(out, "# {name} is a hook that is no Job: nothing can be promised of it here.")?;
+    }
     writeln!(out, "hooks:{}", if found.hooks.is_empty() { " {}" } else { "" })?;
     let roles: Vec<String> = found.roles.keys().cloned().collect();
     for (name, hook) in &found.hooks {
         writeln!(out, "  {}:\n    select: \"{}\"\n    events: [{}]", quoted(name), hook.select, list(&hook.events))?;
-        if hook.events.iter().any(|event| event.starts_with("pre-")) && !roles.is_empty() {
+        let is_before = |event: &str| hook.events.iter().any(|other| other == event);
+        if is_before("pre-install") && !roles.is_empty() {
             writeln!(out, "    before: [{}]", list(&roles))?;
+        } else if is_before("pre-upgrade") && !roles.is_empty() {
+            writeln!(out, "    # before: [{}]   # once a scenario's upgrade changes their pods", list(&roles))?;
+        }
+        if is_before("pre-install") || is_before("pre-upgrade") {
             writeln!(out, "    # migrates: postgres   # the server of `backing` whose schema this hook alone changes")?;
         }
     }

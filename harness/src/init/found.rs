@@ -5,25 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::image::{self, Image};
+use super::label::{fits, selector, selects, shared, telling};
 use super::render::Render;
 use super::role::{self, Role};
 use super::secret::{self, Secret};
-use chartgate_k8s::object::{items, kind, name, text};
+use chartgate_k8s::object::{is_hook, items, kind, name, slashed, template, text};
 
 /// Kinds whose pods go on until they are stopped.
 const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 /// The label that tells the parts of an application apart.
 const COMPONENT: &str = "app.kubernetes.io/component";
-/// Labels that are the same for all of a chart's objects, or that change with each version.
-const COMMON: [&str; 7] = [
-    "helm.sh/chart",
-    "chart",
-    "heritage",
-    "app.kubernetes.io/version",
-    "app.kubernetes.io/managed-by",
-    "app.kubernetes.io/part-of",
-    "version",
-];
 /// Groups of kinds that each cluster has, besides those that end with this.
 const BUILT_IN: [&str; 5] = ["apps", "autoscaling", "batch", "policy", ""];
 const BUILT_IN_ENDING: &str = ".k8s.io";
@@ -40,20 +31,39 @@ pub struct Found {
     pub hooks: BTreeMap<String, Hook>,
     /// Names of hook Jobs whose labels do not tell them from others.
     pub nameless: BTreeSet<String>,
+    /// Names of Jobs that are hooks with some values and plain with others.
+    pub sometimes: BTreeSet<String>,
+    /// Kinds and names of hooks that run pods and are no Jobs: a contract says nothing of them.
+    pub other_hooks: BTreeSet<String>,
     /// Images by name.
     pub images: BTreeMap<String, Image>,
     /// Secrets that the chart needs and does not make, by name.
     pub secrets: BTreeMap<String, Secret>,
+    /// Names of Secrets that something of the chart may make as it runs: a hook, or an operator for a custom resource.
+    pub made_later: BTreeSet<String>,
     /// Kinds whose definitions the chart does not bring.
     pub foreign: BTreeSet<String>,
     /// Roles and hooks that appear with each set of values.
     present: Vec<BTreeSet<String>>,
     /// Which sets of values bring tests (`helm test`).
     tested: Vec<bool>,
+    /// Workloads whose labels do not tell their pods from others.
+    pub unlabelled: BTreeSet<String>,
+    /// With each set of values, the release's name and the pods that run there.
+    running: Vec<(String, Vec<Pods>)>,
+}
+
+/// The pods of a workload.
+struct Pods {
+    /// The role that they are; `None`: a plain Job's, or a CronJob's.
+    role: Option<String>,
+    labels: Value,
 }
 
 /// A Job that helm runs as a hook.
 pub struct Hook {
+    /// Name of its Job.
+    pub job: String,
     /// Label selector of its Job.
     pub select: String,
     /// Its events.
@@ -68,16 +78,23 @@ impl Found {
             roles: BTreeMap::new(),
             hooks: BTreeMap::new(),
             nameless: BTreeSet::new(),
+            sometimes: BTreeSet::new(),
+            other_hooks: BTreeSet::new(),
             images: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            made_later: BTreeSet::new(),
             foreign: BTreeSet::new(),
             present: Vec::new(),
             tested: Vec::new(),
+            unlabelled: BTreeSet::new(),
+            running: Vec::new(),
         };
         let mut names = BTreeMap::new();
         for render in renders {
             found.add(render, &mut names);
         }
+        found.tell_roles_apart();
+        found.drop_sometimes(renders);
         found.images = image::find(values, renders, &found, &names);
         found
     }
@@ -88,6 +105,45 @@ impl Found {
         self.roles.keys().chain(self.hooks.keys()).filter(is_absent).map(String::as_str).collect()
     }
 
+    /// Takes the labels of the pods where those that the workload selects fit others too; a role that cannot be told apart is none.
+    fn tell_roles_apart(&mut self) {
+        for name in self.roles.keys().cloned().collect::<Vec<_>>() {
+            let Some(role) = self.roles.get(&name) else { continue };
+            if self.is_told_by(&name, &role.select) {
+                continue;
+            }
+            let of_pods = self.running.iter().flat_map(|(release, all)| {
+                let own = all.iter().filter(|pods| pods.role.as_ref() == Some(&name));
+                own.map(|pods| selector(&pods.labels, release))
+            });
+            let of_pods = of_pods.reduce(|one, other| shared(&one, &other)).unwrap_or_default();
+            if self.is_told_by(&name, &of_pods) {
+                self.roles.entry(name).and_modify(|role| role.select = of_pods);
+            } else {
+                self.roles.remove(&name);
+                self.unlabelled.insert(name);
+            }
+        }
+    }
+
+    /// Whether a selector fits the pods of a role with each set of values, and no others.
+    fn is_told_by(&self, name: &String, select: &str) -> bool {
+        let all = self.running.iter().flat_map(|(release, all)| all.iter().map(move |pods| (release, pods)));
+        all.into_iter().all(|(release, pods)| fits(select, &pods.labels, release) == (pods.role.as_ref() == Some(name)))
+    }
+
+    /// A Job that is another hook with other values, or none, is neither promised nor absent.
+    fn drop_sometimes(&mut self, renders: &[Render]) {
+        let jobs = renders.iter().flat_map(|render| &render.objects).filter(|object| kind(object) == "Job");
+        let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for job in jobs {
+            if *known.entry(name(job)).or_insert_with(|| events(job)) != events(job) {
+                self.sometimes.insert(name(job).to_owned());
+            }
+        }
+        self.hooks.retain(|_, hook| !self.sometimes.contains(&hook.job));
+    }
+
     /// Whether a set of values brings tests.
     pub fn has_tests(&self, render: usize) -> bool {
         self.tested.get(render).copied().unwrap_or_default()
@@ -96,13 +152,29 @@ impl Found {
     fn add(&mut self, render: &Render, names: &mut Names) {
         let objects = &render.objects;
         let mut present = BTreeSet::new();
-        for workload in
-            objects.iter().filter(|object| WORKLOADS.contains(&kind(object)) && object["spec"]["replicas"] != 0)
-        {
-            let name = self.name_of(workload, &render.release, names);
+        let goes_on = |object: &&Value| WORKLOADS.contains(&kind(object)) && object["spec"]["replicas"] != 0;
+        let (hooked, workloads): (Vec<&Value>, Vec<&Value>) =
+            objects.iter().filter(goes_on).partition(|object| is_hook(object));
+        let pods = objects.iter().filter(|object| kind(object) == "Pod" && !events(object).is_empty());
+        self.other_hooks.extend(hooked.into_iter().chain(pods).map(slashed));
+        let mut running = Vec::new();
+        for workload in workloads {
+            let role = role::of(workload, objects, &render.release);
+            let name = self.role_name(workload, &role, &render.release, names);
+            let labels = workload["spec"]["template"]["metadata"]["labels"].clone();
+            running.push(Pods { role: Some(name.clone()), labels });
             present.insert(name.clone());
-            self.roles.entry(name).or_insert_with(|| role::of(workload, objects, &render.release));
+            // What is not the same with all values tells nothing.
+            self.roles
+                .entry(name)
+                .and_modify(|known| known.select = shared(&known.select, &role.select))
+                .or_insert(role);
         }
+        let plain = objects.iter().filter(|object| ["Job", "CronJob"].contains(&kind(object)) && !is_hook(object));
+        let plain =
+            plain.filter_map(template).map(|pod| Pods { role: None, labels: pod["metadata"]["labels"].clone() });
+        running.extend(plain);
+        self.running.push((render.release.clone(), running));
         let jobs: Vec<&Value> = objects.iter().filter(|object| kind(object) == "Job").collect();
         for job in jobs.iter().filter(|job| !events(job).is_empty()) {
             let labels = &job["metadata"]["labels"];
@@ -111,19 +183,29 @@ impl Found {
                 self.nameless.insert(name(job).to_owned());
                 continue;
             }
-            let select = selector(labels, &render.release);
+            let (full, select) = (name(job).to_owned(), selector(labels, &render.release));
             let name = self.name_of(job, &render.release, names);
             present.insert(name.clone());
-            self.hooks.entry(name).or_insert_with(|| Hook { select, events: events(job) });
+            self.hooks.entry(name).or_insert_with(|| Hook { job: full, select, events: events(job) });
         }
         let is_test = |object: &Value| written_events(object).any(|event| event == "test");
         self.tested.push(objects.iter().any(is_test));
         self.present.push(present);
         secret::collect(objects, &mut self.secrets);
+        self.made_later.extend(secret::made_later(objects, &self.secrets));
+        self.secrets.retain(|name, _| !self.made_later.contains(name));
         self.foreign.extend(foreign(objects));
     }
 
-    /// A short name: the object's without the release's, else its component.
+    /// The name of a role. Another workload that has the labels of one, with other values or beside it, is the same.
+    fn role_name(&self, workload: &Value, role: &Role, release: &str, names: &mut Names) -> String {
+        let known = self.roles.iter().find(|(_, known)| !role.select.is_empty() && known.select == role.select);
+        let Some((known, _)) = known else { return self.name_of(workload, release, names) };
+        names.insert((kind(workload).to_owned(), name(workload).to_owned()), known.clone());
+        known.clone()
+    }
+
+    /// A short name: the object's without the release's, else its component, else the chart's where it is called as the release.
     fn name_of(&self, object: &Value, release: &str, names: &mut Names) -> String {
         let key = (kind(object).to_owned(), name(object).to_owned());
         if let Some(known) = names.get(&key) {
@@ -133,7 +215,8 @@ impl Found {
         let short = full.strip_prefix(release).map(|rest| rest.trim_start_matches('-')).filter(|rest| !rest.is_empty());
         let component = object["metadata"]["labels"][COMPONENT].as_str();
         let with_kind = format!("{full}-{}", kind(object).to_lowercase());
-        let candidates = [short, component, Some(full), Some(with_kind.as_str())];
+        let chart = Some(self.chart.as_str()).filter(|_| full == release);
+        let candidates = [short, component, chart, Some(full), Some(with_kind.as_str())];
         let is_free = |name: &&str| !self.roles.contains_key(*name) && !self.hooks.contains_key(*name);
         let chosen = candidates.into_iter().flatten().find(is_free).unwrap_or(full).to_owned();
         names.insert(key, chosen.clone());
@@ -153,27 +236,6 @@ fn written_events(object: &Value) -> impl Iterator<Item = &str> {
 fn events(object: &Value) -> Vec<String> {
     let is_known = |event: &&str| ["pre-", "post-"].iter().any(|part| event.starts_with(part));
     written_events(object).filter(is_known).map(str::to_owned).collect()
-}
-
-/// The labels that say what an object is.
-fn telling(labels: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let labels =
-        labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
-    labels.filter(|(key, value)| !COMMON.contains(key) && !value.is_empty() && !value.contains([',', '=']))
-}
-
-/// Whether other labels have all of the telling ones.
-fn selects(labels: &Value, others: &Value) -> bool {
-    telling(labels).all(|(key, value)| others[key] == value)
-}
-
-/// A selector of telling labels, in which the release's name is left open, whole or as the start of a longer one.
-pub fn selector(labels: &Value, release: &str) -> String {
-    let pairs = telling(labels).map(|(key, value)| match value.strip_prefix(release) {
-        Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{key}={{{{release}}}}{rest}"),
-        _ => format!("{key}={value}"),
-    });
-    pairs.collect::<Vec<_>>().join(",")
 }
 
 /// Kinds that neither Kubernetes nor the chart defines.

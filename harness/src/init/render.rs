@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use chartgate_model::refusal::Refusal;
+
 use crate::dependency;
 use crate::helm::Helm;
 use crate::home;
@@ -12,6 +14,9 @@ use crate::plan::{Action, Plan, Step};
 use crate::redact::Redactor;
 use crate::scenario::{self, Overrides};
 use crate::yaml::Invalid;
+
+/// Where the release would be: a word that shows where the chart puts the namespace's name.
+pub const NAMESPACE: &str = "chartgate-init";
 
 /// A chart, rendered with one set of values.
 pub struct Render {
@@ -38,9 +43,10 @@ pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
     if plans.iter().any(|plan| plan.chart.has_dependencies) {
         dependency::build(&home::tool("helm", version)?, chart).await?;
     }
-    let helm = Helm::new(version, &home::kubernetes()?, "default", Redactor::default())?;
+    let helm = Helm::new(version, &home::kubernetes_release(&home::kubernetes()?), NAMESPACE, Redactor::default())?;
     let mut renders = Vec::new();
-    for plan in plans {
+    // What the chart is called in one more scenario is no set of values.
+    for plan in plans.into_iter().filter(|plan| !plan.is_own_name) {
         let rendered = helm.template(&plan, &Step::new(Action::Install), &json!({})).await?;
         let manifest = rendered.map_err(|refusal| Invalid(refused(&plan, &refusal)))?;
         let name = plan.name.rsplit('/').next().unwrap_or_default().to_owned();
@@ -53,9 +59,9 @@ pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
 
 fn refused(plan: &Plan, refusal: &str) -> String {
     if let Some(file) = plan.base_files.first() {
-        format!("the chart does not render with `{}`: {refusal}", file.display())
+        format!("the chart does not render with `{}`: {}", file.display(), Refusal::of(refusal).sentence)
     } else {
         let hint = "hint: give the chart a `ci/NAME-values.yaml` with what a user must set";
-        format!("the chart does not render with its defaults: {refusal}\n{hint}")
+        format!("the chart does not render with its defaults: {}\n{hint}", Refusal::of(refusal).sentence)
     }
 }

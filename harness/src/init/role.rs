@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::found::selector;
+use super::label::selector;
 use chartgate_k8s::object::{items, kind, text};
 
 /// What is known of a role from its workload.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use chartgate_k8s::object::{items, kind, name, template, text};
+use chartgate_k8s::object::{is_custom, items, kind, name, template, text};
 
 /// The keys of a Secret, each with a template for its value.
 pub type Secret = BTreeMap<String, &'static str>;
@@ -37,6 +37,47 @@ pub fn collect(objects: &[Value], needed: &mut BTreeMap<String, Secret>) {
     for (name, keys) in of_all {
         needed.entry(name).or_default().extend(keys);
     }
+}
+
+/// The Secrets that something of the chart names which may make them as it runs: a custom resource, for an operator, a Job, or an
+/// account that may change them.
+pub fn made_later(objects: &[Value], needed: &BTreeMap<String, Secret>) -> BTreeSet<String> {
+    let custom = objects.iter().filter(|object| is_custom(object));
+    let jobs = objects.iter().filter(|object| ["Job", "CronJob"].contains(&kind(object))).filter_map(template);
+    // What a Job reads must be there before it; what it names in its command it may make.
+    let commands = jobs.flat_map(|pod| items(&pod["spec"]["containers"])).flat_map(|container| {
+        let plain = items(&container["env"]).map(|variable| &variable["value"]);
+        items(&container["command"]).chain(items(&container["args"])).chain(plain)
+    });
+    let annotated = objects.iter().filter(|object| kind(object) == "Ingress").filter(|ingress| {
+        let annotations = ingress["metadata"]["annotations"].as_object();
+        annotations.into_iter().flatten().any(|(key, _)| key.starts_with("cert-manager.io/"))
+    });
+    let certificates =
+        annotated.flat_map(|ingress| items(&ingress["spec"]["tls"])).filter_map(|host| host["secretName"].as_str());
+    let certificates: BTreeSet<&str> = certificates.collect();
+    let rules = objects.iter().filter(|object| ["Role", "ClusterRole"].contains(&kind(object)));
+    let rules = rules.flat_map(|role| items(&role["rules"])).filter(|rule| {
+        let changes = |verb: &Value| ["create", "update", "patch", "*"].contains(&text(verb));
+        items(&rule["verbs"]).any(changes) && items(&rule["resources"]).any(|resource| resource == "secrets")
+    });
+    let changeable: BTreeSet<&str> = rules.flat_map(|rule| items(&rule["resourceNames"])).map(text).collect();
+    let texts: Vec<String> =
+        custom.map(Value::to_string).chain(commands.filter_map(Value::as_str).map(str::to_owned)).collect();
+    let is_named = |name: &&String| {
+        [&certificates, &changeable].iter().any(|set| set.contains(name.as_str()))
+            || texts.iter().any(|text| mentions(text, name))
+    };
+    needed.keys().filter(is_named).cloned().collect()
+}
+
+/// Whether a text has a name as a whole word.
+fn mentions(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
 
 fn of_pod(pod: &Value, needed: &mut BTreeMap<String, Secret>) {

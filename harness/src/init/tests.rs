@@ -117,3 +117,81 @@ fn kinds_that_the_chart_does_not_define_are_named() {
     let found = Found::of(&renders, &json!({}));
     assert_eq!(found.foreign, BTreeSet::from(["HTTPRoute of gateway.networking.k8s.io".to_owned()]));
 }
+
+/// A workload with labels of its own, and what a hook, another workload in its place and an operator make of a chart.
+fn changeable() -> Found {
+    let labels = json!({"app": "shop-controller", "instance": "chartgate-init-my-shop"});
+    let workload = |of: &str, name: &str, annotations: Value| {
+        let reference = json!({"name": "T", "valueFrom": {"secretKeyRef": {"name": "made", "key": "k"}}});
+        let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"env": [reference]}]}});
+        let spec = json!({"selector": {"matchLabels": labels}, "template": template});
+        json!({"apiVersion": "apps/v1", "kind": of, "metadata": {"name": name, "annotations": annotations}, "spec": spec})
+    };
+    let job = |annotations: Value| json!({"kind": "Job", "metadata": {"name": "my-shop-admit", "labels": {"job": "admit"}, "annotations": annotations}});
+    let hook = json!({"helm.sh/hook": "pre-install"});
+    let certificate =
+        json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "spec": {"secretName": "made"}});
+    let render = |name: &str, objects| Render {
+        chart: "shop".to_owned(),
+        release: "my-shop".to_owned(),
+        name: name.to_owned(),
+        file: None,
+        objects,
+    };
+    let first = vec![workload("Deployment", "my-shop", json!({})), job(hook.clone()), certificate.clone()];
+    let second =
+        vec![workload("DaemonSet", "my-shop-node", json!({})), job(json!({})), workload("Deployment", "early", hook)];
+    Found::of(&[render("a", first), render("b", second)], &json!({}))
+}
+
+/// A failure would mean that a contract which `init` wrote is red on the chart that it was read from.
+#[test]
+fn what_changes_with_values_and_runs_is_no_promise() {
+    let found = changeable();
+    assert_eq!(found.roles.keys().collect::<Vec<_>>(), ["shop"], "a role is not called after the release");
+    assert_eq!(found.roles["shop"].select, "app=shop-controller", "the namespace is another one in each run");
+    assert_eq!((found.without(0), found.without(1)), (vec![], vec![]), "another workload has the same labels");
+    assert!(found.hooks.is_empty() && found.sometimes.contains("my-shop-admit"));
+    assert_eq!(found.other_hooks.iter().collect::<Vec<_>>(), ["deployment/early"]);
+    assert!(found.secrets.is_empty() && found.made_later.contains("made"));
+    let text = contract::text(&found);
+    for says in ["`my-shop-admit` is another hook", "# deployment/early is a hook that is no Job", "Secret `made`"] {
+        assert!(text.contains(says), "`{says}` is not in\n{text}");
+    }
+}
+
+/// A failure would mean that the pods of a worker are held to what the web server promises.
+#[test]
+fn a_role_is_told_from_others_by_its_pods_labels_or_not_at_all() {
+    let workload = |name: &str, select: Value, labels: Value| {
+        let spec = json!({"selector": {"matchLabels": select}, "template": {"metadata": {"labels": labels}}});
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec})
+    };
+    let of = |objects| {
+        let (chart, release, name) = ("shop".to_owned(), "my-shop".to_owned(), "a".to_owned());
+        Found::of(&[Render { chart, release, name, file: None, objects }], &json!({}))
+    };
+    let worker = || {
+        workload("my-shop-worker", json!({"app": "shop", "part": "worker"}), json!({"app": "shop", "part": "worker"}))
+    };
+    let web = |labels| workload("my-shop-web", json!({"app": "shop"}), labels);
+    let found = of(vec![web(json!({"app": "shop", "part": "web"})), worker()]);
+    assert_eq!(found.roles["web"].select, "app=shop,part=web");
+    let found = of(vec![web(json!({"app": "shop"})), worker()]);
+    assert_eq!(found.roles.keys().collect::<Vec<_>>(), ["worker"]);
+    assert!(contract::text(&found).contains("# `web` has no labels that tell its pods from others"));
+}
+
+/// A failure would mean that a hook which only runs at upgrades makes the first scenario void.
+#[test]
+fn only_a_hook_of_the_first_install_is_seen_before_pods() {
+    let hook = |name: &str, events: &str| {
+        let metadata = json!({"name": name, "labels": {"job": name}, "annotations": {"helm.sh/hook": events}});
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata})
+    };
+    let mut renders = renders();
+    renders[0].objects.extend([hook("later", "pre-upgrade"), hook("last", "pre-delete")]);
+    let text = contract::text(&Found::of(&renders, &json!({})));
+    assert!(text.contains("events: [pre-upgrade]\n    # before: ["), "{text}");
+    assert!(text.contains("events: [pre-delete]\n  ") && !text.contains("events: [pre-delete]\n    before"), "{text}");
+}

@@ -41,15 +41,13 @@ pub struct RepeatedKey {
 pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
     let mut all = Vec::new();
     for document in documents(manifest) {
-        let mut reader =
-            Reader { parser: Parser::new_from_str(document), anchors: HashMap::new(), repeated: Vec::new() };
         let source = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
-        let object = reader.document().with_context(|| match &source {
+        let (object, repeated) = read(document).with_context(|| match &source {
             Some(template) => format!("parse what `{template}` renders"),
             None => "parse a manifest".to_owned(),
         })?;
         if !object.is_null() {
-            all.push(Printed { object, source, repeated: reader.repeated });
+            all.push(Printed { object, source, repeated });
         }
     }
     Ok(all)
@@ -72,8 +70,29 @@ fn documents(manifest: &str) -> Vec<&str> {
     documents
 }
 
+/// Reads a document. Within brackets helm does not mind how far left a line begins; our parser does, so that such a line is indented.
+fn read(document: &str) -> Result<(Value, Vec<RepeatedKey>)> {
+    let mut text = document.to_owned();
+    let mut indented = 0;
+    loop {
+        let parser = Parser::new_from_str(&text);
+        let mut reader = Reader { parser, outdented: None, anchors: HashMap::new(), repeated: Vec::new() };
+        let error = match reader.document() {
+            Ok(object) => return Ok((object, reader.repeated)),
+            Err(error) => error,
+        };
+        let Some(line) = reader.outdented.filter(|line| *line > indented) else { return Err(error) };
+        let lines = text.split_inclusive('\n').enumerate();
+        let spaces = |index| if index + 1 == line { " ".repeat(DEEPEST) } else { String::new() };
+        text = lines.map(|(index, text)| spaces(index) + text).collect();
+        indented = line;
+    }
+}
+
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    /// The line that begins further left than the parser allows.
+    outdented: Option<usize>,
     anchors: HashMap<usize, Value>,
     repeated: Vec<RepeatedKey>,
 }
@@ -93,7 +112,11 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Event<'a>> {
         match self.parser.next_event() {
             Some(Ok((event, _))) => Ok(event),
-            Some(Err(error)) => bail!("line {}: {}", error.marker().line(), error.info()),
+            Some(Err(error)) => {
+                let (line, why) = (error.marker().line(), error.info());
+                self.outdented = why.starts_with("invalid indentation").then_some(line);
+                bail!("line {line}: {why}")
+            }
             None => Ok(Event::StreamEnd),
         }
     }

@@ -47,9 +47,9 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
         tally.void(format!("what became of the pods in {label} is unknown: {why}")).with([seen]);
         return;
     }
-    let hooks = view.plan.present_hooks().filter(|(_, hook)| hook.migrates.is_some() && run.runs_of(hook) > 0);
+    let hooks = view.plan.hooks_in(run.index).filter(|(_, hook)| hook.migrates.is_some() && run.runs_of(hook) > 0);
     let waiting: BTreeSet<&String> = hooks.flat_map(|(_, hook)| &hook.before).collect();
-    for (role, _) in view.plan.present_roles() {
+    for (role, _) in view.plan.roles_in(run.index) {
         if waiting.contains(role) {
             judge_new_pods(view, run, role, tally);
         }

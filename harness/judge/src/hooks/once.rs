@@ -30,7 +30,7 @@ fn hook_once(view: &View) -> Finding {
         tally.void(format!("a run of a hook may have been missed: {why}")).with([seen]);
     }
     for (name, hook) in &view.plan.hooks {
-        if view.plan.absent.contains(name) {
+        if view.plan.is_always_absent(name) {
             judge_absent(view, name, hook, &mut tally);
         } else {
             judge_present(view, name, hook, &mut tally);
@@ -39,10 +39,11 @@ fn hook_once(view: &View) -> Finding {
     tally.finish("each hook ran once for each of its events, and at no other time")
 }
 
+const HONOUR: &str = "honour the switch: render the hook's Job only where it is enabled";
+
 fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
-    let hint = "honour the switch: render the hook's Job only where it is enabled";
     if let Some(job) = view.rendered().find(|object| is_job_of(hook, object)) {
-        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", title(job))).hint(hint);
+        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", title(job))).hint(HONOUR);
     }
     let seen = view
         .runs_of_hook(hook)
@@ -54,7 +55,7 @@ fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
     let seen: Vec<Evidence> = seen.map(|track| track.first().evidence("was created")).collect();
     if let Some(first) = seen.first() {
         let message = format!("hook `{name}` is switched off, but it ran: {}", first.text);
-        tally.fail(message).with(seen).hint(hint);
+        tally.fail(message).with(seen).hint(HONOUR);
     } else if view.has_render() {
         tally.proved(note(format!("hook `{name}` is switched off, and neither rendered nor seen")));
     }
@@ -75,11 +76,21 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         tally.proved(note(format!("no step of the plan runs hook `{name}`")));
     }
     for run in view.tested().filter(|run| run.started.is_some()) {
-        let due = run.runs_of(hook);
+        let due = run.due(view.plan, name, hook);
+        let is_off = view.plan.is_absent_in(run.index, name);
+        if is_off && let Some(job) = run.rendered_objects().find(|object| is_job_of(hook, object)) {
+            let message =
+                format!("hook `{name}` is switched off in {}, but the chart renders {}", run.label(), title(job));
+            tally.fail(message).hint(HONOUR);
+            continue;
+        }
         let is_here = |job: &&&Track| view.step_at(job.first().seq).is_some_and(|step| step.index == run.index);
         let here: Vec<&Track> = jobs.iter().filter(is_here).copied().collect();
         let seen = || here.iter().map(|job| job.first().evidence("was created")).collect::<Vec<_>>();
-        if here.len() > due && due == 0 {
+        if here.len() > due && is_off {
+            let message = format!("hook `{name}` is switched off in {}, but it ran", run.label());
+            tally.fail(message).with(seen()).hint(HONOUR);
+        } else if here.len() > due && due == 0 {
             let message = format!(
                 "hook `{name}` ran in {}, which is none of its events ({})",
                 run.label(),
@@ -99,6 +110,8 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         } else if here.len() < due && run.is_to_succeed() {
             let message = format!("hook `{name}` was not seen in {}, which did not succeed", run.label());
             tally.void_since(&run.unfinished().unwrap_or_default(), message);
+        } else if is_off && run.is_succeeded() {
+            tally.proved(note(format!("hook `{name}` is switched off in {}, and was not seen", run.label())));
         } else {
             for job in here {
                 judge_attempts(view, run, name, job, tally);

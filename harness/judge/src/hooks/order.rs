@@ -25,9 +25,9 @@ pub(crate) const HOOK_ORDER: Check = Check {
 };
 
 fn hook_order(view: &View) -> Finding {
-    let runs = |hook: &Hook| view.tested().any(|run| run.runs_of(hook) > 0);
-    let precedes = |(_, hook): &(&String, &Hook)| !hook.before.is_empty() && runs(hook);
-    let hooks: Vec<(&String, &Hook)> = view.plan.present_hooks().filter(precedes).collect();
+    let runs = |(name, hook): (&String, &Hook)| view.tested().any(|run| run.due(view.plan, name, hook) > 0);
+    let precedes = |named: &(&String, &Hook)| !named.1.before.is_empty() && runs(*named);
+    let hooks: Vec<(&String, &Hook)> = view.plan.hooks.iter().filter(precedes).collect();
     if hooks.is_empty() && !view.tested().any(has_weights) {
         return not_applicable(
             HOOK_ORDER.name,
@@ -50,7 +50,7 @@ fn judge_hook(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         view.plan.present_roles().map(|(role, _)| role).filter(|role| hook.before.contains(role)).collect();
     for role in roles {
         let mut is_judged = false;
-        for run in view.tested().filter(|run| run.started.is_some() && run.runs_of(hook) > 0) {
+        for run in view.tested().filter(|run| run.started.is_some() && run.due(view.plan, name, hook) > 0) {
             if let Some((seen, why)) = view.gap_in(run, &["Job", "Pod"]) {
                 let message =
                     format!("the order of hook `{name}` and role `{role}` in {} is unknown: {why}", run.label());

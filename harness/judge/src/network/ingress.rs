@@ -1,5 +1,7 @@
 //! `ingress-leads`: what the release's routes name is there.
 
+mod promised;
+
 use serde_json::Value;
 
 use crate::judge::object::{items, kind, text, title};
@@ -9,7 +11,7 @@ use crate::judge::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const INGRESS_LEADS: Check = Check {
     name: "ingress-leads",
-    proves: "every Ingress and HTTPRoute leads to a port of a Service that has ready endpoints, and its TLS Secrets and hosts are there",
+    proves: "every Ingress and HTTPRoute leads to a port of a Service that has ready endpoints, by the contract's `routes` of the right role, and its TLS Secrets and hosts are there",
     means: "users of a host get an error page or a wrong certificate, though every pod is ready",
     explanation: include_str!("../explanation/ingress-leads.md"),
     needs: Needs::Orchestration,
@@ -31,8 +33,13 @@ fn ingress_leads(view: &View) -> Finding {
             tally.void(format!("where routes led after {} is unknown: {why}", run.label())).with([seen]);
             continue;
         }
-        for route in view.manifest(release).into_iter().filter(|object| is_route(object)) {
+        let routes: Vec<&Value> = view.manifest(release).into_iter().filter(|object| is_route(object)).collect();
+        for route in &routes {
             Route { view, run, end, object: route }.judge(&mut tally);
+        }
+        // Where these values render no route, none is promised.
+        if !routes.is_empty() {
+            promised::judge(view, run, end, &routes, &mut tally);
         }
     }
     tally.finish("every route led to ready endpoints, and its TLS Secrets and hosts were there")
@@ -143,19 +150,21 @@ impl Route<'_> {
 fn backends(spec: &Value) -> Vec<Backend<'_>> {
     let paths = items(&spec["rules"]).flat_map(|rule| items(&rule["http"]["paths"]));
     let of_ingress = std::iter::once(&spec["defaultBackend"]).chain(paths.map(|path| &path["backend"]));
-    let of_ingress = of_ingress.map(|backend| &backend["service"]).filter(|service| service.is_object());
-    let of_ingress = of_ingress.map(|service| {
-        let named = &service["port"]["name"];
-        Backend {
-            service: text(&service["name"]),
-            port: if named.is_null() { &service["port"]["number"] } else { named },
-        }
-    });
-    let of_route = items(&spec["rules"]).flat_map(|rule| items(&rule["backendRefs"]));
-    // Another kind, or a Service of another namespace, is not the release's.
-    let of_route =
-        of_route.filter(|it| it["kind"].as_str().is_none_or(|kind| kind == "Service") && it["namespace"].is_null());
-    of_ingress.chain(of_route.map(|it| Backend { service: text(&it["name"]), port: &it["port"] })).collect()
+    of_ingress.filter_map(ingress_backend).chain(items(&spec["rules"]).flat_map(route_backends)).collect()
+}
+
+/// The Service of a backend of an Ingress.
+fn ingress_backend(backend: &Value) -> Option<Backend<'_>> {
+    let service = Some(&backend["service"]).filter(|service| service.is_object())?;
+    let named = &service["port"]["name"];
+    let port = if named.is_null() { &service["port"]["number"] } else { named };
+    Some(Backend { service: text(&service["name"]), port })
+}
+
+/// The Services of a rule of an HTTPRoute. Another kind, or a Service of another namespace, is not the release's.
+fn route_backends(rule: &Value) -> impl Iterator<Item = Backend<'_>> {
+    let is_ours = |it: &&Value| it["kind"].as_str().is_none_or(|kind| kind == "Service") && it["namespace"].is_null();
+    items(&rule["backendRefs"]).filter(is_ours).map(|it| Backend { service: text(&it["name"]), port: &it["port"] })
 }
 
 fn is_port(declared: &Value, wanted: &Value) -> bool {

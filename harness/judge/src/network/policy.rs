@@ -49,7 +49,7 @@ fn network_policy(view: &View) -> Finding {
     }
     judge_enforcement(view, &mut tally);
     for run in view.settled() {
-        for role in &guarded {
+        for role in guarded.iter().filter(|role| !view.plan.is_absent_in(run.index, role)) {
             judge_role(view, run, role, &mut tally);
         }
     }

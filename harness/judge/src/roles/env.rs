@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, items, name, selects, template, text, title};
+use crate::judge::object::{is_hook, items, kind, name, selects, template, text, title};
 use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{Track, View};
+use crate::judge::view::{StepRun, Track, View};
 use crate::judge::{Check, Finding, Level, Needs, Rank};
 use crate::plan::Role;
 
@@ -32,13 +32,17 @@ fn role_env(view: &View) -> Finding {
         tally.void(format!("a pod, or what its environment comes from, may have been missed: {why}")).with([seen]);
     }
     for (name, role) in &view.plan.roles {
-        if view.plan.absent.contains(name) {
+        if view.plan.is_always_absent(name) {
             judge_absent(view, name, role, &mut tally);
-        } else {
-            judge_present(view, name, role, &mut tally);
+            continue;
+        }
+        judge_present(view, name, role, &mut tally);
+        for run in view.tested().filter(|run| view.plan.is_absent_in(run.index, name)) {
+            judge_switched_off(view, run, name, role, &mut tally);
         }
     }
-    let is_promised = view.plan.roles.values().any(|role| !role.env.is_empty()) || !view.plan.absent.is_empty();
+    let is_off = |name: &String| (0..view.plan.steps.len()).any(|step| view.plan.is_absent_in(step, name));
+    let is_promised = view.plan.roles.iter().any(|(name, role)| !role.env.is_empty() || is_off(name));
     if tally.has_no_claim() && !is_promised {
         return not_applicable(ROLE_ENV.name, "no role of the contract has `env`, and none is switched off");
     }
@@ -56,18 +60,51 @@ fn judged_pods<'a, 'v>(view: &'v View<'a>, role: &str) -> Vec<&'v Track<'a>> {
     view.pods_of_role(role).into_iter().filter(|pod| view.is_tested_at(pod.first().seq)).collect()
 }
 
-fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
-    let hint = "honour the switch: render the role's workload only where it is enabled";
+const HONOUR: &str = "honour the switch: render the role's workload only where it is enabled";
+
+/// A workload of a role that has pods, among rendered objects.
+fn running_workload<'a>(role: &Role, mut rendered: impl Iterator<Item = &'a Value>) -> Option<&'a Value> {
     let is_idle = |object: &Value| object["spec"]["replicas"] == 0 || object["spec"]["suspend"] == true;
-    if let Some(workload) = view.rendered().find(|object| is_workload_of(role, object) && !is_idle(object)) {
-        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", title(workload))).hint(hint);
+    rendered.find(|object| is_workload_of(role, object) && !is_idle(object))
+}
+
+fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
+    if let Some(workload) = running_workload(role, view.rendered()) {
+        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", title(workload))).hint(HONOUR);
     }
     let pods = judged_pods(view, name);
     if let Some(pod) = pods.first() {
         let message = format!("role `{name}` is switched off, but pod `{}` of it was created", pod.name());
-        tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(hint);
+        tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(HONOUR);
     } else if view.has_render() {
         tally.proved(note(format!("role `{name}` is switched off, and neither rendered nor seen")));
+    }
+}
+
+/// A role that the values of one step switch off has no workload once the step has ended, and no pod begins in it. The pods of a
+/// workload that went are on their way out: that takes a moment longer.
+fn judge_switched_off(view: &View, run: &StepRun, name: &str, role: &Role, tally: &mut Tally) {
+    let label = run.label();
+    if let Some(workload) = running_workload(role, run.rendered_objects()) {
+        let message = format!("role `{name}` is switched off in {label}, but the chart renders {}", title(workload));
+        tally.fail(message).hint(HONOUR);
+        return;
+    }
+    let (Some((start, end)), true) = (run.window(), run.is_succeeded()) else { return };
+    let live = view.tracks_at(end).filter(|track| !view.is_neighbours(track)).filter_map(|track| track.at(end));
+    // What a workload made goes after it.
+    let live = live.filter(|object| kind(object) != "Pod" && object["metadata"]["ownerReferences"].is_null());
+    if let Some(workload) = running_workload(role, live) {
+        let message = format!("role `{name}` is switched off in {label}, but {} is still there", title(workload));
+        tally.fail(message).hint(HONOUR);
+    }
+    let pods = view.pods_of_role(name).into_iter().filter(|pod| (start..=end).contains(&pod.first().seq));
+    let pods: Vec<&Track> = pods.collect();
+    if let Some(pod) = pods.first() {
+        let message = format!("role `{name}` is switched off in {label}, but pod `{}` of it was created", pod.name());
+        tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(HONOUR);
+    } else {
+        tally.proved(note(format!("role `{name}` is switched off in {label}, and no pod of it was created")));
     }
 }
 

@@ -109,14 +109,14 @@ fn users<'a>(view: &View<'a>, run: &StepRun, image: &Image) -> Vec<User<'a>> {
     let is_user = |name: &String| image.used_by.is_empty() || image.used_by.contains(name);
     let Some((_, end)) = run.window() else { return Vec::new() };
     let mut users = Vec::new();
-    for (role, _) in view.plan.present_roles().filter(|(name, _)| is_user(name)) {
+    for (role, _) in view.plan.roles_in(run.index).filter(|(name, _)| is_user(name)) {
         for track in view.pods_of_role(role) {
             let Some(pod) = track.at(end).filter(|pod| !is_terminating(pod)) else { continue };
             let seen = track.first().evidence(&format!("runs {}", images(pod)));
             users.push(User { of: format!("role `{role}`"), pod, seen });
         }
     }
-    for (name, hook) in view.plan.present_hooks().filter(|(name, _)| is_user(name)) {
+    for (name, hook) in view.plan.hooks_in(run.index).filter(|(name, _)| is_user(name)) {
         let jobs = view.runs_of_hook(hook).into_iter().filter(|job| run.contains(job.first().seq));
         for track in jobs.flat_map(|job| view.pods_of_job(job)) {
             let seen = track.first().evidence(&format!("ran {}", images(track.last())));

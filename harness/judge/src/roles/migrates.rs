@@ -86,7 +86,7 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
         tally.void(format!("when the schema of database `{database}` changed is unknown: {why}")).with([seen]);
         return;
     }
-    let is_absent = view.plan.absent.iter().any(|absent| absent == name);
+    let is_absent = view.plan.is_always_absent(name);
     if is_absent && !view.steps.iter().any(|run| run.is_run_of(name)) {
         for change in changes.iter().filter(|change| view.is_tested_at(change.entry.seq)) {
             let message = format!("hook `{name}` is switched off, but the schema was changed: {}", change.what);
@@ -102,8 +102,7 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
         .runs_of_hook(hook)
         .into_iter()
         .filter(|job| {
-            view.step_at(job.first().seq)
-                .is_some_and(|run| (!is_absent && run.runs_of(hook) > 0) || run.is_run_of(name))
+            view.step_at(job.first().seq).is_some_and(|run| run.due(view.plan, name, hook) > 0 || run.is_run_of(name))
         })
         .map(|job| {
             let end = job.ended().map_or(u64::MAX, |end| view.wall_clock(end.at));

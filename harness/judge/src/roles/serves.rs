@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::judge::network::guards;
-use crate::judge::object::{is_ready_pod, items, kind, name, port_of, text};
+use crate::judge::object::{is_named, is_ready_pod, items, kind, name, port_of, text};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, Track, View};
 use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
@@ -30,7 +30,7 @@ fn role_serves(view: &View) -> Finding {
     }
     let mut tally = Tally::of_whole(ROLE_SERVES.name, view);
     for run in view.settled() {
-        for (role, _) in view.plan.present_roles() {
+        for (role, _) in view.plan.roles_in(run.index) {
             judge_role(view, run, role, &mut tally);
         }
         judge_endpoints(view, run, &mut tally);
@@ -44,6 +44,7 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let promised = view.plan.roles.get(role);
     let is_serving = promised.is_some_and(|role| role.serves.is_some());
     let is_free = promised.is_some_and(|role| !role.listens.is_empty());
+    let refused = refused_ports(view, role);
     let is_asked = |(_, probe): &(&Entry, &Probe)| probe.role == role && probe.pod.is_some() && probe.path.is_none();
     let staying = ready_pods(view, run, role);
     let is_staying = |probe: &Probe| staying.iter().any(|pod| probe.pod.as_deref() == Some(pod.name()));
@@ -59,17 +60,27 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
         tally.void(format!("no connection to a pod of role `{role}` was tried after {label}"));
         return;
     }
-    for pod in staying {
+    for pod in &staying {
         if !probes.iter().any(|(_, probe)| probe.pod.as_deref() == Some(pod.name())) {
             tally.void(format!("no connection to pod `{}` of role `{role}` was tried after {label}", pod.name()));
         }
     }
+    judge_asked(run, role, &staying, &refused, &probes, tally);
     for (entry, probe) in probes {
+        let port = port_asked(probe);
+        let is_closed = port.is_some_and(|port| refused.iter().any(|(_, refused)| *refused == Some(port)));
         let pod = probe.pod.as_deref().unwrap_or_default();
         let shown = format!("pod `{pod}` of role `{role}` at {}", probe.address);
         let seen = |what: &str| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{shown} {what}") };
         let has_control = probe.control.as_ref().is_some_and(is_accepted);
-        match (&probe.answer, is_serving) {
+        match (&probe.answer, is_serving && !is_closed) {
+            (Answer::Connected | Answer::Http { .. }, _) if is_closed => {
+                let message = format!(
+                    "{shown} accepted a connection after {label}, though the contract says that it `refuses` there"
+                );
+                let hint = "let it listen on `127.0.0.1` alone, or not at all";
+                tally.fail(message).with([seen("accepted a connection")]).hint(hint);
+            }
             (Answer::Connected | Answer::Http { .. }, true) => tally.proved(seen("accepted a connection")),
             (Answer::Connected | Answer::Http { .. }, false) => {
                 let message = format!("{shown} accepted a connection after {label}, though the role serves nothing");
@@ -112,6 +123,44 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     }
 }
 
+/// The ports that a role is to refuse, as the contract says them, and their numbers where a pod tells them.
+fn refused_ports<'a>(view: &View<'a>, role: &str) -> Vec<(&'a str, Option<u16>)> {
+    let pods = view.pods_of_role(role);
+    let ports = view.plan.roles.get(role).map_or(&[][..], |role| role.refuses.as_slice()).iter();
+    let number = |port: &str| pods.iter().find_map(|pod| port_of(pod.last(), port));
+    ports.map(|port| (port.as_str(), number(port))).collect()
+}
+
+/// Each staying pod was asked at each port that it is to refuse.
+fn judge_asked(
+    run: &StepRun,
+    role: &str,
+    staying: &[&Track],
+    refused: &[(&str, Option<u16>)],
+    probes: &[(&Entry, &Probe)],
+    tally: &mut Tally,
+) {
+    for (named, number) in refused {
+        let is_asked = |pod: &&&Track| {
+            let is_it = |probe: &Probe| probe.pod.as_deref() == Some(pod.name()) && port_asked(probe) == *number;
+            number.is_some() && probes.iter().any(|(_, probe)| is_it(probe))
+        };
+        if let Some(pod) = staying.iter().find(|pod| !is_asked(pod)) {
+            let message = format!(
+                "port {named} of pod `{}` of role `{role}`, which is to refuse connections, was not tried after {}",
+                pod.name(),
+                run.label()
+            );
+            tally.void(message).hint("give its number: only a port that a container declares has a name");
+        }
+    }
+}
+
+/// The port that a question went to.
+fn port_asked(probe: &Probe) -> Option<u16> {
+    probe.address.rsplit_once(':')?.1.parse().ok()
+}
+
 /// Whether a policy decides who may ask a pod at the step's end: then silence is what a connection meets that is not to arrive.
 fn is_guarded(view: &View, run: &StepRun, pod: &str) -> bool {
     let Some((_, end)) = run.window() else { return false };
@@ -138,7 +187,7 @@ fn judge_endpoints(view: &View, run: &StepRun, tally: &mut Tally) {
     }
     let slices: Vec<&Value> = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end)).collect();
     let behind: BTreeSet<&str> = slices.iter().flat_map(|slice| targets(slice)).map(|(uid, _)| uid).collect();
-    for (role, _) in view.plan.present_roles().filter(|(_, role)| role.serves.is_some()) {
+    for (role, _) in view.plan.roles_in(run.index).filter(|(_, role)| role.serves.is_some()) {
         for pod in ready_pods(view, run, role) {
             if behind.contains(pod.uid()) {
                 tally.proved(pod.first().evidence(&format!("stood behind a Service at the end of {label}")));
@@ -200,10 +249,13 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
     }
 }
 
-/// Whether a slice belongs to a headless Service on other ports than those that a role serves: by it pods find each other, and it
-/// brings them no requests.
+/// Whether a slice belongs to a Service by which pods find each other, and which brings them no requests: the contract names it, or it
+/// is a headless one on other ports than those that a role serves.
 fn is_discovery(view: &View, slice: &Value) -> bool {
     let service = text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]);
+    if view.plan.discovery.iter().any(|named| is_named(service, named)) {
+        return true;
+    }
     let is_it = |object: &Value| kind(object) == "Service" && name(object) == service;
     let seen = view.tracks("Service").map(Track::last).find(|object| is_it(object));
     let is_headless = seen
@@ -220,7 +272,7 @@ fn is_discovery(view: &View, slice: &Value) -> bool {
 }
 
 /// The pods that get a Service's traffic: uid and name of each ready endpoint's target.
-fn targets(slice: &Value) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn targets(slice: &Value) -> impl Iterator<Item = (&str, &str)> {
     let ready = items(&slice["endpoints"]).filter(|endpoint| endpoint["conditions"]["ready"] != false);
     ready.filter(|endpoint| endpoint["targetRef"]["kind"] == "Pod").map(|endpoint| {
         let target = &endpoint["targetRef"];

@@ -55,7 +55,7 @@ fn judge_refusal(view: &View, rollback: &Rollback, databases: &[&String], tally:
     let changes = databases.iter().flat_map(|database| changes_of(view, database));
     let mut newer = changes.filter(|change| change.unix_ms > since);
     let Some(newest) = newer.next_back() else { return };
-    for (role, _) in view.plan.present_roles().filter(|(_, role)| role.serves.is_some()) {
+    for (role, _) in view.plan.roles_in(run.index).filter(|(_, role)| role.serves.is_some()) {
         let new: Vec<&Track> =
             view.pods_of_role(role).into_iter().filter(|pod| run.contains(pod.first().seq)).collect();
         if new.is_empty() || new.iter().any(|pod| pod.at(end).is_some_and(is_ready_pod)) {
@@ -106,7 +106,7 @@ fn judge_serves(view: &View, rollback: &Rollback, databases: &[&String], tally: 
     } else {
         format!("a schema newer than revision {to}")
     };
-    let serving = view.plan.present_roles().filter_map(|(name, role)| Some((name, role.serves.as_ref()?)));
+    let serving = view.plan.roles_in(run.index).filter_map(|(name, role)| Some((name, role.serves.as_ref()?)));
     for (role, serves) in serving.filter(|(_, serves)| !serves.paths.is_empty()) {
         let mut is_asked = false;
         for (entry, probe) in view.probes(run.index).filter(|(_, probe)| probe.role == *role) {

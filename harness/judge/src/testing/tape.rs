@@ -156,7 +156,14 @@ impl Tape {
         for role in ROLES {
             self.roll_out(role, step, tag);
         }
-        let call = HelmCall { step, args: Vec::new(), status: Some(0), took_ms: 900, stderr: String::new() };
+        let call = HelmCall {
+            step,
+            version: String::new(),
+            args: Vec::new(),
+            status: Some(0),
+            took_ms: 900,
+            stderr: String::new(),
+        };
         self.push(Moment::Helm(call));
         let objects = manifest(tag).iter().map(|object| self.store(object)).collect();
         let events = ["pre-install", "pre-upgrade"].map(str::to_owned).to_vec();

@@ -51,6 +51,20 @@ fn lost_requests_fail_by_class_time_and_pod() {
     assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("got status 503 (busy)")), "{finding:#?}");
 }
 
+/// A failure would mean that a maintainer adds a pause, where the only pod is taken away before a new one is ready.
+#[test]
+fn an_update_that_takes_all_pods_away_is_told_as_such() {
+    let one_by_one = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}});
+    let story = busy().edit(crate::judge::testing::named("Deployment", "cg-app"), |deployment| {
+        deployment["spec"]["replicas"] = json!(1);
+        deployment["spec"]["strategy"] = one_by_one.clone();
+    });
+    let at = ending(&story) - 5;
+    let finding = check(&UPGRADE_AVAILABLE, &story.losing(at, Failure::Refused), Verdict::Fail, "1 refused");
+    let says = "hint: let deployment/cg-app keep its pods until new ones are ready";
+    assert!(finding.message.contains(says), "{}", finding.message);
+}
+
 /// A failure would mean that a migration which locks the users out is taken for a fault of the rollout.
 #[test]
 fn a_request_lost_while_the_hook_runs_is_told_so() {

@@ -60,7 +60,14 @@ fn judge_origin(view: &View, index: usize, tally: &mut Tally) {
             (why, _) => {
                 let message = why.unwrap_or_else(|| format!("{label} did not end"));
                 let said = run.helm.map(|(_, call)| note(format!("helm said: {}", call.stderr)));
-                tally.void(message).with(said).with(view.troubles(run));
+                let is_refused = run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_some());
+                let claim = tally.void(message).with(said).with(view.troubles(run));
+                if is_refused {
+                    let asked = &view.plan.from[index].asked;
+                    claim.hint(format!(
+                        "give this version the values that it takes: `from: {{chart: {asked}, values: {{…}}}}`"
+                    ));
+                }
             }
         }
     }

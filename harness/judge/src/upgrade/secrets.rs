@@ -83,11 +83,22 @@ fn is_asked_for(plan: &Plan, run: &StepRun) -> bool {
     let before = plan.steps.iter().take(run.index).rev();
     let before = before.clone().find(|step| matches!(step.action, Action::Install | Action::Upgrade));
     let own = |step: &Step| without_images(plan, &step.values);
+    // A version that is upgraded from may have values of its own.
+    let of_version = |step: &Step| {
+        let values =
+            step.from.and_then(|index| plan.from.get(index)).map(|origin| without_images(plan, &origin.values));
+        values.filter(|values| values.as_object().is_some_and(|values| !values.is_empty()))
+    };
+    let is_other = |before: &Step| own(before) != own(run.step) || of_version(before) != of_version(run.step);
     match run.step.action {
         // Each step's template makes up a value of its own, though it reads the same in both.
-        Action::Upgrade => before.is_some_and(|before| own(before) != own(run.step)) || makes_up(&own(run.step)),
+        Action::Upgrade => before.is_some_and(is_other) || makes_up(&own(run.step)),
         // Going back may bring back what an earlier step's values said.
-        _ => plan.steps.iter().take(run.index).any(|step| !own(step).as_object().is_none_or(Map::is_empty)),
+        _ => plan
+            .steps
+            .iter()
+            .take(run.index)
+            .any(|step| of_version(step).is_some() || !own(step).as_object().is_none_or(Map::is_empty)),
     }
 }
 

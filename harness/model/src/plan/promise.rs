@@ -17,6 +17,9 @@ pub struct Role {
     /// Ports, by name or number, of a role that serves nothing, on which it may accept connections all the same.
     #[serde(default)]
     pub listens: Vec<String>,
+    /// Ports, by name or number, on which it must refuse connections whatever it serves.
+    #[serde(default)]
+    pub refuses: Vec<String>,
     /// At most one pod of it may run at any time.
     pub singleton: bool,
 }

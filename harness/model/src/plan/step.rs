@@ -33,6 +33,38 @@ pub struct Step {
     /// The upgrade takes over the release's values, and only the step's own on top: `--reuse-values`.
     #[serde(default)]
     pub reuses_values: bool,
+    /// Names of roles and hooks that the step's values switch off, besides the plan's.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// Helm's major version for this step, `3` or `4`; `None`: the run's.
+    #[serde(default)]
+    pub helm: Option<String>,
+    /// Helm 4's `--server-side` for this step; `None`: helm's own default.
+    #[serde(default)]
+    pub server_side: Option<ServerSide>,
+}
+
+/// Where the changes of a release are worked out: by the API server, or by helm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerSide {
+    /// By the API server.
+    True,
+    /// By helm, as Helm 3 does it.
+    False,
+    /// As it was for the revision before.
+    Auto,
+}
+
+impl ServerSide {
+    /// As helm's flag takes it.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// Helm's own default in seconds.
@@ -52,7 +84,15 @@ impl Step {
             fault: None,
             rolls_back: false,
             reuses_values: false,
+            absent: Vec::new(),
+            helm: None,
+            server_side: None,
         }
+    }
+
+    /// What it does, as messages show it: its verb, and the helm that does it where that is not the run's.
+    pub fn title(&self) -> String {
+        self.helm.as_ref().map_or(self.verb().to_owned(), |helm| format!("{} by Helm {helm}", self.verb()))
     }
 
     /// The step's verb, as in the scenario file.

@@ -33,6 +33,9 @@ pub enum StepOutcome {
 pub struct HelmCall {
     /// Index in the plan's steps.
     pub step: usize,
+    /// Helm's version, for example `4.3.2`.
+    #[serde(default)]
+    pub version: String,
     /// Arguments, without the program.
     pub args: Vec<String>,
     /// Exit status; `None`: ended by a signal or by the deadline.

@@ -11,7 +11,6 @@ use super::super::explanation::moment;
 use super::{Files, Span};
 use chartgate_base::quoted;
 use chartgate_k8s::object::{kind, name};
-use chartgate_model::values::merge;
 
 pub(super) fn write(recording: &Recording, steps: &[Span], files: &mut Files) -> Result<()> {
     for step in steps {
@@ -41,9 +40,10 @@ pub(super) fn write(recording: &Recording, steps: &[Span], files: &mut Files) ->
 /// The command, how it ended, and what it said.
 fn told(call: &HelmCall) -> String {
     let words: Vec<_> = ["helm"].into_iter().chain(call.args.iter().map(String::as_str)).map(quoted).collect();
+    let by = if call.version.is_empty() { String::new() } else { format!(" by Helm {}", call.version) };
     let ended = call.status.map_or("killed, or given up on".to_owned(), |status| format!("exit status {status}"));
     let said = if call.stderr.is_empty() { String::new() } else { format!("\n{}\n", call.stderr) };
-    format!("{}\n{ended} after {}\n{said}", words.join(" "), moment(call.took_ms).trim_start_matches('+'))
+    format!("{}\n{ended}{by} after {}\n{said}", words.join(" "), moment(call.took_ms).trim_start_matches('+'))
 }
 
 fn status(recording: &Recording, release: &Release) -> Value {
@@ -65,11 +65,8 @@ fn values(recording: &Recording, release: &Release) -> Value {
     if let Some(values) = &release.values {
         return values.clone();
     }
-    let mut values = recording.plan.values.clone();
-    if let Some(step) = recording.plan.steps.get(release.step) {
-        merge(&mut values, step.values.clone());
-    }
-    values
+    let plan = &recording.plan;
+    plan.steps.get(release.step).map_or_else(|| plan.values.clone(), |step| plan.values_of(step))
 }
 
 /// The release's revisions as they stood at the step's end; the recording of a revision is the one that helm wrote to the cluster.

@@ -25,11 +25,15 @@ pub fn sharing<'a>(
             let what = "the scenario needs worker nodes of its own, which are drained or counted";
             return Err(Environment::hinted(what, "leave out `--context` for it").into());
         }
+        if let Some(name) = &plan.namespace {
+            let what = format!("the scenario installs into the namespace `{name}`, which may be someone's there");
+            return Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into());
+        }
         Ok(Sharing::Shared)
     } else if plan.workers > 0 {
         Ok(Sharing::Own { nodes: plan.workers.saturating_add(1) })
-    } else if requires {
-        // What is required may be there once only.
+    } else if requires || plan.namespace.is_some() {
+        // What is required, and a namespace of that name, may be there once only.
         Ok(Sharing::Own { nodes: 1 })
     } else {
         Ok(scope::sharing(made, ns))

@@ -7,7 +7,6 @@ use chartgate_scenario::{fill, merge};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::render::step_values;
 use super::stage::Stage;
 use super::step::{SETTLE_LIMIT, tail};
 use crate::helm::Helm;
@@ -29,7 +28,7 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     merge(&mut own.values, fill(&neighbour.values, &templates)?);
     let timeout_seconds = plan.steps.first().map_or(SETTLE_LIMIT.as_secs(), |step| step.timeout_seconds);
     let step = Step { timeout_seconds, ..Step::new(Action::Install) };
-    let output = helm.act(&step, helm.args(&own, &step), &step_values(&own, &step), &Interrupt::default()).await?;
+    let output = helm.act(&step, helm.args(&own, &step), &own.values_of(&step), &Interrupt::default()).await?;
     let status = helm.status(&own.release).await?;
     let manifest = status.map(|status| chartgate_yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     let installed = Neighbour { release: own.release, manifest };

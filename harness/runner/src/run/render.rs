@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use chartgate_model::plan::{Action, Plan, Step};
-use chartgate_scenario::{fill, merge};
+use chartgate_scenario::fill;
 use chartgate_yaml::Manifest;
 use serde_json::Value;
 
@@ -18,7 +18,8 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
         _ if step.reuses_values => Ok(None),
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
-            of_step(plan, step, helm.template(plan, step, &step_values(plan, step)).await?).map(Some)
+            let rendered = helm.of_step(step)?.template(plan, step, &plan.values_of(step)).await?;
+            of_step(plan, step, rendered).map(Some)
         }
         Action::Rollback { .. }
         | Action::Uninstall
@@ -106,8 +107,11 @@ pub fn filled(plan: &Plan, templates: &stage::Templates) -> Result<Plan> {
     };
     let mut filled = plan.clone();
     filled.values = fill(&plan.values)?;
-    for step in &mut filled.steps {
-        step.values = fill(&step.values)?;
+    for values in filled.steps.iter_mut().map(|step| &mut step.values) {
+        *values = fill(values)?;
+    }
+    for values in filled.from.iter_mut().map(|origin| &mut origin.values) {
+        *values = fill(values)?;
     }
     Ok(filled)
 }
@@ -117,14 +121,4 @@ pub fn without_reuse(mut plan: Plan) -> Plan {
     plan.steps.retain(|step| step.reuses_values);
     plan.steps.iter_mut().for_each(|step| step.reuses_values = false);
     plan
-}
-
-/// The plan's values and the step's; the step's alone where the release's are taken over.
-pub fn step_values(plan: &Plan, step: &Step) -> Value {
-    if step.reuses_values {
-        return step.values.clone();
-    }
-    let mut values = plan.values.clone();
-    merge(&mut values, step.values.clone());
-    values
 }

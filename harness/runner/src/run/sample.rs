@@ -86,9 +86,9 @@ fn ready_pods(stage: &Stage) -> Vec<Arc<Value>> {
 }
 
 /// Whether each role has a pod that can be asked.
-pub fn is_possible(plan: &Plan, stage: &Stage) -> bool {
+pub fn is_possible(plan: &Plan, step: usize, stage: &Stage) -> bool {
     let pods = ready_pods(stage);
-    plan.present_roles().all(|(_, role)| of_role(&pods, role).next().is_some())
+    plan.roles_in(step).all(|(_, role)| of_role(&pods, role).next().is_some())
 }
 
 pub(super) fn of_role<'a>(pods: &'a [Arc<Value>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Value>> {
@@ -115,12 +115,15 @@ fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
                 awaited: None,
                 session: None,
             };
+            let refused: Vec<u16> = role.refuses.iter().filter_map(|port| port_of(pod, port)).collect();
             if let Some(serves) = &role.serves {
+                asks.extend(refused.into_iter().map(|port| ask(port, None)));
                 let Some(port) = port_of(pod, &serves.port) else { continue };
                 asks.push(ask(port, None));
                 asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.clone()))));
             } else {
-                let mut ports: Vec<u16> = served.iter().map(|(_, port)| *port).chain(declared_ports(pod)).collect();
+                let served = served.iter().map(|(_, port)| *port);
+                let mut ports: Vec<u16> = served.chain(declared_ports(pod)).chain(refused).collect();
                 ports.sort_unstable();
                 ports.dedup();
                 let free: Vec<u16> = role.listens.iter().filter_map(|port| port_of(pod, port)).collect();

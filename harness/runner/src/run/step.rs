@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::early::{self, Early, Release};
 use super::stage::Stage;
-use super::{awaited, compare, fault, release, render, sample};
+use super::{awaited, compare, fault, release, sample};
 use crate::helm::Helm;
 use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
 
@@ -33,7 +33,8 @@ pub(super) async fn carry_out(
     stage: &Stage,
     timeline: &Timeline,
 ) -> Result<StepOutcome> {
-    let values = render::step_values(plan, step);
+    let values = plan.values_of(step);
+    let helm = &helm.of_step(step)?;
     let args = helm.args(plan, step);
     let began = Instant::now();
     let interrupt = Interrupt::default();
@@ -56,6 +57,7 @@ pub(super) async fn carry_out(
     };
     timeline.append(Moment::Helm(HelmCall {
         step: index,
+        version: helm.version().to_owned(),
         args,
         status: output.as_ref().and_then(|output| output.status?.code()),
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -83,7 +85,7 @@ pub(super) async fn carry_out(
         }
         // What ran before is to go on: it is asked as after a step that succeeds.
         let ran_before = matches!(step.action, Action::Upgrade | Action::Rollback { .. }) && status.is_some();
-        if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, stage) {
+        if ran_before && is_expected(step, &outcome) && sample::is_possible(plan, index, stage) {
             stage.progress.works(at_step(plan, index, "sampling what ran before"));
             sample::take(plan, index, stage, timeline).await.context("sample what ran before")?;
         }
@@ -155,7 +157,7 @@ pub(super) fn describe(step: &Step) -> String {
             let titles: Vec<String> = objects.iter().map(chartgate_k8s::object::title).collect();
             format!("applying {}", titles.join(", "))
         }
-        _ => format!("helm {}", step.verb()),
+        _ => format!("helm {}", step.title()),
     }
 }
 
@@ -166,4 +168,21 @@ pub(super) fn tail(text: &str, timeline: &Timeline) -> String {
         return text.trim().to_owned();
     }
     tool::tail(&timeline.redactor().redact(text), LIMIT).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a scenario's `timeout` does not bound the wait for readiness, or that a Job gets less of it than the user.
+    #[test]
+    fn the_steps_own_time_bounds_the_wait() {
+        let left = |kind: &str, timeout_seconds: u64, gone: u64| {
+            let (now, step) = (Instant::now(), Step { timeout_seconds, ..Step::new(Action::Install) });
+            let until = settled_by(&[serde_json::json!({"kind": kind})], &step, now - Duration::from_secs(gone));
+            until.saturating_duration_since(now).as_secs()
+        };
+        assert_eq!((left("Deployment", 60, 20), left("Deployment", 60, 59)), (40, 5));
+        assert_eq!((left("Deployment", 600, 0), left("Job", 600, 0)), (120, 600));
+    }
 }

@@ -37,7 +37,7 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Variation>> {
     let Some((index, step)) = install.or_else(|| steps().find(|(_, step)| is_rendering(&step.action))) else {
         return Ok(Vec::new());
     };
-    let values = render::step_values(plan, step);
+    let values = plan.values_of(step);
     let folder = Folder::new()?;
     let newer = version::raised(&plan.chart.path, &folder.0).await?;
     let elsewhere = helm.clone().in_namespace(NAMESPACE);

@@ -17,6 +17,8 @@ impl ContractFile {
         network::check(root.key("roles"), &self.roles);
         self.check_checks(source);
         self.check_hooks(root.key("hooks"), names);
+        self.check_routes(root.key("routes"), names);
+        self.check_ports(root.key("roles"));
         for (name, image) in &self.images {
             let at = root.key("images").key(name);
             for (index, role) in image.roles.iter().enumerate() {
@@ -51,6 +53,35 @@ impl ContractFile {
             if !is_day(&waiver.until) {
                 let mistake = Mistake::new(&format!("`{}` is no day", waiver.until));
                 at.key("until").refuse(mistake.with_hint("write `YYYY-MM-DD`"));
+            }
+        }
+    }
+
+    fn check_routes(&self, at: Spot, names: &Names) {
+        for (route, role) in &self.routes {
+            if !route.contains('/') {
+                let mistake = Mistake::new(&format!("`{route}` is no path of a route"));
+                at.key(route)
+                    .of_key()
+                    .refuse(mistake.with_hint(format!("write `/{route}`, or `{route}/` if it is a host")));
+            }
+            names.check_role(at.key(route), role);
+        }
+    }
+
+    /// A port cannot be both promised and refused.
+    fn check_ports(&self, at: Spot) {
+        for (name, role) in &self.roles {
+            let serving = role.serves.as_ref().map(|serves| &serves.port);
+            let open: Vec<String> = serving.into_iter().chain(&role.listens).map(|port| port.clone().text()).collect();
+            for (index, port) in
+                role.refuses.iter().enumerate().filter(|(_, port)| open.contains(&(*port).clone().text()))
+            {
+                let what = format!(
+                    "the role `{name}` cannot both accept and refuse connections on port {}",
+                    port.clone().text()
+                );
+                at.key(name).key("refuses").item(index).refuse(Mistake::new(&what));
             }
         }
     }

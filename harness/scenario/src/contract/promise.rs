@@ -13,6 +13,7 @@ impl RoleFile {
             select: for_release(&self.select, release),
             env: self.env,
             serves: self.serves.map(ServesFile::plan),
+            refuses: self.refuses.into_iter().map(PortFile::text).collect(),
             listens: self.listens.into_iter().map(PortFile::text).collect(),
             singleton: self.singleton,
         }

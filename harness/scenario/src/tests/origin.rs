@@ -28,7 +28,7 @@ fn a_version_that_cannot_be_meant_is_refused_with_its_line() {
         ("from: previuos", "`previuos` is no version to upgrade from"),
         ("from: previuos", "did you mean `previous`?"),
         ("from: [previous, self]", "`self` stands alone"),
-        ("from: {a: b}", "expected a version to upgrade from, or a list of them"),
+        ("from: {a: b}", "the key `chart` is missing"),
         ("from: {a: b}", "case.yaml:3"),
         ("from: 'git:'", "names no commit"),
     ];
@@ -56,4 +56,43 @@ fn the_users_version_is_upgraded_from_wherever_something_is_upgraded() {
     assert_eq!(begins(&scenario, &["git:v1", "git:v2"]), (2, vec![Some(0), Some(1), None, None]));
     assert_eq!(begins(&scenario, &["self"]), (0, vec![None, None, None]));
     assert_eq!(begins("description: x\nsteps: [{install: {}}]\n", &["previous"]), (0, vec![None]));
+}
+
+/// A failure would mean that a version to upgrade from gets values which it refuses, or runs another image than the scenario says.
+#[test]
+fn a_version_to_upgrade_from_has_values_of_its_own() {
+    let scenario = "
+description: x
+from:
+  - {chart: ./old.tgz, values: {replicas: 1, url: null}, images: {app: {repository: image.name, tag: image.version}}}
+  - ./middle.tgz
+values: {url: a, image: {pullPolicy: Never}}
+steps: [{install: {images: {app: v2}}}, {upgrade: {}}]
+";
+    let plan = Files::new("version-values", CONTRACT_TEXT, scenario).load().unwrap();
+    let values: Vec<Value> = plan.steps.iter().map(|step| plan.values_of(step)).collect();
+    let old = json!({"name": "example/app", "version": "2.0", "pullPolicy": "Never"});
+    assert_eq!(values[0], json!({"replicas": 1, "image": old}));
+    let image = |tag: &str| json!({"repository": "example/app", "tag": tag, "pullPolicy": "Never"});
+    assert_eq!(values[1], json!({"url": "a", "image": image("2.0")}));
+    assert_eq!(values[2], json!({"url": "a", "image": image("1.0")}));
+    let titles: Vec<&str> = plan.from.iter().map(|origin| origin.asked.as_str()).collect();
+    assert_eq!(titles, ["./old.tgz", "./middle.tgz"]);
+}
+
+/// A failure would mean that the release gate, which says where to upgrade from, loses the values which that version needs.
+#[test]
+fn a_version_that_the_user_names_too_keeps_its_values() {
+    let scenario = "
+description: x
+from: {chart: previous, values: {old: 1}}
+steps: [{install: {}}, {upgrade: {}}]
+";
+    let files = Files::new("version-user", CONTRACT_TEXT, scenario);
+    let values = |from: &str| {
+        let overrides = Overrides { from: vec![from.to_owned()], ..Overrides::default() };
+        let plan = load(&files.0.join("case.yaml"), &overrides).unwrap();
+        plan.values_of(&plan.steps[0])["old"].clone()
+    };
+    assert_eq!((values("previous"), values("./other.tgz")), (json!(1), Value::Null));
 }

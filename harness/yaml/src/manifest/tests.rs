@@ -72,3 +72,13 @@ fn what_is_no_yaml_is_an_error_with_its_line() {
     let error = format!("{:#}", printed("a: 1\nb: [\n").unwrap_err());
     assert!(error.starts_with("parse a manifest: line "), "{error}");
 }
+
+/// A failure would mean that a chart is refused which helm installs, because a bracket is closed below the key that it belongs to.
+#[test]
+fn within_brackets_a_line_may_begin_anywhere() {
+    let text = "spec:\n  containers:\n    - name: a\n      command: [\n        sh,\n    -c,\n \"exit 0\"\n  ]\n      ports: [{\n      containerPort: 1\n}]\n";
+    let expected = json!({"name": "a", "command": ["sh", "-c", "exit 0"], "ports": [{"containerPort": 1}]});
+    assert_eq!(only(text).object["spec"]["containers"][0], expected);
+    let error = printed("a:\n  b: [\n c: d\n").expect_err("it is no YAML");
+    assert!(format!("{error:#}").contains("line "), "{error:#}");
+}

@@ -115,3 +115,18 @@ fn the_examples_are_what_it_says() {
     let failing = another_run(1);
     examples(&HOOK_ONCE, &Story::good(), &failing);
 }
+
+/// A failure would mean that a hook which is off at the install and on at the upgrade cannot be said, or is held to both.
+#[test]
+fn a_hook_may_be_switched_off_in_one_step() {
+    let off = |step: usize| Story::good().plan(move |plan| plan.steps[step].absent = vec!["migrations".to_owned()]);
+    let says = "hook `migrations` is switched off in step 1 (install), but the chart renders Job `cg-migrations`";
+    check(&HOOK_ONCE, &off(0), Verdict::Fail, says);
+    // A rollback is to none of its events, whatever its revision switched off.
+    let gone = off(0)
+        .unseen(|object| object["metadata"]["uid"] == "migrations-0")
+        .unrendered_in(0, |object| object["metadata"]["name"] == "cg-migrations");
+    check(&HOOK_ONCE, &gone, Verdict::Pass, "");
+    let ran = off(0).unrendered_in(0, |object| object["metadata"]["name"] == "cg-migrations");
+    check(&HOOK_ONCE, &ran, Verdict::Fail, "hook `migrations` is switched off in step 1 (install), but it ran");
+}

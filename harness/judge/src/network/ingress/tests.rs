@@ -144,3 +144,56 @@ fn the_examples_are_what_it_says() {
     route["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!("web");
     examples(&INGRESS_LEADS, &routed(&ingress()), &routed(&route));
 }
+
+/// A route of `/` to the Service `cg`, behind which the role `app` stands, under a contract that promises it to a role.
+#[track_caller]
+fn check_promised(route: &Value, promised: &str, role: &'static str, verdict: Verdict, says: &str) {
+    let promised = promised.to_owned();
+    let story = routed(route).plan(move |plan| plan.routes = [(promised, role.to_owned())].into());
+    check(&INGRESS_LEADS, &story, verdict, says);
+}
+
+/// A failure would mean that users of a path reach another part of the application, behind a green gate.
+#[test]
+fn a_path_leads_to_the_role_that_the_contract_promises() {
+    for promised in ["/", "/deep/down", "app.example.com/"] {
+        check_promised(&ingress(), promised, "app", Verdict::Pass, "");
+    }
+    let says = "Ingress `cg` leads `/` to Service `cg` after step 1 (install), behind which stands pod `cg-app-0` of role `app`, not of role `worker`";
+    check_promised(&ingress(), "/", "worker", Verdict::Fail, says);
+    let says = "no route leads `other.example.com/` anywhere after step 1 (install); there are `app.example.com/`";
+    check_promised(&ingress(), "other.example.com/", "app", Verdict::Fail, says);
+}
+
+/// A failure would mean that an API's requests may fall through to the pages, or that one is asked for a route that it does not have.
+#[test]
+fn the_longest_path_decides_where_a_request_goes() {
+    let mut two = ingress();
+    let other = json!({"service": {"name": "other", "port": {"number": 80}}});
+    two["spec"]["rules"][0]["http"]["paths"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!({"path": "/api", "pathType": "Prefix", "backend": other}));
+    let meets = |promised: &str| {
+        let legs = promised::legs(&two);
+        let (host, path) = promised::split(promised);
+        let best = promised::best(&legs, host, path);
+        best.iter().flat_map(|leg| &leg.backends).map(|backend| backend.service.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (meets("/api/v1"), meets("/apis"), meets("/")),
+        (vec!["other".to_owned()], vec!["cg".to_owned()], vec!["cg".to_owned()])
+    );
+    let spec = json!({
+        "hostnames": ["*.example.com"],
+        "rules": [
+            {"matches": [{"path": {"type": "Exact", "value": "/api"}}], "backendRefs": [{"name": "api", "port": 80}]},
+            {"backendRefs": [{"name": "web", "port": 80}]},
+        ],
+    });
+    let route = json!({"kind": "HTTPRoute", "metadata": {"name": "cg"}, "spec": spec});
+    let legs = promised::legs(&route);
+    let meets = |host: &str, path: &str| promised::best(&legs, host, path).first().map(|leg| leg.backends[0].service);
+    assert_eq!((meets("a.example.com", "/api"), meets("a.example.com", "/api/v1")), (Some("api"), Some("web")));
+    assert_eq!(meets("a.example.org", "/api"), None);
+}

@@ -117,3 +117,23 @@ fn the_examples_are_what_it_says() {
     let failing = with_env("cg-worker-1", "OBAN_MODE", &json!({"value": "web"}));
     examples(&ROLE_ENV, &Story::good(), &failing);
 }
+
+/// A failure would mean that a role which one step switches off goes on, or that it is missed in the steps that have it.
+#[test]
+fn a_role_may_be_switched_off_in_one_step() {
+    let is_worker = |object: &Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "worker";
+    let off = || Story::good().plan(|plan| plan.steps[1].absent = vec!["worker".to_owned()]);
+    let says = "role `worker` is switched off in step 2 (upgrade), but the chart renders Deployment `cg-worker`";
+    check(&ROLE_ENV, &off(), Verdict::Fail, says);
+    let unrendered = || off().unrendered_in(1, is_worker);
+    check(
+        &ROLE_ENV,
+        &unrendered(),
+        Verdict::Fail,
+        "switched off in step 2 (upgrade), but Deployment `cg-worker` is still",
+    );
+    let gone = unrendered().unseen(|object| object["metadata"]["name"] == "cg-worker");
+    check(&ROLE_ENV, &gone, Verdict::Fail, "switched off in step 2 (upgrade), but pod `cg-worker-1` of it was created");
+    let gone = gone.unseen(|object| object["metadata"]["name"] == "cg-worker-1");
+    check(&ROLE_ENV, &gone, Verdict::Pass, "");
+}

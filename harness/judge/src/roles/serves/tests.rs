@@ -177,3 +177,45 @@ fn the_examples_are_what_it_says() {
     let failing = worker(|probe| probe.answer = Answer::Connected);
     examples(&ROLE_SERVES, &Story::good(), &failing);
 }
+
+/// A failure would mean that a Service which only lets pods find each other is a red that no contract can take away.
+#[test]
+fn a_service_that_the_contract_names_for_discovery_brings_no_requests() {
+    let named = |name: &'static str| behind("worker-0").plan(move |plan| plan.discovery = vec![name.to_owned()]);
+    for name in ["cg", "c*"] {
+        check(&ROLE_SERVES, &named(name), Verdict::Pass, "");
+    }
+    check(&ROLE_SERVES, &named("cg-peers"), Verdict::Fail, "serves nothing, but it stood behind Service `cg`");
+}
+
+/// A good run whose contract says that the serving role refuses a port, at which its pods answer so.
+fn refusing(port: &'static str, answer: &Answer) -> Story {
+    let story = Story::good();
+    let of_app = |moment: &Moment| match moment {
+        Moment::Probe(probe) if probe.role == "app" && probe.path.is_none() && probe.pod.is_some() => {
+            Some(probe.clone())
+        }
+        _ => None,
+    };
+    let asked: Vec<Probe> = story.0.entries.iter().filter_map(|entry| of_app(&entry.moment)).collect();
+    let story = asked.into_iter().fold(story, |story, probe| {
+        let control = Some(Answer::Connected);
+        let address = "10.244.0.7:9000".to_owned();
+        let step = probe.step;
+        story.before(end_of(step), Moment::Probe(Probe { address, answer: answer.clone(), control, ..probe }))
+    });
+    story.plan(move |plan| plan.roles.get_mut("app").expect("it is there").refuses = vec![port.to_owned()])
+}
+
+/// A failure would mean that a port which nobody is to reach is open, and the gate is green.
+#[test]
+fn a_serving_role_refuses_the_ports_that_the_contract_says() {
+    check(&ROLE_SERVES, &refusing("9000", &Answer::Refused), Verdict::Pass, "");
+    let says = "at 10.244.0.7:9000 accepted a connection after step 1 (install), though the contract says that it `refuses` there";
+    check(&ROLE_SERVES, &refusing("9000", &Answer::Connected), Verdict::Fail, says);
+    let says = "port admin of pod `cg-app-0` of role `app`, which is to refuse connections, was not tried";
+    let unknown = |plan: &mut crate::plan::Plan| {
+        plan.roles.get_mut("app").expect("it is there").refuses = vec!["admin".to_owned()];
+    };
+    check(&ROLE_SERVES, &Story::good().plan(unknown), Verdict::Void, says);
+}

@@ -34,6 +34,23 @@ fn an_earlier_version_that_does_not_install_is_void() {
     assert_eq!(verdict_of(&judge(&cut.0)), Verdict::Void);
 }
 
+/// A failure would mean that nobody learns why an earlier version did not install, or what to do about it.
+#[test]
+fn an_earlier_version_that_does_not_render_says_why() {
+    let refused = from_previous().cut(|moment| matches!(moment, Moment::StepStarted { step: 0 }));
+    let refused = refused.moments(|moment| {
+        if let Moment::Rendered { step: 0, error, objects, .. } = moment {
+            objects.clear();
+            *error = Some("Error: execution error at (shop/templates/a.yaml:2:5): set `web.port`".to_owned());
+        }
+    });
+    let says = "step 1 (install) never ran, because the chart does not render: set `web.port`";
+    let finding = check(&PREVIOUS_VERSION, &refused, Verdict::Void, says);
+    let hint = finding.problems[0].hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("`from: {chart: previous, values: {…}}`"), "{finding:?}");
+    check(&crate::judge::render::RELEASE_OUTCOME, &refused, Verdict::Void, says);
+}
+
 /// A failure would mean that faults of a version which is out already stop the one that is to come.
 #[test]
 fn faults_of_the_earlier_version_are_not_judged() {

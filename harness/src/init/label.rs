@@ -1,0 +1,52 @@
+//! Labels that tell the parts of a chart apart, and selectors made of them.
+
+use serde_json::Value;
+
+use super::render::NAMESPACE;
+
+/// Labels that are the same for all of a chart's objects, or that change with each version.
+const COMMON: [&str; 7] = [
+    "helm.sh/chart",
+    "chart",
+    "heritage",
+    "app.kubernetes.io/version",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/part-of",
+    "version",
+];
+
+/// What stands for the release's name in a selector of a contract.
+const RELEASE: &str = "{{release}}";
+
+/// The labels that say what an object is. One with the namespace's name is another one in each run.
+pub fn telling(labels: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let labels =
+        labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+    let is_usable = |value: &str| !value.is_empty() && !value.contains([',', '=']) && !value.contains(NAMESPACE);
+    labels.filter(move |(key, value)| !COMMON.contains(key) && is_usable(value))
+}
+
+/// Whether other labels have all of the telling ones.
+pub fn selects(labels: &Value, others: &Value) -> bool {
+    telling(labels).all(|(key, value)| others[key] == value)
+}
+
+/// A selector of telling labels, in which the release's name is left open, whole or as the start of a longer one.
+pub fn selector(labels: &Value, release: &str) -> String {
+    let pairs = telling(labels).map(|(key, value)| match value.strip_prefix(release) {
+        Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{key}={RELEASE}{rest}"),
+        _ => format!("{key}={value}"),
+    });
+    pairs.collect::<Vec<_>>().join(",")
+}
+
+/// Whether labels fit a selector, in a release. An empty one fits nothing.
+pub fn fits(select: &str, labels: &Value, release: &str) -> bool {
+    chartgate_k8s::object::selects(&select.replace(RELEASE, release), labels)
+}
+
+/// What two selectors share.
+pub fn shared(one: &str, other: &str) -> String {
+    let others: Vec<&str> = other.split(',').collect();
+    one.split(',').filter(|pair| others.contains(pair)).collect::<Vec<_>>().join(",")
+}
