@@ -174,7 +174,7 @@ async fn checked_run(plan: &Plan, options: &Options, folder: &Path, progress: &P
 async fn is_red_already(plan: &Plan, options: &Options, folder: &Path) -> Result<bool> {
     let version = home::version(&format!("HELM_{}", options.helm))?;
     let helm = Helm::new(version, &options.kubernetes, RENDER_NAMESPACE, Redactor::default())?;
-    let helm = helm.serving(judge::served(&options.kubernetes));
+    let helm = helm.serving(chartgate_judge::served(&options.kubernetes));
     record_renders(plan, &helm, folder, Beside { variants: true, ..Beside::default() }).await?;
     let examined = chartgate_judge::examine(&Recording::load(folder)?);
     Ok(examined.findings.iter().any(|finding| finding.verdict == Verdict::Fail))
