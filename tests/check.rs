@@ -240,6 +240,18 @@ async fn a_changed_chart_must_have_a_higher_version() {
     chart.check(&["--changed=no-such"]).await.is(2, &["no-such"]);
 }
 
+/// A failure would mean that a chart's first version cannot be checked as its later ones are, or that an upgrade from nothing passes.
+#[tokio::test]
+async fn without_a_version_before_it_a_chart_is_judged_by_itself() {
+    let chart = Chart::new(&[]);
+    chart.git(&["init", "--quiet"]).await;
+    chart.git(&["add", "."]).await;
+    chart.git(&["commit", "--quiet", "-m", "first"]).await;
+    let note = "no upgrade from a version before it was judged: git knows no version of `app` before 1.2.3";
+    chart.check(&["--from", "previous"]).await.is(0, &["pass    renders", note]);
+    chart.check(&["--from", "./none"]).await.is(3, &["VOID renders in app", "(`./none`) could not be had"]);
+}
+
 /// A failure would mean that an archive, or a directory of charts, is not checked as its charts are.
 #[tokio::test]
 async fn archives_and_directories_of_charts_are_checked() {
@@ -259,92 +271,4 @@ async fn archives_and_directories_of_charts_are_checked() {
         check(path, &directory.join("out"), &[]).await.is(1, &["FAIL schema-valid in app", "did you mean `replicas`?"]);
     }
     check(&directory.join("none"), &directory.join("out"), &[]).await.is(2, &["no such file"]);
-}
-
-/// What `cases/` beside the repository says of small charts, each wrong in one way and right in the other.
-mod cases {
-    use super::*;
-
-    /// Runs every case that the renders alone show. Where the directory is not there, the tests above hold the same classes.
-    #[ignore = "the nightly CI runs it: `make test ALL=1`; two of the cases are open: `windows`, `crds-stay-old`"]
-    #[tokio::test]
-    async fn each_case_ends_as_it_expects() {
-        let root = support::repository().join("../shared/cases");
-        let alarms = root.join("alarms");
-        let directories = [&root, &alarms].into_iter().flat_map(|path| path.read_dir().into_iter().flatten().flatten());
-        let mut cases: Vec<PathBuf> =
-            directories.map(|entry| entry.path()).filter(|path| path.join("expect.yaml").exists()).collect();
-        cases.sort();
-        let judged = futures::future::join_all(cases.iter().map(|case| wrong(case))).await;
-        let wrong: Vec<String> = judged.into_iter().flatten().collect();
-        assert!(wrong.is_empty(), "{} of {} cases end otherwise:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    }
-
-    /// How a case ends otherwise than it expects.
-    async fn wrong(case: &Path) -> Vec<String> {
-        let text = std::fs::read_to_string(case.join("expect.yaml")).expect("it is there");
-        let expected = chartgate_yaml::value(&text).expect("it is YAML");
-        if expected["mode"] != "render" {
-            return Vec::new();
-        }
-        let name = case.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut wrong = Vec::new();
-        let from = |variant: &str| {
-            let own = case.join(format!("{variant}-old"));
-            let old = if own.is_dir() { own } else { case.join("old") };
-            expected["from"].is_string().then(|| old.display().to_string())
-        };
-        if expected["expect"].is_object() {
-            let checked = checked(case, &name, None).await;
-            wrong.extend(differs(&checked, &expected["expect"]).map(|what| format!("{name}: {what}")));
-            return wrong;
-        }
-        let bad = checked(&case.join("bad"), &format!("{name}-bad"), from("bad")).await;
-        wrong.extend(differs(&bad, &expected["bad"]).map(|what| format!("{name}/bad: {what}")));
-        let good = checked(&case.join("good"), &format!("{name}-good"), from("good")).await;
-        let code = good.output.status.and_then(|status| status.code());
-        let check = expected["bad"]["check"].as_str().unwrap_or_default();
-        let is_advised = good.found(check).is_some_and(|(verdict, _)| verdict == "advice");
-        if code != Some(0) || is_advised {
-            wrong.push(format!("{name}/good: {code:?}\n{}", good.said()));
-        }
-        wrong
-    }
-
-    async fn checked(chart: &Path, name: &str, from: Option<String>) -> Checked {
-        let out = support::repository().join("target/chartgate/cases").join(name);
-        let mut args = vec!["--set", "image=registry.example/prober:1"];
-        if let Some(from) = &from {
-            args.extend(["--from", from]);
-        }
-        check(chart, &out, &args).await
-    }
-
-    fn differs(checked: &Checked, expected: &Value) -> Option<String> {
-        let words = |key: &str| {
-            expected[key]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        if let Some(code) = expected["exit"].as_i64() {
-            let exit = checked.output.status.and_then(|status| status.code()).map(i64::from);
-            let said = checked.said();
-            let has_all = words("words").iter().all(|word| said.contains(word));
-            return (exit != Some(code) || !has_all).then(|| format!("{exit:?}:\n{said}"));
-        }
-        let (check, level) =
-            (expected["check"].as_str().unwrap_or_default(), expected["level"].as_str().unwrap_or_default());
-        let Some((verdict, told)) = checked.found(check) else {
-            return Some(format!("{check} has no verdict:\n{}", checked.said()));
-        };
-        let missing: Vec<String> = words("words").into_iter().filter(|word| !told.contains(word)).collect();
-        let unwanted: Vec<String> = words("without").into_iter().filter(|word| told.contains(word)).collect();
-        let is_right = verdict == level || (level == "pass" && verdict == "not-applicable");
-        (!is_right || !missing.is_empty() || !unwanted.is_empty())
-            .then(|| format!("{check} is {verdict}, not {level}; missing {missing:?}, unwanted {unwanted:?}: {told}"))
-    }
 }

@@ -174,6 +174,7 @@ async fn checked_run(plan: &Plan, options: &Options, folder: &Path, progress: &P
 async fn is_red_already(plan: &Plan, options: &Options, folder: &Path) -> Result<bool> {
     let version = home::version(&format!("HELM_{}", options.helm))?;
     let helm = Helm::new(version, &options.kubernetes, RENDER_NAMESPACE, Redactor::default())?;
+    let helm = helm.serving(chartgate_judge::served(&options.kubernetes));
     record_renders(plan, &helm, folder, Beside { variants: true, ..Beside::default() }).await?;
     let examined = chartgate_judge::examine(&Recording::load(folder)?);
     Ok(examined.findings.iter().any(|finding| finding.verdict == Verdict::Fail))
@@ -267,12 +268,12 @@ mod tests {
     /// A failure would mean that two runs write into the same files, and both seem to have proven nothing.
     #[test]
     fn a_folder_is_one_runs_alone_while_it_goes_on() {
-        let folder = std::env::temp_dir().join(format!("chartgate-out-{}", std::process::id()));
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path();
         let first = take(&folder).unwrap();
         let refusal = take(&folder).unwrap_err();
         drop(first);
         let second = take(&folder).is_ok();
-        std::fs::remove_dir_all(&folder).unwrap();
         assert!(is_environment(&refusal) && refusal.to_string().contains("another run writes into"), "{refusal:#}");
         assert!(second);
     }

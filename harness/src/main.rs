@@ -20,6 +20,7 @@ use chartgate_scenario::Overrides;
 use chartgate_yaml::{Invalid, Mistakes};
 use clap::{CommandFactory, Parser, Subcommand};
 use command::{Color, INTERRUPTED};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
 #[derive(Parser)]
@@ -227,11 +228,13 @@ async fn perform(command: Command) -> Result<u8> {
     }
 }
 
-/// Work that Ctrl-C ends at once.
+/// Work that Ctrl-C ends at once, as being told to terminate does; what it holds, such as directories for a while, goes with it.
 async fn interruptible(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for being told to terminate")?;
     tokio::select! {
         ended = work => ended,
         _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+        _ = terminate.recv() => Ok(INTERRUPTED),
     }
 }
 

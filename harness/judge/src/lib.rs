@@ -212,9 +212,8 @@ pub fn judge(recording: &Recording) -> Vec<Finding> {
 
 /// A check's finding, as binding as the plan makes it.
 fn found(check: &Check, view: &View) -> Finding {
-    let plan = view.plan;
-    let is_binding = plan.strict || plan.binding.iter().any(|name| present_name(name) == check.name);
-    suspend(check, check.weigh((check.judge)(view), is_binding), plan)
+    let is_binding = view.is_binding(check.name);
+    suspend(check, check.weigh((check.judge)(view), is_binding), view.plan)
 }
 
 /// How far a check is from the cause of what it sees: what explains most comes first.
@@ -249,6 +248,11 @@ fn waive(finding: Finding, waivers: &[Waiver], day: &str) -> Finding {
     }
     let statement = format!("waived until {until} ({reason}): {}", finding.statement());
     Finding { verdict: Verdict::Waived, ..finding.with_statement(&statement) }
+}
+
+/// What a version of Kubernetes serves, as helm takes it: `GROUP/VERSION` and `GROUP/VERSION/KIND`; nothing of an unknown version.
+pub fn served(kubernetes: &str) -> Vec<String> {
+    schema::Kubernetes::of(kubernetes).map(schema::Kubernetes::served).unwrap_or_default()
 }
 
 /// The verdict of a scenario: fail over void over pass; void where no check applied.

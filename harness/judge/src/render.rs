@@ -66,6 +66,9 @@ fn renders(view: &View) -> Finding {
     }
     let is_renders_only = recording.mode() == Mode::Render;
     let is_rendered = |run: &StepRun| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none());
+    if let Some(why) = view.missing_origin().filter(|_| is_renders_only) {
+        tally.void(why).hint("name another version with `--from`");
+    }
     let has_install = view.steps.iter().any(|run| run.step.action == Action::Install && is_rendered(run));
     let mut told = None;
     for run in view.tested().filter(is_rendering) {

@@ -6,7 +6,7 @@
 mod custom;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::OnceLock;
 
@@ -50,6 +50,13 @@ impl Kubernetes {
         });
         let mut numbers = version.trim_start_matches('v').split('.');
         all.get(&format!("{}.{}", numbers.next()?, numbers.next()?))
+    }
+
+    /// Its groups, versions and kinds, each once: `apps/v1`, `apps/v1/Deployment`.
+    pub(super) fn served(&self) -> Vec<String> {
+        let versions =
+            self.kinds.keys().filter_map(|kind| kind.rsplit_once('/').map(|(version, _)| version.to_owned()));
+        versions.chain(self.kinds.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// What it knows of an object's kind.

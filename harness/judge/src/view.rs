@@ -124,6 +124,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the contract asks for a check, so that its advice is red.
+    pub(super) fn is_binding(&self, check: &str) -> bool {
+        self.plan.strict || self.plan.binding.iter().any(|name| super::present_name(name) == check)
+    }
+
     /// Why not all of the plan could be proven: a step that was to succeed did not, or the recording is cut; `None`: all
     /// of it was carried out.
     pub(super) fn shortfall(&self) -> Option<String> {

@@ -75,13 +75,16 @@ const NAMES: [&str; 27] = [
     "level",
 ];
 
+/// What charts write where no secret is set.
+const UNSET: [&str; 6] = ["not set", "not-set", "unset", "undefined", "disabled", "optional"];
+
 /// Whether an entry of a Secret is a secret: an ordinary word is one under a name such as `password` alone, and a name such as
 /// `username` holds none, unless it is long and random.
 pub(super) fn is_secret_entry(name: &str, value: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     let plain = plain.to_lowercase();
     if is_credential(name) {
-        true
+        !UNSET.contains(&value.trim().to_lowercase().as_str())
     } else if NAMES.iter().any(|ending| plain.ends_with(ending)) {
         is_random(value)
     } else {

@@ -168,6 +168,13 @@ impl Helm {
         Self { kubernetes: kubernetes.to_owned(), api_versions, ..self }
     }
 
+    /// The same helm, which renders charts as for a cluster that serves these groups, versions and kinds, too.
+    #[must_use]
+    pub fn serving(mut self, api_versions: impl IntoIterator<Item = String>) -> Self {
+        self.api_versions.extend(api_versions);
+        self
+    }
+
     /// The same helm, whose words in a step are told as they come.
     #[must_use]
     pub fn telling(self, progress: &Progress) -> Self {

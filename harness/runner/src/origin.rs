@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_base::random;
 use chartgate_model::plan::{Chart, Origin, Place, Plan};
 use chartgate_process::home::{self, Environment};
 use chartgate_process::tool::Tool;
 use chartgate_scenario::dependency;
 use chartgate_scenario::{chart_at, describe_chart};
 use chartgate_yaml::Invalid;
+use tempfile::TempDir;
 
 use git::History;
 
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// The versions that were fetched; they are there for as long as this is.
 #[derive(Debug)]
 pub struct Origins {
-    folder: PathBuf,
+    directory: TempDir,
     helm: PathBuf,
     /// What was found for a place and a chart. The inner error is the reason why there is nothing.
     known: BTreeMap<(Place, PathBuf), Result<Found, String>>,
@@ -42,20 +42,13 @@ struct Found {
     state: Option<String>,
 }
 
-impl Drop for Origins {
-    fn drop(&mut self) {
-        // A few small temporary files; without them nothing is lost.
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
-}
-
 /// Looks for every version that a plan is upgraded from, with this helm, and notes in the plan what it found.
 ///
 /// # Errors
 /// If no folder can be made for what is fetched.
 pub async fn resolve(plans: &mut [Plan], helm: &Path) -> Result<Origins> {
-    let folder = std::env::temp_dir().join(format!("chartgate-from-{}", random::text(8)));
-    let mut origins = Origins { folder, helm: helm.to_owned(), known: BTreeMap::new(), next: BTreeMap::new() };
+    let directory = TempDir::with_prefix("chartgate-from-").context("make a directory for versions to upgrade from")?;
+    let mut origins = Origins { directory, helm: helm.to_owned(), known: BTreeMap::new(), next: BTreeMap::new() };
     for plan in plans {
         let chart = plan.chart.clone();
         for origin in &mut plan.from {
@@ -97,7 +90,7 @@ impl Origins {
         if let Some(known) = self.next.get(&chart.path) {
             return Ok(known.clone());
         }
-        let made = next::make(chart, &self.folder.join(format!("next-{}", self.next.len())))?;
+        let made = next::make(chart, &self.directory.path().join(format!("next-{}", self.next.len())))?;
         self.next.insert(chart.path.clone(), made.clone());
         Ok(made)
     }
@@ -107,7 +100,7 @@ impl Origins {
         if let Some(found) = self.known.get(&key) {
             return Ok(found.clone());
         }
-        let folder = self.folder.join(self.known.len().to_string());
+        let folder = self.directory.path().join(self.known.len().to_string());
         std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
         let found = self.fetch(place, chart, &folder).await.map_err(|error| format!("{error:#}"));
         self.known.insert(key, found.clone());
@@ -160,15 +153,8 @@ impl Origins {
 /// A chart under test that was pulled from a registry; it is there for as long as this is.
 #[derive(Debug)]
 pub struct Pulled {
-    folder: PathBuf,
+    _directory: TempDir,
     chart: PathBuf,
-}
-
-impl Drop for Pulled {
-    fn drop(&mut self) {
-        // A few small temporary files; without them nothing is lost.
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
 }
 
 impl Pulled {
@@ -193,21 +179,18 @@ impl Pulled {
             return Ok(None);
         }
         let reference = &chart.display().to_string();
-        let folder = std::env::temp_dir().join(format!("chartgate-chart-{}", random::text(8)));
-        std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
-        // Made first, so that the folder goes whatever happens.
-        let mut pulled = Self { chart: PathBuf::new(), folder };
+        let directory = TempDir::with_prefix("chartgate-chart-").context("make a directory for the chart")?;
         let missing = || Environment::new(format!("cannot pull `{reference}`"));
         if is_archive {
-            let unpack = Tool::on_path("tar").args(["-xzf", reference, "-C"]).args([&pulled.folder]);
+            let unpack = Tool::on_path("tar").args(["-xzf", reference, "-C"]).args([directory.path()]);
             unpack.run().await.with_context(|| Invalid(format!("`{reference}` is no chart")))?;
         } else {
-            pull(program, reference, &pulled.folder, &["--untar"]).await.with_context(missing)?;
+            pull(program, reference, directory.path(), &["--untar"]).await.with_context(missing)?;
         }
-        let entries = pulled.folder.read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
+        let entries = directory.path().read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
         let chart = entries.into_iter().find(|path| path.join("Chart.yaml").exists());
-        pulled.chart = chart.with_context(|| Invalid(format!("`{reference}` holds no chart")))?;
-        Ok(Some(pulled))
+        let chart = chart.with_context(|| Invalid(format!("`{reference}` holds no chart")))?;
+        Ok(Some(Self { _directory: directory, chart }))
     }
 
     /// The chart's folder.

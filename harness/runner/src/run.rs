@@ -28,6 +28,7 @@ mod step;
 mod stub;
 mod traffic;
 mod variant;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -121,35 +121,49 @@ fn declared(chart: &Path, file: &str) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
-    /// A chart's folder with one text in it.
-    fn chart(name: &str, file: &str, text: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("chartgate-dependency-{}", std::process::id())).join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(file), text).unwrap();
-        folder.canonicalize().unwrap()
+    /// Charts beside each other.
+    struct Charts(TempDir);
+
+    impl Charts {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        /// A chart's directory with one text in it.
+        fn chart(&self, name: &str, file: &str, text: &str) -> PathBuf {
+            let directory = self.0.path().join(name);
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join(file), text).unwrap();
+            directory.canonicalize().unwrap()
+        }
     }
 
     /// A failure would mean that an umbrella chart does not render, because a chart under it lacks the templates that it shares.
     #[test]
     fn a_chart_beside_another_gets_its_own_first() {
+        let charts = Charts::new();
         let on = |name: &str| format!("dependencies: [{{name: {name}, repository: \"file://../{name}\"}}]\n");
-        let (part, roof) = (chart("part", "Chart.yaml", &on("shared")), chart("roof", "Chart.yaml", &on("part")));
-        chart("shared", "Chart.yaml", "name: shared\n");
+        let (part, roof) =
+            (charts.chart("part", "Chart.yaml", &on("shared")), charts.chart("roof", "Chart.yaml", &on("part")));
+        charts.chart("shared", "Chart.yaml", "name: shared\n");
         assert_eq!(in_order(&roof), [part.clone(), roof]);
         // A circle has an end.
-        chart("shared", "Chart.yaml", &on("part"));
+        charts.chart("shared", "Chart.yaml", &on("part"));
         assert_eq!(in_order(&part).len(), 2);
     }
 
     /// A failure would mean that what an author keeps in `charts/` is replaced, or missed where its origin is elsewhere.
     #[test]
     fn an_unpacked_chart_is_the_authors() {
+        let charts = Charts::new();
         let on = "dependencies: [{name: kept, repository: \"file://../gone\"}]\n";
-        let holder = chart("holder", "Chart.yaml", on);
+        let holder = charts.chart("holder", "Chart.yaml", on);
         assert!(!is_unpacked(&holder, &dependencies(&holder)[0]));
-        chart("holder/charts/kept", "Chart.yaml", "name: kept\n");
+        charts.chart("holder/charts/kept", "Chart.yaml", "name: kept\n");
         assert!(is_unpacked(&holder, &dependencies(&holder)[0]));
         assert_eq!(in_order(&holder), [holder.clone()]);
     }
@@ -157,9 +171,11 @@ mod tests {
     /// A failure would mean that a chart of Helm 2's time is rendered without what it depends on.
     #[test]
     fn an_old_chart_names_its_dependencies_elsewhere() {
-        let old = chart("old", REQUIREMENTS, "dependencies: [{name: a, repository: \"https://charts.example\"}]\n");
+        let charts = Charts::new();
+        let old =
+            charts.chart("old", REQUIREMENTS, "dependencies: [{name: a, repository: \"https://charts.example\"}]\n");
         assert!(has_requirements(&old));
-        assert!(!has_requirements(&chart("new", "Chart.yaml", "dependencies: [{name: a}]\n")));
+        assert!(!has_requirements(&charts.chart("new", "Chart.yaml", "dependencies: [{name: a}]\n")));
         assert_eq!(dependencies(&old).iter().map(repository).collect::<Vec<_>>(), ["https://charts.example"]);
     }
 }

@@ -28,6 +28,9 @@ struct Entry {
     /// The sentence, for people.
     #[serde(default)]
     finding: String,
+    /// Whether only an exploration of the values shows it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    explored: bool,
 }
 
 const HEAD: &str = "# Findings of `chartgate check` that were there when it was switched on: they count as waived, and new ones are red.\n\
@@ -51,10 +54,15 @@ impl Baseline {
         Ok(Self(entries))
     }
 
-    /// What is red among findings.
-    pub fn of(checks: &[Finding]) -> Self {
+    /// What is red among findings; `explored` are those that only an exploration shows.
+    pub fn of(checks: &[Finding], explored: &[(String, Problem)]) -> Self {
         let red = checks.iter().filter(|finding| finding.verdict.is_red());
-        let entries = red.flat_map(|finding| finding.problems.iter().map(|problem| Entry::of(&finding.check, problem)));
+        let entry = |check: &str, problem: &Problem| Entry {
+            explored: explored.iter().any(|(of, known)| of == check && known == problem),
+            ..Entry::of(check, problem)
+        };
+        let entries =
+            red.flat_map(|finding| finding.problems.iter().map(move |problem| entry(&finding.check, problem)));
         Self(entries.collect())
     }
 
@@ -84,8 +92,9 @@ impl Baseline {
         self.0.len()
     }
 
-    /// Waives what it holds of the findings, and says of each entry that no longer applies.
-    pub fn apply(&self, checks: &mut [Finding]) -> Vec<String> {
+    /// Waives what it holds of the findings, and says of each entry that no longer applies; of what an exploration showed, only where
+    /// all of the values were explored again.
+    pub fn apply(&self, checks: &mut [Finding], has_explored_all: bool) -> Vec<String> {
         let mut applied = vec![false; self.0.len()];
         for finding in checks.iter_mut().filter(|finding| finding.verdict.is_red()) {
             let mut is_known = |problem: &Problem| {
@@ -120,6 +129,7 @@ impl Baseline {
             };
         }
         let idle = self.0.iter().zip(applied).filter(|(_, applied)| !applied).map(|(entry, _)| entry);
+        let idle = idle.filter(|entry| has_explored_all || !entry.explored);
         idle.map(|entry| format!("the baseline's `{}` of {} no longer applies: remove it", entry.check, entry.object))
             .collect()
     }
@@ -133,6 +143,7 @@ impl Entry {
             object: object_in(&problem.what),
             digest: digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
             finding: problem.what.lines().next().unwrap_or_default().to_owned(),
+            explored: false,
         }
     }
 }
@@ -174,31 +185,43 @@ mod tests {
     #[test]
     fn what_was_there_is_waived_and_what_is_new_is_red() {
         let (old, new) = ("`spec.a` of deployment/x is no field of its kind", "`spec.b` of service/y is missing");
-        let baseline = Baseline::of(&[failing(&[old])]);
+        let baseline = Baseline::of(&[failing(&[old])], &[]);
         let mut same = [failing(&[old])];
-        assert!(baseline.apply(&mut same).is_empty());
+        assert!(baseline.apply(&mut same, false).is_empty());
         assert_eq!(same[0].verdict, Verdict::Waived);
         assert!(same[0].message.starts_with("waived (baseline): `spec.a` of deployment/x"), "{}", same[0].message);
         let mut more = [failing(&[old, new])];
-        baseline.apply(&mut more);
+        baseline.apply(&mut more, false);
         assert_eq!((more[0].verdict, more[0].message.as_str()), (Verdict::Fail, new));
         assert_eq!(
-            baseline.apply(&mut []),
+            baseline.apply(&mut [], false),
             ["the baseline's `schema-valid` of deployment/x no longer applies: remove it"]
         );
+    }
+
+    /// A failure would mean that each plain check asks to remove what only an exploration shows.
+    #[test]
+    fn what_an_exploration_showed_is_out_of_date_only_after_a_whole_one() {
+        let found = failing(&["`spec.a` of deployment/x is no field of its kind"]);
+        let baseline = Baseline::of(&[found.clone()], &[(found.check.clone(), found.problems[0].clone())]);
+        assert!(baseline.apply(&mut [], false).is_empty());
+        assert_eq!(baseline.apply(&mut [], true).len(), 1);
+        let mut same = [found];
+        baseline.apply(&mut same, true);
+        assert_eq!(same[0].verdict, Verdict::Waived);
     }
 
     /// A failure would mean that what was written is not what is read, or that a mistake in it lets everything pass.
     #[test]
     fn it_is_read_as_it_was_written() {
-        let chart = std::env::temp_dir().join(format!("chartgate-baseline-{}", std::process::id()));
-        let baseline = Baseline::of(&[failing(&["Deployment `x` is broken: \"so\""])]);
-        let path = baseline.write(&chart).unwrap().unwrap();
-        let read = Baseline::of_chart(&chart);
+        let directory = tempfile::tempdir().unwrap();
+        let chart = directory.path();
+        let baseline = Baseline::of(&[failing(&["Deployment `x` is broken: \"so\""])], &[]);
+        let path = baseline.write(chart).unwrap().unwrap();
+        let read = Baseline::of_chart(chart);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, "- check: x\n  digset: y\n").unwrap();
-        let wrong = Baseline::of_chart(&chart);
-        std::fs::remove_dir_all(&chart).unwrap();
+        let wrong = Baseline::of_chart(chart);
         assert_eq!(read.unwrap(), baseline);
         assert!(text.contains("object: deployment/x"), "{text}");
         assert!(wrong.unwrap_err().to_string().contains("digset"));

@@ -36,8 +36,18 @@ pub struct Exploration {
 pub struct Explored {
     /// What is red under a variation alone.
     pub judged: Vec<Judged>,
+    /// Whether every variation was tried.
+    pub is_whole: bool,
     /// How much was tried, in words.
     pub note: String,
+}
+
+impl Explored {
+    /// What is red, each with its check.
+    pub fn problems(&self) -> Vec<(String, Problem)> {
+        let all = self.judged.iter().flat_map(Judged::problems);
+        all.map(|(check, problem)| (check.to_owned(), problem.clone())).collect()
+    }
 }
 
 /// Renders the variations of the values that the subject renders with, and keeps what is red in none of `before`.
@@ -49,7 +59,11 @@ pub async fn explore(
     cores: &Arc<Semaphore>,
 ) -> Result<Explored> {
     let Some(base) = before.iter().find(|judged| judged.renders()) else {
-        return Ok(Explored { judged: Vec::new(), note: "nothing was explored: no values render".to_owned() });
+        return Ok(Explored {
+            judged: Vec::new(),
+            is_whole: false,
+            note: "nothing was explored: no values render".to_owned(),
+        });
     };
     let chart = &base.setting.plan.chart.path;
     let all = space::variations(&read(&chart.join("values.yaml")), &read(&chart.join("values.schema.json")));
@@ -83,7 +97,7 @@ pub async fn explore(
     let note = format!(
         "explored {tried} of {possible} variations of the values, one at a time; the chart refuses {refused} of them"
     );
-    Ok(Explored { judged: told.into_iter().map(|(_, judged)| judged).collect(), note })
+    Ok(Explored { judged: told.into_iter().map(|(_, judged)| judged).collect(), is_whole: tried == possible, note })
 }
 
 /// The setting with one value changed; an install shows it.

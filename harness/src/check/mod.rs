@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::gate;
 use crate::home;
-use crate::judge;
+use crate::judge::{self, Problem};
 use crate::record::{Moment, Recording};
 use crate::report::{Report, ScenarioReport};
 use crate::run::{Beside, record_renders};
@@ -102,9 +102,12 @@ async fn check(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Sem
     let began = Instant::now();
     let mut judged = all(subject, options, out, cores).await?;
     let mut notes: Vec<String> = options.helms.missing().map(str::to_owned).collect();
+    notes.extend(subject.notes.clone());
     notes.extend(merge::without_refused_defaults(&mut judged));
+    let (mut explored_problems, mut has_explored_all) = (Vec::new(), false);
     if let Some(exploration) = &options.exploration {
         let explored = explore::explore(options, exploration, &judged, out, cores).await?;
+        (explored_problems, has_explored_all) = (explored.problems(), explored.is_whole);
         notes.push(explored.note);
         if let Some(directory) = &options.write_values {
             let written = explore::write(&explored.judged, &subject.name, directory)?;
@@ -113,7 +116,12 @@ async fn check(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Sem
         judged.extend(explored.judged);
     }
     let mut report = merge::report(subject, &judged, notes, out);
-    apply_baseline(&mut report, subject, options.baseline)?;
+    if options.baseline == BaselineUse::Written {
+        report.notes.extend(write_baseline(&report, subject, &explored_problems)?);
+    }
+    if options.baseline != BaselineUse::Ignored {
+        apply_baseline(&mut report, subject, has_explored_all)?;
+    }
     report.seconds = began.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -156,19 +164,21 @@ async fn examine(setting: &Setting, directory: &Path, beside: Beside) -> Result<
     Ok(Judged { setting: setting.clone(), error, examined: judge::examine(&recording) })
 }
 
-fn apply_baseline(report: &mut ScenarioReport, subject: &Subject, baseline: BaselineUse) -> Result<()> {
-    let chart = &subject.first_plan().chart.path;
-    if baseline == BaselineUse::Written {
-        let written = Baseline::of(&report.checks);
-        if let Some(path) = written.write(chart)? {
-            report.notes.push(format!("{} findings were written to `{}`", written.count(), path.display()));
-        }
-    }
-    if baseline != BaselineUse::Ignored {
-        let idle = Baseline::of_chart(chart)?.apply(&mut report.checks);
-        report.notes.extend(idle);
-        report.verdict = judge::verdict_of(&report.checks);
-    }
+/// Writes what is red into the chart, and says so.
+fn write_baseline(
+    report: &ScenarioReport,
+    subject: &Subject,
+    explored: &[(String, Problem)],
+) -> Result<Option<String>> {
+    let written = Baseline::of(&report.checks, explored);
+    let path = written.write(&subject.first_plan().chart.path)?;
+    Ok(path.map(|path| format!("{} findings were written to `{}`", written.count(), path.display())))
+}
+
+fn apply_baseline(report: &mut ScenarioReport, subject: &Subject, has_explored_all: bool) -> Result<()> {
+    let idle = Baseline::of_chart(&subject.first_plan().chart.path)?.apply(&mut report.checks, has_explored_all);
+    report.notes.extend(idle);
+    report.verdict = judge::verdict_of(&report.checks);
     Ok(())
 }
 

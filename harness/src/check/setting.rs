@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{Options, Program, Subject};
 use crate::helm::Helm;
+use crate::judge;
 use crate::plan::Plan;
-use crate::random;
 use crate::redact::Redactor;
 use crate::run::RENDER_NAMESPACE;
 use crate::tool::Tool;
@@ -35,7 +36,8 @@ impl Setting {
     /// The helm that renders it.
     pub fn helm(&self) -> Helm {
         let Program { path, version } = self.program.clone();
-        Helm::at(path, &version, &self.kubernetes, RENDER_NAMESPACE, Redactor::default())
+        let helm = Helm::at(path, &version, &self.kubernetes, RENDER_NAMESPACE, Redactor::default());
+        helm.serving(judge::served(&self.kubernetes))
     }
 
     /// Where its recording goes, below the subject's directory.
@@ -78,23 +80,21 @@ pub async fn settings(subject: &Subject, options: &Options) -> Result<Vec<Settin
 async fn allowed(subject: &Subject, options: &Options) -> Result<Vec<String>> {
     let all = &options.kubernetes;
     let Some(constraint) = &subject.kube_version else { return Ok(all.clone()) };
-    let directory = std::env::temp_dir().join(format!("chartgate-kube-version-{}", random::text(8)));
-    std::fs::create_dir_all(&directory).with_context(|| format!("make the directory `{}`", directory.display()))?;
+    let directory = TempDir::with_prefix("chartgate-kube-version-").context("make a directory to ask helm with")?;
     let description =
         serde_json::json!({"apiVersion": "v2", "name": "probe", "version": "0.0.0", "kubeVersion": constraint});
     let asked = async {
-        std::fs::write(directory.join("Chart.yaml"), description.to_string())
+        std::fs::write(directory.path().join("Chart.yaml"), description.to_string())
             .context("write a chart to ask helm with")?;
         let asked = all.iter().map(async |version| {
-            let call = Tool::new("helm", &options.helms.first().path).args(["template", "probe"]).args([&directory]);
+            let call =
+                Tool::new("helm", &options.helms.first().path).args(["template", "probe"]).args([directory.path()]);
             let call = call.args(["--kube-version", version]).env("KUBECONFIG", "/dev/null");
             anyhow::Ok(call.run_unchecked().await?.is_success())
         });
         futures::future::try_join_all(asked).await
     };
     let answers = asked.await;
-    // A small temporary file; if it stays, nothing is lost.
-    drop(std::fs::remove_dir_all(&directory));
     let allowed: Vec<String> =
         all.iter().zip(answers?).filter(|(_, is_allowed)| *is_allowed).map(|(it, _)| it.clone()).collect();
     Ok(if allowed.is_empty() { all.clone() } else { allowed })

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::Program;
 use crate::dependency;
 use crate::origin::{self, Origins, Pulled};
-use crate::plan::Plan;
+use crate::plan::{Origin, Place, Plan};
 use crate::record::Moment;
 use crate::scenario::{self, Overrides};
 use crate::yaml::{self, Invalid};
@@ -26,6 +26,8 @@ pub struct Subject {
     pub kube_version: Option<String>,
     /// What changed in it, where that was asked for.
     pub changed: Option<Moment>,
+    /// What is not judged of it, and why.
+    pub notes: Vec<String>,
 }
 
 /// What a user gives, and what must stay there while it is checked.
@@ -114,8 +116,8 @@ fn grouped(plans: Vec<(PathBuf, (String, Plan))>) -> Result<Vec<Subject>> {
         if !by_chart.contains_key(&chart) {
             order.push(chart.clone());
             let kube_version = description(&chart)["kubeVersion"].as_str().map(str::to_owned);
-            let subject =
-                Subject { name: plan.chart.name.clone(), path, plans: Vec::new(), kube_version, changed: None };
+            let name = plan.chart.name.clone();
+            let subject = Subject { name, path, plans: Vec::new(), kube_version, changed: None, notes: Vec::new() };
             by_chart.insert(chart.clone(), subject);
         }
         if let Some(subject) = by_chart.get_mut(&chart)
@@ -160,8 +162,24 @@ pub async fn prepare(subjects: &mut [Subject], helm: &Program) -> Result<Origins
         subjects.iter().flat_map(|subject| subject.plans.iter().map(|(_, plan)| plan.clone())).collect();
     let origins = origin::resolve(&mut plans, &helm.path).await?;
     let mut resolved = plans.into_iter();
-    for (_, plan) in subjects.iter_mut().flat_map(|subject| &mut subject.plans) {
-        *plan = resolved.next().context("a plan was lost")?;
+    for subject in subjects {
+        for (_, plan) in &mut subject.plans {
+            *plan = resolved.next().context("a plan was lost")?;
+            let note = without_version_before(plan);
+            subject.notes.extend(note.filter(|note| !subject.notes.contains(note)));
+        }
     }
     Ok(origins)
+}
+
+/// Where there is no version before a chart, no upgrade from it is judged; gives what is said of that.
+fn without_version_before(plan: &mut Plan) -> Option<String> {
+    let is_missing = |origin: &Origin| origin.place == Place::Previous && origin.missing.is_some();
+    if !plan.from.iter().all(is_missing) {
+        return None;
+    }
+    let why = plan.from.first()?.missing.clone().unwrap_or_default();
+    plan.begin_with_itself();
+    plan.from.clear();
+    Some(format!("no upgrade from a version before it was judged: {}", why.lines().next().unwrap_or_default()))
 }

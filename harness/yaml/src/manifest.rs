@@ -40,9 +40,18 @@ pub struct RepeatedKey {
 /// If it is no YAML.
 pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
     let mut all = Vec::new();
+    let mut definitions: Option<String> = None;
     for document in documents(manifest) {
-        let source = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
-        let (object, repeated) = read(document).with_context(|| match &source {
+        let named = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
+        // Helm names a template above each of its documents, but a file of `crds/` once, and the file may begin with a `---` of its own.
+        if named.is_some() {
+            definitions = named.clone().filter(|source| source.contains("/crds/"));
+        }
+        let source = named.or_else(|| definitions.clone());
+        // Helm's reader is of libyaml's kind; what both refuse is broken.
+        let read = read(document)
+            .or_else(|error| serde_yaml::from_str(document).map(|object| (object, Vec::new())).map_err(|_| error));
+        let (object, repeated) = read.with_context(|| match &source {
             Some(template) => format!("parse what `{template}` renders"),
             None => "parse a manifest".to_owned(),
         })?;

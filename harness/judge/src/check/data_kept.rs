@@ -108,13 +108,22 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally
             tally.proved(note(format!("{} is kept", title(object))));
             continue;
         }
-        let instead = new.iter().find(|it| is_kind(it, "PersistentVolumeClaim") || has_claims(it));
+        let instead = instead_of(object, &new);
         if is_claim {
-            judge_claim(object, instead.copied(), tally);
+            judge_claim(object, instead, tally);
         } else {
-            judge_set(object, instead.copied(), tally);
+            judge_set(object, instead, tally);
         }
     }
+}
+
+/// What takes the place of an object that holds data: of its own kind if there is such a one, and of the name that is most like its own.
+fn instead_of<'a>(object: &Value, new: &[&'a Value]) -> Option<&'a Value> {
+    let holds_data = |it: &&&Value| is_kind(it, "PersistentVolumeClaim") || has_claims(it);
+    let likeness =
+        |it: &Value| (kind(it) == kind(object), strsim::normalized_damerau_levenshtein(name(it), name(object)));
+    let all = new.iter().copied().filter(|it| holds_data(&it));
+    all.max_by(|one, other| likeness(one).partial_cmp(&likeness(other)).unwrap_or(std::cmp::Ordering::Equal))
 }
 
 fn judge_claim(claim: &Value, instead: Option<&Value>, tally: &mut Tally) {

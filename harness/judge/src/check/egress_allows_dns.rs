@@ -21,6 +21,23 @@ pub(crate) const EGRESS_ALLOWS_DNS: Check = Check {
     judge,
 };
 
+/// Schemes of URLs whose host is connected to; that of `s3://` is no host.
+const CALLED: [&str; 13] = [
+    "amqp",
+    "amqps",
+    "grpc",
+    "http",
+    "https",
+    "ldap",
+    "mongodb",
+    "mysql",
+    "nats",
+    "postgres",
+    "postgresql",
+    "redis",
+    "rediss",
+];
+
 /// The DNS, and what it is on OpenShift behind its Service.
 const DNS: [u64; 2] = [53, 5353];
 
@@ -84,7 +101,7 @@ fn allows_dns(rule: &Value) -> bool {
 /// A host by its name in what a pod is given, and where that is.
 fn named_host(manifest: &Manifest, workload: &Workload) -> Option<(String, String)> {
     let services: Vec<&str> = manifest.of_kind("Service").map(name).filter(|it| manifest.is_own_name(it)).collect();
-    let host = |text: &str| words(text).find(|word| is_host(word, &services)).map(str::to_owned);
+    let host = |text: &str| words(text).find(|word| is_host(word, &services)).or(called(text)).map(str::to_owned);
     for container in workload.containers() {
         let of = text(&container["name"]);
         for variable in items(&container["env"]) {
@@ -113,6 +130,25 @@ fn named_host(manifest: &Manifest, workload: &Workload) -> Option<(String, Strin
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c))).filter(|word| !word.is_empty())
+}
+
+/// The host of a URL that is a lone word: a Service of the pod's namespace, whoever makes it.
+fn called(text: &str) -> Option<&str> {
+    let is_called = |at: usize| {
+        CALLED.contains(&text[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default())
+    };
+    let after = text.match_indices("://").filter(|(at, _)| is_called(*at)).map(|(at, sign)| &text[at + sign.len()..]);
+    let mut hosts = after.map(|rest| {
+        let authority = rest.split(|c: char| c.is_whitespace() || "/?#\"',".contains(c)).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        host.split(':').next().unwrap_or_default()
+    });
+    let is_name = |host: &&str| {
+        host.starts_with(|c: char| c.is_ascii_lowercase())
+            && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && *host != "localhost"
+    };
+    hosts.find(is_name)
 }
 
 /// A Service of the release, or a name below one of the cluster's.

@@ -34,7 +34,7 @@ fn judge(view: &View) -> Finding {
         judge_collisions(&manifest, "", &mut tally);
     }
     for (release, manifest) in Manifest::under_long_names(view) {
-        let under = format!(" under a release name of {} characters", release.len());
+        let under = format!(" where the release's name has {} characters, the most that helm takes", release.len());
         judge_collisions(&manifest, &under, &mut tally);
         judge_lengths(&manifest, &under, &mut tally);
     }
@@ -53,7 +53,7 @@ fn judge_collisions(manifest: &Manifest, under: &str, tally: &mut Tally) {
     for ((_, of_kind, _, shared), count) in count {
         let shown = format!("{}/{shared}", of_kind.to_lowercase());
         if count > 1 {
-            let message = format!("{count} objects have the name {shown}{under}, so all but one are refused");
+            let message = format!("{count} objects get the name {shown}{under}: all but one are refused");
             tally
                 .fail(message)
                 .hint("shorten what comes before the part that tells them apart, not what comes after it");

@@ -1,6 +1,8 @@
 //! `replicas-spread`: where a budget promises a pod, the pods are not all on one node.
 
-use crate::judge::manifest::{Manifest, Selector, Workload, is_custom, title};
+use serde_json::Value;
+
+use crate::judge::manifest::{Manifest, Selector, Workload, is_custom, scaled, title};
 use crate::judge::object::items;
 use crate::judge::tally::{Tally, note};
 use crate::judge::view::View;
@@ -8,7 +10,7 @@ use crate::judge::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const REPLICAS_SPREAD: Check = Check {
     name: "replicas-spread",
-    proves: "replicas of which a budget keeps some (`minAvailable`) are spread over nodes",
+    proves: "replicas of which a budget keeps some are spread over nodes",
     means: "one node holds all of them, and when it fails none is left",
     explanation: include_str!("../explanation/replicas-spread.md"),
     needs: Needs::Render,
@@ -22,17 +24,15 @@ pub(crate) const REPLICAS_SPREAD: Check = Check {
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(REPLICAS_SPREAD.name);
     for manifest in Manifest::all(view) {
-        for budget in manifest.of_kind("PodDisruptionBudget").filter(|budget| !budget["spec"]["minAvailable"].is_null())
-        {
+        for budget in manifest.of_kind("PodDisruptionBudget") {
             let selector = Selector::of(&budget["spec"]["selector"]);
             let is_guarded = |it: &&Workload| {
                 it.namespace == manifest.namespace_of(budget) && !selector.is_empty() && selector.selects_pods_of(it)
             };
             let workloads = manifest.lasting_workloads();
             for workload in workloads.iter().filter(|it| !is_custom(it.object)).filter(is_guarded) {
-                let Some(replicas) = manifest.smallest_size(workload).filter(|replicas| *replicas > 1) else {
-                    continue;
-                };
+                let size = manifest.smallest_size(workload).filter(|replicas| *replicas > 1);
+                let Some(replicas) = size.filter(|replicas| keeps(budget, *replicas)) else { continue };
                 if is_spread(workload) {
                     tally.proved(note(format!("{} is spread", workload.title())));
                 } else {
@@ -46,7 +46,14 @@ fn judge(view: &View) -> Finding {
             }
         }
     }
-    tally.finish_or("what a budget keeps is spread over nodes", "no budget with `minAvailable` is for several replicas")
+    tally.finish_or("what a budget keeps is spread over nodes", "no budget keeps some of several replicas")
+}
+
+/// Whether a budget promises that a pod is there.
+fn keeps(budget: &Value, replicas: u64) -> bool {
+    let spec = &budget["spec"];
+    let gone = scaled(&spec["maxUnavailable"], replicas, true);
+    !spec["minAvailable"].is_null() || gone.is_some_and(|gone| gone < replicas)
 }
 
 fn is_spread(workload: &Workload) -> bool {

@@ -48,10 +48,12 @@ fn hook_inputs(view: &View) -> Finding {
         }
         before = Some(&rendered.objects);
     }
+    let none = "the chart renders no hook with a pod";
     if is_first || !view.rendered().any(|object| is_run(object)) {
-        return not_applicable(HOOK_INPUTS.name, "the chart renders no hook with a pod");
+        return not_applicable(HOOK_INPUTS.name, none);
     }
-    tally.finish("no hook needs what is made later, or gone by then")
+    // A hook of the version before alone is not judged.
+    tally.finish_or("no hook needs what is made later, or gone by then", none)
 }
 
 /// Whether helm runs an object as a hook and waits for its pod.

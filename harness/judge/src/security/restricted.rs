@@ -38,11 +38,27 @@ pub(super) fn violations(pod: &Value) -> Vec<String> {
     let mut broken = of_pod(pod);
     for container in containers(pod) {
         let name = text(&container["name"]);
-        let is_windows = pod["spec"]["os"]["name"] == "windows";
-        let found = of_container(&pod["spec"]["securityContext"], container, is_windows);
+        let found = of_container(&pod["spec"]["securityContext"], container, is_windows(pod));
         broken.extend(found.into_iter().map(|what| format!("container `{name}` {what}")));
     }
     broken
+}
+
+/// Whether a pod is for Windows, which has a part of the standard only.
+pub(super) fn is_windows(pod: &Value) -> bool {
+    pod["spec"]["os"]["name"] == "windows"
+}
+
+/// Whether a pod for Linux sets anything that the standard requires.
+pub(super) fn is_aimed_at(pod: &Value) -> bool {
+    let sets_any = |context: &Value| {
+        context["runAsNonRoot"] == true
+            || context["seccompProfile"].is_object()
+            || context["allowPrivilegeEscalation"] == false
+            || items(&context["capabilities"]["drop"]).next().is_some()
+    };
+    let of_containers = containers(pod).into_iter().map(|container| &container["securityContext"]);
+    !is_windows(pod) && of_containers.chain([&pod["spec"]["securityContext"]]).any(sets_any)
 }
 
 fn of_pod(pod: &Value) -> Vec<String> {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named};
+use crate::judge::testing::{Story, check, examples, named, rendering};
 
 fn worker(change: impl Fn(&mut Value)) -> Story {
     Story::good()
@@ -93,6 +93,25 @@ fn pods_for_windows_are_judged_by_what_windows_has() {
         &story(false),
         Verdict::Advice,
         "daemonset/cg-win are not restricted: container `c` does not set `runAsNonRoot: true`",
+    );
+}
+
+/// A failure would mean that a chart which does not aim at the standard is told all of it, or that one which promises it is not.
+#[test]
+fn a_chart_that_sets_nothing_of_the_standard_is_judged_where_the_contract_asks_for_it() {
+    let linux = "kind: Deployment\nmetadata: {name: cg}\nspec: {template: {spec: {containers: [{name: c}]}}}\n";
+    let windows = "kind: DaemonSet\nmetadata: {name: cg-win}\nspec: {template: {spec: {os: {name: windows}, securityContext: {runAsNonRoot: true}, containers: [{name: c}]}}}\n";
+    check(&PODS_RESTRICTED, &rendering(linux), Verdict::NotApplicable, "no pod sets any field");
+    check(&PODS_RESTRICTED, &rendering(&format!("{linux}---\n{windows}")), Verdict::Pass, "1 observation");
+    let asked = rendering(linux).plan(|plan| plan.binding = vec![PODS_RESTRICTED.name.to_owned()]);
+    check(&PODS_RESTRICTED, &asked, Verdict::Advice, "deployment/cg are not restricted");
+    let half = linux.replace("{name: cg}", "{name: cg-half}");
+    let half = half.replace("{name: c}]", "{name: c, securityContext: {allowPrivilegeEscalation: false}}]");
+    check(
+        &PODS_RESTRICTED,
+        &rendering(&format!("{linux}---\n{half}")),
+        Verdict::Advice,
+        "deployment/cg are not restricted",
     );
 }
 

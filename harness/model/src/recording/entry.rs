@@ -1,6 +1,6 @@
 //! The entries of the timeline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartgate_protocol::{Answer, SessionEvent};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,12 @@ pub enum Moment {
         sources: BTreeMap<String, String>,
         /// Keys that a mapping of an object has twice; helm keeps the last.
         repeated: BTreeMap<String, Vec<RepeatedKey>>,
+    },
+    /// The templates of the chart that ask the cluster which versions of the API it serves: helm without a cluster believes in old ones,
+    /// too, so what these make may be another version there.
+    VersionsAsked {
+        /// As helm names them: `CHART/templates/FILE`.
+        templates: BTreeSet<String>,
     },
     /// `helm template` of the chart under test once more, with one thing changed: what then differs depends on it.
     Variant {

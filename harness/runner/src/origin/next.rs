@@ -63,7 +63,8 @@ mod tests {
     /// A failure would mean that the copy is another chart, or that the chart itself is changed.
     #[test]
     fn the_copy_differs_in_its_version_alone() {
-        let directory = std::env::temp_dir().join(format!("chartgate-next-{}", std::process::id()));
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = temporary.path();
         let own = directory.join("own");
         std::fs::create_dir_all(own.join("templates")).unwrap();
         std::fs::write(
@@ -75,7 +76,6 @@ mod tests {
         let made = make(&describe_chart(&own).unwrap(), &directory.join("next")).unwrap();
         let copied = std::fs::read_to_string(made.path.join("templates/a.yaml")).unwrap();
         let before = describe_chart(&own).unwrap();
-        std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!((made.version.as_str(), made.app_version.as_deref()), ("1.2.4", Some("v7")));
         assert_eq!((copied.as_str(), before.version.as_str()), ("a: b\n", "1.2.3"));
     }

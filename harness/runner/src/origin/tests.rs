@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use chartgate_process::home;
 
 use super::*;
+use chartgate_base::random;
 
 /// A repository with a chart in `charts/pooler`.
 struct Repository(PathBuf);

@@ -38,7 +38,9 @@ impl Refused {
             .map(|value| if value.starts_with("global.") { value } else { format!("{prefix}{value}") });
         // A schema is asked before any template.
         let is_by_schema = refusal.ground == Ground::Values && refusal.template.is_none();
-        Ok(Self { needs: needs.collect(), asks_cluster: !is_by_schema && asks_cluster(chart), said })
+        // A template that cannot be parsed never gets to ask anything.
+        let is_parsed = !said.contains("parse error at (");
+        Ok(Self { needs: needs.collect(), asks_cluster: !is_by_schema && is_parsed && asks_cluster(chart), said })
     }
 }
 
@@ -85,13 +87,15 @@ fn asks(path: &PathBuf) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
-    fn chart(name: &str, template: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("chartgate-refused-{}", std::process::id())).join(name);
-        std::fs::create_dir_all(folder.join("templates")).unwrap();
-        std::fs::write(folder.join("templates/a.yaml"), template).unwrap();
-        folder
+    fn chart(template: &str) -> TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(directory.path().join("templates")).unwrap();
+        std::fs::write(directory.path().join("templates/a.yaml"), template).unwrap();
+        directory
     }
 
     fn refused(chart: &Path, says: &str) -> Refused {
@@ -102,13 +106,15 @@ mod tests {
     /// plainly broken takes a cluster.
     #[test]
     fn only_a_chart_that_asks_the_cluster_may_render_there() {
-        let plain = chart("plain", "a: b\nb: {{ required \"no secret\" .Values.auth.secret }}\n");
-        let refusal = refused(&plain, "no secret");
+        let plain = chart("a: b\nb: {{ required \"no secret\" .Values.auth.secret }}\n");
+        let refusal = refused(plain.path(), "no secret");
         assert_eq!((refusal.needs, refusal.asks_cluster), (vec!["auth.secret".to_owned()], false));
-        let asking = chart("asking", "a: b\n{{ fail \"no cluster\" }}{{ lookup \"v1\" \"Namespace\" \"\" \"a\" }}\n");
-        assert!(refused(&asking, "no cluster").asks_cluster);
+        let asking = chart("a: b\n{{ fail \"no cluster\" }}{{ lookup \"v1\" \"Namespace\" \"\" \"a\" }}\n");
+        assert!(refused(asking.path(), "no cluster").asks_cluster);
+        let broken = "Error: parse error at (shop/templates/a.yaml:3): unexpected EOF".to_owned();
+        assert!(!Refused::of(broken, asking.path()).unwrap().asks_cluster);
         let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nshop:\n- at '': missing property 'host'\n";
-        let refusal = Refused::of(schema.to_owned(), &asking).unwrap();
+        let refusal = Refused::of(schema.to_owned(), asking.path()).unwrap();
         assert_eq!((refusal.needs, refusal.asks_cluster), (vec!["host".to_owned()], false));
     }
 

@@ -16,7 +16,8 @@ pub type Render = Option<Result<Manifest, Refused>>;
 
 pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
     let renders = plan.steps.iter().map(async |step| match step.action {
-        _ if step.reuses_values => Ok(None),
+        // A version to upgrade from that is not there leaves nothing to render: the plan says why.
+        _ if step.reuses_values || plan.chart_of(step).is_none() => Ok(None),
         Action::Install | Action::Upgrade | Action::RunHook { .. } => {
             let rendered = helm.of_step(step)?.template(plan, step, &plan.values_of(step)).await?;
             of_step(plan, step, rendered).map(Some)

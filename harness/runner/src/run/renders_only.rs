@@ -8,7 +8,7 @@ use chartgate_model::plan::Plan;
 use chartgate_redact::Redactor;
 use serde_json::Value;
 
-use super::{learn_from_plan, render, require, stage, started, variant};
+use super::{learn_from_plan, render, require, stage, started, variant, versions};
 use crate::helm::Helm;
 use crate::record::conceal::teach;
 use crate::record::{Mode, Moment, Timeline};
@@ -35,16 +35,15 @@ pub async fn record(plan: &Plan, helm: &Helm, directory: &Path, beside: Beside) 
     let plan = &render::filled(plan, &stage::placeholders(plan, NAMESPACE))?;
     let required = require::read(&plan.requires).await;
     let served = required.as_ref().map_or_else(|_| Vec::new(), |objects| require::served(objects));
-    let helm = &helm.clone().rendering_for(helm.kubernetes(), served);
-    let is_complete = plan.steps.iter().all(|step| plan.chart_of(step).is_some());
-    // A version to upgrade from that is not there leaves nothing to render: the plan says why.
-    let renders = if is_complete { render::all(plan, helm).await? } else { Vec::new() };
-    let variations = if is_complete && beside.variants { variant::all(plan, helm).await? } else { Vec::new() };
+    let helm = &helm.clone().serving(served);
+    let renders = render::all(plan, helm).await?;
+    let variations = if beside.variants { variant::all(plan, helm).await? } else { Vec::new() };
     // Before the plan is written: a value of `--set` may be one of a Secret.
     render::objects(&renders).flatten().for_each(|object| teach(&redactor, object));
     let timeline = Timeline::create(directory, plan, redactor)?;
     let versions = BTreeMap::from([("helm", helm.version().to_owned()), ("kubernetes", helm.kubernetes().to_owned())]);
     timeline.append(started(NAMESPACE, &timeline, Mode::Render, false, versions));
+    timeline.append(Moment::VersionsAsked { templates: versions::asking(&plan.chart.path, &plan.chart.name) });
     beside.moments.into_iter().for_each(|moment| timeline.append(moment));
     record_required(required, &timeline);
     render::record_all(plan, &timeline, &renders);

@@ -2,13 +2,11 @@
 
 mod version;
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
-use chartgate_base::random;
 use chartgate_model::plan::{Action, Chart, Plan};
 use chartgate_yaml::Manifest;
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::render;
 use crate::helm::Helm;
@@ -38,8 +36,8 @@ pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Variation>> {
         return Ok(Vec::new());
     };
     let values = plan.values_of(step);
-    let folder = Folder::new()?;
-    let newer = version::raised(&plan.chart.path, &folder.0).await?;
+    let directory = TempDir::with_prefix("chartgate-variant-").context("make a directory for a copy of the chart")?;
+    let newer = version::raised(&plan.chart.path, directory.path()).await?;
     let elsewhere = helm.clone().in_namespace(NAMESPACE);
     let renamed = Plan { release: RELEASE.to_owned(), ..plan.clone() };
     let lengthened = Plan { release: LONG_RELEASE.to_owned(), ..plan.clone() };
@@ -73,23 +71,5 @@ pub fn record_all(variations: &[Variation], timeline: &Timeline) {
         let objects = rendered.iter().flat_map(|manifest| render::store(manifest, timeline)).collect();
         let error = rendered.as_ref().err().cloned();
         timeline.append(Moment::Variant { step: *step, variant: variant.clone(), error, objects });
-    }
-}
-
-/// A folder that goes when it is no longer used.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("chartgate-variant-{}", random::text(8)));
-        std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A copy of a chart; without it nothing is lost.
-        drop(std::fs::remove_dir_all::<&Path>(self.0.as_ref()));
     }
 }

@@ -66,6 +66,24 @@ fn each_object_has_the_template_that_made_it() {
     assert_eq!(made, [("A", Some("app/crds/a.yaml")), ("B", Some("app/templates/b.yaml")), ("C", None)]);
 }
 
+/// A failure would mean that a definition which helm does not upgrade is taken for one of the templates.
+#[test]
+fn each_document_of_a_file_in_crds_has_its_path() {
+    let text =
+        "---\n# Source: app/crds/all.yaml\n---\nkind: A\n---\nkind: B\n---\n# Source: app/templates/c.yaml\nkind: C\n";
+    let made = printed(text).unwrap();
+    let made: Vec<_> = made.iter().map(|it| (it.object["kind"].as_str().unwrap(), it.source.as_deref())).collect();
+    let (crds, template) = (Some("app/crds/all.yaml"), Some("app/templates/c.yaml"));
+    assert_eq!(made, [("A", crds), ("B", crds), ("C", template)]);
+}
+
+/// A failure would mean that a chart is refused which helm installs.
+#[test]
+fn a_list_may_end_at_the_margin() {
+    let printed = only("spec:\n  command: [\n    a,\n    b\n  ]\n  x: 1\nkind: {\n  a: b\n}\n");
+    assert_eq!(printed.object, json!({"spec": {"command": ["a", "b"], "x": 1}, "kind": {"a": "b"}}));
+}
+
 /// A failure would mean that a broken manifest is taken for an empty one.
 #[test]
 fn what_is_no_yaml_is_an_error_with_its_line() {

@@ -50,6 +50,9 @@ fn every_way_to_the_dns_counts() {
         ("cg-db", "egress: [{ports: [{port: 1, endPort: 1024}]}]", Pass),
         ("cg-db", "egress: [{ports: [{port: dns}]}]", Pass),
         ("10.0.0.7", "policyTypes: [Egress]", NotApplicable),
+        ("postgres://user:word@users-db:5432/app", "policyTypes: [Egress]", Fail),
+        ("http://localhost:8080", "policyTypes: [Egress]", NotApplicable),
+        ("s3://bucket/key", "policyTypes: [Egress]", NotApplicable),
         ("db.other.svc.cluster.local", "policyTypes: [Egress]", Fail),
     ] {
         check(CHECK, &rendering(&restricted(value, policy)), expected, "");

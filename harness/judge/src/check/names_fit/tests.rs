@@ -12,7 +12,7 @@ const CHECK: &Check = &NAMES_FIT;
 #[test]
 fn two_objects_of_one_kind_must_not_share_a_name() {
     let twice = "kind: Service\nmetadata: {name: cg}\n---\nkind: Service\nmetadata: {name: cg}\n";
-    check(CHECK, &rendering(twice), Fail, "2 objects have the name service/cg");
+    check(CHECK, &rendering(twice), Fail, "2 objects get the name service/cg: all but one are refused");
     check(
         CHECK,
         &rendering("kind: Service\nmetadata: {name: cg}\n---\nkind: Secret\nmetadata: {name: cg}\n"),
@@ -37,12 +37,17 @@ fn services(long: [&str; 2]) -> Story {
 #[test]
 fn names_that_are_cut_stay_apart() {
     let (good, bad) = (services(["cc-a", "cc-b"]), services(["cc", "cc"]));
-    check(CHECK, &bad, Fail, "2 objects have the name service/cc under a release name of 53 characters");
+    check(
+        CHECK,
+        &bad,
+        Fail,
+        "2 objects get the name service/cc where the release's name has 53 characters, the most that helm takes",
+    );
     check(
         CHECK,
         &services(["cc", &"c".repeat(64)]),
         Advice,
-        "has 64 characters under a release name of 53 characters, and 63 are allowed",
+        "has 64 characters where the release's name has 53 characters, the most that helm takes, and 63 are allowed",
     );
     examples(&NAMES_FIT, &good, &bad);
 }

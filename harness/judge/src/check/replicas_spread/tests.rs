@@ -34,6 +34,7 @@ fn what_a_budget_keeps_is_spread() {
     let apart = "affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1}]}}, ";
     check(CHECK, &rendering(&guarded(2, apart, "minAvailable: 1")), Pass, "");
     check(CHECK, &rendering(&guarded(1, "", "minAvailable: 1")), NotApplicable, "");
-    check(CHECK, &rendering(&guarded(2, "", "maxUnavailable: 1")), NotApplicable, "");
+    check(CHECK, &rendering(&guarded(2, "", "maxUnavailable: 100%")), NotApplicable, "");
+    check(CHECK, &rendering(&guarded(2, "", "maxUnavailable: 1")), Advice, "nothing spreads them");
     examples(&REPLICAS_SPREAD, &good, &bad);
 }

@@ -18,6 +18,10 @@ fn a_start_may_take_what_kubernetes_allows_by_default() {
     check(CHECK, &bad, Advice, "the liveness probe of container `web` of deployment/cg ends a start after 15 s");
     check(CHECK, &rendering(&probed(", livenessProbe: {initialDelaySeconds: 30}")), Pass, "");
     check(CHECK, &rendering(&probed(", livenessProbe: {periodSeconds: 10}")), Pass, "");
+    for idle in ["[ls, /]", "[/bin/true]", "[sh, -c, 'exit 0']"] {
+        let probe = format!(", livenessProbe: {{periodSeconds: 5, exec: {{command: {idle}}}}}");
+        check(CHECK, &rendering(&probed(&probe)), Pass, "");
+    }
     check(CHECK, &rendering(&probed("")), NotApplicable, "no container has a liveness probe");
     examples(&STARTUP_ALLOWED, &good, &bad);
 }

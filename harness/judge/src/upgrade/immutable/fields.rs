@@ -78,17 +78,20 @@ fn fields(object: &Value) -> &'static [&'static str] {
 }
 
 /// What Kubernetes fills in where a manifest is silent: then a value that comes or goes may be the same.
-const DEFAULTED: [&str; 7] = [
+const DEFAULTED: [&str; 6] = [
     "spec.podManagementPolicy",
     "spec.completionMode",
     "spec.storageClassName",
     "spec.volumeMode",
     "spec.volumeName",
-    "type",
     "reclaimPolicy",
 ];
 
 fn is_refused(object: &Value, difference: &Difference) -> bool {
+    if kind(object) == "Secret" && difference.path == "type" {
+        let known = |of: &Value| of.as_str().unwrap_or("Opaque").to_owned();
+        return known(&difference.before) != known(&difference.after);
+    }
     let is_silent = difference.before.is_null() || difference.after.is_null();
     if is_silent && DEFAULTED.contains(&difference.path.as_str()) {
         return false;

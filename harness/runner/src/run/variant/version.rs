@@ -140,7 +140,8 @@ mod tests {
     /// A failure would mean that the original is changed, or that a chart in the chart keeps its version or is left out.
     #[tokio::test]
     async fn a_copy_has_raised_versions_through_all_its_charts() {
-        let folder = std::env::temp_dir().join(format!("chartgate-raised-{}", chartgate_base::random::text(8)));
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().to_owned();
         let (chart, inner) = (folder.join("own"), folder.join("own/charts/db"));
         std::fs::create_dir_all(&inner).unwrap();
         let described = "name: own\nversion: 1.0.0\nappVersion: '7'\ndependencies: [{name: db, version: 2.0.0}]\n";
@@ -165,6 +166,5 @@ mod tests {
         assert_eq!(read(&raised.path.join("Chart.yaml")).unwrap()["dependencies"][0]["version"], ANY_VERSION);
         assert_eq!(read(&raised.path.join("charts/db/Chart.yaml")).unwrap()["version"], "2.0.1");
         assert_eq!(std::fs::read_to_string(chart.join("Chart.yaml")).unwrap(), described);
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
