@@ -77,7 +77,7 @@ impl<'a> Space<'a> {
         let allowed = schema["enum"].as_array().into_iter().flatten();
         allowed.filter(|other| *other != value && !other.is_null()).for_each(|other| add(other.clone()));
         match value {
-            Value::Bool(is_set) if schema["enum"].is_null() => add(json!(!is_set)),
+            Value::Bool(is_set) if schema["enum"].is_null() && !stands_for_a_name(&path) => add(json!(!is_set)),
             Value::Null if schema["type"] == "boolean" => add(json!(schema["default"] != true)),
             Value::Object(fields) => {
                 // Without a schema, only what is empty is known to be optional: a user who comments all of it out leaves `null`.
@@ -97,6 +97,11 @@ impl<'a> Space<'a> {
     }
 }
 
+/// Whether a `false` stands there for the name of an object that the user has not given: `existingSecret: false`.
+fn stands_for_a_name(path: &[String]) -> bool {
+    path.last().is_some_and(|key| key.starts_with("existing"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +113,8 @@ mod tests {
     /// A failure would mean that a switch of the values is never tried.
     #[test]
     fn each_switch_is_varied_alone() {
-        let values = json!({"on": true, "a": {"off": false, "name": "x"}, "extra": {}, "list": [true]});
+        let a = json!({"off": false, "name": "x", "existingSecret": false});
+        let values = json!({"on": true, "a": a, "extra": {}, "list": [true]});
         assert_eq!(labels(&values, &Value::Null), ["a.off=true", "extra=null", "on=false"]);
         assert_eq!(variations(&values, &Value::Null)[0].values(), json!({"a": {"off": true}}));
     }
