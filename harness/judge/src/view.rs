@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::object::{is_hook, is_owned_by, is_selected, is_terminating, kind, name};
+use super::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
@@ -254,6 +254,11 @@ impl<'a> View<'a> {
     /// The Jobs of one hook of the contract: each is one run of it.
     pub(super) fn runs_of_hook(&self, hook: &Hook) -> Vec<&Track<'a>> {
         self.tracks("Job").filter(|job| is_selected(&hook.select, job.last()) && !self.is_neighbours(job)).collect()
+    }
+
+    /// Whether pods only find each other by a Service, says the contract.
+    pub(super) fn is_for_discovery(&self, service: &str) -> bool {
+        self.plan.discovery.iter().any(|named| is_named(service, named))
     }
 
     /// The pods of a Job.

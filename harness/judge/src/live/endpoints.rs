@@ -31,7 +31,8 @@ fn service_endpoints(view: &View) -> Finding {
     let mut tally = Tally::of_whole(SERVICE_ENDPOINTS.name, view);
     let mut was_asked = false;
     for run in view.settled() {
-        for (seen, port) in ports_of(view, run) {
+        let ports = ports_of(view, run).into_iter().filter(|(_, port)| !view.is_for_discovery(&port.service));
+        for (seen, port) in ports {
             was_asked = true;
             judge_port(view, run, &seen, port, &mut tally);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::judge::network::guards;
-use crate::judge::object::{is_named, is_ready_pod, items, kind, name, port_of, text};
+use crate::judge::object::{is_ready_pod, items, kind, name, port_of, text};
 use crate::judge::tally::{Tally, not_applicable};
 use crate::judge::view::{StepRun, Track, View};
 use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
@@ -253,7 +253,7 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
 /// is a headless one on other ports than those that a role serves.
 fn is_discovery(view: &View, slice: &Value) -> bool {
     let service = text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]);
-    if view.plan.discovery.iter().any(|named| is_named(service, named)) {
+    if view.is_for_discovery(service) {
         return true;
     }
     let is_it = |object: &Value| kind(object) == "Service" && name(object) == service;

@@ -54,6 +54,14 @@ fn a_ready_pod_that_refuses_fails() {
     check(&SERVICE_ENDPOINTS, &story(&[leaving]), Verdict::Pass, "");
 }
 
+/// A failure would mean that a Service which the contract names for discovery is held to answer.
+#[test]
+fn a_service_for_discovery_need_not_answer() {
+    let refusing = story(&[attempt("cg-app-2", Answer::Refused)]);
+    let named = refusing.plan(|plan| plan.discovery = vec!["c*".to_owned()]);
+    check(&SERVICE_ENDPOINTS, &named, Verdict::NotApplicable, "no Service");
+}
+
 /// A failure would mean that a StatefulSet is red for the port of its governing Service, which nobody connects to.
 #[test]
 fn the_port_of_a_headless_service_is_advice() {
