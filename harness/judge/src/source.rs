@@ -89,6 +89,7 @@ fn template_of<'a>(
 mod tests {
     use super::*;
     use crate::Verdict;
+    use crate::judge;
     use crate::testing::{Story, end_of, pod};
     use chartgate_model::recording::Change;
     use serde_json::json;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chartgate_model::plan::{Action, Expect, Fault, Neighbour, Plan};
-use chartgate_model::recording::recording::hash_of;
+use chartgate_model::recording::hash_of;
 use chartgate_model::recording::{Change, Entry, HookRun, Moment, Probe, Recording, StepOutcome, Variant};
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use chartgate_model::plan::{Action, Fault};
 use chartgate_model::recording::Entry;
-use chartgate_model::recording::recording::{Failed, Failure};
+use chartgate_model::recording::{Failed, Failure};
 use serde_json::Value;
 
 use super::tally::{Tally, not_applicable};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Story;
 use chartgate_model::plan::{Action, Chart, Origin, Plan, Step};
-use chartgate_model::recording::recording::{FORMAT, hash_of};
 use chartgate_model::recording::{Entry, Mode, Moment, Recording, RepeatedKey};
+use chartgate_model::recording::{FORMAT, hash_of};
 use chartgate_yaml::Manifest;
 
 /// The release's name in these recordings.

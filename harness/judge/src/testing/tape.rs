@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chartgate_model::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
-use chartgate_model::recording::recording::hash_of;
+use chartgate_model::recording::hash_of;
 use chartgate_model::recording::{
     Answer, Change, Compared, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome,
 };

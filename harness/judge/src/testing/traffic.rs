@@ -4,8 +4,8 @@ use super::Story;
 use crate::view::View;
 use chartgate_k8s::object::is_ready_pod;
 use chartgate_model::plan::Traffic;
-use chartgate_model::recording::recording::{Failed, Failure, Served, SessionEvent};
 use chartgate_model::recording::{Entry, Moment};
+use chartgate_model::recording::{Failed, Failure, Served, SessionEvent};
 
 /// From one step to the next, in milliseconds.
 const PAUSE: u64 = 3000;

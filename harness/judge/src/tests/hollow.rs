@@ -5,6 +5,7 @@ use chartgate_model::recording::Variant;
 use serde_json::{Value, json};
 
 use crate::Verdict;
+use crate::judge;
 use crate::testing::{Story, start_of};
 
 fn passes(story: &Story) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! What was asked of one role, and what came of it.
 
 use chartgate_model::plan::Traffic;
-use chartgate_model::recording::recording::{Failed, Failure, Served};
 use chartgate_model::recording::{Entry, Moment};
+use chartgate_model::recording::{Failed, Failure, Served};
 
 use crate::Evidence;
 use crate::tally::Tally;

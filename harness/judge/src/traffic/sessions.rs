@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::plan::{Action, Fault};
-use chartgate_model::recording::recording::SessionEvent;
+use chartgate_model::recording::SessionEvent;
 use chartgate_model::recording::{Entry, Moment};
 
 use crate::tally::{Tally, not_applicable};

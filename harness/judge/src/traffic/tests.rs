@@ -19,7 +19,7 @@ fn ending(story: &Story) -> u64 {
     pod.expect("it ends").at
 }
 
-fn slices(story: Story, mut change: impl FnMut(&mut chartgate_model::recording::recording::Served)) -> Story {
+fn slices(story: Story, mut change: impl FnMut(&mut chartgate_model::recording::Served)) -> Story {
     story.moments(|moment| {
         if let Moment::Served(served) = moment {
             change(served);

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::recording::Change;
-use chartgate_model::recording::recording::hash_of;
+use chartgate_model::recording::hash_of;
 use serde_json::json;
 
 use super::*;
@@ -166,7 +166,7 @@ fn what_nobody_rendered_is_advice() {
 #[test]
 fn what_no_watch_shows_is_looked_for() {
     let role = object("ClusterRole", "cg", json!({}));
-    let remains = Moment::Remains { step: 2, objects: vec![chartgate_model::recording::recording::hash_of(&role)] };
+    let remains = Moment::Remains { step: 2, objects: vec![chartgate_model::recording::hash_of(&role)] };
     let is_look = |moment: &Moment| matches!(moment, Moment::Remains { .. });
     let story = uninstalled(&[]).rendering(&role).without(is_look);
     check(&UNINSTALL_CLEAN, &story, Verdict::Void, "what was left after step 3 (uninstall) was not looked for");

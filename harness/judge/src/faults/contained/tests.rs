@@ -1,5 +1,5 @@
 use chartgate_model::plan::Action;
-use chartgate_model::recording::recording::Failure;
+use chartgate_model::recording::Failure;
 use chartgate_model::recording::{Answer, Moment};
 use serde_json::{Value, json};
 

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use chartgate_model::recording::StepOutcome;
 
 use super::*;
+use crate::judge;
 use crate::testing::{Story, check, examples};
 use crate::{Verdict, verdict_of};
 

@@ -2,6 +2,7 @@ use chartgate_model::plan::Expect;
 use chartgate_model::recording::StepOutcome;
 
 use super::*;
+use crate::judge;
 use crate::testing::{Story, check, examples, start_of};
 use crate::{Verdict, verdict_of};
 

@@ -59,7 +59,7 @@ fn a_name_that_is_another_each_time_fails() {
     let is_second = |moment: &chartgate_model::recording::Moment| matches!(moment, chartgate_model::recording::Moment::Release(it) if it.step == 1);
     let map = json!({"kind": "ConfigMap", "metadata": {"name": "cg-1699999999"}});
     let story = repeated().knowing(&map);
-    let hash = chartgate_model::recording::recording::hash_of(&map);
+    let hash = chartgate_model::recording::hash_of(&map);
     let story = story.moments(|moment| {
         if is_second(moment)
             && let chartgate_model::recording::Moment::Release(release) = moment

@@ -1,6 +1,6 @@
 use chartgate_model::plan::Neighbour;
 use chartgate_model::recording::Variant;
-use chartgate_model::recording::recording::hash_of;
+use chartgate_model::recording::hash_of;
 use serde_json::json;
 
 use super::*;

@@ -1,4 +1,4 @@
-use chartgate_model::recording::recording::hash_of;
+use chartgate_model::recording::hash_of;
 use serde_json::{Value, json};
 
 use super::*;

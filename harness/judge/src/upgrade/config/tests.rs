@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use chartgate_model::recording::recording::hash_of;
+use chartgate_model::recording::hash_of;
 use chartgate_model::recording::{Moment, Release};
 use serde_json::json;
 

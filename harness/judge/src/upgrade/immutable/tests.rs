@@ -107,10 +107,7 @@ fn changed(object: &Value, change: impl Fn(&mut Value)) -> Story {
     let mut after = object.clone();
     change(&mut after);
     let story = Story::good().rendering(object).rendering(&after);
-    let (old, new) = (
-        chartgate_model::recording::recording::hash_of(object),
-        chartgate_model::recording::recording::hash_of(&after),
-    );
+    let (old, new) = (chartgate_model::recording::hash_of(object), chartgate_model::recording::hash_of(&after));
     story.moments(|moment| match moment {
         Moment::Rendered { step, objects, .. } => {
             objects.retain(|hash| *hash != if *step == 0 { new.clone() } else { old.clone() })

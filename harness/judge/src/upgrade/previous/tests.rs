@@ -2,6 +2,7 @@ use chartgate_model::plan::{Chart, Origin};
 use chartgate_model::recording::{Moment, StepOutcome};
 
 use super::*;
+use crate::judge;
 use crate::testing::{Story, check, examples};
 use crate::{Verdict, verdict_of};
 
