@@ -13,9 +13,9 @@ mod secret;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_yaml::Invalid;
 use serde_json::{Value, json};
 
-use crate::yaml::{self, Invalid};
 use found::Found;
 
 /// Writes `contract.yaml` and a scenario for each of the chart's `ci/*-values.yaml` (or for its defaults) to its `ci/chartgate/`, and
@@ -32,7 +32,7 @@ pub async fn init(chart: &Path, helm: &str) -> Result<Vec<PathBuf>> {
     }
     let renders = render::all(chart, helm).await?;
     let values = std::fs::read_to_string(chart.join("values.yaml")).unwrap_or_default();
-    let values: Value = yaml::value(&values).unwrap_or_else(|_| json!({}));
+    let values: Value = chartgate_yaml::value(&values).unwrap_or_else(|_| json!({}));
     let found = Found::of(&renders, &values);
     std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
     let mut files = vec![(contract, contract::text(&found))];

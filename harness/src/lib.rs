@@ -16,14 +16,3 @@ pub mod list;
 pub mod reference;
 pub mod repeat;
 pub mod schema;
-
-pub use chartgate_base::{random, stdio};
-pub use chartgate_cluster::{self as cluster, backing, error};
-pub use chartgate_judge::{self as judge, explain};
-pub use chartgate_model::plan;
-pub use chartgate_process::{home, tool, wait};
-pub use chartgate_redact as redact;
-pub use chartgate_report as report;
-pub use chartgate_runner::{helm, origin, record, run, stop};
-pub use chartgate_scenario::{self as scenario, dependency};
-pub use chartgate_yaml as yaml;

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::judge::{self, Group};
+use crate::Group;
 use chartgate_yaml::{Invalid, nearest};
 
 /// A check's text file, in parts.
@@ -44,7 +44,7 @@ impl<'a> Explanation<'a> {
 /// # Errors
 /// [`Invalid`] if no check has the name.
 pub fn explain(name: &str) -> Result<String, Invalid> {
-    let known = judge::GROUPS.iter().find_map(|group| {
+    let known = crate::GROUPS.iter().find_map(|group| {
         let check = group.checks.iter().find(|check| check.name == name)?;
         Some((group, check))
     });
@@ -76,7 +76,7 @@ fn indented(text: &str) -> String {
 }
 
 fn unknown(name: &str) -> Invalid {
-    let near = nearest(name, judge::all().map(|check| check.name));
+    let near = nearest(name, crate::all().map(|check| check.name));
     let hint = near.map_or("`chartgate explain` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
     Invalid(format!("there is no check `{name}`\nhint: {hint}"))
 }
@@ -84,7 +84,7 @@ fn unknown(name: &str) -> Invalid {
 /// All checks by group, for the terminal.
 pub fn overview() -> String {
     let mut out = String::new();
-    for Group { name, about, checks } in judge::GROUPS {
+    for Group { name, about, checks } in crate::GROUPS {
         let gap = if out.is_empty() { "" } else { "\n" };
         // Writing to a text cannot fail.
         writeln!(out, "{gap}{name}: {about}").ok();
@@ -104,7 +104,7 @@ mod tests {
     /// A failure would mean that a user looks a failure up and finds nothing to do about it.
     #[test]
     fn every_check_is_explained() {
-        for check in judge::all() {
+        for check in crate::all() {
             let Explanation { how, passes, fails, remedy, met_in } = Explanation::of(check.explanation);
             let file = format!("harness/judge/src/explanation/{}.md", check.name);
             for part in [how, passes, fails, remedy] {
@@ -123,11 +123,11 @@ mod tests {
         let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         // Without the breaks that rustfmt puts in.
         let sources = sources(&judge).split_whitespace().collect::<String>();
-        for check in judge::all() {
+        for check in crate::all() {
             let constant = check.name.replace('-', "_").to_uppercase();
             let call = format!("examples(&{constant},");
             let hint =
-                format!("add `examples(&{constant}, &passing, &failing)` of `judge::testing` to the check's tests");
+                format!("add `examples(&{constant}, &passing, &failing)` of `crate::testing` to the check's tests");
             assert!(sources.contains(&call), "no test holds the examples of `{}`\nhint: {hint}", check.name);
         }
     }

@@ -8,15 +8,15 @@ pub(super) use start::PODS_START;
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::{Action, HealthPath};
+use chartgate_model::recording::{Answer, Probe, StepOutcome};
 use serde_json::Value;
 
-use super::object::{is_hook, is_owned_by, is_ready_pod, kind, name, statuses, template, text, title};
-use super::ready::{goes_when_done, is_in, is_pod_of, is_workload, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{Sighting, StepRun, Track, View, warning};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, HealthPath};
-use crate::record::{Answer, Probe, StepOutcome};
+use chartgate_k8s::object::{is_hook, is_owned_by, is_ready_pod, kind, name, statuses, template, text, title};
+use chartgate_k8s::ready::{goes_when_done, is_in, is_pod_of, is_workload, not_ready};
 use chartgate_k8s::trouble::{Trouble, creation_failure, trouble};
 use chartgate_model::refusal::Ground;
 

@@ -29,23 +29,14 @@ pub use render::refused::is_refusal_on_purpose;
 pub use render::refused::needs_values;
 pub use render::schema_mistakes;
 
-use chartgate_k8s::{object, ready};
-use chartgate_model::plan::{self, Expect, Plan, StubImages, Waiver};
+use chartgate_model::plan::{Expect, Plan, StubImages, Waiver};
 use chartgate_model::recording::{Mode, Recording};
-use chartgate_redact as redact;
-
-use crate as judge;
 
 pub use chartgate_model::finding::{Evidence, Finding, Problem, Verdict};
 use source::Sources;
 
 pub use check::{Check, Group, Level, Needs, Rank};
 pub use view::View;
-
-/// Where the checks know a recording from.
-mod record {
-    pub(crate) use chartgate_model::recording::{self, *};
-}
 
 /// All checks by subject, in the order of reports.
 pub const GROUPS: &[Group] = &[

@@ -5,14 +5,14 @@ mod own;
 mod selector;
 mod workload;
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::{Moment, Variant};
 use serde_json::Value;
 
-use super::object::{items, kind, name, text};
 use super::step::StepRun;
 use super::variant::Variants;
 use super::view::View;
-use crate::plan::Action;
-use crate::record::{Moment, Variant};
+use chartgate_k8s::object::{items, kind, name, text};
 use own::Names;
 pub(super) use selector::Selector;
 pub(super) use workload::{Rollout, Workload, scaled};

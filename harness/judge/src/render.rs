@@ -15,15 +15,15 @@ pub(super) use refusal::SCHEMA_REJECTS;
 pub(super) use schema_valid::SCHEMA_VALID;
 pub use schema_valid::schema_mistakes;
 
+use chartgate_model::plan::{Action, Expect};
+use chartgate_model::recording::{Entry, Mode, StepOutcome, Variant};
 use serde_json::Value;
 
-use super::object::{is_custom, is_hook, slashed, template};
 use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Expect};
-use crate::record::{Entry, Mode, StepOutcome, Variant};
+use chartgate_k8s::object::{is_custom, is_hook, slashed, template};
 use chartgate_model::refusal::Refusal;
 
 pub(super) const RENDERS: Check = Check {

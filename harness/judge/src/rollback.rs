@@ -6,17 +6,17 @@ mod serves;
 pub(super) use again::UPGRADE_AFTER_ROLLBACK;
 pub(super) use serves::ROLLBACK_SERVES;
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::{Release, StepOutcome};
 use serde_json::Value;
 
-use super::object::{
-    containers, hook_events, is_hook, is_ready_pod, is_terminating, kind, name, template, text, title,
-};
-use super::ready::{is_pod_of, not_ready};
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::{Release, StepOutcome};
+use chartgate_k8s::object::{
+    containers, hook_events, is_hook, is_ready_pod, is_terminating, kind, name, template, text, title,
+};
+use chartgate_k8s::ready::{is_pod_of, not_ready};
 
 pub(super) const ROLLBACK_RESTORED: Check = Check {
     name: "rollback-restored",
@@ -189,7 +189,8 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
 fn judge_hooks(view: &View, rollback: &Rollback, target: &Release, tally: &mut Tally) {
     let (label, to) = (rollback.run.label(), rollback.to);
     let events = ["pre-rollback", "post-rollback"];
-    let is_due = |hook: &&crate::record::HookRun| hook.events.iter().any(|event| events.contains(&event.as_str()));
+    let is_due =
+        |hook: &&chartgate_model::recording::HookRun| hook.events.iter().any(|event| events.contains(&event.as_str()));
     let due: Vec<&Value> = target.hooks.iter().filter(is_due).map(|hook| view.recording.object(&hook.object)).collect();
     let ran = |job: &&Track| rollback.run.contains(job.first().seq) && is_hook(job.last());
     let ran: Vec<&Track> = view.tracks("Job").filter(ran).collect();

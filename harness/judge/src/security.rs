@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::object::{hook_events, is_custom_group, items, kind, name, slashed, template, text};
 use super::tally::{Tally, not_applicable, note};
 use super::view::View;
 use super::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{hook_events, is_custom_group, items, kind, name, slashed, template, text};
 
 pub(super) const PODS_RESTRICTED: Check = Check {
     name: "pods-restricted",

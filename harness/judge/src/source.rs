@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::recording::Recording;
+
 use super::Finding;
-use super::object::{items, kind, name, text};
 use super::track::{Track, tracks};
-use crate::record::Recording;
+use chartgate_k8s::object::{items, kind, name, text};
 
 /// More templates than these say nothing any more.
 const MOST: usize = 3;
@@ -87,9 +88,10 @@ fn template_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Change;
+    use crate::Verdict;
+    use crate::judge;
     use crate::testing::{Story, end_of, pod};
-    use crate::{Verdict, judge};
+    use chartgate_model::recording::Change;
     use serde_json::json;
 
     /// A failure would mean that a person who reads what is wrong searches the chart for the template that made it.

@@ -1,9 +1,9 @@
 //! A step of the plan, and what a recording says of it.
 
+use chartgate_model::plan::{Action, Expect, Hook, Plan, Step};
+use chartgate_model::recording::{Entry, HelmCall, Release, StepOutcome};
 use serde_json::Value;
 
-use crate::plan::{Action, Expect, Hook, Plan, Step};
-use crate::record::{Entry, HelmCall, Release, StepOutcome};
 use chartgate_model::refusal::Refusal;
 
 /// A step of the plan, and what came of it.

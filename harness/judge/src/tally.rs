@@ -1,8 +1,9 @@
 //! How a check adds up what it met: one finding, the worst of it.
 
+use chartgate_model::recording::Entry;
+
 use super::view::View;
 use super::{Evidence, Finding, Problem, Verdict};
-use crate::record::Entry;
 
 /// What a check met so far.
 pub(super) struct Tally {

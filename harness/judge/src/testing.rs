@@ -9,6 +9,9 @@ mod traffic;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chartgate_model::plan::{Action, Expect, Fault, Neighbour, Plan};
+use chartgate_model::recording::hash_of;
+use chartgate_model::recording::{Change, Entry, HookRun, Moment, Probe, Recording, StepOutcome, Variant};
 use serde_json::{Value, json};
 
 pub(super) use examples::examples;
@@ -17,9 +20,6 @@ pub(super) use tape::{deployment, hook, pod};
 
 use super::view::View;
 use super::{Check, Finding, Verdict};
-use crate::plan::{Action, Expect, Fault, Neighbour, Plan};
-use crate::record::recording::hash_of;
-use crate::record::{Change, Entry, HookRun, Moment, Probe, Recording, StepOutcome, Variant};
 use tape::{Tape, running};
 
 /// A recording that tests change before they judge it.
@@ -256,7 +256,7 @@ impl Story {
     pub(super) fn rendering(mut self, object: &Value) -> Self {
         let hash = hash_of(object);
         self.0.objects.insert(hash.clone(), Arc::new(object.clone()));
-        let hook = super::object::hook_events(object).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let hook = chartgate_k8s::object::hook_events(object).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let weight = &object["metadata"]["annotations"]["helm.sh/hook-weight"];
         let weight = weight.as_str().map_or(0, |weight| weight.parse().expect("a weight is a number"));
         self.moments(|moment| match moment {

@@ -2,11 +2,11 @@ mod hollow;
 
 use std::collections::BTreeSet;
 
+use chartgate_model::recording::Answer;
 use serde_json::{Value, json};
 
 use super::testing::{Story, check, end_of, named};
 use super::*;
-use crate::record::Answer;
 
 /// Checks whose subject is not in the good run.
 const BESIDE: [&str; 31] = [

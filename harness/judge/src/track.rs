@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::recording::{Change, Moment, Recording};
 use serde_json::Value;
 
 use super::Evidence;
-use super::object::{has_condition, kind, name, text};
-use crate::record::{Change, Moment, Recording};
+use chartgate_k8s::object::{has_condition, kind, name, text};
 
 /// An object at a moment.
 #[derive(Clone, Copy)]

@@ -9,15 +9,15 @@ pub(super) use sessions::SESSION_CONTINUITY;
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::{Action, Fault};
+use chartgate_model::recording::Entry;
+use chartgate_model::recording::{Failed, Failure};
 use serde_json::Value;
 
-use super::object::{kind, selects, slashed, template};
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Fault};
-use crate::record::Entry;
-use crate::record::recording::{Failed, Failure};
+use chartgate_k8s::object::{kind, selects, slashed, template};
 use load::{Load, classes, middle};
 use phases::{Phase, Span, spans};
 

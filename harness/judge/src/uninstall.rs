@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Moment;
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use super::object::{PLACEHOLDER, is_hook, is_named, is_owned_by, is_terminating, items, kind, name, text, title};
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::Moment;
+use chartgate_k8s::object::{
+    PLACEHOLDER, is_hook, is_named, is_owned_by, is_terminating, items, kind, name, text, title,
+};
 
 pub(super) const UNINSTALL_CLEAN: Check = Check {
     name: "uninstall-clean",

@@ -16,13 +16,14 @@ pub(super) use secrets::SECRETS_STABLE;
 
 use std::collections::BTreeSet;
 
-use super::object::{containers, is_terminating, template_of, text};
+use chartgate_model::plan::Action;
+use chartgate_model::recording::WALL_CLOCK;
+
 use super::roles::changes_of;
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::WALL_CLOCK;
+use chartgate_k8s::object::{containers, is_terminating, template_of, text};
 
 pub(super) const UPGRADE_HAPPENED: Check = Check {
     name: "upgrade-happened",
@@ -80,7 +81,8 @@ fn upgrade_happened(view: &View) -> Finding {
 fn running(view: &View, seq: u64) -> BTreeSet<(String, String, usize)> {
     let hooks = view.hook_jobs();
     let pods = view.tracks("Pod").filter_map(|pod| pod.at(seq)).filter(|pod| !is_terminating(pod));
-    let pods: Vec<_> = pods.filter(|pod| !hooks.iter().any(|job| super::object::is_owned_by(pod, job.uid()))).collect();
+    let pods: Vec<_> =
+        pods.filter(|pod| !hooks.iter().any(|job| chartgate_k8s::object::is_owned_by(pod, job.uid()))).collect();
     let size = |template: &str| pods.iter().filter(|pod| template_of(pod) == template).count();
     pods.iter()
         .map(|pod| {

@@ -1,9 +1,9 @@
 //! What the chart renders to with one thing changed, beside what the same step renders to without that.
 
+use chartgate_model::recording::{Moment, Recording, Variant};
 use serde_json::Value;
 
-use super::object::{kind, name};
-use crate::record::{Moment, Recording, Variant};
+use chartgate_k8s::object::{kind, name};
 
 /// The first step's render, and its variants.
 pub(super) struct Variants<'a> {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::plan::{Action, Hook, Plan};
+use chartgate_model::recording::{Entry, Moment, Probe, Recording, Release, StepOutcome};
 use serde_json::Value;
 
-use super::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
+use chartgate_k8s::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
-use crate::plan::{Action, Hook, Plan};
-use crate::record::{Entry, Moment, Probe, Recording, Release, StepOutcome};
 use chartgate_k8s::trouble::trouble;
 
 /// A recording, sorted by what checks ask for.

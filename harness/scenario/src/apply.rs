@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use chartgate_model::plan::{Action, Awaited, Outcome};
+use chartgate_yaml::{Mistake, Spot};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,8 +11,6 @@ use serde_json::Value;
 use super::file::Values;
 use super::manifest::read_manifests;
 use super::scalar::Duration;
-use crate::plan::{Action, Awaited, Outcome};
-use crate::yaml::{Mistake, Spot};
 
 /// Objects that are created or changed beside the release, as by `kubectl apply --server-side`, and what is to come of them: what a
 /// user, an operator or another team changes while the release runs.

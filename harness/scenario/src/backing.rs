@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::{Backing, Server};
+use chartgate_yaml::{Mistake, Spot, unknown};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::plan::{Backing, Server};
-use crate::yaml::{Mistake, Spot, unknown};
 
 /// A server that the chart's pods use, of the scenario's own: one that is known by its name or `kind` (`postgres: {}`, `redis: {}`),
 /// or else its `image`, `port` and sign of being `ready`. It runs outside the cluster, on its network.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use chartgate_model::plan::Chart;
+use chartgate_yaml::{Invalid, Mistake};
 use serde_json::Value;
 
 use super::written::Written;
 use super::{CHART_SCENARIOS, Overrides};
 use crate::dependency;
-use crate::plan::Chart;
-use crate::yaml::{Invalid, Mistake};
 
 /// The chart of a scenario: the user's, else the scenario's own, else the contract's, else the one that carries the scenario.
 /// `None`: there is none, and that is refused.
@@ -63,7 +63,7 @@ pub fn describe_chart(chart: &Path) -> Result<Chart> {
 
 /// What the text of a `Chart.yaml` says of the chart at a path.
 pub fn chart_at(path: PathBuf, description: &str) -> Result<Chart> {
-    let parsed = crate::yaml::value(description)?;
+    let parsed = chartgate_yaml::value(description)?;
     let field = |name: &str| match &parsed[name] {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
@@ -94,9 +94,9 @@ mod tests {
         let file = chart.join("ci/chartgate/case.yaml");
         std::fs::create_dir_all(chart.join("ci/chartgate")).unwrap();
         std::fs::write(&file, "description: x\nsteps: [{install: {}}]\n").unwrap();
-        let unnamed = crate::scenario::load(&file, &Overrides::default()).map(|plan| plan.chart.name);
+        let unnamed = crate::load(&file, &Overrides::default()).map(|plan| plan.chart.name);
         std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: carried\nversion: 1.0.0\n").unwrap();
-        let named = crate::scenario::load(&file, &Overrides::default()).map(|plan| plan.chart.name);
+        let named = crate::load(&file, &Overrides::default()).map(|plan| plan.chart.name);
         std::fs::remove_dir_all(&chart).unwrap();
         assert_eq!(named.unwrap(), "carried");
         assert!(format!("{:#}", unnamed.unwrap_err()).contains("no chart"));

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Formatter;
 use std::path::PathBuf;
 
+use chartgate_model::plan::Requirement;
+use chartgate_yaml::{Mistake, Source, Spot};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
@@ -15,9 +17,6 @@ use serde_json::json;
 
 use super::backing::BackingFile;
 use super::network::NetworkFile;
-use crate::judge;
-use crate::plan::Requirement;
-use crate::yaml::{Mistake, Source, Spot};
 
 pub(super) use promise::for_release;
 
@@ -86,7 +85,7 @@ impl JsonSchema for CheckName {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let named = judge::all().map(|check| json!({"const": check.name, "description": check.proves}));
+        let named = chartgate_judge::all().map(|check| json!({"const": check.name, "description": check.proves}));
         json_schema!({"description": "The name of a check, and what it proves.", "oneOf": named.collect::<Vec<_>>()})
     }
 }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_process::home::Environment;
+use chartgate_process::tool::Tool;
+use chartgate_yaml::Invalid;
 use serde_json::Value;
-
-use crate::home::Environment;
-use crate::tool::Tool;
-use crate::yaml::{self, Invalid};
 
 /// Charts are small, but they may come from far away.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -115,7 +114,7 @@ fn is_unpacked(chart: &Path, dependency: &Value) -> bool {
 fn declared(chart: &Path, file: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(chart.join(file)).unwrap_or_default();
     // A `Chart.yaml` that does not parse is named when the chart is described.
-    let parsed = yaml::value(&text).unwrap_or_default();
+    let parsed = chartgate_yaml::value(&text).unwrap_or_default();
     parsed["dependencies"].as_array().cloned().unwrap_or_default()
 }
 

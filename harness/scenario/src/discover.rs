@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::{Action, Chart, Plan, Step, StubImages};
+use chartgate_yaml::{Invalid, Mistakes};
 use serde_json::json;
 
 use super::{BASELINE, CHART_SCENARIOS, CONTRACT, Overrides, from, load};
-use crate::plan::{Action, Chart, Plan, Step, StubImages};
-use crate::scenario::chart::describe_chart;
-use crate::yaml::{Invalid, Mistakes};
+use crate::chart::describe_chart;
 
 /// The plans of a whole run: the scenarios under the paths; without a path, the chart's own if one is given or is the working
 /// directory, else those below `scenarios/`. A path that is a chart stands for the chart's own, and so does each chart below a

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Formatter;
 
+use chartgate_model::plan::{Fault, Image};
+use chartgate_yaml::{Mistake, Spot};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -12,8 +14,6 @@ use serde_json::{Map, Value};
 
 use super::image::set_image;
 use super::scalar::Duration;
-use crate::plan::{Fault, Image};
-use crate::yaml::{Mistake, Spot};
 
 /// Long enough for the liveness probes of the others to fail, if they ask the role (three times ten seconds by default).
 const ROLE_DOWN_SECONDS: u64 = 40;

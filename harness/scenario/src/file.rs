@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use chartgate_model::plan::Neighbour;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,7 +16,6 @@ use super::fault::{Disruption, FaultFile, FaultOfHelm};
 use super::from::FromFile;
 use super::helm::{HelmFile, ServerSideFile};
 use super::scalar::{Duration, Rate};
-use crate::plan::Neighbour;
 
 /// Values of a chart, as in its `values.yaml`. Templates may stand in their texts.
 pub type Values = Map<String, Value>;

@@ -5,14 +5,14 @@ use std::fmt::Formatter;
 use std::path::Path;
 
 use anyhow::Result;
+use chartgate_model::plan::{Origin, Place, Plan};
+use chartgate_yaml::{Invalid, nearest};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Overrides;
 use super::version::{EXPECTED, VersionFile};
-use crate::plan::{Origin, Place, Plan};
-use crate::yaml::{Invalid, nearest};
 
 /// What stands for the chart itself.
 const SELF: &str = "self";

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Formatter;
 
+use chartgate_model::plan::ServerSide;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
-
-use crate::plan::ServerSide;
 
 /// The major versions that there are.
 const MAJORS: [u64; 2] = [3, 4];

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_model::plan::Image;
+use chartgate_yaml::{Invalid, Mistake, Spot, unknown};
 use serde_json::{Value, json};
 
 use super::names::Names;
 use super::set_path;
-use crate::plan::Image;
-use crate::yaml::{Invalid, Mistake, Spot, unknown};
 
 /// An image of the user's in place of one that the contract names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,13 +29,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::Value;
 
-use chartgate_base::random;
-use chartgate_judge as judge;
-use chartgate_model::plan::{self, Backing, Chart, Image, Origin, Plan, StubImages, Waiver};
-use chartgate_process::{home, tool};
-use chartgate_yaml::{self as yaml, Mistake, Spot, unknown};
+use chartgate_model::plan::{Backing, Chart, Image, Origin, Plan, StubImages, Waiver};
+use chartgate_yaml::{Mistake, Spot, unknown};
 
-use crate as scenario;
 use backing::check_backing;
 use chart::chart_of;
 use fault::Means;
@@ -91,7 +87,7 @@ pub struct Overrides {
 /// Reads a scenario and its contract, and merges them into a plan.
 ///
 /// # Errors
-/// [`Mistakes`](crate::yaml::Mistakes) with all that is wrong in the files, and [`Invalid`](crate::yaml::Invalid) for the overrides.
+/// [`chartgate_yaml::Mistakes`] with all that is wrong in the files, and [`chartgate_yaml::Invalid`] for the overrides.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Plan> {
     let written = Written::read(path, overrides)?;
     let chart = chart_of(path, &written, overrides)?;

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use chartgate_yaml::Invalid;
 use serde_json::Value;
-
-use crate::yaml::{self, Invalid};
 
 /// The objects of a file, or of every YAML file in a folder. What is no object of Kubernetes' is left out: a kustomization.
 ///
@@ -22,7 +21,7 @@ pub fn read_manifests(path: &Path) -> Result<Vec<Value>> {
     for file in files {
         let text = std::fs::read_to_string(&file)
             .map_err(|error| Invalid(format!("cannot read the manifest `{}`: {error}", file.display())))?;
-        let read = yaml::objects(&text)
+        let read = chartgate_yaml::objects(&text)
             .map_err(|error| Invalid(format!("cannot parse the manifest `{}`: {error:#}", file.display())))?;
         objects.extend(read.into_iter().filter(|object| object["metadata"]["name"].is_string()));
     }

@@ -1,7 +1,8 @@
 //! The names that a contract gives its parts, for what refers to them.
 
+use chartgate_yaml::{Source, Spot, unknown};
+
 use super::contract::ContractFile;
-use crate::yaml::{Source, Spot, unknown};
 
 /// What can be referred to. `None`: no one knows, because just there the contract has a mistake.
 #[derive(Debug, Default)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::{Network, Peers};
+use chartgate_yaml::{Mistake, Spot};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::contract::{PortFile, RoleFile};
-use crate::plan::{Network, Peers};
-use crate::yaml::{Mistake, Spot};
 
 /// Whom a `NetworkPolicy` of the chart lets ask a role.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

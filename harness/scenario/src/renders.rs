@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::{Action, Chart, Plan, Step};
+use chartgate_yaml::{Mistakes, Source};
 use serde_json::json;
 
 use super::discover::{users_release, values_files_of};
 use super::{CHART_SCENARIOS, CONTRACT, ContractFile, Overrides, chart, contract, from};
-use crate::plan::{Action, Chart, Plan, Step};
-use crate::yaml::{Mistakes, Source};
 
 /// The plans of a chart that are only rendered, and which values each has: the chart's defaults and each `ci/*-values.yaml`
 /// (chart-testing's convention), or the user's values alone. Of the chart's contract counts what holds for each release.
 ///
 /// # Errors
-/// [`Mistakes`] in the contract, and [`Invalid`](crate::yaml::Invalid) for the overrides.
+/// [`Mistakes`] in the contract, and [`Invalid`](chartgate_yaml::Invalid) for the overrides.
 pub fn render_plans(path: &Path, overrides: &Overrides) -> Result<Vec<(String, Plan)>> {
     let described = chart::describe_chart(path)?;
     let of = |values: Option<&PathBuf>| plan(path, &described, values, overrides);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Step};
+use chartgate_yaml::{Mistake, Spot};
 use serde_json::Value;
 
 use super::fault::{self, Means};
@@ -11,8 +13,6 @@ use super::image::image_values;
 use super::merge;
 use super::names::Names;
 use super::scalar::Duration;
-use crate::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Step};
-use crate::yaml::{Mistake, Spot};
 
 /// What the steps of a file are read against.
 pub(super) struct Steps<'a> {

@@ -1,8 +1,9 @@
 //! The templates of files: which there are, and where one is named that there is not.
 
+use chartgate_model::plan::Backing;
+use chartgate_yaml::{Mistake, Spot, unknown};
+
 use super::values::names_in;
-use crate::plan::Backing;
-use crate::yaml::{Mistake, Spot, unknown};
 
 /// What stands for the same in every scenario.
 const ALWAYS: [&str; 2] = ["release", "namespace"];

@@ -6,18 +6,18 @@ mod origin;
 
 use std::path::PathBuf;
 
+use chartgate_model::plan::{Action, Awaited, Backing, Place, Server};
+use chartgate_yaml::{Invalid, Mistakes};
 use serde_json::json;
 
 use super::*;
-use crate::plan::{Action, Awaited, Backing, Place, Server};
-use crate::yaml::{Invalid, Mistakes};
 
 /// A folder with a chart, a contract and one scenario.
 pub(super) struct Files(PathBuf);
 
 impl Files {
     pub(super) fn new(name: &str, contract: &str, scenario: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("chartgate-{name}-{}", crate::random::text(6)));
+        let folder = std::env::temp_dir().join(format!("chartgate-{name}-{}", chartgate_base::random::text(6)));
         std::fs::create_dir_all(folder.join("chart")).unwrap();
         std::fs::write(folder.join("chart/Chart.yaml"), "name: pooler\nversion: 1.2.3\nappVersion: 7\n").unwrap();
         std::fs::write(folder.join(CONTRACT), contract).unwrap();
@@ -199,7 +199,7 @@ const UPGRADE: &str = "description: x\nsteps: [{install: {}}, {upgrade: {values:
 /// A failure would mean that one chart's evidence is written over another's, or that one scenario is run twice.
 #[test]
 fn each_scenario_of_a_run_has_a_name_of_its_own() {
-    let root = std::env::temp_dir().join(format!("chartgate-names-{}", crate::random::text(6)));
+    let root = std::env::temp_dir().join(format!("chartgate-names-{}", chartgate_base::random::text(6)));
     let charts = ["api", "web", "other/web"].map(|name| root.join(name));
     for chart in &charts {
         let own = chart.join(CHART_SCENARIOS);
@@ -236,6 +236,7 @@ steps:
     );
     assert!(plan.is_absent_in(0, "migrate") && !plan.is_absent_in(1, "migrate"));
     assert_eq!(plan.steps[1].title(), "upgrade by Helm 4");
-    let ways: Vec<_> = plan.steps.iter().map(|step| step.server_side.map(crate::plan::ServerSide::flag)).collect();
+    let ways: Vec<_> =
+        plan.steps.iter().map(|step| step.server_side.map(chartgate_model::plan::ServerSide::flag)).collect();
     assert_eq!(ways, [None, Some("auto"), Some("false")]);
 }

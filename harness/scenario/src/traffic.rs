@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::Traffic;
+use chartgate_yaml::{Mistake, Source};
+
 use super::contract::ContractFile;
 use super::file::ScenarioFile;
 use super::names::Names;
 use super::scalar::{Duration, Rate};
-use crate::plan::Traffic;
-use crate::yaml::{Mistake, Source};
 
 /// Enough for a request that is lost in a few milliseconds to be seen, and little enough for a laptop.
 const DEFAULT_RATE: Rate = Rate(50);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
+use chartgate_base::random;
+use chartgate_process::home;
+use chartgate_yaml::nearest;
 use serde_json::{Map, Value};
-
-use crate::yaml::nearest;
-use crate::{home, random};
 
 /// Sets the value at a dotted path, making the maps on the way.
 pub fn set_path(values: &mut Value, path: &str, value: Value) {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Formatter;
 
+use chartgate_model::plan::Image;
+use chartgate_yaml::Spot;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -14,8 +16,6 @@ use super::file::Values;
 use super::image::{check_repository, set_image};
 use super::names::Names;
 use super::{merge, set_path};
-use crate::plan::Image;
-use crate::yaml::Spot;
 
 /// What is written for a version, as a text.
 pub(super) const EXPECTED: &str = "a version to upgrade from: `previous`, `git:REF`, a path, or a map with `chart`";

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Result;
+use chartgate_yaml::{Mistakes, Source, Spot};
 
 use super::contract::ContractFile;
 use super::file::ScenarioFile;
 use super::names::Names;
 use super::{CHART_SCENARIOS, CONTRACT, Overrides};
-use crate::yaml::{Mistakes, Source, Spot};
 
 /// What a person wrote.
 pub(super) struct Written {

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_judge::{Evidence, Finding, Problem, Verdict};
+use chartgate_scenario::{BASELINE, CHART_SCENARIOS};
+use chartgate_yaml::Invalid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::judge::{Evidence, Finding, Problem, Verdict};
-use crate::scenario::{BASELINE, CHART_SCENARIOS};
-use crate::yaml::{self, Invalid};
 
 /// The findings that count as waived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl Baseline {
             return Ok(Self::default());
         }
         let read = || -> Result<Vec<Entry>> {
-            let value = yaml::value(&std::fs::read_to_string(&path)?)?;
+            let value = chartgate_yaml::value(&std::fs::read_to_string(&path)?)?;
             Ok(if value.is_null() { Vec::new() } else { serde_json::from_value(value)? })
         };
         let entries = read().map_err(|error| Invalid(format!("{}: {error:#}", path.display())))?;
@@ -78,7 +77,8 @@ impl Baseline {
             }
             return Ok(None);
         }
-        let text = HEAD.to_owned() + &yaml::text(&serde_json::to_value(&self.0).context("encode the baseline")?);
+        let text =
+            HEAD.to_owned() + &chartgate_yaml::text(&serde_json::to_value(&self.0).context("encode the baseline")?);
         let write = || {
             std::fs::create_dir_all(chart.join(CHART_SCENARIOS))?;
             std::fs::write(&path, text)

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_model::recording::Moment;
+use chartgate_process::tool::Tool;
+use chartgate_yaml::Invalid;
 
 use super::Subject;
 use super::ignore::Ignored;
-use crate::record::Moment;
-use crate::tool::Tool;
-use crate::yaml::{self, Invalid};
 
 /// What a branch is compared with where the user does not say: the first of these that is there.
 const MAIN: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
@@ -60,7 +60,7 @@ async fn main_of(root: &Path) -> Result<String> {
 /// The chart's version at a commit; `None`: there was no chart.
 async fn version_at(chart: &Path, commit: &str) -> Option<String> {
     let text = git(chart, &["show", &format!("{commit}:./Chart.yaml")]).await.ok()?;
-    let description = yaml::value(&text).ok()?;
+    let description = chartgate_yaml::value(&text).ok()?;
     let version = &description["version"];
     Some(version.as_str().map_or_else(|| version.to_string(), str::to_owned))
 }

@@ -9,6 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use chartgate_judge::{Problem, Verdict, is_refusal_on_purpose};
+use chartgate_model::plan::{Action, Step};
+use chartgate_runner::run::Beside;
+use chartgate_scenario::merge;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -16,11 +20,6 @@ use tokio::task::JoinSet;
 use super::merge::Judged;
 use super::setting::DEFAULTS;
 use super::{Options, Setting, examine};
-use crate::judge::{Problem, Verdict, is_refusal_on_purpose};
-use crate::plan::{Action, Step};
-use crate::run::Beside;
-use crate::scenario::merge;
-use crate::yaml;
 pub use space::Variation;
 
 /// How far the values are explored.
@@ -119,7 +118,7 @@ fn varied(base: &Setting, variation: &Variation, options: &Options) -> Setting {
 
 fn read(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    yaml::value(&text).unwrap_or_default()
+    chartgate_yaml::value(&text).unwrap_or_default()
 }
 
 /// Writes the smallest values file of each variation under which something is red, and gives how many.
@@ -133,7 +132,7 @@ pub fn write(judged: &[Judged], subject: &str, directory: &Path) -> Result<usize
         let checks: Vec<&str> = judged_red(judged, &setting.values);
         let name: String = setting.values.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let path = directory.join(format!("{subject}-{}-values.yaml", name.trim_matches('-')));
-        let text = format!("# Red with these values: {}\n{}", checks.join(", "), yaml::text(values));
+        let text = format!("# Red with these values: {}\n{}", checks.join(", "), chartgate_yaml::text(values));
         std::fs::write(&path, text).with_context(|| format!("write `{}`", path.display()))?;
         written += 1;
     }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate_process::home::{self, Environment};
+use chartgate_process::tool::Tool;
 use semver::Version;
-
-use crate::home::{self, Environment};
-use crate::tool::Tool;
 
 /// The majors that are supported, and the key of each in `versions.env`.
 const MAJORS: [(&str, &str); 2] = [("3", "HELM_3"), ("4", "HELM_4")];

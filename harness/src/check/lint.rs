@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate_model::plan::Plan;
+use chartgate_model::recording::{LintMessage, Moment};
+use chartgate_process::tool::Tool;
 
 use super::Setting;
-use crate::plan::Plan;
-use crate::record::{LintMessage, Moment};
-use crate::tool::Tool;
 
 /// What `helm lint` says of a chart with the setting's values.
 pub async fn lint(setting: &Setting) -> Result<Moment> {

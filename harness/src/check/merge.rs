@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chartgate_judge::{Evidence, Examined, Finding, Problem, Verdict, is_refusal_on_purpose, needs_values};
+use chartgate_report::ScenarioReport;
+
 use super::setting::DEFAULTS;
 use super::{Setting, Subject};
-use crate::judge::{self, Evidence, Examined, Finding, Problem, Verdict, is_refusal_on_purpose, needs_values};
-use crate::report::ScenarioReport;
 
 /// What one setting shows.
 pub struct Judged {
@@ -68,7 +69,7 @@ pub fn report(subject: &Subject, judged: &[Judged], notes: Vec<String>, out: &Pa
     ScenarioReport {
         name: subject.name.clone(),
         description: subject.description(),
-        verdict: judge::verdict_of(&checks),
+        verdict: chartgate_judge::verdict_of(&checks),
         checks,
         not_examined,
         notes,

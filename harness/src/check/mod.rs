@@ -19,15 +19,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use chartgate_judge::Problem;
+use chartgate_model::recording::{Moment, Recording};
+use chartgate_process::home;
+use chartgate_report::{Report, ScenarioReport};
+use chartgate_runner::run::{Beside, record_renders};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::gate;
-use crate::home;
-use crate::judge::{self, Problem};
-use crate::record::{Moment, Recording};
-use crate::report::{Report, ScenarioReport};
-use crate::run::{Beside, record_renders};
 use baseline::Baseline;
 pub use explore::Exploration;
 pub use helms::{Helms, Program};
@@ -161,7 +161,7 @@ async fn examine(setting: &Setting, directory: &Path, beside: Beside) -> Result<
         Moment::Rendered { step, error, .. } if setting.plan.steps[*step].from.is_none() => error.clone(),
         _ => None,
     });
-    Ok(Judged { setting: setting.clone(), error, examined: judge::examine(&recording) })
+    Ok(Judged { setting: setting.clone(), error, examined: chartgate_judge::examine(&recording) })
 }
 
 /// Writes what is red into the chart, and says so.
@@ -178,7 +178,7 @@ fn write_baseline(
 fn apply_baseline(report: &mut ScenarioReport, subject: &Subject, has_explored_all: bool) -> Result<()> {
     let idle = Baseline::of_chart(&subject.first_plan().chart.path)?.apply(&mut report.checks, has_explored_all);
     report.notes.extend(idle);
-    report.verdict = judge::verdict_of(&report.checks);
+    report.verdict = chartgate_judge::verdict_of(&report.checks);
     Ok(())
 }
 

@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::Plan;
+use chartgate_process::tool::Tool;
+use chartgate_redact::Redactor;
+use chartgate_runner::helm::Helm;
+use chartgate_runner::run::RENDER_NAMESPACE;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{Options, Program, Subject};
-use crate::helm::Helm;
-use crate::judge;
-use crate::plan::Plan;
-use crate::redact::Redactor;
-use crate::run::RENDER_NAMESPACE;
-use crate::tool::Tool;
 
 /// One way of rendering a subject.
 #[derive(Clone, Debug)]
@@ -37,7 +36,7 @@ impl Setting {
     pub fn helm(&self) -> Helm {
         let Program { path, version } = self.program.clone();
         let helm = Helm::at(path, &version, &self.kubernetes, RENDER_NAMESPACE, Redactor::default());
-        helm.serving(judge::served(&self.kubernetes))
+        helm.serving(chartgate_judge::served(&self.kubernetes))
     }
 
     /// Where its recording goes, below the subject's directory.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_model::plan::{Origin, Place, Plan};
+use chartgate_model::recording::Moment;
+use chartgate_runner::origin::{self, Origins, Pulled};
+use chartgate_scenario::Overrides;
+use chartgate_scenario::dependency;
+use chartgate_yaml::Invalid;
 
 use super::Program;
-use crate::dependency;
-use crate::origin::{self, Origins, Pulled};
-use crate::plan::{Origin, Place, Plan};
-use crate::record::Moment;
-use crate::scenario::{self, Overrides};
-use crate::yaml::{self, Invalid};
 
 /// One chart, with the plans that are rendered of it.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub async fn subjects(paths: &[PathBuf], overrides: &Overrides, helm: &Program) 
                 plans.extend(chart_plans(&chart, overrides)?.into_iter().map(|plan| (chart.clone(), plan)));
             }
         } else {
-            let all = scenario::plans(std::slice::from_ref(path), overrides)?;
+            let all = chartgate_scenario::plans(std::slice::from_ref(path), overrides)?;
             plans.extend(
                 all.into_iter().map(|plan| (plan.chart.path.clone(), (format!("scenario {}", plan.name), plan))),
             );
@@ -97,11 +97,11 @@ fn charts_below(path: &Path) -> Result<Option<Vec<PathBuf>>> {
 
 /// What is rendered of a chart: its defaults and each of its values files, or the user's values; and the chart's own scenarios.
 fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<(String, Plan)>> {
-    let mut plans = scenario::render_plans(chart, overrides)?;
+    let mut plans = chartgate_scenario::render_plans(chart, overrides)?;
     let own = Overrides { chart: Some(chart.to_owned()), ..overrides.clone() };
-    let carried = chart.join(scenario::CHART_SCENARIOS);
+    let carried = chart.join(chartgate_scenario::CHART_SCENARIOS);
     if carried.is_dir() {
-        let scenarios = scenario::plans_of_files(&[carried], &own)?;
+        let scenarios = chartgate_scenario::plans_of_files(&[carried], &own)?;
         plans.extend(scenarios.into_iter().map(|plan| (format!("scenario {}", plan.name), plan)));
     }
     Ok(plans)
@@ -144,7 +144,7 @@ fn grouped(plans: Vec<(PathBuf, (String, Plan))>) -> Result<Vec<Subject>> {
 /// What `Chart.yaml` says; nothing where it cannot be read, which helm says better.
 fn description(chart: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(chart.join("Chart.yaml")).unwrap_or_default();
-    yaml::value(&text).unwrap_or_default()
+    chartgate_yaml::value(&text).unwrap_or_default()
 }
 
 /// Finds the versions that the subjects are upgraded from, and the charts that they depend on.

@@ -9,21 +9,19 @@ use chartgate_base::stdio;
 use chartgate_report::github;
 use chartgate_scenario::Overrides;
 
+use super::common::Common;
+
 /// What is rendered, with what, and where the reports go.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Charts, directories of charts, .tgz archives, oci://…:VERSION, or scenario files; by default the chart here, or those in charts/
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Version to upgrade from: a chart's directory or .tgz, oci://…, git:REF, previous, self (repeatable: upgraded through, in this order)
-    #[arg(long, value_name = "VERSION")]
-    from: Vec<String>,
+    #[command(flatten)]
+    common: Common,
     /// Values file, in place of the chart's own `ci/*-values.yaml` (repeatable)
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
-    /// Value above everything, as helm's `--set` (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
     /// Only the charts that changed since the commit that HEAD and REF share, by default the main branch; each must have a higher version
     #[arg(long, value_name = "REF", num_args = 0..=1, require_equals = true)]
     changed: Option<Option<String>>,
@@ -39,12 +37,6 @@ pub struct Arguments {
     /// Note what is red today in each chart's ci/chartgate/baseline.yaml: it counts as waived from now on
     #[arg(long, conflicts_with = "no_waivers")]
     write_baseline: bool,
-    /// Let no waiver of a contract and no baseline count, as before a release
-    #[arg(long)]
-    no_waivers: bool,
-    /// Directory for the reports (report.html, junit.xml, summary.md, verdict.json) and the evidence
-    #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
-    out: PathBuf,
     /// Helm major version; by default each that is on this machine
     #[arg(long, env = "HELM", value_parser = ["3", "4"])]
     helm: Option<String>,
@@ -60,27 +52,21 @@ impl Arguments {
     /// Checks the charts and gives the exit code.
     pub async fn run(self) -> Result<u8> {
         let helms = Helms::find(self.helm.as_deref()).await?;
-        let overrides = Overrides {
-            from: self.from.clone(),
-            values_files: self.values.clone(),
-            set: self.set.clone(),
-            no_waivers: self.no_waivers,
-            ..Overrides::default()
-        };
+        let overrides = Overrides { values_files: self.values.clone(), ..self.common.overrides() };
         let inputs = check::subjects(&self.paths, &overrides, helms.first()).await?;
         let options = Options {
             helms,
             kubernetes: check::kubernetes(self.kubernetes.as_deref()),
             exploration: self.explore.map(|most| Exploration { most, seed: self.seed }),
             write_values: self.write.clone(),
-            baseline: match (self.no_waivers, self.write_baseline) {
+            baseline: match (self.common.no_waivers, self.write_baseline) {
                 (true, _) => BaselineUse::Ignored,
                 (false, true) => BaselineUse::Written,
                 (false, false) => BaselineUse::Applied,
             },
             changed: self.changed.clone(),
         };
-        let report = check::run(inputs.subjects.clone(), &options, &self.out).await?;
+        let report = check::run(inputs.subjects.clone(), &options, &self.common.out).await?;
         if let (Some(reference), true) = (&self.changed, report.scenarios.is_empty()) {
             let since = reference.as_deref().unwrap_or("the main branch");
             stdio::print(format_args!("no chart changed since {since}\n"))?;
@@ -88,7 +74,7 @@ impl Arguments {
         }
         chartgate_report::append_to_job_summary(&report)?;
         let loudness = if self.quiet { Loudness::Quiet } else { Loudness::Normal };
-        let code = super::conclude(&report, &self.out, loudness)?;
+        let code = super::conclude(&report, &self.common.out, loudness)?;
         if github::is_here() {
             let files: Vec<_> =
                 inputs.subjects.iter().map(|it| (it.name.clone(), it.path.join("Chart.yaml"))).collect();

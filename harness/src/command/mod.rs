@@ -1,6 +1,7 @@
 //! The subcommands that are more than a call of the library.
 
 pub mod check;
+mod common;
 mod interrupt;
 pub mod run;
 

@@ -20,31 +20,27 @@ use chartgate_runner::stop::{Cause, Stop};
 use chartgate_scenario::{ImageOverride, Overrides};
 use jiff::SignedDuration;
 
+use super::common::Common;
 use super::{INTERRUPTED, interrupt};
 
 /// What is run, on what, and where the reports go.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Scenario files, charts (whose own scenarios or ci/*-values.yaml are run), or folders of either; by default the chart in the
+    /// Scenario files, charts (whose own scenarios or ci/*-values.yaml are run), or directories of either; by default the chart in the
     /// working directory, else scenarios/
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Chart to put in the contract's chart's place: a folder, or oci://…:VERSION
+    /// Chart to put in the contract's chart's place: a directory, or oci://…:VERSION
     #[arg(long, value_name = "CHART")]
     chart: Option<PathBuf>,
-    /// Version to upgrade from, in every scenario that installs and upgrades: a chart's folder or .tgz, oci://…, git:REF, previous, self;
-    /// several are upgraded through, in this order (repeatable)
-    #[arg(long, value_name = "VERSION")]
-    from: Vec<String>,
+    #[command(flatten)]
+    common: Common,
     /// Image in place of one of the contract's, for every version or for one (repeatable)
     #[arg(long = "image", value_name = "NAME[@VERSION]=REPO[:TAG]")]
     images: Vec<ImageOverride>,
     /// Values file above the scenario's values (repeatable)
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
-    /// Value above everything, as helm's `--set` (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
     /// Replace the program of every container by a stub that plays it: no image is needed, and what the application itself answers is
     /// not examined. With `=missing`, only images that can neither be pulled nor loaded
     #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "all")]
@@ -52,12 +48,6 @@ pub struct Arguments {
     /// Install and upgrade a chart that has no scenarios, and leave out the rest of a release's life
     #[arg(long)]
     quick: bool,
-    /// Let no waiver of a contract count, as before a release
-    #[arg(long)]
-    no_waivers: bool,
-    /// Folder for the reports (report.html, junit.xml, summary.md, verdict.json) and the evidence
-    #[arg(long, value_name = "DIR", default_value = "chartgate-out")]
-    out: PathBuf,
     /// Helm major version; by default the one that harness/versions.env names
     #[arg(long, env = "HELM", value_parser = ["3", "4"])]
     helm: Option<String>,
@@ -65,7 +55,7 @@ pub struct Arguments {
     // Read from the environment later: clap would take the variable for an option that conflicts.
     #[arg(long, value_name = "KUBERNETES")]
     kubernetes: Option<String>,
-    /// Context of your kubeconfig whose cluster to use, in namespaces of our own. A cluster that is not kind's on this machine
+    /// Context of your kubeconfig whose cluster to use, in namespaces of its own. A cluster that is not kind's on this machine
     /// pulls all images itself: `CHARTGATE_PROBER_IMAGE` then names one of harness/prober
     #[arg(long, value_name = "NAME", conflicts_with = "kubernetes")]
     context: Option<String>,
@@ -148,7 +138,7 @@ impl Arguments {
     }
 
     async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {
-        let Self { out, course, .. } = &self;
+        let Self { course, common: Common { out, .. }, .. } = &self;
         let on_failure = if course.fail_fast { OnFailure::FailFast } else { OnFailure::KeepGoing };
         let prepared = stop.unless(self.prepare()).await?;
         let Prepared { mut plans, options, overrides, _pulled } = prepared;
@@ -168,17 +158,15 @@ impl Arguments {
     async fn prepare(&self) -> Result<Prepared> {
         let overrides = Overrides {
             chart: self.chart.clone(),
-            from: self.from.clone(),
             values_files: self.values.clone(),
-            set: self.set.clone(),
             images: self.images.clone(),
-            no_waivers: self.no_waivers,
             stub_images: match self.stub_images {
                 None => StubImages::Off,
                 Some(Stubs::All) => StubImages::All,
                 Some(Stubs::Missing) => StubImages::Missing,
             },
             is_quick: self.quick,
+            ..self.common.overrides()
         };
         let helm = self.helm.clone().map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
         let pulled = Pulled::of(overrides.chart.as_deref(), &helm).await?;

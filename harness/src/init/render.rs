@@ -3,17 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use chartgate_model::plan::{Action, Plan, Step};
+use chartgate_process::home;
+use chartgate_redact::Redactor;
+use chartgate_runner::helm::Helm;
+use chartgate_scenario::Overrides;
+use chartgate_scenario::dependency;
+use chartgate_yaml::Invalid;
 use serde_json::{Value, json};
 
 use chartgate_model::refusal::Refusal;
-
-use crate::dependency;
-use crate::helm::Helm;
-use crate::home;
-use crate::plan::{Action, Plan, Step};
-use crate::redact::Redactor;
-use crate::scenario::{self, Overrides};
-use crate::yaml::Invalid;
 
 /// Where the release would be: a word that shows where the chart puts the namespace's name.
 pub const NAMESPACE: &str = "chartgate-init";
@@ -38,7 +37,7 @@ pub struct Render {
 /// [`Invalid`] if the chart is none, or does not render with one of them.
 pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
     let overrides = Overrides { chart: Some(chart.to_owned()), ..Overrides::default() };
-    let plans = scenario::plans(&[], &overrides)?;
+    let plans = chartgate_scenario::plans(&[], &overrides)?;
     let version = home::version(&format!("HELM_{helm}"))?;
     if plans.iter().any(|plan| plan.chart.has_dependencies) {
         dependency::build(&home::tool("helm", version)?, chart).await?;

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
+use chartgate_scenario::Overrides;
 use serde_json::json;
 
 use super::render::Render;
 use super::*;
-use crate::scenario::Overrides;
 
 /// A web server with a hook, a Secret that nobody makes, and a worker that one set of values switches off.
 fn renders() -> Vec<Render> {
@@ -69,7 +69,7 @@ fn what_is_written_is_a_contract_and_scenarios() {
         std::fs::write(own.join(super::scenario::file_name(render)), super::scenario::text(&found, index, render))
             .unwrap();
     }
-    let plans = crate::scenario::plans(&[], &Overrides { chart: Some(folder.clone()), ..Overrides::default() });
+    let plans = chartgate_scenario::plans(&[], &Overrides { chart: Some(folder.clone()), ..Overrides::default() });
     std::fs::remove_dir_all(&root).unwrap();
     let plans = plans.unwrap();
     assert_eq!(plans.iter().map(|plan| plan.name.as_str()).collect::<Vec<_>>(), ["shop/large", "shop/small"]);

@@ -1,13 +1,13 @@
 //! `crds-current`: the definitions of custom resources are there when they are needed, in the version that is needed.
 
+use chartgate_model::plan::Action;
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, group, is_custom, title};
-use crate::judge::object::{hook_events, is_hook, kind, name, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
+use crate::manifest::{Manifest, group, is_custom, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{hook_events, is_hook, kind, name, text};
 
 pub(crate) const CRDS_CURRENT: Check = Check {
     name: "crds-current",

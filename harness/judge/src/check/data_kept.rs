@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::plan::Action;
 use serde_json::Value;
 
-use crate::judge::live;
-use crate::judge::manifest::{Manifest, annotation, is_kind, title};
-use crate::judge::object::{hook_events, is_hook, items, kind, name, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
+use crate::live;
+use crate::manifest::{Manifest, annotation, is_kind, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{hook_events, is_hook, items, kind, name, text};
 
 pub(crate) const DATA_KEPT: Check = Check {
     name: "data-kept",

@@ -1,10 +1,11 @@
 //! `duplicate-keys`: no mapping of a rendered object has a key twice.
 
-use crate::judge::manifest::title;
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::record::Moment;
+use chartgate_model::recording::Moment;
+
+use crate::manifest::title;
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const DUPLICATE_KEYS: Check = Check {
     name: "duplicate-keys",

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Selector, Workload, is_custom, title};
-use crate::judge::object::{items, kind, name, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, Selector, Workload, is_custom, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, kind, name, text};
 
 pub(crate) const EGRESS_ALLOWS_DNS: Check = Check {
     name: "egress-allows-dns",

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::Manifest;
-use crate::judge::object::{items, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::Manifest;
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, text};
 
 pub(crate) const GRACE_COVERS_DRAIN: Check = Check {
     name: "grace-covers-drain",

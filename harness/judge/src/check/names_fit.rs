@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, group, is_kind, title};
-use crate::judge::object::{is_hook, kind, name};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, group, is_kind, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_hook, kind, name};
 
 pub(crate) const NAMES_FIT: Check = Check {
     name: "names-fit",
@@ -73,7 +73,7 @@ fn judge_lengths(manifest: &Manifest, under: &str, tally: &mut Tally) {
             tally.advise(message).hint(format!("shorten it with `trunc {limit} | trimSuffix \"-\"`"));
         }
         let labels = |of: &Value| of["metadata"]["labels"].as_object().cloned().unwrap_or_default();
-        let pods = crate::judge::object::template(object).map(labels).unwrap_or_default();
+        let pods = chartgate_k8s::object::template(object).map(labels).unwrap_or_default();
         for (key, value) in labels(object).iter().chain(&pods) {
             let length = value.as_str().unwrap_or_default().len();
             if length > LABEL_LIMIT {

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Workload, is_kind, title};
-use crate::judge::object::{items, repository, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, Workload, is_kind, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, repository, text};
 
 pub(crate) const PODS_ALIKE: Check = Check {
     name: "pods-alike",

@@ -5,11 +5,11 @@ mod routes;
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, group, is_custom, is_kind, title, title_of};
-use crate::judge::object::{items, kind, name, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, group, is_custom, is_kind, title, title_of};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, kind, name, text};
 use chartgate_yaml::nearest;
 
 pub(crate) const REFERENCES_RESOLVE: Check = Check {

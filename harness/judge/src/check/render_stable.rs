@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::title;
-use crate::judge::object::{is_hook, kind, name};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::variant::Variants;
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::title;
+use crate::tally::{Tally, not_applicable, note};
+use crate::variant::Variants;
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_hook, kind, name};
 
 pub(crate) const RENDER_STABLE: Check = Check {
     name: "render-stable",

@@ -7,11 +7,11 @@ mod webhook;
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Selector, Workload, is_kind, scaled};
-use crate::judge::object::items;
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, Selector, Workload, is_kind, scaled};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::items;
 
 pub(crate) const ROLLOUT_CAN_PROCEED: Check = Check {
     name: "rollout-can-proceed",

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Selector, Workload, is_kind, title};
-use crate::judge::object::{items, kind, name, repository, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, Selector, Workload, is_kind, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, kind, name, repository, text};
 
 pub(crate) const SELECTORS_DISJOINT: Check = Check {
     name: "selectors-disjoint",

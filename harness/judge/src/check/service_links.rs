@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::judge::live::own_name;
-use crate::judge::manifest::{Manifest, Workload, title};
-use crate::judge::object::{items, name, repository, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::live::own_name;
+use crate::manifest::{Manifest, Workload, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, name, repository, text};
 
 pub(crate) const SERVICE_LINKS: Check = Check {
     name: "service-links",

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, is_custom, title};
-use crate::judge::object::{containers, items, kind, template, text};
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::manifest::{Manifest, is_custom, title};
+use crate::tally::{Tally, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{containers, items, kind, template, text};
 
 pub(crate) const VALUES_KEEP_THEIR_FORM: Check = Check {
     name: "values-keep-their-form",

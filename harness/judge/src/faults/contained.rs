@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::judge::health::{asked_whom, difference};
-use crate::judge::object::{is_ready_pod, template_of};
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::traffic::lost_in;
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Fault;
-use crate::record::Change;
+use crate::health::{asked_whom, difference};
+use crate::tally::{Tally, not_applicable};
+use crate::traffic::lost_in;
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_ready_pod, template_of};
+use chartgate_model::plan::Fault;
+use chartgate_model::recording::Change;
 
 pub(crate) const FAILED_MIGRATION_CONTAINED: Check = Check {
     name: "failed-migration-contained",
@@ -66,7 +66,7 @@ fn judge_new_pods(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let during = start..view.aftermath(run);
     for pod in pods.iter().map(|pod| pod.first()).filter(|pod| during.contains(&pod.seq)) {
         if pod.change == Change::Applied && !old.contains(&template_of(pod.object)) {
-            let name = crate::judge::object::name(pod.object);
+            let name = chartgate_k8s::object::name(pod.object);
             let message =
                 format!("pod `{name}` of role `{role}` was created in {}, although the migration failed", run.label());
             let claim = tally.fail(message).with([pod.evidence("of the new template was created")]);

@@ -1,10 +1,11 @@
 //! `drain-completes`: a node can be emptied, and the release runs on elsewhere.
 
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Fault;
-use crate::record::Moment;
+use chartgate_model::plan::Fault;
+use chartgate_model::recording::Moment;
+
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const DRAIN_COMPLETES: Check = Check {
     name: "drain-completes",

@@ -1,13 +1,13 @@
 //! `fault-happened`: what was to go wrong did go wrong.
 
+use chartgate_model::plan::{Fault, Image};
+use chartgate_model::recording::{Entry, Moment};
 use serde_json::Value;
 
-use crate::judge::object::{containers, has_condition, statuses, text};
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{Sighting, StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Fault, Image};
-use crate::record::{Entry, Moment};
+use crate::tally::{Tally, not_applicable};
+use crate::view::{Sighting, StepRun, Track, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{containers, has_condition, statuses, text};
 
 pub(crate) const FAULT_HAPPENED: Check = Check {
     name: "fault-happened",
@@ -60,7 +60,7 @@ fn effect(view: &View, run: &StepRun, fault: &Fault) -> Option<Evidence> {
             let tags = tags(|image| image.never_ready.as_ref());
             let is_ready = |pod: &Value| has_condition(pod, "Ready");
             let is_it = |track: &Track, pod: &Value| {
-                runs(pod, &tags) && crate::judge::object::is_running(pod) && track.first_where(is_ready).is_none()
+                runs(pod, &tags) && chartgate_k8s::object::is_running(pod) && track.first_where(is_ready).is_none()
             };
             seen_in(view, run, is_it).map(|seen| seen.evidence("ran, and never became ready"))
         }

@@ -1,9 +1,10 @@
 //! `release-not-stuck`: a release whose helm was killed can be brought back to life.
 
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Fault};
+use chartgate_model::plan::{Action, Fault};
+
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const RELEASE_NOT_STUCK: Check = Check {
     name: "release-not-stuck",

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{items, slashed, template, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, slashed, template, text};
 
 pub(crate) const PROBE_INDEPENDENCE: Check = Check {
     name: "probe-independence",

@@ -1,12 +1,12 @@
 //! Whether the pods of a release can start at all.
 
+use chartgate_model::recording::{Moment, Node, Recording};
 use serde_json::Value;
 
-use super::super::object::template;
 use super::super::tally::{Tally, at, not_applicable};
 use super::super::view::{StepRun, View};
 use super::super::{Check, Finding, Level, Needs, Rank};
-use crate::record::{Moment, Node, Recording};
+use chartgate_k8s::object::template;
 use chartgate_model::obstacle::{Blame, Obstacle, Scene, obstacles};
 
 pub(crate) const PODS_START: Check = Check {

@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Change, Moment};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named};
-use crate::record::{Change, Moment};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named};
 
 fn is_v2_worker(object: &Value) -> bool {
     named("Deployment", "cg-worker")(object) && object["status"]["observedGeneration"] == 2
@@ -201,7 +201,8 @@ fn a_restart_fails_with_its_reason_and_log() {
 /// A failure would mean that the crash which a scenario asks for makes it red.
 #[test]
 fn a_restart_in_a_step_that_is_to_fail_is_expected() {
-    let story = restarted("cg-app-1").plan(|plan| plan.steps[1].expect = crate::plan::Expect::Fails("x".to_owned()));
+    let story =
+        restarted("cg-app-1").plan(|plan| plan.steps[1].expect = chartgate_model::plan::Expect::Fails("x".to_owned()));
     check(&NO_RESTARTS, &story, Verdict::Pass, "");
 }
 
@@ -215,7 +216,7 @@ fn unseen_pods_are_void() {
 /// After the upgrade nothing but a fault.
 fn disrupted() -> Story {
     let moment = Moment::Fault { step: 2, what: "the server was restarted".to_owned() };
-    Story::disrupted(crate::plan::Fault::DatabaseRestarts, moment)
+    Story::disrupted(chartgate_model::plan::Fault::DatabaseRestarts, moment)
 }
 
 /// A failure would mean that a release which does not recover from a fault is accepted, or that one which does is refused.

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{delete_policies, hook_events, is_hook, kind, may_hold_revision, name, slashed};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::variant::{Variants, same};
-use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
+use crate::tally::{Tally, not_applicable, note};
+use crate::variant::{Variants, same};
+use crate::view::View;
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{delete_policies, hook_events, is_hook, kind, may_hold_revision, name, slashed};
 
 pub(crate) const HOOK_CLEANUP: Check = Check {
     name: "hook-cleanup",

@@ -2,14 +2,14 @@
 
 mod availability;
 
+use chartgate_model::plan::Action;
 use serde_json::Value;
 
-use crate::judge::object::{hook_events, items, kind, name, references, slashed, template, weight};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Finding, Level, Needs, Rank};
 use availability::{HookEvent, Lack};
+use chartgate_k8s::object::{hook_events, items, kind, name, references, slashed, template, weight};
 
 pub(crate) const HOOK_INPUTS: Check = Check {
     name: "hook-inputs",

@@ -1,12 +1,12 @@
 //! `hook-once`: a hook runs once for each of its events, and at no other time.
 
+use chartgate_model::plan::{Fault, Hook};
 use serde_json::Value;
 
-use crate::judge::object::{is_selected, kind, title};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Fault, Hook};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_selected, kind, title};
 
 pub(crate) const HOOK_ONCE: Check = Check {
     name: "hook-once",

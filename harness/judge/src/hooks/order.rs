@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 
+use chartgate_model::plan::Hook;
+use chartgate_model::recording::Change;
 use serde_json::Value;
 
-use crate::judge::object::{hook_events, is_hook, is_selected, kind, name, template_of, title, weight};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{Sighting, StepRun, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Hook;
-use crate::record::Change;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{Sighting, StepRun, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{hook_events, is_hook, is_selected, kind, name, template_of, title, weight};
 
 pub(crate) const HOOK_ORDER: Check = Check {
     name: "hook-order",

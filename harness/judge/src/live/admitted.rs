@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::judge::object::{slashed, template, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, Track, View, warning};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::record::StepOutcome;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, Track, View, warning};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{slashed, template, text};
+use chartgate_model::recording::StepOutcome;
 
 pub(crate) const ADMITTED: Check = Check {
     name: "admitted",

@@ -1,13 +1,13 @@
 //! The live part of `data-kept`: what an upgrade or a rollback did to the objects that hold data.
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Change;
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, items, kind, name, slashed};
-use crate::judge::tally::Tally;
-use crate::judge::uninstall;
-use crate::judge::view::{StepRun, Track, View};
-use crate::plan::Action;
-use crate::record::Change;
+use crate::tally::Tally;
+use crate::uninstall;
+use crate::view::{StepRun, Track, View};
+use chartgate_k8s::object::{is_hook, items, kind, name, slashed};
 
 /// Judges each upgrade and rollback: no claim and no StatefulSet with claims is removed or replaced by another of its name.
 pub(crate) fn judge(view: &View, tally: &mut Tally) {
@@ -68,9 +68,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::judge::Verdict;
-    use crate::judge::check::DATA_KEPT;
-    use crate::judge::testing::{Story, check, end_of};
+    use crate::Verdict;
+    use crate::check::DATA_KEPT;
+    use crate::testing::{Story, check, end_of};
 
     fn claim(uid: &str) -> Value {
         json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-cg-db-0", "uid": uid}})

@@ -1,15 +1,15 @@
 //! `service-endpoints`: each port of a Service leads to a pod that accepts connections there.
 
+use chartgate_model::plan::StubImages;
+use chartgate_model::recording::{Answer, Moment, ServicePort};
 use serde_json::Value;
 
-use crate::judge::object::{
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{
     containers, declared_ports, is_hook, is_owned_by, is_ready_pod, items, name, slashed, text,
 };
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::StubImages;
-use crate::record::{Answer, Moment, ServicePort};
 
 pub(crate) const SERVICE_ENDPOINTS: Check = Check {
     name: "service-endpoints",

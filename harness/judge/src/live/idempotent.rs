@@ -1,14 +1,14 @@
 //! `idempotent-upgrade`: the same upgrade again leaves everything as it is.
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Change;
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, is_owned_by, kind, slashed, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::Change;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::difference::{Difference, differences};
+use chartgate_k8s::object::{is_hook, is_owned_by, kind, slashed, text};
 
 pub(crate) const IDEMPOTENT_UPGRADE: Check = Check {
     name: "idempotent-upgrade",
@@ -69,7 +69,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 fn replaced(view: &View, run: &StepRun, workload: &Track, first: &Difference, tally: &mut Tally) {
     let new = view.tracks("Pod").find(|pod| {
         let is_new = run.contains(pod.first().seq) && pod.first().change == Change::Applied;
-        is_new && crate::judge::ready::is_pod_of(workload.last(), pod.last())
+        is_new && chartgate_k8s::ready::is_pod_of(workload.last(), pod.last())
     });
     let pod = new.map_or("its pods".to_owned(), |pod| format!("pod/{}", pod.name()));
     let message = format!(

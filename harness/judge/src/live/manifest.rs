@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::recording::{Compared, Moment};
 use serde_json::Value;
 
-use crate::judge::object::{kind, slashed};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::record::{Compared, Moment};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 use chartgate_k8s::difference::{Difference, differences};
+use chartgate_k8s::object::{kind, slashed};
 
 pub(crate) const LIVE_MATCHES_MANIFEST: Check = Check {
     name: "live-matches-manifest",

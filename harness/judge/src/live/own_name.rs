@@ -1,10 +1,11 @@
 //! The live part of `service-links`: the release also works under the chart's own name.
 
-use crate::judge::Evidence;
-use crate::judge::tally::Tally;
-use crate::judge::view::View;
-use crate::plan::Action;
-use crate::record::StepOutcome;
+use chartgate_model::plan::Action;
+use chartgate_model::recording::StepOutcome;
+
+use crate::Evidence;
+use crate::tally::Tally;
+use crate::view::View;
 
 /// Judges the install under the chart's own name, where the plan is one.
 pub(crate) fn judge(view: &View, tally: &mut Tally) {

@@ -1,13 +1,13 @@
 //! `rbac-sufficient`: the accounts of the release may do what its programs ask for.
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::{Asked, Moment};
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, items, kind, name, slashed, statuses, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::{Asked, Moment};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_hook, items, kind, name, slashed, statuses, text};
 
 pub(crate) const RBAC_SUFFICIENT: Check = Check {
     name: "rbac-sufficient",

@@ -1,10 +1,11 @@
 //! `reinstall-works`: a release can be installed again over what an uninstall left.
 
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::StepOutcome;
+use chartgate_model::plan::Action;
+use chartgate_model::recording::StepOutcome;
+
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const REINSTALL_WORKS: Check = Check {
     name: "reinstall-works",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Manifest, annotation, group, is_custom, is_kind, texts, title, title_of};
-use crate::judge::object::{items, kind, name, text};
+use chartgate_k8s::object::{items, kind, name, text};
 
 /// Custom resources that make none of what the checks look for; no kind: all of the group.
 const INERT: [(&str, &[&str]); 22] = [

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::plan::Plan;
+use chartgate_model::recording::Variant;
 use serde_json::Value;
 
-use crate::judge::variant::Variants;
-use crate::plan::Plan;
-use crate::record::Variant;
+use crate::variant::Variants;
 
 /// Keys whose text names an object.
 const NAMING: [&str; 5] = ["claimName", "priorityClassName", "secretName", "serviceAccountName", "serviceName"];

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Workload;
-use crate::judge::object::{items, text};
+use chartgate_k8s::object::{items, text};
 
 /// A label selector, or the plain map of a Service.
 #[derive(Clone, Copy)]

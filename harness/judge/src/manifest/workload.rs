@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{containers, is_hook, items, kind, name, template, text};
+use chartgate_k8s::object::{containers, is_hook, items, kind, name, template, text};
 
 /// An object with a pod template; a Pod is its own.
 #[derive(Clone, Copy)]

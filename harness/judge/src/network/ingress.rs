@@ -4,10 +4,10 @@ mod promised;
 
 use serde_json::Value;
 
-use crate::judge::object::{items, kind, text, title};
-use crate::judge::tally::{Claim, Tally, not_applicable, note};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
+use crate::tally::{Claim, Tally, not_applicable, note};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{items, kind, text, title};
 
 pub(crate) const INGRESS_LEADS: Check = Check {
     name: "ingress-leads",

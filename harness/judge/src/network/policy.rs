@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chartgate_model::plan::Serves;
+use chartgate_model::recording::{Answer, Asker, Entry, Moment, Reach};
 use serde_json::Value;
 
 use super::{closed_ports, guarded_roles, guards, is_exclusive, promised_ports};
-use crate::judge::object::is_ready_pod;
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Serves;
-use crate::record::{Answer, Asker, Entry, Moment, Reach};
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::is_ready_pod;
 
 pub(crate) const NETWORK_POLICY: Check = Check {
     name: "network-policy",

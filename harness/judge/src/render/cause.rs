@@ -1,10 +1,10 @@
 //! Why a step of helm failed: the refusal itself, or the hook that helm waited for.
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Moment;
 use serde_json::Value;
 
 use crate::Evidence;
-use crate::plan::Action;
-use crate::record::Moment;
 use crate::view::{StepRun, Track, View, warning};
 use chartgate_k8s::object::{condition_of, hook_events, is_owned_by, items, kind, name, text, title};
 use chartgate_k8s::ready::has_condition;

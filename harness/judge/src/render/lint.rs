@@ -1,9 +1,10 @@
 //! `helm-lint`: what helm itself finds in the chart.
 
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::record::Moment;
+use chartgate_model::recording::Moment;
+
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const HELM_LINT: Check = Check {
     name: "helm-lint",
@@ -42,9 +43,9 @@ fn helm_lint(view: &View) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use crate::judge::Verdict;
-    use crate::judge::testing::{Story, check, examples};
-    use crate::record::LintMessage;
+    use crate::Verdict;
+    use crate::testing::{Story, check, examples};
+    use chartgate_model::recording::LintMessage;
 
     use super::*;
 

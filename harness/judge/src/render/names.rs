@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::recording::{Moment, Variant};
 use serde_json::Value;
 
-use crate::judge::object::{containers, is_custom, kind, name, slashed, template, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::variant::{Variants, same};
-use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::record::{Moment, Variant};
+use crate::tally::{Tally, not_applicable, note};
+use crate::variant::{Variants, same};
+use crate::view::View;
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{containers, is_custom, kind, name, slashed, template, text};
 
 pub(crate) const NAMES_UNIQUE: Check = Check {
     name: "names-unique",

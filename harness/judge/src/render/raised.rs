@@ -1,11 +1,11 @@
 //! `version-raised`: a chart that was changed has a new version.
 
+use chartgate_model::recording::Moment;
 use semver::Version;
 
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::record::Moment;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const VERSION_RAISED: Check = Check {
     name: "version-raised",
@@ -60,8 +60,8 @@ fn version_raised(view: &View) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use crate::judge::Verdict;
-    use crate::judge::testing::{Story, check, examples};
+    use crate::Verdict;
+    use crate::testing::{Story, check, examples};
 
     use super::*;
 

@@ -1,11 +1,11 @@
 //! `schema-rejects`: values that the chart refuses are refused before anything is applied, with the reason.
 
-use crate::judge::object::title;
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Expect;
-use crate::record::StepOutcome;
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::title;
+use chartgate_model::plan::Expect;
+use chartgate_model::recording::StepOutcome;
 
 pub(crate) const SCHEMA_REJECTS: Check = Check {
     name: "schema-rejects",

@@ -1,11 +1,11 @@
 //! Steps that `helm template` refuses: whether that is the chart's fault, and what to do about it.
 
 use super::{NIL_HINT, seen};
-use crate::plan::Plan;
-use crate::record::Entry;
 use crate::step::Rendered;
 use crate::tally::Tally;
 use crate::view::{StepRun, View};
+use chartgate_model::plan::Plan;
+use chartgate_model::recording::Entry;
 use chartgate_model::refusal::{Ground, Refusal, message};
 
 const VALUES_HINT: &str = "give the value with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart";

@@ -1,13 +1,13 @@
 //! `schema-valid`: what the chart renders is what the API server knows.
 
+use chartgate_model::recording::{Moment, Recording};
 use serde_json::Value;
 
-use crate::judge::object::{kind, name, text};
-use crate::judge::schema::{Definitions, Known, Kubernetes, Mistake, Wrong};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Problem, Rank};
-use crate::record::{Moment, Recording};
+use crate::schema::{Definitions, Known, Kubernetes, Mistake, Wrong};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Problem, Rank};
+use chartgate_k8s::object::{kind, name, text};
 
 pub(crate) const SCHEMA_VALID: Check = Check {
     name: "schema-valid",

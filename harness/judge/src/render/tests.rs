@@ -1,7 +1,8 @@
+use chartgate_model::recording::Moment;
+
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, start_of};
-use crate::record::Moment;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, start_of};
 
 fn with_error(step: usize, text: &str) -> Story {
     let story = Story::good().without(|moment| matches!(moment, Moment::Release(release) if release.step == step));
@@ -172,7 +173,7 @@ fn a_refusal_of_the_api_server_is_the_cause_and_readiness_follows_from_it() {
         },
         |deployment| deployment["status"]["availableReplicas"] = serde_json::json!(0),
     );
-    let finding = check(&crate::judge::health::READY, &unready, Verdict::Void, "");
+    let finding = check(&crate::health::READY, &unready, Verdict::Void, "");
     assert_eq!(finding.since.as_deref(), Some("step 2 (upgrade) failed"));
 }
 
@@ -237,7 +238,7 @@ fn a_failed_test_leaves_the_other_checks_what_they_prove() {
         Verdict::Fail,
         "step 3 (test) was to succeed, but helm failed: pod web-test failed",
     );
-    check(&crate::judge::health::READY, &story, Verdict::Pass, "");
+    check(&crate::health::READY, &story, Verdict::Pass, "");
 }
 
 fn outcome_of(step: usize, new: &StepOutcome) -> Story {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::Role;
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, items, kind, name, selects, template, text, title};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Role;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_hook, items, kind, name, selects, template, text, title};
 
 pub(crate) const ROLE_ENV: Check = Check {
     name: "role-env",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chartgate_model::plan::Image;
 use serde_json::Value;
 
-use crate::judge::object::{containers, is_terminating, items, repository, statuses, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Image;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{containers, is_terminating, items, repository, statuses, text};
 
 pub(crate) const SAME_IMAGE: Check = Check {
     name: "same-image",

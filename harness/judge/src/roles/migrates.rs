@@ -6,12 +6,12 @@
 //! process that changed the schema cannot have outlived. What this can do is excuse a change, never accuse one; and a clock that was
 //! set during the run makes the check void.
 
-use crate::judge::object::{is_ready_pod, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{Track, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Hook;
-use crate::record::{Entry, Moment, WALL_CLOCK};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{Track, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_ready_pod, text};
+use chartgate_model::plan::Hook;
+use chartgate_model::recording::{Entry, Moment, WALL_CLOCK};
 
 pub(crate) const ROLE_MIGRATES: Check = Check {
     name: "role-migrates",

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::recording::{Answer, Entry, Probe};
 use serde_json::Value;
 
-use crate::judge::network::guards;
-use crate::judge::object::{is_ready_pod, items, kind, name, port_of, text};
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::record::{Answer, Entry, Probe};
+use crate::network::guards;
+use chartgate_k8s::object::{is_ready_pod, items, kind, name, port_of, text};
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const ROLE_SERVES: Check = Check {
     name: "role-serves",

@@ -1,9 +1,10 @@
 //! `session-shared`: a websocket session that lives in one pod is reached through every other.
 
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::record::{Answer, Entry, Moment};
+use chartgate_model::recording::{Answer, Entry, Moment};
+
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const SESSION_SHARED: Check = Check {
     name: "session-shared",
@@ -42,7 +43,7 @@ fn has_several_replicas(view: &View, role: &str) -> bool {
     view.rendered().any(|object| {
         let template = &object["spec"]["template"];
         let replicas = object["spec"]["replicas"].as_u64().unwrap_or(1);
-        replicas > 1 && crate::judge::object::is_selected(&role.select, template)
+        replicas > 1 && chartgate_k8s::object::is_selected(&role.select, template)
     })
 }
 

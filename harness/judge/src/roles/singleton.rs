@@ -1,11 +1,11 @@
 //! `role-singleton`: of a singleton role, two pods never run at once.
 
-use crate::judge::object::{is_running, name};
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{Sighting, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Fault;
-use crate::record::Change;
+use crate::tally::{Tally, not_applicable};
+use crate::view::{Sighting, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_running, name};
+use chartgate_model::plan::Fault;
+use chartgate_model::recording::Change;
 
 pub(crate) const ROLE_SINGLETON: Check = Check {
     name: "role-singleton",

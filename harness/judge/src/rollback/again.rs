@@ -1,9 +1,10 @@
 //! `upgrade-after-rollback`: a rollback is no dead end.
 
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
+use chartgate_model::plan::Action;
+
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Finding, Level, Needs, Rank};
 
 pub(crate) const UPGRADE_AFTER_ROLLBACK: Check = Check {
     name: "upgrade-after-rollback",

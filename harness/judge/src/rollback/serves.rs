@@ -1,14 +1,14 @@
 //! `rollback-serves`: the older version runs on the newer schema.
 
 use super::{Rollback, rollbacks};
-use crate::judge::health::{asked_whom, difference};
-use crate::judge::object::is_ready_pod;
-use crate::judge::roles::changes_of;
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{Track, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::WALL_CLOCK;
+use crate::health::{asked_whom, difference};
+use crate::roles::changes_of;
+use crate::tally::{Tally, not_applicable};
+use crate::view::{Track, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::is_ready_pod;
+use chartgate_model::plan::Action;
+use chartgate_model::recording::WALL_CLOCK;
 
 pub(crate) const ROLLBACK_SERVES: Check = Check {
     name: "rollback-serves",

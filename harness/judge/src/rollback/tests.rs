@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Answer, Change, Moment, StepOutcome};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, hook, named};
-use crate::record::{Answer, Change, Moment, StepOutcome};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, hook, named};
 
 /// A failure would mean that a rollback which leaves an object of the newer version is accepted.
 #[test]
@@ -188,7 +188,7 @@ fn a_rollback_after_an_upgrade_that_did_not_end_well_passes() {
     let is_newer = |moment: &Moment| matches!(moment, Moment::Ddl { object, .. } if object == "public.v2");
     let failed = || Story::good().failing(1, "hook migrations");
     let killed = Story::good().ending(1, &StepOutcome::Interrupted, "").status(1, "pending-upgrade");
-    let killed = killed.plan(|plan| plan.steps[1].expect = crate::plan::Expect::Interrupted);
+    let killed = killed.plan(|plan| plan.steps[1].expect = chartgate_model::plan::Expect::Interrupted);
     for story in [failed(), failed().without(is_newer), killed.clone(), killed.without(is_newer)] {
         check(&ROLLBACK_RESTORED, &story, Verdict::Pass, "");
         check(&ROLLBACK_SERVES, &story, Verdict::Pass, "");

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::walk::{self, Mistake};
-use crate::judge::object::items;
+use chartgate_k8s::object::items;
 
 /// The definitions that are known, and with them the schemas of custom resources.
 pub(crate) struct Definitions<'a>(Vec<&'a Value>);

@@ -2,13 +2,13 @@
 //!
 //! A value is claimed when it is one: not a switch, a number, a path, a command, an address, a reference, or the name of an object.
 
+use chartgate_redact::{is_ordinary, is_reference, passwords_of_urls};
 use serde_json::Value;
 
-use crate::judge::object::{containers, items, kind, name, slashed, template, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::redact::{is_ordinary, is_reference, passwords_of_urls};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{containers, items, kind, name, slashed, template, text};
 
 pub(crate) const NO_SECRET_IN_PLAIN_SIGHT: Check = Check {
     name: "no-secret-in-plain-sight",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{containers, items, text};
+use chartgate_k8s::object::{containers, items, text};
 
 /// Volumes that a restricted pod may have.
 const VOLUMES: [&str; 9] = [

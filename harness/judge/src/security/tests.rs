@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named, rendering};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named, rendering};
 
 fn worker(change: impl Fn(&mut Value)) -> Story {
     Story::good()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Story;
 use crate::explain::Explanation;
-use crate::judge::{Check, Finding, Verdict, View};
+use crate::{Check, Finding, Verdict, View};
 
 /// Moments that an example shows.
 const MOMENTS: usize = 2;

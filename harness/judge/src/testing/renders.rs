@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Story;
-use crate::plan::{Action, Chart, Origin, Plan, Step};
-use crate::record::recording::{FORMAT, hash_of};
-use crate::record::{Entry, Mode, Moment, Recording, RepeatedKey};
+use chartgate_model::plan::{Action, Chart, Origin, Plan, Step};
+use chartgate_model::recording::{Entry, Mode, Moment, Recording, RepeatedKey};
+use chartgate_model::recording::{FORMAT, hash_of};
 use chartgate_yaml::Manifest;
 
 /// The release's name in these recordings.

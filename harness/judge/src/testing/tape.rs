@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
-use crate::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
-use crate::record::recording::hash_of;
-use crate::record::{
+use chartgate_model::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
+use chartgate_model::recording::hash_of;
+use chartgate_model::recording::{
     Answer, Change, Compared, Entry, HelmCall, HookRun, Mode, Moment, Probe, Recording, Release, StepOutcome,
 };
+use serde_json::{Value, json};
 
 const UNIX_MS: u64 = 1_700_000_000_000;
 const ROLES: [&str; 3] = ["app", "worker", "scheduler"];

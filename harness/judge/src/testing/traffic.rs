@@ -1,11 +1,11 @@
 //! Users in a story: requests and sessions from the end of the first step on.
 
 use super::Story;
-use crate::judge::object::is_ready_pod;
-use crate::judge::view::View;
-use crate::plan::Traffic;
-use crate::record::recording::{Failed, Failure, Served, SessionEvent};
-use crate::record::{Entry, Moment};
+use crate::view::View;
+use chartgate_k8s::object::is_ready_pod;
+use chartgate_model::plan::Traffic;
+use chartgate_model::recording::{Entry, Moment};
+use chartgate_model::recording::{Failed, Failure, Served, SessionEvent};
 
 /// From one step to the next, in milliseconds.
 const PAUSE: u64 = 3000;

@@ -1,11 +1,12 @@
 //! No check passes on nothing: what a pass rests on was seen.
 
+use chartgate_model::plan::Plan;
+use chartgate_model::recording::Variant;
 use serde_json::{Value, json};
 
-use crate::judge::testing::{Story, start_of};
-use crate::judge::{Verdict, judge};
-use crate::plan::Plan;
-use crate::record::Variant;
+use crate::Verdict;
+use crate::judge;
+use crate::testing::{Story, start_of};
 
 fn passes(story: &Story) -> Vec<String> {
     let findings = judge(&story.0).into_iter().filter(|finding| finding.verdict == Verdict::Pass);
@@ -82,11 +83,11 @@ fn values_that_leave_nothing_to_run_are_void() {
     let own = Story::good().varied(Variant::Defaults, |_| {});
     let mut off = own.clone();
     for entry in &mut off.0.entries {
-        if let crate::record::Moment::Rendered { objects, .. } = &mut entry.moment {
+        if let chartgate_model::recording::Moment::Rendered { objects, .. } = &mut entry.moment {
             objects.retain(|hash| !is_workload(&own.0.objects[hash]));
         }
     }
-    let off = off.without(|moment| matches!(moment, crate::record::Moment::Release(_)));
+    let off = off.without(|moment| matches!(moment, chartgate_model::recording::Moment::Release(_)));
     let finding =
         |story: &Story| judge(&story.0).into_iter().find(|finding| finding.check == "renders").expect("it is judged");
     let found = finding(&off);

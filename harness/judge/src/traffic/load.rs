@@ -1,11 +1,12 @@
 //! What was asked of one role, and what came of it.
 
-use crate::judge::Evidence;
-use crate::judge::tally::Tally;
-use crate::judge::view::View;
-use crate::plan::Traffic;
-use crate::record::recording::{Failed, Failure, Served};
-use crate::record::{Entry, Moment};
+use chartgate_model::plan::Traffic;
+use chartgate_model::recording::{Entry, Moment};
+use chartgate_model::recording::{Failed, Failure, Served};
+
+use crate::Evidence;
+use crate::tally::Tally;
+use crate::view::View;
 
 /// The requests of a role's users.
 pub(super) struct Load<'a> {

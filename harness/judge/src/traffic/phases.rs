@@ -1,6 +1,6 @@
 //! The time around a step, in phases.
 
-use crate::judge::view::{StepRun, View};
+use crate::view::{StepRun, View};
 
 /// What went on when a request was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn spans(view: &View, run: &StepRun, stopped: u64) -> Vec<Span> {
 fn hooks(view: &View, run: &StepRun, ended: u64) -> Vec<(u64, u64)> {
     let jobs = view.hook_jobs().into_iter();
     let jobs = jobs.filter(|job| run.contains(job.first().seq) && !view.is_neighbours(job));
-    let window = |job: &crate::judge::view::Track| {
+    let window = |job: &crate::view::Track| {
         let end = job.ended().map_or(ended, |end| end.at.min(ended));
         (job.first().at, end)
     };

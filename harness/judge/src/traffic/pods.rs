@@ -1,9 +1,9 @@
 //! The pods behind a role's Service while its users ask it.
 
-use crate::judge::Evidence;
-use crate::judge::object::{containers, is_ready_pod, is_terminating, text};
-use crate::judge::ready::is_pod_of;
-use crate::judge::view::{StepRun, Track, View};
+use crate::Evidence;
+use crate::view::{StepRun, Track, View};
+use chartgate_k8s::object::{containers, is_ready_pod, is_terminating, text};
+use chartgate_k8s::ready::is_pod_of;
 
 /// The watch tells of a change a little after it, and a request is lost at once, in milliseconds.
 const WATCH_LAG: u64 = 100;

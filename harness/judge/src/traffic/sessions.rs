@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::judge::tally::{Tally, not_applicable};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Fault};
-use crate::record::recording::SessionEvent;
-use crate::record::{Entry, Moment};
+use chartgate_model::plan::{Action, Fault};
+use chartgate_model::recording::SessionEvent;
+use chartgate_model::recording::{Entry, Moment};
+
+use crate::tally::{Tally, not_applicable};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const SESSION_CONTINUITY: Check = Check {
     name: "session-continuity",

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
+use chartgate_model::recording::Moment;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::object::is_terminating;
-use crate::judge::testing::{Story, check, examples, gap, start_of};
-use crate::record::Moment;
+use crate::Verdict;
+use crate::testing::{Story, check, examples, gap, start_of};
+use chartgate_k8s::object::is_terminating;
 
 fn busy() -> Story {
     Story::good().under_traffic()
@@ -19,7 +19,7 @@ fn ending(story: &Story) -> u64 {
     pod.expect("it ends").at
 }
 
-fn slices(story: Story, mut change: impl FnMut(&mut crate::record::recording::Served)) -> Story {
+fn slices(story: Story, mut change: impl FnMut(&mut chartgate_model::recording::Served)) -> Story {
     story.moments(|moment| {
         if let Moment::Served(served) = moment {
             change(served);
@@ -55,7 +55,7 @@ fn lost_requests_fail_by_class_time_and_pod() {
 #[test]
 fn an_update_that_takes_all_pods_away_is_told_as_such() {
     let one_by_one = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}});
-    let story = busy().edit(crate::judge::testing::named("Deployment", "cg-app"), |deployment| {
+    let story = busy().edit(crate::testing::named("Deployment", "cg-app"), |deployment| {
         deployment["spec"]["replicas"] = json!(1);
         deployment["spec"]["strategy"] = one_by_one.clone();
     });

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
+use chartgate_model::recording::Change;
+use chartgate_model::recording::hash_of;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
-use crate::record::Change;
-use crate::record::recording::hash_of;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, start_of};
 
 /// What was there goes in the last step, which is an uninstall, but for some objects that stay.
 fn uninstalled(staying: &[Value]) -> Story {
@@ -151,7 +151,7 @@ fn volume_claims_of_a_stateful_set_are_advice() {
 #[test]
 fn what_was_left_is_told_whatever_comes_after() {
     let story = uninstalled(&[object("ConfigMap", "leader", json!({}))]);
-    let story = story.plan(|plan| plan.steps.push(crate::plan::Step::new(Action::Install)));
+    let story = story.plan(|plan| plan.steps.push(chartgate_model::plan::Step::new(Action::Install)));
     check(&UNINSTALL_CLEAN, &story, Verdict::Advice, "ConfigMap `leader` came while");
 }
 
@@ -166,7 +166,7 @@ fn what_nobody_rendered_is_advice() {
 #[test]
 fn what_no_watch_shows_is_looked_for() {
     let role = object("ClusterRole", "cg", json!({}));
-    let remains = Moment::Remains { step: 2, objects: vec![crate::record::recording::hash_of(&role)] };
+    let remains = Moment::Remains { step: 2, objects: vec![chartgate_model::recording::hash_of(&role)] };
     let is_look = |moment: &Moment| matches!(moment, Moment::Remains { .. });
     let story = uninstalled(&[]).rendering(&role).without(is_look);
     check(&UNINSTALL_CLEAN, &story, Verdict::Void, "what was left after step 3 (uninstall) was not looked for");

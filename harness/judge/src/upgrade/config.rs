@@ -1,13 +1,13 @@
 //! `config-rolls-pods`: a changed ConfigMap or Secret reaches the pods that use it.
 
+use chartgate_model::plan::Action;
 use serde_json::Value;
 
-use crate::judge::object::{is_hook, is_terminating, kind, name, references, slashed, template};
-use crate::judge::ready::is_pod_of;
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_hook, is_terminating, kind, name, references, slashed, template};
+use chartgate_k8s::ready::is_pod_of;
 
 pub(crate) const CONFIG_ROLLS_PODS: Check = Check {
     name: "config-rolls-pods",

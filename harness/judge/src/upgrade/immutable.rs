@@ -2,15 +2,15 @@
 
 mod fields;
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Variant;
 use serde_json::Value;
 
-use crate::judge::object::{containers, kind, name, repository, slashed, template, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::variant::{Variants, same};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::Variant;
+use crate::tally::{Tally, not_applicable, note};
+use crate::variant::{Variants, same};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{containers, kind, name, repository, slashed, template, text};
 use fields::{Difference, difference, has_fields, place};
 
 pub(crate) const IMMUTABLE_FIELDS: Check = Check {

@@ -1,9 +1,10 @@
 //! `previous-version`: the upgrade started from the version that the scenario names.
 
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::View;
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::Origin;
+use chartgate_model::plan::Origin;
+
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::View;
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 
 pub(crate) const PREVIOUS_VERSION: Check = Check {
     name: "previous-version",

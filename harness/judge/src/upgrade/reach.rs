@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::plan::{Action, Awaited, Outcome};
 use serde_json::Value;
 
-use crate::judge::object::{is_owned_by, is_terminating, kind, name, references, statuses, title};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{Sighting, StepRun, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Awaited, Outcome};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{Sighting, StepRun, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_owned_by, is_terminating, kind, name, references, statuses, title};
 
 pub(crate) const CONFIG_REACHES_PODS: Check = Check {
     name: "config-reaches-pods",

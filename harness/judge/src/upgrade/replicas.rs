@@ -1,13 +1,13 @@
 //! `replicas-kept`: an upgrade leaves the size that an autoscaler gave a workload.
 
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Mode;
 use serde_json::Value;
 
-use crate::judge::object::{kind, name, selects, slashed, template, text};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, Track, View};
-use crate::judge::{Check, Finding, Level, Needs, Rank};
-use crate::plan::Action;
-use crate::record::Mode;
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, Track, View};
+use crate::{Check, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{kind, name, selects, slashed, template, text};
 
 pub(crate) const REPLICAS_KEPT: Check = Check {
     name: "replicas-kept",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::plan::{Action, Plan, Step};
 use serde_json::{Map, Value};
 
-use crate::judge::object::{is_hook, kind, name};
-use crate::judge::tally::{Tally, not_applicable, note};
-use crate::judge::view::{StepRun, View};
-use crate::judge::{Check, Evidence, Finding, Level, Needs, Rank};
-use crate::plan::{Action, Plan, Step};
+use crate::tally::{Tally, not_applicable, note};
+use crate::view::{StepRun, View};
+use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_hook, kind, name};
 
 pub(crate) const SECRETS_STABLE: Check = Check {
     name: "secrets-stable",

@@ -1,10 +1,10 @@
+use chartgate_model::plan::Expect;
+use chartgate_model::recording::Moment;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap};
-use crate::plan::Expect;
-use crate::record::Moment;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap};
 
 /// Every pod keeps template and image, and the schema stays.
 fn unchanged() -> Story {

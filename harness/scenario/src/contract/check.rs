@@ -1,13 +1,12 @@
 //! What serde cannot see in a contract: names that refer to nothing.
 
 use chartgate_base::stdio::tell;
+use chartgate_yaml::{Mistake, Source, Spot, unknown};
 
 use super::ContractFile;
-use crate::judge;
-use crate::scenario::backing::check_backing;
-use crate::scenario::names::Names;
-use crate::scenario::network;
-use crate::yaml::{Mistake, Source, Spot, unknown};
+use crate::backing::check_backing;
+use crate::names::Names;
+use crate::network;
 
 impl ContractFile {
     /// Refuses what serde cannot see.
@@ -32,9 +31,9 @@ impl ContractFile {
 
     fn check_checks(&self, source: &Source) {
         let root = source.root();
-        let known = || judge::all().map(|check| check.name);
+        let known = || chartgate_judge::all().map(|check| check.name);
         let check = |at: Spot, name: &String| {
-            let present = judge::present_name(name);
+            let present = chartgate_judge::present_name(name);
             if !known().any(|known| known == present) {
                 at.refuse(unknown("check", name, known()));
             } else if present != name {

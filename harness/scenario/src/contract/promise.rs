@@ -1,10 +1,10 @@
 //! What the plan makes of a contract.
 
+use chartgate_model::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
 use chartgate_protocol::{Continuity, Session};
 
 use super::{HookFile, ImageFile, PortFile, RoleFile, ServesFile, ok};
-use crate::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
-use crate::scenario::network::NetworkFile;
+use crate::network::NetworkFile;
 
 impl RoleFile {
     /// As the plan holds it, for a release.

@@ -54,7 +54,7 @@ fn a_chart_without_scenarios_goes_through_a_releases_life() {
     let chart = Some(files.0.join("chart"));
     let steps = |overrides: &Overrides| {
         let plan = plans(&[], &Overrides { chart: chart.clone(), ..overrides.clone() }).unwrap().remove(0);
-        let told = |step: &crate::plan::Step| {
+        let told = |step: &chartgate_model::plan::Step| {
             let version = if step.is_next_version { " next" } else { "" };
             let from = if step.from.is_some() { " earlier" } else { "" };
             format!("{}{}{version}{from}", step.verb(), if step.is_again { " again" } else { "" })

@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::Verdict::{Advice, Fail, NotApplicable, Pass};
-use crate::judge::testing::{Story, check, examples, rendering, upgrading};
+use crate::Verdict::{Advice, Fail, NotApplicable, Pass};
+use crate::testing::{Story, check, examples, rendering, upgrading};
 
 const CHECK: &Check = &DUPLICATE_KEYS;
 

@@ -1,10 +1,9 @@
+use chartgate_model::recording::Variant;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict::{Advice, Fail, NotApplicable, Pass};
-use crate::judge::testing::{Story, check, examples, rendering};
-
-use crate::record::Variant;
+use crate::Verdict::{Advice, Fail, NotApplicable, Pass};
+use crate::testing::{Story, check, examples, rendering};
 
 const CHECK: &Check = &NAMES_FIT;
 

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{From, References, listed};
-use crate::judge::manifest::{Workload, annotation, title_of};
-use crate::judge::object::{items, kind, name, text};
-use crate::judge::tally::note;
+use crate::manifest::{Workload, annotation, title_of};
+use crate::tally::note;
+use chartgate_k8s::object::{items, kind, name, text};
 use chartgate_yaml::nearest;
 
 /// A place in a pod that reads a Secret or a ConfigMap.

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{From, References, listed};
-use crate::judge::manifest::{Manifest, Selector, Workload, group, is_kind, title};
-use crate::judge::object::{items, kind, text};
-use crate::judge::tally::note;
+use crate::manifest::{Manifest, Selector, Workload, group, is_kind, title};
+use crate::tally::note;
+use chartgate_k8s::object::{items, kind, text};
 
 /// A Service that something sends requests to, and the name or number of the port of it, where one is said.
 struct Backend<'a> {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::Verdict::{Advice, NotApplicable, Pass};
-use crate::judge::testing::{check, examples, rendering};
+use crate::Verdict::{Advice, NotApplicable, Pass};
+use crate::testing::{check, examples, rendering};
 
 const CHECK: &Check = &REPLICAS_SPREAD;
 

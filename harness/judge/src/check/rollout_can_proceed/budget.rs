@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Selector, Workload, is_custom, scaled, title};
-use crate::judge::tally::{Tally, note};
+use crate::manifest::{Manifest, Selector, Workload, is_custom, scaled, title};
+use crate::tally::{Tally, note};
 
 pub(super) fn judge(manifest: &Manifest, tally: &mut Tally) {
     for budget in manifest.of_kind("PodDisruptionBudget") {

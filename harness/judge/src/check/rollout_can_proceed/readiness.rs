@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Selector, Workload, annotation, title};
-use crate::judge::object::{items, name, text};
-use crate::judge::tally::Tally;
+use crate::manifest::{Manifest, Selector, Workload, annotation, title};
+use crate::tally::Tally;
+use chartgate_k8s::object::{items, name, text};
 
 /// Before `publishNotReadyAddresses`, an annotation said so.
 const TOLERATE: &str = "service.alpha.kubernetes.io/tolerate-unready-endpoints";

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::HOSTNAME;
-use crate::judge::manifest::{Manifest, Rollout, Selector, Workload, is_kind, title};
-use crate::judge::object::{items, name};
-use crate::judge::tally::Tally;
+use crate::manifest::{Manifest, Rollout, Selector, Workload, is_kind, title};
+use crate::tally::Tally;
+use chartgate_k8s::object::{items, name};
 
 pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally) {
     let replicas = manifest.smallest_size(workload);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::judge::manifest::{Manifest, Selector, Workload, title};
-use crate::judge::object::{items, name, text};
-use crate::judge::tally::Tally;
+use crate::manifest::{Manifest, Selector, Workload, title};
+use crate::tally::Tally;
+use chartgate_k8s::object::{items, name, text};
 
 /// The label that Kubernetes gives each namespace.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";

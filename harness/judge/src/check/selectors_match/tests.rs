@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::Verdict::{Advice, Fail, NotApplicable, Pass};
-use crate::judge::testing::{check, examples, rendering};
+use crate::Verdict::{Advice, Fail, NotApplicable, Pass};
+use crate::testing::{check, examples, rendering};
 
 const CHECK: &Check = &SELECTORS_MATCH;
 

@@ -1,8 +1,9 @@
+use chartgate_model::recording::StepOutcome;
+
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::Verdict::{Advice, NotApplicable, Pass};
-use crate::judge::testing::{Story, check, examples, rendering};
-use crate::record::StepOutcome;
+use crate::Verdict;
+use crate::Verdict::{Advice, NotApplicable, Pass};
+use crate::testing::{Story, check, examples, rendering};
 
 const CHECK: &Check = &SERVICE_LINKS;
 

@@ -1,11 +1,11 @@
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Failure;
+use chartgate_model::recording::{Answer, Moment};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap};
-use crate::plan::Action;
-use crate::record::recording::Failure;
-use crate::record::{Answer, Moment};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap};
 
 /// The upgrade's migration fails, and helm stops there.
 fn contained() -> Story {
@@ -30,7 +30,7 @@ fn an_old_version_that_serves_on_passes() {
 /// A failure would mean that a new version may start on a schema that was not prepared for it.
 #[test]
 fn a_new_pod_after_a_failed_migration_fails() {
-    let mut pod = crate::judge::testing::pod("worker", 1, "v2");
+    let mut pod = crate::testing::pod("worker", 1, "v2");
     pod["metadata"]["resourceVersion"] = json!("900");
     let story = contained().sighting(end_of(1), Change::Applied, &pod);
     let says = "pod `cg-worker-1` of role `worker` was created in step 2 (upgrade), although the migration failed";
@@ -40,7 +40,7 @@ fn a_new_pod_after_a_failed_migration_fails() {
 /// A failure would mean that a failed migration may take the running version down.
 #[test]
 fn an_old_pod_that_ends_fails() {
-    let mut pod = crate::judge::testing::pod("app", 0, "v1");
+    let mut pod = crate::testing::pod("app", 0, "v1");
     pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     let story = contained().sighting(end_of(1), Change::Applied, &pod);
     let says = "pod `cg-app-0` of role `app` ran before step 2 (upgrade), and the failed migration took it down";
@@ -58,7 +58,11 @@ fn a_lost_request_or_a_wrong_answer_fails() {
         Moment::Probe(probe) if probe.path.is_some() => Some(probe),
         _ => None,
     });
-    let probe = probe.as_mut().map(|probe| crate::record::Probe { step: 1, answer: Answer::Refused, ..probe.clone() });
+    let probe = probe.as_mut().map(|probe| chartgate_model::recording::Probe {
+        step: 1,
+        answer: Answer::Refused,
+        ..probe.clone()
+    });
     let story = contained().before(end_of(1), Moment::Probe(probe.expect("the story has one")));
     check(&FAILED_MIGRATION_CONTAINED, &story, Verdict::Fail, "refused the connection after step 2 (upgrade)");
 }
@@ -81,6 +85,6 @@ fn without_a_failing_migration_it_does_not_apply() {
 /// A failure would mean that a user who looks the check up reads what it never says.
 #[test]
 fn the_examples_are_what_it_says() {
-    let failing = contained().sighting(end_of(1), Change::Applied, &crate::judge::testing::pod("worker", 1, "v2"));
+    let failing = contained().sighting(end_of(1), Change::Applied, &crate::testing::pod("worker", 1, "v2"));
     examples(&FAILED_MIGRATION_CONTAINED, &contained(), &failing);
 }

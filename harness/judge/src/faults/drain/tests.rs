@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
+use chartgate_model::recording::StepOutcome;
+
 use super::*;
-use crate::judge::testing::{Story, check, examples};
-use crate::judge::{Verdict, judge, verdict_of};
-use crate::record::StepOutcome;
+use crate::judge;
+use crate::testing::{Story, check, examples};
+use crate::{Verdict, verdict_of};
 
 fn drained(evicted: &[&str], stayed: &[(&str, &str)]) -> Story {
     let moment = Moment::Drained {

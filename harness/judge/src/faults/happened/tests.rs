@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples};
 
 fn with(fault: Fault) -> Story {
     Story::good().plan(|plan| {

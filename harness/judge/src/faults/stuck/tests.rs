@@ -1,8 +1,10 @@
+use chartgate_model::plan::Expect;
+use chartgate_model::recording::StepOutcome;
+
 use super::*;
-use crate::judge::testing::{Story, check, examples, start_of};
-use crate::judge::{Verdict, judge, verdict_of};
-use crate::plan::Expect;
-use crate::record::StepOutcome;
+use crate::judge;
+use crate::testing::{Story, check, examples, start_of};
+use crate::{Verdict, verdict_of};
 
 /// Helm is killed in the upgrade; a last step upgrades again.
 fn killed() -> Story {

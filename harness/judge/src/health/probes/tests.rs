@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named};
 
 fn liveness(probe: &Value) -> Story {
     Story::good().edit(named("Deployment", "cg-app"), |deployment| {

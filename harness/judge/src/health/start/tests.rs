@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Change, StepOutcome};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of as end_of_step, examples, hook, pod};
-use crate::record::{Change, StepOutcome};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of as end_of_step, examples, hook, pod};
 
 /// An install whose hook's pod is in this state when it is given up.
 fn stuck(state: &Value) -> Story {

@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Moment, Variant};
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named};
-use crate::record::{Moment, Variant};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named};
 
 fn with_policy(policy: Option<&'static str>) -> Story {
     Story::good().edit(named("Job", "cg-migrations"), move |job| job["metadata"]["annotations"][POLICY] = json!(policy))

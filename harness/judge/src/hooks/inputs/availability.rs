@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::judge::object::{delete_policies, hook_events, is_hook, kind, name, weight};
+use chartgate_k8s::object::{delete_policies, hook_events, is_hook, kind, name, weight};
 
 /// The hooks of an event are about to run.
 pub(super) struct HookEvent<'v, 'a> {

@@ -1,9 +1,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::object::is_hook;
-use crate::judge::testing::{Story, check, examples, named};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named};
+use chartgate_k8s::object::is_hook;
 
 fn needing(change: impl Fn(&mut Value)) -> Story {
     Story::good().edit(named("Job", "cg-migrations"), move |job| change(&mut job["spec"]["template"]["spec"]))

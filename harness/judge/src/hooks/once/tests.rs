@@ -1,10 +1,10 @@
+use chartgate_model::plan::Expect;
+use chartgate_model::recording::{Change, Moment};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, hook, named, pod, start_of};
-use crate::plan::Expect;
-use crate::record::{Change, Moment};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, hook, named, pod, start_of};
 
 fn another_run(step: usize) -> Story {
     let mut job = hook("v1");

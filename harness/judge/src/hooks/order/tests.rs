@@ -1,9 +1,9 @@
+use chartgate_model::recording::Moment;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, hook, named, start_of};
-use crate::record::Moment;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, hook, named, start_of};
 
 fn uid(uid: &str) -> impl Fn(&Value) -> bool {
     move |object| object["metadata"]["uid"] == uid

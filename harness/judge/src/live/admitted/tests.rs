@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Change, StepOutcome};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples};
-use crate::record::{Change, StepOutcome};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples};
 
 const QUOTA: &str = "Error creating: pods \"cg-app-7\" is forbidden: exceeded quota: cg, requested: limits.cpu=2";
 

@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Attempt, Change};
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, named};
-use crate::record::{Attempt, Change};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, named};
 
 fn attempt(pod: &str, answer: Answer) -> Attempt {
     Attempt {

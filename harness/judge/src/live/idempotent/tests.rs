@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, named, start_of};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, named, start_of};
 
 /// The upgrade is the same again: what ran before is what it left.
 fn repeated() -> Story {
@@ -56,14 +56,13 @@ fn what_stays_as_it_is_passes() {
 /// A failure would mean that objects pile up with each upgrade.
 #[test]
 fn a_name_that_is_another_each_time_fails() {
-    let is_second =
-        |moment: &crate::record::Moment| matches!(moment, crate::record::Moment::Release(it) if it.step == 1);
+    let is_second = |moment: &chartgate_model::recording::Moment| matches!(moment, chartgate_model::recording::Moment::Release(it) if it.step == 1);
     let map = json!({"kind": "ConfigMap", "metadata": {"name": "cg-1699999999"}});
     let story = repeated().knowing(&map);
-    let hash = crate::record::recording::hash_of(&map);
+    let hash = chartgate_model::recording::hash_of(&map);
     let story = story.moments(|moment| {
         if is_second(moment)
-            && let crate::record::Moment::Release(release) = moment
+            && let chartgate_model::recording::Moment::Release(release) = moment
         {
             release.objects.push(hash.clone());
         }

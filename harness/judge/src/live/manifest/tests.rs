@@ -1,9 +1,9 @@
+use chartgate_model::recording::hash_of;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, deployment, end_of, examples};
-use crate::record::recording::hash_of;
+use crate::Verdict;
+use crate::testing::{Story, check, deployment, end_of, examples};
 
 /// The last step's comparison of a Deployment whose live variable is this.
 fn compared(live: &str, others: &[&str]) -> Story {

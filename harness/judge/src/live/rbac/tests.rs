@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, named};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, named};
 
 fn asked(refused: &[u64], granted: Option<u64>) -> Moment {
     Moment::Asked(Asked {

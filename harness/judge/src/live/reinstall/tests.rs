@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples};
+use crate::Verdict;
+use crate::testing::{Story, check, examples};
 
 /// The second step uninstalls, and the third one installs again.
 fn reinstalled() -> Story {
@@ -31,7 +31,7 @@ fn it_passes_where_it_becomes_ready_and_needs_an_uninstall() {
 /// A failure would mean that an install which never ran counts.
 #[test]
 fn one_that_never_ran_is_void() {
-    let cut = reinstalled().cut(crate::judge::testing::start_of(2));
+    let cut = reinstalled().cut(crate::testing::start_of(2));
     check(&REINSTALL_WORKS, &cut, Verdict::Void, "step 3 (install) never came to its end");
 }
 

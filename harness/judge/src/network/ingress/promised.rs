@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Backend, covers, ingress_backend, is_port, route_backends};
-use crate::judge::object::{items, kind, text, title};
-use crate::judge::roles::targets;
-use crate::judge::tally::{Tally, note};
-use crate::judge::view::{StepRun, View};
+use crate::roles::targets;
+use crate::tally::{Tally, note};
+use crate::view::{StepRun, View};
+use chartgate_k8s::object::{items, kind, text, title};
 
 /// A route of the chart for one host and one path, and where it leads.
 pub(super) struct Leg<'a> {

@@ -1,10 +1,10 @@
+use chartgate_model::plan::Action;
+use chartgate_model::recording::Change;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
-use crate::plan::Action;
-use crate::record::Change;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named, start_of};
 
 fn ingress() -> Value {
     let backend = json!({"service": {"name": "cg", "port": {"number": 80}}});

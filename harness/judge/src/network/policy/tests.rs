@@ -1,10 +1,10 @@
+use chartgate_model::plan::{Network, Peers, Plan};
+use chartgate_model::recording::Change;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
-use crate::plan::{Network, Peers, Plan};
-use crate::record::Change;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, start_of};
 
 fn policy() -> Value {
     json!({

@@ -1,12 +1,12 @@
+use chartgate_model::plan::Neighbour;
+use chartgate_model::recording::Variant;
+use chartgate_model::recording::hash_of;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::start_of;
-use crate::judge::testing::{Story, check, examples, named};
-use crate::plan::Neighbour;
-use crate::record::Variant;
-use crate::record::recording::hash_of;
+use crate::Verdict;
+use crate::testing::start_of;
+use crate::testing::{Story, check, examples, named};
 
 /// A failure would mean that nobody is told of a name which two releases would share.
 #[test]

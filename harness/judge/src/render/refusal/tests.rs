@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Change, Moment};
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
-use crate::record::{Change, Moment};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, start_of};
 
 /// A first step that is to be refused for a value, and is.
 fn refused(why: &str) -> Story {

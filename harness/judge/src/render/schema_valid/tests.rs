@@ -1,9 +1,9 @@
+use chartgate_model::recording::hash_of;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named};
-use crate::record::recording::hash_of;
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named};
 
 /// A good story that renders one object more.
 fn with(object: &Value) -> Story {

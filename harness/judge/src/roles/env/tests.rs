@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named};
 
 fn with_env(pod: &'static str, name: &str, variable: &Value) -> Story {
     let (name, variable) = (name.to_owned(), variable.clone());

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named};
 
 fn running(pod: &'static str, image: &'static str) -> Story {
     Story::good().edit(named("Pod", pod), move |pod| pod["spec"]["containers"][0]["image"] = json!(image))

@@ -1,7 +1,8 @@
+use chartgate_model::plan::Action;
+
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
-use crate::plan::Action;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named, start_of};
 
 fn ddl_at(story: &Story, at: u64) -> Moment {
     Moment::Ddl {

@@ -1,9 +1,9 @@
+use chartgate_model::recording::Moment;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
-use crate::record::Moment;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named, start_of};
 
 fn worker(change: impl Fn(&mut Probe)) -> Story {
     Story::good().probes(|probe| probe.role == "worker" && probe.step == 1, change)
@@ -111,7 +111,7 @@ fn a_discovery_service_brings_no_requests() {
             "ports": [{"port": port}],
             "endpoints": [{"targetRef": target}],
         });
-        Story::good().rendering(&service).sighting(end_of(1), crate::record::Change::Applied, &slice)
+        Story::good().rendering(&service).sighting(end_of(1), chartgate_model::recording::Change::Applied, &slice)
     };
     check(&ROLE_SERVES, &discovering(7946, "None"), Verdict::Pass, "");
     let says = "serves nothing, but it stood behind Service `cg-peers`";
@@ -149,7 +149,8 @@ fn a_neighbours_pod_behind_the_service_fails() {
     check(&ROLE_SERVES, &with_neighbour(behind("redis-0")), Verdict::Pass, "");
     let mut slice = json!({"kind": "EndpointSlice", "metadata": {"name": "other-x1", "uid": "other-slice"}});
     slice["endpoints"] = json!([{"targetRef": {"kind": "Pod", "name": "cg-app-1", "uid": "app-1"}}]);
-    let story = with_neighbour(Story::good()).sighting(start_of(0), crate::record::Change::Applied, &slice);
+    let story =
+        with_neighbour(Story::good()).sighting(start_of(0), chartgate_model::recording::Change::Applied, &slice);
     check(&ROLE_SERVES, &story, Verdict::Fail, "it stood behind the second release's Service");
 }
 
@@ -163,7 +164,7 @@ fn silence_of_a_guarded_pod_counts_as_a_refusal() {
         "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]},
     });
     let silent = || worker(|probe| probe.answer = Answer::TimedOut);
-    let guarded = |story: Story| story.sighting(start_of(0), crate::record::Change::Applied, &policy);
+    let guarded = |story: Story| story.sighting(start_of(0), chartgate_model::recording::Change::Applied, &policy);
     check(&ROLE_SERVES, &guarded(silent()), Verdict::Pass, "");
     check(&ROLE_SERVES, &silent(), Verdict::Void, "timed out");
     let alone = worker(|probe| (probe.answer, probe.control) = (Answer::TimedOut, Some(Answer::TimedOut)));
@@ -214,7 +215,7 @@ fn a_serving_role_refuses_the_ports_that_the_contract_says() {
     let says = "at 10.244.0.7:9000 accepted a connection after step 1 (install), though the contract says that it `refuses` there";
     check(&ROLE_SERVES, &refusing("9000", &Answer::Connected), Verdict::Fail, says);
     let says = "port admin of pod `cg-app-0` of role `app`, which is to refuse connections, was not tried";
-    let unknown = |plan: &mut crate::plan::Plan| {
+    let unknown = |plan: &mut chartgate_model::plan::Plan| {
         plan.roles.get_mut("app").expect("it is there").refuses = vec!["admin".to_owned()];
     };
     check(&ROLE_SERVES, &Story::good().plan(unknown), Verdict::Void, says);

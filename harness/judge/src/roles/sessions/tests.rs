@@ -1,10 +1,10 @@
+use chartgate_model::plan::Sessions;
 use chartgate_protocol::Session;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, named};
-use crate::plan::Sessions;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, named};
 
 /// A run whose contract promises sessions, with two replicas of the serving role.
 fn promised() -> Story {

@@ -1,6 +1,7 @@
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named};
-use crate::record::Moment;
+use chartgate_model::recording::Moment;
+
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named};
 
 use super::*;
 

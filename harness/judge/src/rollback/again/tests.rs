@@ -1,7 +1,8 @@
+use chartgate_model::recording::{Moment, StepOutcome};
+
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples};
-use crate::record::{Moment, StepOutcome};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples};
 
 /// The first two steps change places: what was the install is a rollback, and an upgrade follows it.
 fn after_rollback() -> Story {

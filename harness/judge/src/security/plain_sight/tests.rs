@@ -2,8 +2,8 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named as object_named};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named as object_named};
 
 fn variable(name: &str, value: &str) -> Story {
     let (name, value) = (name.to_owned(), value.to_owned());

@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, gap, start_of};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, gap, start_of};
 
 fn talking() -> Story {
     Story::good().with_session()

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
+use chartgate_model::recording::hash_of;
+use chartgate_model::recording::{Moment, Release};
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named};
-use crate::record::recording::hash_of;
-use crate::record::{Moment, Release};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named};
 
 fn is_render(moment: &Moment) -> bool {
     matches!(moment, Moment::Rendered { step: 1, .. })
@@ -51,18 +51,17 @@ fn in_cluster(story: Story) -> Story {
         "metadata": {"name": "cg-scheduler", "uid": "config-map", "resourceVersion": "9"},
         "data": {"OBAN_MODE": "other"},
     });
-    story.sighting(end_of(1), crate::record::Change::Applied, &live)
+    story.sighting(end_of(1), chartgate_model::recording::Change::Applied, &live)
 }
 
 /// The scheduler's pod of the install stays.
 fn kept(story: Story) -> Story {
     let story = story.unseen(|object| object["metadata"]["uid"] == "scheduler-1");
-    story.without(|moment| matches!(moment, Moment::Object { change: crate::record::Change::Deleted, .. })).edit(
-        named("Pod", "cg-scheduler-0"),
-        |pod| {
+    story
+        .without(|moment| matches!(moment, Moment::Object { change: chartgate_model::recording::Change::Deleted, .. }))
+        .edit(named("Pod", "cg-scheduler-0"), |pod| {
             pod["metadata"].as_object_mut().expect("a map").remove("deletionTimestamp");
-        },
-    )
+        })
 }
 
 /// A failure would mean that a changed configuration which no pod reads is accepted.
@@ -129,7 +128,7 @@ fn a_secret_that_is_only_rendered_anew_hides_no_changed_configuration() {
     });
     let mut live = secret("kept");
     (live["metadata"]["uid"], live["metadata"]["resourceVersion"]) = (json!("secret"), json!("8"));
-    let story = story.sighting(end_of(0), crate::record::Change::Applied, &live);
+    let story = story.sighting(end_of(0), chartgate_model::recording::Change::Applied, &live);
     let rendered_anew = |story: Story| with(story, &secret("another"), is_render);
     check(&CONFIG_ROLLS_PODS, &rendered_anew(story.clone()), Verdict::NotApplicable, "no upgrade renders another");
     let changed = with(rendered_anew(story), &other_config(), is_release);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::judge::object::{is_hook, kind, may_hold_revision, name, slashed};
+use chartgate_k8s::object::{is_hook, kind, may_hold_revision, name, slashed};
 
 /// A field that two states of an object have different values of.
 pub(super) struct Difference {

@@ -1,9 +1,9 @@
+use chartgate_model::recording::{Moment, Variant};
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, examples, named};
-use crate::record::{Moment, Variant};
+use crate::Verdict;
+use crate::testing::{Story, check, examples, named};
 
 /// A failure would mean that an upgrade which Kubernetes refuses for every user is accepted.
 #[test]
@@ -107,7 +107,7 @@ fn changed(object: &Value, change: impl Fn(&mut Value)) -> Story {
     let mut after = object.clone();
     change(&mut after);
     let story = Story::good().rendering(object).rendering(&after);
-    let (old, new) = (crate::record::recording::hash_of(object), crate::record::recording::hash_of(&after));
+    let (old, new) = (chartgate_model::recording::hash_of(object), chartgate_model::recording::hash_of(&after));
     story.moments(|moment| match moment {
         Moment::Rendered { step, objects, .. } => {
             objects.retain(|hash| *hash != if *step == 0 { new.clone() } else { old.clone() })

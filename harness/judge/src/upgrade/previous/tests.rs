@@ -1,8 +1,10 @@
+use chartgate_model::plan::{Chart, Origin};
+use chartgate_model::recording::{Moment, StepOutcome};
+
 use super::*;
-use crate::judge::testing::{Story, check, examples};
-use crate::judge::{Verdict, judge, verdict_of};
-use crate::plan::{Chart, Origin};
-use crate::record::{Moment, StepOutcome};
+use crate::judge;
+use crate::testing::{Story, check, examples};
+use crate::{Verdict, verdict_of};
 
 /// The install is that of an earlier version.
 fn from_previous() -> Story {
@@ -48,7 +50,7 @@ fn an_earlier_version_that_does_not_render_says_why() {
     let finding = check(&PREVIOUS_VERSION, &refused, Verdict::Void, says);
     let hint = finding.problems[0].hint.as_deref().unwrap_or_default();
     assert!(hint.contains("`from: {chart: previous, values: {…}}`"), "{finding:?}");
-    check(&crate::judge::render::RELEASE_OUTCOME, &refused, Verdict::Void, says);
+    check(&crate::render::RELEASE_OUTCOME, &refused, Verdict::Void, says);
 }
 
 /// A failure would mean that faults of a version which is out already stop the one that is to come.
@@ -59,7 +61,8 @@ fn faults_of_the_earlier_version_are_not_judged() {
         pod["spec"]["containers"][0]["env"] = serde_json::json!([]);
     };
     let story = from_previous().edit(|object| object["metadata"]["uid"] == "app-0", crashed);
-    let wrong = |probe: &mut crate::record::Probe| probe.answer = crate::record::Answer::Refused;
+    let wrong =
+        |probe: &mut chartgate_model::recording::Probe| probe.answer = chartgate_model::recording::Answer::Refused;
     let story = story.probes(|probe| probe.step == 0, wrong);
     assert_eq!(verdict_of(&judge(&story.0)), Verdict::Pass);
     let same = story.plan(|plan| plan.steps[0].from = None);
@@ -69,7 +72,7 @@ fn faults_of_the_earlier_version_are_not_judged() {
 /// A failure would mean that a version which cannot be had is skipped.
 #[test]
 fn a_missing_version_is_void() {
-    let missing = |plan: &mut crate::plan::Plan| {
+    let missing = |plan: &mut chartgate_model::plan::Plan| {
         plan.from[0].chart = None;
         plan.from[0].missing = Some("no commit has a lower version".to_owned());
     };

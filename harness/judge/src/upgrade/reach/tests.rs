@@ -1,10 +1,10 @@
+use chartgate_model::plan::Step;
+use chartgate_model::recording::{Change as Seen, Moment, StepOutcome};
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, named, start_of};
-use crate::plan::Step;
-use crate::record::{Change as Seen, Moment, StepOutcome};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, named, start_of};
 
 /// The scheduler's ConfigMap is changed beside the release between the install and the upgrade.
 fn applied() -> Story {

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap};
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap};
 
 /// The app is scaled to three before the last step, which leaves it with `left`.
 fn scaled(left: u64) -> Story {

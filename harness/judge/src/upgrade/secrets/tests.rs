@@ -1,9 +1,9 @@
+use chartgate_model::recording::Change;
 use serde_json::json;
 
 use super::*;
-use crate::judge::Verdict;
-use crate::judge::testing::{Story, check, end_of, examples, gap, start_of};
-use crate::record::Change;
+use crate::Verdict;
+use crate::testing::{Story, check, end_of, examples, gap, start_of};
 
 fn secret(password: &str, version: u64) -> Value {
     let metadata = json!({"name": "cg-generated", "uid": "generated", "resourceVersion": version.to_string()});
