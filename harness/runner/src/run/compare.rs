@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use futures::StreamExt;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::discovery::Scope;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::apply::{Kinds, api};
 use super::stage::Stage;
@@ -21,9 +21,10 @@ const LEFT_OUT: [&str; 3] = ["CustomResourceDefinition", "APIService", "Pod"];
 const AT_ONCE: usize = 8;
 
 /// Notes each object of the manifest as it is and as it should be. What cannot be asked is left out: it proves nothing.
-pub async fn note(step: usize, manifest: &[Value], stage: &Stage, timeline: &Timeline) -> Result<()> {
+pub async fn note(step: usize, release: &str, manifest: &[Value], stage: &Stage, timeline: &Timeline) -> Result<()> {
     let kinds = Kinds::ask(&stage.client).await?;
-    let objects = manifest.iter().filter(|object| !LEFT_OUT.contains(&kind(object)));
+    let marked: Vec<Value> = manifest.iter().map(|object| marked(object, release, &stage.ns)).collect();
+    let objects = marked.iter().filter(|object| !LEFT_OUT.contains(&kind(object)));
     let known = objects.filter_map(|object| Some((object, kinds.of_object(object)?)));
     let asked: Vec<_> = known.map(|(object, known)| compare(object, known, stage)).collect();
     let compared: Vec<_> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
@@ -35,6 +36,23 @@ pub async fn note(step: usize, manifest: &[Value], stage: &Stage, timeline: &Tim
         timeline.append(Moment::Compared(Compared { step, live, applied, refusal, others }));
     }
     Ok(())
+}
+
+/// An object as helm applies it: it notes whose it is. Where the API server merges, what is not applied again is taken away.
+fn marked(object: &Value, release: &str, ns: &str) -> Value {
+    let mut object = object.clone();
+    let marks = [
+        ("labels", "app.kubernetes.io/managed-by", "Helm"),
+        ("annotations", "meta.helm.sh/release-name", release),
+        ("annotations", "meta.helm.sh/release-namespace", ns),
+    ];
+    for (of, key, value) in marks {
+        if !object["metadata"][of].is_object() {
+            object["metadata"][of] = json!({});
+        }
+        object["metadata"][of][key] = json!(value);
+    }
+    object
 }
 
 /// An object as it is, and what the API server would make of its manifest; `None`: it is not there.
@@ -100,9 +118,16 @@ fn collect(fields: &Value, path: String, paths: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    /// A failure would mean that a chart is blamed under Helm 4 for the label that helm itself puts on each object.
+    #[test]
+    fn helm_marks_what_it_applies() {
+        let plain = marked(&json!({"metadata": {"name": "a", "labels": null}}), "shop", "ns");
+        assert_eq!(plain["metadata"]["labels"], json!({"app.kubernetes.io/managed-by": "Helm"}));
+        let named = json!({"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "ns"});
+        assert_eq!(plain["metadata"]["annotations"], named);
+    }
 
     /// A failure would mean that a chart is blamed for what an autoscaler or an injector set.
     #[test]
