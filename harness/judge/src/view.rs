@@ -6,11 +6,11 @@ use chartgate_model::plan::{Action, Hook, Plan};
 use chartgate_model::recording::{Entry, Moment, Probe, Recording, Release, StepOutcome};
 use serde_json::Value;
 
-use chartgate_k8s::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
+use chartgate_k8s::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
 use chartgate_k8s::trouble::trouble;
 
 /// A recording, sorted by what checks ask for.

@@ -6,10 +6,10 @@ use chartgate_model::recording::{Answer, Entry, Probe};
 use serde_json::Value;
 
 use crate::network::guards;
-use chartgate_k8s::object::{is_ready_pod, items, kind, name, port_of, text};
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::object::{is_ready_pod, items, kind, name, port_of, text};
 
 pub(crate) const ROLE_SERVES: Check = Check {
     name: "role-serves",

@@ -115,7 +115,9 @@ pub(super) async fn carry_out(
         early.check_machine().await?;
     }
     if outcome == StepOutcome::Succeeded {
-        compare::note(index, &plan.release, &objects, stage, timeline).await.context("compare the manifest with what is live")?;
+        compare::note(index, &plan.release, &objects, stage, timeline)
+            .await
+            .context("compare the manifest with what is live")?;
     }
     Ok(outcome)
 }
