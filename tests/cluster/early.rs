@@ -67,7 +67,8 @@ async fn what_never_passes_ends_its_step_with_the_reason() {
     let settings = bare("configMap: {name: bare-page,", "configMap: {name: gone,");
     let root = container("securityContext: {runAsNonRoot: true, runAsUser: 0}");
     let picky = bare("      containers:\n", "      nodeSelector: {disk: ssd}\n      containers:\n");
-    let mut restricted = container("securityContext: {privileged: true}").plan("early/restricted");
+    let privileged = container("securityContext: {privileged: true}");
+    let mut restricted = privileged.plan("early/restricted");
     restricted.namespace_labels =
         BTreeMap::from([("pod-security.kubernetes.io/enforce".to_owned(), "baseline".to_owned())]);
     tokio::join!(

@@ -25,7 +25,8 @@ async fn check_all(plans: &[Plan], options: &Options) {
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sound_chart_passes_quickly(#[values("bare", "batch", "generated", "hooked", "queue")] name: &str) {
-    let plans = Stranger::new(name).plans("quick", |overrides| overrides.is_quick = true);
+    let stranger = Stranger::new(name);
+    let plans = stranger.plans("quick", |overrides| overrides.is_quick = true);
     check_all(&plans, &support::options()).await;
 }
 

@@ -3,7 +3,8 @@
 /// Whether every part of a value is a word, a number or a short name such as `db01`: what may stand in the names of objects and in
 /// each second setting. A password is none, unless it is a weak one.
 pub fn is_ordinary(value: &str) -> bool {
-    const SIGNS: [char; 3] = ['!', '$', '^'];
+    /// No setting, address or name has them.
+    const SIGNS: [char; 9] = ['!', '$', '^', '~', '"', '`', '<', '>', '|'];
     !value.contains(SIGNS) && value.split(|c: char| !c.is_alphanumeric()).all(is_ordinary_part)
 }
 
@@ -114,6 +115,7 @@ mod tests {
             "xK9dPq2LmZ",
             "wqrtplkjhg",
             "pass!word",
+            "Garten?>~\"9f2c/41d7&x",
             "AKIAIOSFODNN7EXAMPLE",
             "5f4dcc3b5aa765d6",
         ] {
