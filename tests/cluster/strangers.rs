@@ -24,7 +24,7 @@ async fn check_all(plans: &[Plan], options: &Options) {
 /// A failure would mean that a sound chart needs files for chartgate before its install and upgrade can pass.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sound_chart_passes_quickly(#[values("bare", "batch", "generated", "hooked", "queue")] name: &str) {
+async fn a_sound_chart_passes_quickly(#[values("bare", "hooked", "queue")] name: &str) {
     let stranger = Stranger::new(name);
     let plans = stranger.plans("quick", |overrides| overrides.is_quick = true);
     check_all(&plans, &support::options()).await;
@@ -51,6 +51,7 @@ async fn a_sound_chart_without_a_contract_passes(
 /// A failure would mean that the first chart that anybody makes is refused, or that its own test is left out.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn what_helm_create_writes_passes(#[values("3", "4")] helm: &str) {
     let stranger = Stranger::scaffold(helm).await;
     let plans = stranger.plans(&format!("strangers/helm-{helm}"), |_| {});
