@@ -72,13 +72,14 @@ fn of_what(asked: &Asked) -> String {
     format!("{}{name}{place}", asked.resource)
 }
 
-/// When it was refused, but for the first moments of a step, an uninstall and what follows it.
+/// When it was refused, but for the first moments of an install, when bindings are new, an uninstall and what follows it.
 fn lasting(view: &View, asked: &Asked) -> Vec<u64> {
     let counts = |at: &&u64| {
         let run = view.steps.iter().rev().find(|run| run.started.is_some_and(|entry| entry.at <= **at));
         run.is_some_and(|run| {
             let began = run.started.map_or(0, |entry| entry.at);
-            run.step.action != Action::Uninstall && run.is_tested() && **at >= began + SETTLING_MS
+            let is_new = run.step.action == Action::Install && **at < began + SETTLING_MS;
+            run.step.action != Action::Uninstall && run.is_tested() && !is_new
         })
     };
     asked.refused.iter().filter(counts).copied().collect()

@@ -38,6 +38,15 @@ fn a_refusal_that_repeats_behind_a_misspelt_subject_fails() {
     assert!(finding.message.contains("binds serviceaccount/cg-reader, which does not exist"), "{}", finding.message);
 }
 
+/// A failure would mean that a program which was refused for good is green because each step of the run is short.
+#[test]
+fn only_an_installs_first_moments_say_nothing() {
+    let is_upgrade = |entry: &&chartgate_model::recording::Entry| matches!(entry.moment, Moment::StepStarted { step: 1 });
+    let began = story("cg-reader", &[], None).0.entries.iter().find(is_upgrade).map(|entry| entry.at).unwrap();
+    check(&RBAC_SUFFICIENT, &story("cg-reader", &[began + 1, began + 2], None), Verdict::Fail, "may not list");
+    check(&RBAC_SUFFICIENT, &story("cg-reader", &[began - 2, began - 1], None), Verdict::Pass, "");
+}
+
 /// A failure would mean that a program which suffers from a missing right is green.
 #[test]
 fn a_refusal_fails_where_the_pod_suffers() {
