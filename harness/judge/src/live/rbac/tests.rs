@@ -41,7 +41,8 @@ fn a_refusal_that_repeats_behind_a_misspelt_subject_fails() {
 /// A failure would mean that a program which was refused for good is green because each step of the run is short.
 #[test]
 fn only_an_installs_first_moments_say_nothing() {
-    let is_upgrade = |entry: &&chartgate_model::recording::Entry| matches!(entry.moment, Moment::StepStarted { step: 1 });
+    let is_upgrade =
+        |entry: &&chartgate_model::recording::Entry| matches!(entry.moment, Moment::StepStarted { step: 1 });
     let began = story("cg-reader", &[], None).0.entries.iter().find(is_upgrade).map(|entry| entry.at).unwrap();
     check(&RBAC_SUFFICIENT, &story("cg-reader", &[began + 1, began + 2], None), Verdict::Fail, "may not list");
     check(&RBAC_SUFFICIENT, &story("cg-reader", &[began - 2, began - 1], None), Verdict::Pass, "");
