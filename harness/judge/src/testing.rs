@@ -1,6 +1,7 @@
 //! Recordings in memory for the checks' tests: a good run of a chart like codex-pooler (install v1, upgrade to v2, roll
 //! back), and single changes to it.
 
+mod chart;
 mod examples;
 mod renders;
 mod tape;
@@ -14,13 +15,14 @@ use chartgate_model::recording::hash_of;
 use chartgate_model::recording::{Change, Entry, HookRun, Moment, Probe, Recording, StepOutcome, Variant};
 use serde_json::{Value, json};
 
+pub(super) use chart::{deployment, hook, pod};
 pub(super) use examples::examples;
 pub(super) use renders::{rendering, upgrading};
-pub(super) use tape::{deployment, hook, pod};
 
 use super::view::View;
 use super::{Check, Finding, Verdict};
-use tape::{Tape, running};
+use chart::running;
+use tape::Tape;
 
 /// A recording that tests change before they judge it.
 #[derive(Clone)]
