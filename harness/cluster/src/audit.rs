@@ -1,11 +1,12 @@
 //! The API server's own record of what the `ServiceAccount`s of pods ask for, on clusters that chartgate made.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::engine;
+use crate::kind::Part;
 
 const DIRECTORY: &str = "/etc/kubernetes/audit";
 const LOGS: &str = "/var/log/kubernetes/audit";
@@ -21,40 +22,27 @@ rules:
 /// kubeadm takes arguments in another form from here on.
 const FIRST_WITHOUT: u32 = 36;
 
-/// What kind is told so that the API server keeps its record.
-pub(super) struct Audit {
-    policy: PathBuf,
-}
-
-impl Audit {
-    /// Writes the policy beside the kubeconfig; `None`: this version of Kubernetes is not asked for a record.
-    pub(super) fn prepare(kubernetes: &str, kubeconfig: &Path) -> Result<Option<Self>> {
-        let minor = kubernetes.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
-        if minor.is_none_or(|minor| minor >= FIRST_WITHOUT) {
-            return Ok(None);
-        }
-        let policy = kubeconfig.with_extension("audit-policy.yaml");
-        std::fs::write(&policy, POLICY).with_context(|| format!("write `{}`", policy.display()))?;
-        Ok(Some(Self { policy }))
+/// What kind is told so that the API server keeps its record, with the policy beside the kubeconfig; `None`: this version of Kubernetes
+/// is not asked for one.
+pub(super) fn part(kubernetes: &str, kubeconfig: &Path) -> Result<Option<Part>> {
+    let minor = kubernetes.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    if minor.is_none_or(|minor| minor >= FIRST_WITHOUT) {
+        return Ok(None);
     }
-
-    /// The mount of the control plane's node that brings the policy.
-    pub(super) fn mount(&self) -> Value {
-        json!({"hostPath": self.policy, "containerPath": format!("{DIRECTORY}/policy.yaml"), "readOnly": true})
-    }
-
-    /// kubeadm's part of the configuration.
-    pub(super) fn patch(&self) -> String {
-        let volume = |name: &str, path: &str| json!({"name": name, "hostPath": path, "mountPath": path, "pathType": "DirectoryOrCreate"});
-        let arguments = json!({
-            "audit-policy-file": format!("{DIRECTORY}/policy.yaml"),
-            "audit-log-path": format!("{LOGS}/audit.log"),
-            "audit-log-maxsize": "100",
-        });
-        let server =
-            json!({"extraArgs": arguments, "extraVolumes": [volume("audit", DIRECTORY), volume("audit-logs", LOGS)]});
-        json!({"kind": "ClusterConfiguration", "apiServer": server}).to_string()
-    }
+    let policy = kubeconfig.with_extension("audit-policy.yaml");
+    std::fs::write(&policy, POLICY).with_context(|| format!("write `{}`", policy.display()))?;
+    let volume = |name: &str, path: &str| json!({"name": name, "hostPath": path, "mountPath": path, "pathType": "DirectoryOrCreate"});
+    let arguments = json!({
+        "audit-policy-file": format!("{DIRECTORY}/policy.yaml"),
+        "audit-log-path": format!("{LOGS}/audit.log"),
+        "audit-log-maxsize": "100",
+    });
+    let server =
+        json!({"extraArgs": arguments, "extraVolumes": [volume("audit", DIRECTORY), volume("audit-logs", LOGS)]});
+    Ok(Some(Part {
+        mount: json!({"hostPath": policy, "containerPath": format!("{DIRECTORY}/policy.yaml"), "readOnly": true}),
+        patch: json!({"kind": "ClusterConfiguration", "apiServer": server}).to_string(),
+    }))
 }
 
 /// The record of what the accounts of a namespace asked for, a request each; empty where the cluster keeps none.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_process::home::{self, Environment};
 use chartgate_process::tool::Tool;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::audit::Audit;
 use super::containers::{REMOVAL, remove_containers};
 use super::making::Making;
 use super::provider::Progress;
 use super::registry::Entry;
-use super::{Access, Capabilities, KubeContext, MissingImage, NETWORK, engine, namespace};
+use super::{Access, Capabilities, KubeContext, MissingImage, NETWORK, audit, engine, namespace};
 use config::{config, needs_cgroup_v1_patch};
-use requests::Requests;
+
+pub(super) use config::Part;
 
 /// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.
 const CREATE: Duration = Duration::from_secs(300);
@@ -117,8 +117,8 @@ impl Cluster {
         progress.say(creating.as_str());
         let making = std::sync::Mutex::new(Making::new(creating, nodes));
         let progress = progress.clone();
-        let audit = Audit::prepare(kubernetes, &kubeconfig)?;
-        let requests = Requests::prepare(&kubeconfig)?;
+        let parts: Vec<Part> =
+            audit::part(kubernetes, &kubeconfig)?.into_iter().chain([requests::part(&kubeconfig)?]).collect();
         let is_cgroup_v1 = engine.is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes);
         let create = Tool::new("kind", &kind)
             .args(["create", "cluster", "--name", name, "--image", node_image])
@@ -126,7 +126,7 @@ impl Cluster {
             .args([&kubeconfig])
             // It names the user's cluster: kind has no use for it when told where to write, and shall have none.
             .env("KUBECONFIG", &kubeconfig)
-            .stdin(config(nodes, is_cgroup_v1, audit.as_ref(), Some(&requests)).to_string())
+            .stdin(config(nodes, is_cgroup_v1, &parts).to_string())
             .deadline(CREATE)
             .telling(move |line| {
                 if let Some(doing) = making.lock().unwrap_or_else(PoisonError::into_inner).hear(line) {
@@ -143,6 +143,9 @@ impl Cluster {
             hasten_dns(client.clone())
                 .await
                 .with_context(|| format!("failed to set up the DNS of cluster `{name}`"))?;
+            requests::lower_network(client.clone())
+                .await
+                .with_context(|| format!("failed to set up the network of cluster `{name}`"))?;
         }
         open_low_ports(&nodes).await?;
         wait_for_nodes(&client, &nodes).await.context(Environment::new(format!("cluster `{name}` does not start")))?;
@@ -249,19 +252,12 @@ async fn remove_nodes(name: &str) -> Result<()> {
 /// kind has not waited for the node, so the pods that this replaces have not been started. With several nodes they have: a
 /// new one on a node that just joined may begin before that node knows the API server's address, and then hangs for 30 s.
 async fn hasten_dns(client: kube::Client) -> Result<()> {
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "kube-system");
+    let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
     let container =
         json!({"name": "coredns", "readinessProbe": {"periodSeconds": 1}, "resources": {"requests": {"cpu": "25m"}}});
     let patch = json!({"spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}}});
     deployments.patch("coredns", &PatchParams::default(), &Patch::Strategic(patch)).await?;
-    let container = json!({"name": "kindnet-cni", "resources": {"requests": {"cpu": "10m"}}});
-    let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-    let daemons: Api<DaemonSet> = Api::namespaced(client, "kube-system");
-    match daemons.patch("kindnet", &PatchParams::default(), &Patch::Strategic(patch)).await {
-        // A node image that was built here has a network of its own.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        patched => Ok(patched.map(drop)?),
-    }
+    Ok(())
 }
 
 /// Lets any user of a node's own network listen on a port below 1024: a stub image has one user for all applications.
