@@ -13,6 +13,7 @@ use super::step::StepRun;
 use super::variant::Variants;
 use super::view::View;
 use chartgate_k8s::object::{items, kind, name, text};
+use chartgate_yaml::manifest::is_of_crds;
 use own::Names;
 pub(super) use selector::Selector;
 pub(super) use workload::{Rollout, Workload, scaled};
@@ -215,7 +216,7 @@ impl<'a> Manifest<'a> {
 
     /// Whether an object came from `crds/`.
     pub(super) fn is_of_crds(&self, object: &Value) -> bool {
-        self.source_of(object).is_some_and(|source| source.contains("/crds/"))
+        self.source_of(object).is_some_and(is_of_crds)
     }
 
     /// The ports of a Service.

@@ -14,7 +14,7 @@ use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::object::{
-    containers, hook_events, is_hook, is_ready_pod, is_terminating, kind, name, template, text, title,
+    containers, hook_events, is_hook, is_ready_pod, is_same, is_terminating, kind, name, template, text, title,
 };
 use chartgate_k8s::ready::{is_pod_of, not_ready};
 
@@ -107,16 +107,15 @@ fn judge_manifest(view: &View, rollback: &Rollback, target: &Release, now: &Rele
         release.objects.iter().map(|hash| view.recording.object(hash).clone()).collect()
     };
     let (wanted, actual) = (objects(target), objects(now));
-    let same = |one: &Value, other: &Value| kind(one) == kind(other) && name(one) == name(other);
     let mut differences = Vec::new();
     for object in &wanted {
-        match actual.iter().find(|other| same(object, other)) {
+        match actual.iter().find(|other| is_same(object, other)) {
             None => differences.push(format!("{} is missing", title(object))),
             Some(other) if other != object => differences.push(format!("{} differs", title(object))),
             Some(_) => {}
         }
     }
-    let added = actual.iter().filter(|object| !wanted.iter().any(|other| same(object, other)));
+    let added = actual.iter().filter(|object| !wanted.iter().any(|other| is_same(object, other)));
     differences.extend(added.map(|object| format!("{} is new", title(object))));
     if let Some(first) = differences.first() {
         let message = format!("the manifest after {label} is not that of revision {to}: {first}");
@@ -194,11 +193,11 @@ fn judge_hooks(view: &View, rollback: &Rollback, target: &Release, tally: &mut T
     let due: Vec<&Value> = target.hooks.iter().filter(is_due).map(|hook| view.recording.object(&hook.object)).collect();
     let ran = |job: &&Track| rollback.run.contains(job.first().seq) && is_hook(job.last());
     let ran: Vec<&Track> = view.tracks("Job").filter(ran).collect();
-    let is_same = |hook: &Value, job: &Track| template(hook).map(images) == template(job.last()).map(images);
+    let has_its_images = |hook: &Value, job: &Track| template(hook).map(images) == template(job.last()).map(images);
     for job in &ran {
         let seen = job.first().evidence("was created");
         let own = due.iter().find(|hook| kind(hook) == "Job" && name(hook) == job.name());
-        if own.is_some_and(|hook| is_same(hook, job)) {
+        if own.is_some_and(|hook| has_its_images(hook, job)) {
             tally.proved(seen);
         } else if rollback.is_automatic {
             // It is the upgrade's own, which ran before it failed.
@@ -209,7 +208,7 @@ fn judge_hooks(view: &View, rollback: &Rollback, target: &Release, tally: &mut T
         }
     }
     for hook in due.iter().filter(|hook| kind(hook) == "Job") {
-        if !ran.iter().any(|job| job.name() == name(hook) && (is_same(hook, job) || !rollback.is_automatic)) {
+        if !ran.iter().any(|job| job.name() == name(hook) && (has_its_images(hook, job) || !rollback.is_automatic)) {
             tally.fail(format!("hook Job `{}` of revision {to} did not run in {label}", name(hook)));
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct StepRun<'a> {
     pub(super) rendered: Option<Rendered<'a>>,
     pub(super) helm: Option<(&'a Entry, &'a HelmCall)>,
     pub(super) release: Option<&'a Release>,
+    /// When nobody waited any longer, and why.
+    pub(super) ended_early: Option<(&'a Entry, &'a str)>,
 }
 
 /// What helm made of a step: what the release holds; where the step made none, what `helm template` gave.

@@ -6,12 +6,11 @@ use chartgate_model::plan::Action;
 use chartgate_model::recording::Moment;
 use serde_json::Value;
 
-use super::manifest::Manifest;
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::object::{
-    PLACEHOLDER, is_hook, is_named, is_owned_by, is_terminating, items, kind, name, text, title,
+    PLACEHOLDER, is_hook, is_named, is_owned_by, is_same, is_terminating, items, kind, name, text, title,
 };
 
 pub(super) const UNINSTALL_CLEAN: Check = Check {
@@ -128,7 +127,7 @@ fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tal
         let hint =
             "name it in the contract's `leaves` if users are told of it, or set `persistentVolumeClaimRetentionPolicy`";
         tally.advise(format!("{shown} stays after {label}, as Kubernetes keeps what a StatefulSet stored")).hint(hint);
-    } else if is_of_crds(view, object) {
+    } else if view.definitions.iter().any(|it| is_same(it, object)) {
         tally.proved(kept("helm removes no definition of `crds/`"));
     } else if is_of_release(view, object) {
         let hint =
@@ -143,16 +142,6 @@ fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tal
 /// Of a namespace that goes, nothing stays; what has none stays for good.
 fn outlasts_its_namespace(object: &Value) -> bool {
     text(&object["metadata"]["namespace"]).is_empty()
-}
-
-/// Whether an object is a definition that helm made from the chart's `crds/`.
-fn is_of_crds(view: &View, object: &Value) -> bool {
-    let is_it = |known: &&Value| kind(known) == kind(object) && name(known) == name(object);
-    let manifests = view.steps.iter().filter_map(|run| Manifest::of(view, run));
-    manifests.into_iter().any(|manifest| {
-        let mut known = manifest.objects.iter().copied().filter(is_it);
-        known.any(|known| manifest.is_of_crds(known))
-    })
 }
 
 /// Whether an entry of the contract's `leaves` means an object.
@@ -172,7 +161,7 @@ fn is_of_release(view: &View, object: &Value) -> bool {
         .filter_map(|run| run.rendered.as_ref())
         .flat_map(|it| it.objects.iter().copied())
         .chain(released);
-    all.any(|rendered| kind(rendered) == kind(object) && name(rendered) == name(object))
+    all.any(|rendered| is_same(rendered, object))
 }
 
 #[cfg(test)]

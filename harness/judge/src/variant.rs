@@ -3,7 +3,7 @@
 use chartgate_model::recording::{Moment, Recording, Variant};
 use serde_json::Value;
 
-use chartgate_k8s::object::{kind, name};
+use chartgate_k8s::object::is_same;
 
 /// The first step's render, and its variants.
 pub(super) struct Variants<'a> {
@@ -52,5 +52,5 @@ impl<'a> Variants<'a> {
 
 /// The object of the same kind and name.
 pub(super) fn same<'v, 'a>(objects: &'v [&'a Value], as_object: &Value) -> Option<&'v &'a Value> {
-    objects.iter().find(|object| kind(object) == kind(as_object) && name(object) == name(as_object))
+    objects.iter().find(|object| is_same(object, as_object))
 }

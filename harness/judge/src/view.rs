@@ -12,6 +12,7 @@ pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
 use chartgate_k8s::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
 use chartgate_k8s::trouble::trouble;
+use chartgate_yaml::manifest::is_of_crds;
 
 /// A recording, sorted by what checks ask for.
 pub struct View<'a> {
@@ -28,6 +29,8 @@ pub struct View<'a> {
     /// The recording has its last entry.
     pub(super) is_whole: bool,
     pub(super) steps: Vec<StepRun<'a>>,
+    /// What came from `crds/`: helm makes it beside the release.
+    pub(super) definitions: Vec<&'a Value>,
     tracks: Vec<Track<'a>>,
 }
 
@@ -42,7 +45,9 @@ impl<'a> View<'a> {
             rendered: None,
             helm: None,
             release: None,
+            ended_early: None,
         };
+        let of_crds = recording.sources.iter().filter(|(_, file)| is_of_crds(file));
         let mut view = Self {
             recording,
             plan,
@@ -52,6 +57,7 @@ impl<'a> View<'a> {
             compares: false,
             is_whole: false,
             steps: plan.steps.iter().enumerate().map(step).collect(),
+            definitions: of_crds.map(|(hash, _)| recording.object(hash)).collect(),
             tracks: track::tracks(recording),
         };
         for entry in &recording.entries {
@@ -71,6 +77,7 @@ impl<'a> View<'a> {
             }
             Moment::Ended => self.is_whole = true,
             Moment::StepStarted { step } => self.step_mut(*step, |run| run.started = Some(entry)),
+            Moment::EndedEarly { step, why } => self.step_mut(*step, |run| run.ended_early = Some((entry, why))),
             Moment::StepEnded { step, outcome } => self.step_mut(*step, |run| run.ended = Some((entry, outcome))),
             Moment::Rendered { step, error, objects, needs, asks_cluster } => self.step_mut(*step, |run| {
                 let objects = objects.iter().map(|hash| recording.object(hash)).collect();
@@ -95,7 +102,6 @@ impl<'a> View<'a> {
     /// nor the revision. Where helm went back by itself, the release is that of another step.
     fn render_from_release(&mut self) {
         let mut before = 0;
-        let definitions: Vec<&Value> = definitions_beside(self.recording).collect();
         for run in &mut self.steps {
             let Some(release) = run.release else { continue };
             let is_its_own = matches!(run.step.action, Action::Install | Action::Upgrade)
@@ -110,9 +116,9 @@ impl<'a> View<'a> {
             if let (true, Some(entry)) = (is_its_own && !is_refused, entry) {
                 let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
                 let mut objects: Vec<&Value> = hashes.map(|hash| self.recording.object(hash)).collect();
-                // Helm makes what `crds/` holds beside the release, which says nothing of it.
+                // The release says nothing of them.
                 let rendered = run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
-                objects.extend(rendered.filter(|object| definitions.iter().any(|it| std::ptr::eq(*it, *object))));
+                objects.extend(rendered.filter(|object| self.definitions.iter().any(|it| std::ptr::eq(*it, *object))));
                 run.rendered = Some(Rendered { entry, error: None, objects, needs: &[], asks_cluster: false });
             }
         }
@@ -363,9 +369,4 @@ impl<'a> View<'a> {
     pub(super) fn wall_clock(&self, at: u64) -> u64 {
         self.unix_ms + at
     }
-}
-
-/// The objects that came from `crds/`.
-fn definitions_beside(recording: &Recording) -> impl Iterator<Item = &Value> {
-    recording.sources.iter().filter(|(_, file)| file.contains("/crds/")).map(|(hash, _)| recording.object(hash))
 }

@@ -25,6 +25,11 @@ pub fn name(object: &Value) -> &str {
     text(&object["metadata"]["name"])
 }
 
+/// Whether two objects have one kind and one name.
+pub fn is_same(one: &Value, other: &Value) -> bool {
+    kind(one) == kind(other) && name(one) == name(other)
+}
+
 /// Kind and name, as messages show them.
 pub fn title(object: &Value) -> String {
     format!("{} `{}`", kind(object), name(object))

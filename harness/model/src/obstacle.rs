@@ -11,7 +11,7 @@ mod tests;
 use serde_json::Value;
 
 use crate::recording::Node;
-use chartgate_k8s::object::{is_terminating, items, kind, name, slashed, statuses, text};
+use chartgate_k8s::object::{is_same, is_terminating, items, kind, name, slashed, statuses, text};
 
 /// What is known at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +163,7 @@ impl<'a> Scene<'a> {
             kind(root),
             "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "Pod"
         );
-        is_waited_for && self.release.iter().any(|made| kind(made) == kind(root) && name(made) == name(root))
+        is_waited_for && self.release.iter().any(|made| is_same(made, root))
     }
 
     /// A pod and what it belongs to, as messages show them.

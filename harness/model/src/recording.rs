@@ -22,7 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::plan::Plan;
-pub use cluster::{Asked, Change, Compared, Node};
+pub use cluster::{Asked, Change, Compared, NOT_COMPARED, Node};
 pub use entry::{Entry, Mode, Moment};
 pub use helm::{HelmCall, HookRun, Release, StepOutcome};
 pub use probe::{Asker, Attempt, Probe, Reach, ServicePort};

@@ -45,7 +45,7 @@ pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
         let named = document.lines().find_map(|line| line.strip_prefix(SOURCE)).map(|source| source.trim().to_owned());
         // Helm names a template above each of its documents, but a file of `crds/` once, and the file may begin with a `---` of its own.
         if named.is_some() {
-            definitions = named.clone().filter(|source| source.contains("/crds/"));
+            definitions = named.clone().filter(|source| is_of_crds(source));
         }
         let source = named.or_else(|| definitions.clone());
         // Helm's reader is of libyaml's kind; what both refuse is broken.
@@ -60,6 +60,11 @@ pub fn printed(manifest: &str) -> Result<Vec<Printed>> {
         }
     }
     Ok(all)
+}
+
+/// Whether a file of a chart, as helm names it, is one of `crds/`.
+pub fn is_of_crds(file: &str) -> bool {
+    file.contains("/crds/")
 }
 
 /// The documents of a manifest: what stands between lines that begin with `---`.

@@ -10,7 +10,7 @@ use crate::manifest::{Manifest, annotation, is_kind, title};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{hook_events, is_hook, items, kind, name, text};
+use chartgate_k8s::object::{hook_events, is_hook, is_named, items, kind, name, text};
 
 pub(crate) const DATA_KEPT: Check = Check {
     name: "data-kept",
@@ -160,8 +160,7 @@ fn has_claims(object: &Value) -> bool {
 fn is_retained(object: &Value, retained: &[String]) -> bool {
     retained.iter().any(|entry| {
         let (of_kind, wanted) = entry.split_once('/').unwrap_or((entry, "*"));
-        let fits = wanted.strip_suffix('*').map_or(wanted == name(object), |start| name(object).starts_with(start));
-        of_kind.eq_ignore_ascii_case(kind(object)) && fits
+        of_kind.eq_ignore_ascii_case(kind(object)) && is_named(name(object), wanted)
     })
 }
 

@@ -23,7 +23,6 @@ pub(crate) const PODS_START: Check = Check {
 };
 
 fn pods_start(view: &View) -> Finding {
-    let recording = view.recording;
     if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
         return not_applicable(PODS_START.name, "the chart renders nothing that has pods");
     }
@@ -35,7 +34,7 @@ fn pods_start(view: &View) -> Finding {
             run.ended.into_iter().for_each(|(ended, _)| tally.proved(at(ended, what.as_str())));
             continue;
         }
-        let Some(moment) = end_of(run, recording) else { continue };
+        let Some(moment) = end_of(run) else { continue };
         for obstacle in standing(view, run, moment).into_iter().filter(Obstacle::is_certain) {
             let seen = view.tracks_at(moment).find(|track| track.uid() == obstacle.uid);
             let evidence = seen.map(|track| track.first().evidence("was created"));
@@ -55,9 +54,8 @@ fn pods_start(view: &View) -> Finding {
 }
 
 /// The moment at which a step was given up, or else its end.
-fn end_of(run: &StepRun, recording: &Recording) -> Option<u64> {
-    let is_it = |moment: &Moment| matches!(moment, Moment::EndedEarly { step, .. } if *step == run.index);
-    let early = recording.entries.iter().find(|entry| is_it(&entry.moment)).map(|entry| entry.seq);
+fn end_of(run: &StepRun) -> Option<u64> {
+    let early = run.ended_early.map(|(entry, _)| entry.seq);
     early.or_else(|| run.ended.map(|(entry, _)| entry.seq))
 }
 

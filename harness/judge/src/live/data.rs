@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::tally::Tally;
 use crate::uninstall;
 use crate::view::{StepRun, Track, View};
-use chartgate_k8s::object::{is_hook, items, kind, name, slashed};
+use chartgate_k8s::object::{is_hook, is_same, items, kind, name, slashed};
 
 /// Judges each upgrade and rollback: no claim and no StatefulSet with claims is removed or replaced by another of its name.
 pub(crate) fn judge(view: &View, tally: &mut Tally) {
@@ -56,7 +56,7 @@ fn judge_track(view: &View, run: &StepRun, track: &Track, tally: &mut Tally) {
 
 /// Whether the release renders it, in any step.
 fn is_rendered(view: &View, object: &Value) -> bool {
-    view.rendered().any(|rendered| kind(rendered) == kind(object) && name(rendered) == name(object))
+    view.rendered().any(|rendered| is_same(rendered, object))
 }
 
 fn holds_data(object: &Value) -> bool {

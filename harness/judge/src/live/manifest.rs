@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chartgate_model::recording::{Compared, Moment};
+use chartgate_model::recording::{Compared, Moment, NOT_COMPARED};
 use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
@@ -24,8 +24,6 @@ pub(crate) const LIVE_MATCHES_MANIFEST: Check = Check {
     judge: live_matches_manifest,
 };
 
-/// The runner does not ask about them.
-const NOT_COMPARED: [&str; 3] = ["CustomResourceDefinition", "APIService", "Pod"];
 /// Set by the API server, or by helm beside the manifest.
 const NOT_IN_MANIFESTS: [&str; 3] = [".status", ".metadata", ".stringData"];
 

@@ -1,7 +1,6 @@
 //! Why a step of helm failed: the refusal itself, or the hook that helm waited for.
 
 use chartgate_model::plan::Action;
-use chartgate_model::recording::Moment;
 use serde_json::Value;
 
 use crate::Evidence;
@@ -29,7 +28,7 @@ pub(super) struct Cause {
 pub(super) fn of(view: &View, run: &StepRun, refusal: &Refusal) -> Cause {
     let of_hook = || of_hook(view, run).filter(|_| matches!(refusal.ground, Ground::Hook | Ground::Timeout));
     let is_test = run.step.action == Action::Test;
-    if let Some(why) = ended_early(view, run) {
+    if let Some((_, why)) = run.ended_early {
         return Cause {
             message: format!("helm was interrupted: {why}"),
             evidence: Vec::new(),
@@ -53,14 +52,6 @@ pub(super) fn of(view: &View, run: &StepRun, refusal: &Refusal) -> Cause {
             hint: if is_test { TEST_HINT } else { TIMEOUT_HINT }.to_owned(),
         },
     }
-}
-
-/// Why nobody waited for the step's own end.
-fn ended_early<'a>(view: &View<'a>, run: &StepRun) -> Option<&'a str> {
-    view.recording.entries.iter().find_map(|entry| match &entry.moment {
-        Moment::EndedEarly { step, why } if *step == run.index => Some(why.as_str()),
-        _ => None,
-    })
 }
 
 /// The hook that failed in a step; else the one that helm still waited for when it gave up.

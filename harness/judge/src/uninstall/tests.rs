@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use chartgate_model::recording::Change;
 use chartgate_model::recording::hash_of;
 use serde_json::json;
@@ -84,10 +82,13 @@ fn a_definition_of_crds_stays() {
     let story = uninstalled(&[]).rendering(&definition).without(is_look).before(end_of(2), remains);
     let says = "CustomResourceDefinition `boxes.example.com` is still there after step 3 (uninstall), though";
     check(&UNINSTALL_CLEAN, &story, Verdict::Fail, says);
-    let source = |name: &str| BTreeMap::from([(hash_of(&definition), format!("boxes/{name}/boxes.yaml"))]);
-    let manifest = |name: &str| Moment::Manifest { step: 0, sources: source(name), repeated: BTreeMap::new() };
-    check(&UNINSTALL_CLEAN, &story.clone().before(end_of(0), manifest("templates")), Verdict::Fail, says);
-    check(&UNINSTALL_CLEAN, &story.before(end_of(0), manifest("crds")), Verdict::Pass, "");
+    let made_by = |directory: &str| {
+        let mut story = story.clone();
+        story.0.sources.insert(hash_of(&definition), format!("boxes/{directory}/boxes.yaml"));
+        story
+    };
+    check(&UNINSTALL_CLEAN, &made_by("templates"), Verdict::Fail, says);
+    check(&UNINSTALL_CLEAN, &made_by("crds"), Verdict::Pass, "");
 }
 
 /// A failure would mean that a Job whose log may be read for a day is red, or its pod is told of once more.

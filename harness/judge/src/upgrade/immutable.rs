@@ -10,7 +10,7 @@ use crate::tally::{Tally, not_applicable, note};
 use crate::variant::{Variants, same};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, kind, name, repository, slashed, template, text};
+use chartgate_k8s::object::{containers, is_same, repository, slashed, template, text};
 use fields::{Difference, difference, has_fields, place};
 
 pub(crate) const IMMUTABLE_FIELDS: Check = Check {
@@ -80,7 +80,7 @@ fn judge_steps(view: &View, variants: &Variants, said: &mut Vec<(&StepRun, &str)
         for object in
             run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied()).filter(|it| has_fields(it))
         {
-            let known = before.iter_mut().find(|(_, other)| kind(other) == kind(object) && name(other) == name(object));
+            let known = before.iter_mut().find(|(_, other)| is_same(other, object));
             let Some((earlier, old)) = known else {
                 before.push((run, object));
                 tally.proved(note(format!("{} is rendered", slashed(object))));

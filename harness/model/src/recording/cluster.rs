@@ -46,6 +46,10 @@ pub struct Asked {
     pub granted: Option<u64>,
 }
 
+/// Kinds that are not compared: definitions are large, and what their controllers add is not helm's; a stub stands in a pod that is its
+/// own workload.
+pub const NOT_COMPARED: [&str; 3] = ["CustomResourceDefinition", "APIService", "Pod"];
+
 /// A live object of a release, and what the API server would make of its manifest by server-side apply, which was not carried out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Compared {

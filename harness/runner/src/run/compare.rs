@@ -12,11 +12,10 @@ use super::apply::{Kinds, api};
 use super::stage::Stage;
 use crate::record::{Compared, Moment, Timeline};
 use chartgate_k8s::object::{kind, name};
+use chartgate_model::recording::NOT_COMPARED;
 
 /// Helm's own name as an owner of fields.
 const HELM: &str = "helm";
-/// Definitions are large, and what their controllers add is not helm's; a stub stands in a pod that is its own workload.
-const LEFT_OUT: [&str; 3] = ["CustomResourceDefinition", "APIService", "Pod"];
 /// So many at once: one after the other takes seconds.
 const AT_ONCE: usize = 8;
 
@@ -24,7 +23,7 @@ const AT_ONCE: usize = 8;
 pub async fn note(step: usize, release: &str, manifest: &[Value], stage: &Stage, timeline: &Timeline) -> Result<()> {
     let kinds = Kinds::ask(&stage.client).await?;
     let marked: Vec<Value> = manifest.iter().map(|object| marked(object, release, &stage.ns)).collect();
-    let objects = marked.iter().filter(|object| !LEFT_OUT.contains(&kind(object)));
+    let objects = marked.iter().filter(|object| !NOT_COMPARED.contains(&kind(object)));
     let known = objects.filter_map(|object| Some((object, kinds.of_object(object)?)));
     let asked: Vec<_> = known.map(|(object, known)| compare(object, known, stage)).collect();
     let compared: Vec<_> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;

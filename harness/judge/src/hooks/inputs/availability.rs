@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use chartgate_k8s::object::{delete_policies, hook_events, is_hook, kind, name, weight};
+use chartgate_k8s::object::{delete_policies, hook_events, is_hook, is_same, name, weight};
 
 /// The hooks of an event are about to run.
 pub(super) struct HookEvent<'v, 'a> {
@@ -102,10 +102,6 @@ fn rank(hook: &Value) -> (i64, &str) {
 
 fn is_removed(hook: &Value) -> bool {
     delete_policies(hook).contains(&"hook-succeeded")
-}
-
-fn is_same(one: &Value, other: &Value) -> bool {
-    kind(one) == kind(other) && name(one) == name(other)
 }
 
 /// The fields of a ConfigMap or Secret that hold keys.
