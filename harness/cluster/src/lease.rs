@@ -74,7 +74,7 @@ impl Lease {
                 Some(Tell::Ready { cluster, postgres, servers }) => {
                     let (postgres, ended) = (postgres.map(|server| *server), connection.ended.clone());
                     let context = request.context.as_ref().map(|context| context.name().to_owned());
-                    let is_own = context.is_none() && request.sharing != Sharing::Shared;
+                    let is_own = matches!(request.sharing, Sharing::Own { .. });
                     let connection = Mutex::new(connection);
                     return Ok(Self { cluster, postgres, servers, context, is_own, connection, ended });
                 }
@@ -147,7 +147,7 @@ impl Lease {
         let servers = databases.chain(self.servers.values().map(|server| &server.container));
         lines.extend(servers.map(|container| format!("  docker logs {container}")));
         lines.push(match &self.context {
-            Some(_) => "  chartgate clean   # removes the namespaces that were kept, and leaves the cluster".to_owned(),
+            Some(_) => "  chartgate clean   # removes what was kept there, and leaves the cluster".to_owned(),
             None => "  chartgate clean   # removes it".to_owned(),
         });
         lines.join("\n")

@@ -20,6 +20,7 @@ mod kind;
 mod lease;
 mod making;
 mod namespace;
+mod outside;
 mod protocol;
 mod provider;
 mod pull;
@@ -40,6 +41,7 @@ pub use images::available;
 pub use kind::ROOM;
 pub use lease::Lease;
 pub use namespace::{client, client_without_retries};
+pub use outside::Outside;
 pub use registry::{Standing, clean, standing};
 pub use server::postgres::restart;
 
@@ -95,6 +97,8 @@ pub enum Databases {
 pub enum Sharing {
     /// One node; each lease has namespaces of its own.
     Shared,
+    /// A user's cluster, on which the lease reaches outside its namespaces: one such lease at a time.
+    InTurn,
     /// A cluster of this lease's own, of so many nodes.
     Own {
         /// Control plane included, which takes pods only if it is the only one.
@@ -166,11 +170,13 @@ pub struct Address {
 }
 
 /// Something that goes with its lease. It is registered before it is made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owned {
     /// A namespace of the leased cluster.
     Namespace(String),
+    /// An object of the leased cluster outside these namespaces.
+    Outside(Outside),
     /// A database of the leased server, and the login role of the same name.
     Database(String),
     /// A container on the cluster's network.
@@ -181,6 +187,7 @@ impl fmt::Display for Owned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Namespace(name) => write!(f, "namespace `{name}`"),
+            Self::Outside(object) => write!(f, "{object}"),
             Self::Database(name) => write!(f, "database `{name}`"),
             Self::Container(name) => write!(f, "container `{name}`"),
         }

@@ -14,7 +14,7 @@ use kube::{Api, Client, Config};
 use crate::error;
 
 /// An emptied namespace is gone within five seconds; one with finalizers of the chart's may never be.
-const GONE: Duration = Duration::from_secs(30);
+pub(crate) const GONE: Duration = Duration::from_secs(30);
 
 /// A client of the cluster that a kubeconfig describes; the user's own kubeconfig is not read.
 pub async fn client(kubeconfig: &Path) -> Result<Client> {
@@ -78,7 +78,7 @@ pub async fn gone(client: Client, name: &str) -> Result<()> {
     }
 }
 
-fn is_not_found(error: &kube::Error) -> bool {
+pub(crate) fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 

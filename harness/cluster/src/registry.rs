@@ -19,6 +19,7 @@ use chartgate_process::home::{self, Environment};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Owned;
 use super::containers::remove_containers;
 use super::namespace;
 use crate::error;
@@ -27,7 +28,7 @@ pub use status::{Standing, standing};
 pub use sweep::{clean, sweep};
 
 /// Note of the namespaces in a user's cluster.
-const NAMESPACES: &str = "namespaces";
+const OWNED: &str = "owned";
 /// Where brokers keep their entries, sockets and logs. Only the user may look into it: it holds passwords.
 pub fn folder() -> Result<PathBuf> {
     let folder = home::folder()?.join("brokers");
@@ -158,27 +159,27 @@ impl Entry {
         fs::write(self.file("containers"), "").context("failed to note that there are containers")
     }
 
-    /// Notes a namespace that is about to be made in a user's cluster, which does not go when the broker does.
-    pub fn add_namespace(&self, name: &str) -> Result<()> {
-        let mut names = self.namespaces();
-        names.insert(name.to_owned());
-        self.write(NAMESPACES, &names)
+    /// Notes what is about to be made in a user's cluster, which does not go when the broker does.
+    pub fn add(&self, what: &Owned) -> Result<()> {
+        let mut all = self.owned();
+        all.insert(what.clone());
+        self.write(OWNED, &all)
     }
 
-    /// Forgets a namespace that is gone.
-    pub fn forget_namespace(&self, name: &str) -> Result<()> {
-        let mut names = self.namespaces();
-        if names.remove(name) { self.write(NAMESPACES, &names) } else { Ok(()) }
+    /// Forgets what is gone.
+    pub fn forget(&self, what: &Owned) -> Result<()> {
+        let mut all = self.owned();
+        if all.remove(what) { self.write(OWNED, &all) } else { Ok(()) }
     }
 
-    fn namespaces(&self) -> BTreeSet<String> {
-        self.read(NAMESPACES).unwrap_or_default()
+    fn owned(&self) -> BTreeSet<Owned> {
+        self.read(OWNED).unwrap_or_default()
     }
 
-    /// Removes all that belongs to it, containers with their volumes and a user's cluster's namespaces, and the entry. Says what.
+    /// Removes all that belongs to it, containers with their volumes and what is in a user's cluster, and the entry. Says what.
     ///
     /// # Errors
-    /// [`Environment`] if a user's cluster does not answer, in which namespaces are left: the entry stays.
+    /// [`Environment`] if a user's cluster does not answer, in which something is left: the entry stays.
     pub async fn remove(self) -> Result<Vec<String>> {
         let mut removed = Vec::new();
         let context = self.read::<About>("broker").and_then(|about| about.context);
@@ -188,31 +189,36 @@ impl Entry {
             removed.extend(containers.into_iter().map(|name| format!("container {name}")));
         }
         if let Some(context) = context {
-            let namespaces = self.remove_namespaces().await.map_err(|error| {
+            let owned = self.remove_owned().await.map_err(|error| {
                 let error = anyhow::Error::msg(error::message(&error));
-                let names: Vec<_> = self.namespaces().into_iter().collect();
+                let names: Vec<_> = self.owned().iter().map(ToString::to_string).collect();
                 let what = format!("failed to remove {} from the cluster of context `{context}`", names.join(", "));
                 let hint = format!("if that cluster is gone, remove `{}`", self.folder.display());
                 Environment::because(&what, &error, &hint)
             })?;
-            removed.extend(namespaces);
+            removed.extend(owned);
         }
         fs::remove_dir_all(&self.folder).with_context(|| format!("failed to remove `{}`", self.folder.display()))?;
         Ok(removed)
     }
 
-    async fn remove_namespaces(&self) -> Result<Vec<String>> {
-        let names = self.namespaces();
-        if names.is_empty() {
+    /// Objects go before namespaces: what runs in these may have to let go of them.
+    async fn remove_owned(&self) -> Result<Vec<String>> {
+        let all = self.owned();
+        if all.is_empty() {
             return Ok(Vec::new());
         }
         let client = namespace::client(&self.file("kubeconfig")).await?;
-        let remove = async |name: String| {
-            namespace::delete(client.clone(), &name).await?;
-            namespace::gone(client.clone(), &name).await?;
-            anyhow::Ok(format!("namespace {name}"))
+        let objects = all.iter().filter_map(|what| if let Owned::Outside(object) = what { Some(object) } else { None });
+        futures::future::try_join_all(objects.map(|object| object.delete(&client))).await?;
+        let namespaces =
+            all.iter().filter_map(|what| if let Owned::Namespace(name) = what { Some(name) } else { None });
+        let remove = async |name: &String| {
+            namespace::delete(client.clone(), name).await?;
+            namespace::gone(client.clone(), name).await
         };
-        futures::future::try_join_all(names.into_iter().map(remove)).await
+        futures::future::try_join_all(namespaces.map(remove)).await?;
+        Ok(all.iter().map(ToString::to_string).collect())
     }
 }
 

@@ -13,6 +13,7 @@ mod hook;
 mod image;
 mod need;
 mod neighbour;
+mod outside;
 mod network;
 mod refused;
 mod release;
@@ -194,7 +195,12 @@ async fn record(
                 progress.works("asking whether the cluster enforces NetworkPolicy");
                 stage.guard(plan, &lease).await?;
             }
-            require::apply(&stage.client, &required, &ns, stage.templates()).await?;
+            let mut lacking = required.clone();
+            if options.context.is_some() {
+                lacking = outside::lacking(&required, &ns, &stage.client).await?;
+                outside::own(outside::of(rendered().chain(&required), &ns), &stage.client, &lease).await?;
+            }
+            require::apply(&stage.client, &lacking, &ns, stage.templates()).await?;
             if let Some(kept) = &kept {
                 progress.works("starting the webhook that replaces images");
                 stub::install(plan, &stage, &rendered().chain(&applied).collect::<Vec<_>>(), kept).await?;
@@ -250,7 +256,7 @@ async fn perform(
     if plan.stub_images == StubImages::Off {
         image::load(render::objects(&renders).flatten().flat_map(need::images_of), lease).await?;
     }
-    let neighbour = neighbour::install(plan, helm, &stage, timeline).await?;
+    let neighbour = neighbour::install(plan, helm, &stage, lease, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
         if step.action == Action::Uninstall {

@@ -23,6 +23,7 @@ pub struct Admission {
     /// CPU that the shared cluster has for releases, in millicores.
     millicores: u32,
     free: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
 }
 
 /// What a lease takes of it.
@@ -34,12 +35,15 @@ pub enum Share {
     OwnCluster,
     /// Nothing of this machine's but the harness: it runs on a user's cluster.
     Elsewhere,
+    /// The same, while no other does that reaches outside its namespaces: they would meet there.
+    ElsewhereInTurn,
 }
 
 /// A lease's share; it is free again when this is dropped.
 pub struct Admitted {
     _slot: OwnedSemaphorePermit,
     _millicores: Option<OwnedSemaphorePermit>,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Admission {
@@ -54,6 +58,7 @@ impl Admission {
             slots: Arc::new(Semaphore::new(capacity)),
             millicores,
             free: Arc::new(Semaphore::new(millicores as usize)),
+            turn: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -64,8 +69,8 @@ impl Admission {
 
     /// Waits until a lease may begin.
     pub async fn admit(&self, share: Share, progress: &Progress) -> Result<Admitted> {
-        // First the CPU, then a slot: a lease that waits for CPU holds no slot, which another may use that needs none. The other
-        // way round costs nothing, since who waits for CPU needs a slot as well and would get it later than this one.
+        // First the CPU and the turn, then a slot: a lease that waits for these holds no slot, which another may use that needs
+        // neither. The other way round costs nothing, since who waits for CPU needs a slot as well and would get it later than this one.
         let mut millicores = None;
         if let Share::OfShared { millicores: wanted } = share {
             // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
@@ -75,13 +80,24 @@ impl Admission {
             }
             millicores = Some(Arc::clone(&self.free).acquire_many_owned(wanted).await?);
         }
+        let mut turn = None;
+        if share == Share::ElsewhereInTurn {
+            if self.turn.available_permits() == 0 {
+                progress.say("waiting for another scenario whose chart reaches outside its namespace");
+            }
+            turn = Some(Arc::clone(&self.turn).acquire_owned().await?);
+        }
         let slots = if share == Share::OwnCluster { OF_OWN_CLUSTER } else { 1 };
         let slots = slots.min(u32::try_from(self.capacity).unwrap_or(u32::MAX));
         if self.slots.available_permits() < slots as usize {
             progress
                 .say(format!("waiting: {} scenarios run already (`CHARTGATE_JOBS` sets how many may)", self.capacity));
         }
-        Ok(Admitted { _slot: Arc::clone(&self.slots).acquire_many_owned(slots).await?, _millicores: millicores })
+        Ok(Admitted {
+            _slot: Arc::clone(&self.slots).acquire_many_owned(slots).await?,
+            _millicores: millicores,
+            _turn: turn,
+        })
     }
 }
 
@@ -155,6 +171,18 @@ mod tests {
         drop(own);
         let small = Admission::new(1, 1000);
         small.admit(Share::OwnCluster, &silent).now_or_never().expect("a small machine runs one").unwrap();
+    }
+
+    /// A failure would mean that two scenarios of a chart with a ClusterRole meet in a user's cluster, or that others wait for them.
+    #[test]
+    fn what_reaches_outside_its_namespace_takes_turns() {
+        let (admission, silent) = (Admission::new(3, 1000), Progress::new(|_| {}));
+        let first = admission.admit(Share::ElsewhereInTurn, &silent).now_or_never().expect("it is the first");
+        let mut second = Box::pin(admission.admit(Share::ElsewhereInTurn, &silent));
+        assert!(second.as_mut().now_or_never().is_none());
+        admission.admit(Share::Elsewhere, &silent).now_or_never().expect("a slot is free").unwrap();
+        drop(first);
+        second.now_or_never().expect("it is its turn").unwrap();
     }
 
     /// A failure would mean that a release larger than the node never begins.

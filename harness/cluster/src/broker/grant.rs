@@ -23,8 +23,9 @@ impl Broker {
             move |what| drop(tell.send(Tell::Progress(what)))
         });
         let share = match (&granted.request.context, granted.request.sharing) {
+            (Some(_), Sharing::InTurn) => Share::ElsewhereInTurn,
             (Some(_), _) => Share::Elsewhere,
-            (None, Sharing::Shared) => Share::OfShared { millicores: granted.request.millicores },
+            (None, Sharing::Shared | Sharing::InTurn) => Share::OfShared { millicores: granted.request.millicores },
             (None, Sharing::Own { .. }) => Share::OwnCluster,
         };
         granted.admitted = Some(self.admission.admit(share, &progress).await?);
@@ -35,7 +36,7 @@ impl Broker {
         *self.linger.lock().unwrap_or_else(PoisonError::into_inner) = linger;
         let cluster = async {
             let cluster = match granted.request.sharing {
-                Sharing::Shared => self.shared_cluster(&granted.request, &progress).await?,
+                Sharing::Shared | Sharing::InTurn => self.shared_cluster(&granted.request, &progress).await?,
                 Sharing::Own { .. } if granted.request.context.is_some() => {
                     bail!("a user's cluster is no one's own");
                 }

@@ -83,9 +83,9 @@ impl Broker {
     /// Notes what is about to be made in a user's cluster: it does not go with the cluster.
     fn note(&self, request: &Request, what: &Owned) -> Result<()> {
         match what {
-            Owned::Namespace(name) if request.context.is_some() => {
+            Owned::Namespace(_) | Owned::Outside(_) if request.context.is_some() => {
                 let _noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-                self.entry.add_namespace(name)
+                self.entry.add(what)
             }
             _ => Ok(()),
         }
@@ -93,9 +93,9 @@ impl Broker {
 
     /// Forgets what is no longer in a user's cluster.
     fn forget(&self, request: &Request, what: &Owned) {
-        if let (Owned::Namespace(name), Some(_)) = (what, &request.context) {
+        if let (Owned::Namespace(_) | Owned::Outside(_), Some(_)) = (what, &request.context) {
             let _noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-            self.say_failure(&request.run, self.entry.forget_namespace(name));
+            self.say_failure(&request.run, self.entry.forget(what));
         }
     }
 
@@ -111,9 +111,10 @@ impl Broker {
             let number = name.rsplit('-').next().unwrap_or_default();
             let kubeconfig = self.entry.file(&format!("kubeconfig-{number}"));
             self.say_failure(&run, kind::remove(&name, &kubeconfig).await);
-            // Its namespaces went with it.
-            granted.owned.retain(|owned| !matches!(owned, Owned::Namespace(_)));
+            // All that was in it went with it.
+            granted.owned.retain(|owned| !matches!(owned, Owned::Namespace(_) | Owned::Outside(_)));
         }
+        self.remove_outside(&mut granted).await;
         let mut namespaces = Vec::new();
         while let Some(owned) = granted.owned.pop() {
             let removed = match &owned {
@@ -124,6 +125,8 @@ impl Broker {
                     }
                     None => Ok(()),
                 },
+                // They went before the namespaces.
+                Owned::Outside(_) => Ok(()),
                 Owned::Database(name) => match self.postgres.made() {
                     Some(server) => backing::drop_database(&server, name).await,
                     None => Ok(()),
@@ -142,5 +145,20 @@ impl Broker {
             self.say_failure(&run, gone);
         }
         self.log(&format!("{run}: nothing of it is left"));
+    }
+
+    /// Removes what a lease made outside its namespaces, all at once, while what runs in these may still have to let go of it.
+    async fn remove_outside(&self, granted: &mut Granted) {
+        let Some(client) = granted.cluster.as_ref().map(|cluster| cluster.client()) else { return };
+        let outside = granted.owned.extract_if(.., |owned| matches!(owned, Owned::Outside(_))).collect::<Vec<_>>();
+        let remove = async |owned: Owned| {
+            let Owned::Outside(object) = &owned else { return };
+            let removed = object.delete(&client).await;
+            if removed.is_ok() {
+                self.forget(&granted.request, &owned);
+            }
+            self.say_failure(&granted.request.run, removed.with_context(|| format!("failed to remove {owned}")));
+        };
+        futures::future::join_all(outside.into_iter().map(remove)).await;
     }
 }

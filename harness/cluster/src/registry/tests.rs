@@ -1,5 +1,6 @@
 use super::status::standing_in;
 use super::*;
+use crate::Outside;
 
 /// A folder of the test's own, removed at its end.
 struct Brokers(PathBuf);
@@ -56,13 +57,20 @@ fn what_was_kept_of_a_context_is_adopted_for_the_same_cluster_only() {
 
 /// Else a user's cluster keeps what a killed broker made in it.
 #[test]
-fn namespaces_are_noted_until_they_are_gone() {
+fn what_is_in_a_users_cluster_is_noted_until_it_is_gone() {
     let brokers = Brokers::new();
     let entry = Entry::create_in(&brokers.0, &About::of_context("v1.34.1", "mine", "key")).unwrap();
-    entry.add_namespace("a").unwrap();
-    entry.add_namespace("b").unwrap();
-    entry.forget_namespace("a").unwrap();
-    assert_eq!(entry.namespaces(), BTreeSet::from(["b".to_owned()]));
+    let role = Owned::Outside(Outside {
+        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+        kind: "ClusterRole".to_owned(),
+        namespace: "a".to_owned(),
+        name: "reader".to_owned(),
+    });
+    let namespace = Owned::Namespace("a".to_owned());
+    entry.add(&namespace).unwrap();
+    entry.add(&role).unwrap();
+    entry.forget(&namespace).unwrap();
+    assert_eq!(entry.owned(), BTreeSet::from([role]));
 }
 
 /// Else what is left in it is forgotten because the network was down for a moment.
@@ -70,10 +78,13 @@ fn namespaces_are_noted_until_they_are_gone() {
 async fn an_entry_whose_cluster_does_not_answer_stays() {
     let brokers = Brokers::new();
     let entry = Entry::create_in(&brokers.0, &About::of_context("v1.34.1", "mine", "key")).unwrap();
-    entry.add_namespace("a").unwrap();
+    entry.add(&Owned::Namespace("a".to_owned())).unwrap();
     let folder = entry.folder.clone();
     let error = entry.remove().await.unwrap_err();
-    assert!(home::is_environment(&error) && error.to_string().contains("remove a from the cluster"), "{error}");
+    assert!(
+        home::is_environment(&error) && error.to_string().contains("remove namespace `a` from the cluster"),
+        "{error}"
+    );
     assert!(folder.exists());
 }
 

@@ -29,7 +29,8 @@ pub fn sharing<'a>(
             let what = format!("the scenario installs into the namespace `{name}`, which may be someone's there");
             return Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into());
         }
-        Ok(Sharing::Shared)
+        let is_alone = requires || scope::sharing(made, ns) != Sharing::Shared;
+        Ok(if is_alone { Sharing::InTurn } else { Sharing::Shared })
     } else if plan.workers > 0 {
         Ok(Sharing::Own { nodes: plan.workers.saturating_add(1) })
     } else if requires || plan.namespace.is_some() {

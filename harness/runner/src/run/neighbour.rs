@@ -1,12 +1,14 @@
 //! A second release of the chart in the same namespace: two users' installs must not meet.
 
 use anyhow::Result;
+use chartgate_cluster::Lease;
 use chartgate_model::plan::{Action, Plan, Step};
 use chartgate_process::tool::Interrupt;
 use chartgate_scenario::{fill, merge};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::outside;
 use super::stage::Stage;
 use super::step::{SETTLE_LIMIT, tail};
 use crate::helm::Helm;
@@ -19,7 +21,13 @@ pub struct Neighbour {
 }
 
 /// Installs the plan's neighbour, if it has one.
-pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timeline) -> Result<Option<Neighbour>> {
+pub async fn install(
+    plan: &Plan,
+    helm: &Helm,
+    stage: &Stage,
+    lease: &Lease,
+    timeline: &Timeline,
+) -> Result<Option<Neighbour>> {
     let Some(neighbour) = &plan.neighbour else { return Ok(None) };
     let mut own = plan.clone();
     own.release.clone_from(&neighbour.release);
@@ -33,6 +41,8 @@ pub async fn install(plan: &Plan, helm: &Helm, stage: &Stage, timeline: &Timelin
     let manifest = status.map(|status| chartgate_yaml::objects(&status.manifest)).transpose()?.unwrap_or_default();
     let installed = Neighbour { release: own.release, manifest };
     if output.is_success() {
+        // Helm takes over nothing that was there before.
+        outside::own_made(outside::of(installed.manifest.iter(), &stage.ns), lease).await?;
         installed.look_again(stage, timeline).await;
     } else {
         installed.note(timeline, Some([tail(&output.stderr, timeline), stage.troubles()].join("\n").trim().to_owned()));

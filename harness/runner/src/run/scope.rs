@@ -40,11 +40,14 @@ const NAMESPACED: [(&str, &[&str]); 10] = [
 /// A chart with objects outside its namespace, or pods with ports of the node, gets a cluster of its own: they would meet those of other
 /// scenarios.
 pub fn sharing<'a>(mut rendered: impl Iterator<Item = &'a Value>, ns: &str) -> Sharing {
-    let is_inside = |object: &Value| {
-        let own = object["metadata"]["namespace"].as_str().is_none_or(|own| own.is_empty() || own == ns);
-        own && is_namespaced(object) && !takes_ports_of_node(object)
-    };
-    if rendered.all(is_inside) { Sharing::Shared } else { Sharing::Own { nodes: 1 } }
+    let is_alone = |object: &Value| !is_inside(object, ns) || takes_ports_of_node(object);
+    if rendered.any(is_alone) { Sharing::Own { nodes: 1 } } else { Sharing::Shared }
+}
+
+/// Whether an object is surely one of this namespace.
+pub fn is_inside(object: &Value, ns: &str) -> bool {
+    let own = object["metadata"]["namespace"].as_str().is_none_or(|own| own.is_empty() || own == ns);
+    own && is_namespaced(object)
 }
 
 /// Whether pods of it listen on the node's own ports, of which each is there once.

@@ -1,0 +1,82 @@
+//! What a lease owns in a user's cluster outside its namespaces: it does not go with them.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use chartgate_process::wait::{Check, until};
+use kube::api::{DeleteParams, DynamicObject, GroupVersionKind};
+use kube::discovery::{self, Scope};
+use kube::{Api, Client};
+use serde::{Deserialize, Serialize};
+
+use crate::error;
+use crate::namespace::{GONE, is_not_found};
+
+/// An object, by all that tells it from others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Outside {
+    /// Group and version of its kind.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace, which counts only if its kind is namespaced.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.to_lowercase(), self.name)
+    }
+}
+
+impl Outside {
+    /// Whether the cluster has it.
+    pub async fn is_there(&self, client: &Client) -> Result<bool> {
+        match self.api(client).await? {
+            Some(all) => {
+                let found = all.get_metadata_opt(&self.name).await;
+                Ok(found.with_context(|| format!("look for {self}"))?.is_some())
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Deletes it, and waits until it is gone.
+    pub async fn delete(&self, client: &Client) -> Result<()> {
+        let Some(all) = self.api(client).await? else { return Ok(()) };
+        match all.delete(&self.name, &DeleteParams::background()).await {
+            Err(error) if is_not_found(&error) => return Ok(()),
+            result => drop(result.with_context(|| format!("failed to delete {self}"))?),
+        }
+        until(&format!("{self} to be gone"), GONE, || async {
+            match all.get_metadata_opt(&self.name).await {
+                Ok(None) => Check::Ready(()),
+                Ok(Some(left)) => {
+                    let finalizers = left.metadata.finalizers.unwrap_or_default().join(", ");
+                    Check::NotYet(format!("it is kept by its finalizers: {finalizers}"))
+                }
+                Err(error) => Check::NotYet(error::message(&error.into())),
+            }
+        })
+        .await
+    }
+
+    /// Where it is; `None`: the cluster does not know its kind (any more), and has none.
+    async fn api(&self, client: &Client) -> Result<Option<Api<DynamicObject>>> {
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
+        let (resource, capabilities) =
+            match discovery::pinned_kind(client, &GroupVersionKind::gvk(group, version, &self.kind)).await {
+                Ok(found) => found,
+                Err(kube::Error::Discovery(_)) => return Ok(None),
+                Err(error) if is_not_found(&error) => return Ok(None),
+                Err(error) => return Err(error).with_context(|| format!("ask the cluster for the kind {}", self.kind)),
+            };
+        Ok(Some(match capabilities.scope {
+            Scope::Cluster => Api::all_with(client.clone(), &resource),
+            Scope::Namespaced => Api::namespaced_with(client.clone(), &self.namespace, &resource),
+        }))
+    }
+}

@@ -1,0 +1,84 @@
+//! What a release makes outside its namespace in a user's cluster: it is gone at the end, unless it was there before.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use chartgate_cluster::{Lease, Outside, Owned};
+use chartgate_k8s::object::text;
+use kube::Client;
+use serde_json::Value;
+
+use super::scope;
+
+/// Registers those of these objects that the cluster does not have yet as the lease's own.
+pub async fn own(objects: BTreeSet<Outside>, client: &Client, lease: &Lease) -> Result<()> {
+    for object in objects {
+        if !object.is_there(client).await? {
+            lease.owns(Owned::Outside(object)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Registers these objects, which the lease has made.
+pub async fn own_made(objects: BTreeSet<Outside>, lease: &Lease) -> Result<()> {
+    for object in objects {
+        lease.owns(Owned::Outside(object)).await?;
+    }
+    Ok(())
+}
+
+/// Those of these objects that the cluster lacks: what is there outside the namespace is someone's.
+pub async fn lacking(made: &[Value], ns: &str, client: &Client) -> Result<Vec<Value>> {
+    let mut lacking = Vec::new();
+    for object in made {
+        let is_there = match of([object].into_iter(), ns).pop_first() {
+            Some(outside) => outside.is_there(client).await?,
+            None => false,
+        };
+        if !is_there {
+            lacking.push(object.clone());
+        }
+    }
+    Ok(lacking)
+}
+
+/// Those of these objects that are outside the namespace.
+pub fn of<'a>(made: impl Iterator<Item = &'a Value>, ns: &str) -> BTreeSet<Outside> {
+    let reaching = made.filter(|object| !scope::is_inside(object, ns));
+    let describe = |object: &Value| {
+        let metadata = &object["metadata"];
+        let own = metadata["namespace"].as_str().filter(|own| !own.is_empty());
+        Outside {
+            api_version: text(&object["apiVersion"]).to_owned(),
+            kind: text(&object["kind"]).to_owned(),
+            namespace: own.unwrap_or(ns).to_owned(),
+            name: text(&metadata["name"]).to_owned(),
+        }
+    };
+    reaching.map(describe).filter(|object| !object.name.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A failure would mean that a user's cluster keeps what a run made, or loses what it had.
+    #[test]
+    fn what_is_outside_the_namespace_is_known_by_kind_namespace_and_name() {
+        let object = |version: &str, kind: &str, ns: Option<&str>| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": ns}});
+        let made = [
+            object("v1", "Service", None),
+            object("v1", "Service", Some("ours")),
+            object("rbac.authorization.k8s.io/v1", "ClusterRole", None),
+            object("rbac.authorization.k8s.io/v1", "ClusterRole", None),
+            object("rbac.authorization.k8s.io/v1", "RoleBinding", Some("kube-system")),
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "x-"}}),
+        ];
+        let found = of(made.iter(), "ours");
+        let found: Vec<_> = found.iter().map(|it| (it.kind.as_str(), it.namespace.as_str())).collect();
+        assert_eq!(found, [("ClusterRole", "ours"), ("RoleBinding", "kube-system")]);
+    }
+}
