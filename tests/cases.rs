@@ -25,7 +25,7 @@ async fn each_case_ends_as_it_says(#[files("tests/cases/*.yaml")] file: PathBuf)
     assert!(!cases.is_empty(), "{} holds no case", file.display());
     let mut wrong = Vec::new();
     for (name, case) in cases {
-        wrong.extend(Case { check: &check, name, case }.mistakes().await);
+        wrong.extend(Case { check: &check, name, written: case }.mistakes().await);
     }
     assert!(wrong.is_empty(), "{} of {} cases end otherwise:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
@@ -33,7 +33,7 @@ async fn each_case_ends_as_it_says(#[files("tests/cases/*.yaml")] file: PathBuf)
 struct Case<'a> {
     check: &'a str,
     name: &'a str,
-    case: &'a Value,
+    written: &'a Value,
 }
 
 impl Case<'_> {
@@ -41,8 +41,8 @@ impl Case<'_> {
     async fn mistakes(&self) -> Vec<String> {
         let charts = [("bad", "old"), ("good", "good-old"), ("chart", "old")];
         let mut mistakes = Vec::new();
-        for (chart, old) in charts.into_iter().filter(|(chart, _)| !self.case[*chart].is_null()) {
-            let own = if self.case[old].is_null() { "old" } else { old };
+        for (chart, old) in charts.into_iter().filter(|(chart, _)| !self.written[*chart].is_null()) {
+            let own = if self.written[old].is_null() { "old" } else { old };
             let judged = self.judge(chart, own).await;
             let wrong = if chart == "good" { self.wrong_of_good(&judged) } else { self.wrong_of_bad(&judged) };
             mistakes.extend(wrong.map(|what| format!("{}/{chart}: {what}\n{}", self.name, judged.said)));
@@ -51,8 +51,8 @@ impl Case<'_> {
     }
 
     fn wrong_of_bad(&self, judged: &Judged) -> Option<String> {
-        let all = |key: &str| self.case[key].as_array().cloned().unwrap_or_default();
-        let (level, expected) = (self.case["level"].as_str().unwrap_or("fail"), self.case["exit"].as_i64());
+        let all = |key: &str| self.written[key].as_array().cloned().unwrap_or_default();
+        let (level, expected) = (self.written["level"].as_str().unwrap_or("fail"), self.written["exit"].as_i64());
         let told = if expected.is_some() { judged.said.clone() } else { judged.finding(self.check).to_string() };
         let has = |word: &Value| told.contains(word.as_str().expect("words are texts"));
         let seen = &judged.finding(self.check)["verdict"];
@@ -82,14 +82,14 @@ impl Case<'_> {
         drop(fs::remove_dir_all(&directory));
         // The release's name is made from the chart's directory's.
         let (own, before) = (directory.join("app"), directory.join("old/app"));
-        write(&own, &self.case[chart], &self.case["values"], "1.2.3");
+        write(&own, &self.written[chart], &self.written["values"], "1.2.3");
         let out = directory.join("out");
         let call = Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(["check"]).args([&own]);
         let call = call.args(["--out"]).args([&out]).args(["--kubernetes", "1.34", "--helm", "4"]);
         // Nothing may ask an engine.
         let mut call = call.env("DOCKER_HOST", "tcp://127.0.0.1:1").without_env("GITHUB_ACTIONS");
-        if !self.case[old].is_null() {
-            write(&before, &self.case[old], &self.case["values"], "1.2.2");
+        if !self.written[old].is_null() {
+            write(&before, &self.written[old], &self.written["values"], "1.2.2");
             call = call.args(["--from"]).args([&before]);
         }
         let output = call.run_unchecked().await.expect("the command starts");

@@ -40,7 +40,9 @@ impl Chart {
         chart.write("Chart.yaml", DESCRIPTION);
         chart.write("values.yaml", "replicas: 1\n");
         chart.write("templates/web.yaml", DEPLOYMENT);
-        files.iter().for_each(|(path, text)| chart.write(path, text));
+        for (path, text) in files {
+            chart.write(path, text);
+        }
         chart
     }
 

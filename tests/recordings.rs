@@ -49,7 +49,7 @@ fn word(verdict: Verdict) -> String {
 fn difference(known: &str, judged: &str) -> String {
     let only = |mark: &str, of: &str, other: &str| {
         let lines = of.lines().filter(|line| !other.lines().any(|known| known == *line));
-        lines.map(|line| format!("{mark} {line}\n")).collect::<String>()
+        lines.flat_map(|line| [mark, " ", line, "\n"]).collect::<String>()
     };
     only("-", known, judged) + &only("+", judged, known)
 }

@@ -90,7 +90,7 @@ fn every_verdict_fits_the_published_schema() {
     std::fs::write(timeline, &whole[..whole.len() / 2]).expect("it can be written");
     check_verdict(&copy.0, Verdict::Void);
     std::fs::remove_dir_all(copy.0.join("codex-pooler")).expect("it can be removed");
-    let refused = gate::judge_all(&copy.0).err().expect("a directory without recordings is refused");
+    let refused = gate::judge_all(&copy.0).map(|_| ()).expect_err("a directory without recordings is refused");
     assert!(refused.to_string().contains("no recording"), "{refused:#}");
 }
 

@@ -270,10 +270,10 @@ mod tests {
     fn a_folder_is_one_runs_alone_while_it_goes_on() {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path();
-        let first = take(&folder).unwrap();
-        let refusal = take(&folder).unwrap_err();
+        let first = take(folder).unwrap();
+        let refusal = take(folder).unwrap_err();
         drop(first);
-        let second = take(&folder).is_ok();
+        let second = take(folder).is_ok();
         assert!(is_environment(&refusal) && refusal.to_string().contains("another run writes into"), "{refusal:#}");
         assert!(second);
     }

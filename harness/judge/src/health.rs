@@ -159,7 +159,7 @@ fn judge_passing(view: &View, run: &StepRun, job: &Value, tally: &mut Tally) {
 /// What a person can do about a workload that is not ready.
 fn hint_for(workload: &Value, among: &[&Value]) -> &'static str {
     let pods = among.iter().filter(|object| kind(object) == "Pod" && is_pod_of(workload, object));
-    match pods.filter_map(|pod| trouble(pod)).next() {
+    match pods.into_iter().find_map(|pod| trouble(pod)) {
         Some(trouble) => trouble.hint(),
         None if creation_failure(workload, among).is_some() => {
             "let the pod's template keep the rule that refuses it (quota, limit, policy or webhook), or change that rule"

@@ -1,7 +1,7 @@
 //! Schemas of objects: Kubernetes' own, which the command carries, and those of custom resource definitions.
 //!
 //! Only what the API server refuses, or drops in silence, is a mistake. Both kinds of schema are read as they are written: the former
-//! come from Kubernetes' OpenAPI document (`harness/setup/embedded-schemas`), the latter from the definitions themselves.
+//! come from Kubernetes' `OpenAPI` document (`harness/setup/embedded-schemas`), the latter from the definitions themselves.
 
 mod custom;
 mod walk;

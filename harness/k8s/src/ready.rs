@@ -38,8 +38,8 @@ pub fn not_ready(workload: &Value, among: &[&Value]) -> Option<String> {
         "Pod" => pod(workload),
         _ => None,
     }?;
-    let pods = among.iter().filter(|object| kind(object) == "Pod" && is_pod_of(workload, object));
-    let of_pod = pods.filter_map(|pod| Some(format!("; pod `{}`: {}", name(pod), trouble(pod)?))).next();
+    let mut pods = among.iter().filter(|object| kind(object) == "Pod" && is_pod_of(workload, object));
+    let of_pod = pods.find_map(|pod| Some(format!("; pod `{}`: {}", name(pod), trouble(pod)?)));
     let cause = of_pod.or_else(|| {
         let refused = creation_message(creation_failure(workload, among)?);
         Some(format!("; no pod can be made: {refused}"))

@@ -174,7 +174,7 @@ pub fn creation_failure<'v>(workload: &Value, among: &[&'v Value]) -> Option<&'v
     let is_failure = |event: &Value| {
         kind(event) == "Event" && event["type"] == "Warning" && event["reason"] == "FailedCreate" && is_of_maker(event)
     };
-    among.iter().copied().filter(|event| is_failure(event)).next_back()
+    among.iter().copied().rfind(|event| is_failure(event))
 }
 
 /// What such an Event says, without the controller's words around it.

@@ -79,7 +79,9 @@ pub fn obstacles(scene: &Scene) -> Vec<Obstacle> {
     let mut found: Vec<Obstacle> =
         of_pods.chain(of_controllers.filter_map(|controller| admission::refused(controller, scene))).collect();
     if pods().any(is_terminating) {
-        found.iter_mut().for_each(|obstacle| obstacle.outlook = Outlook::MayPass);
+        for obstacle in &mut found {
+            obstacle.outlook = Outlook::MayPass;
+        }
     }
     found
 }
@@ -155,7 +157,7 @@ impl<'a> Scene<'a> {
         root
     }
 
-    /// Whether helm or the harness waits for an object: it goes back to a workload or a hook of the release. What a CronJob or an
+    /// Whether helm or the harness waits for an object: it goes back to a workload or a hook of the release. What a `CronJob` or an
     /// operator starts is waited for by nobody.
     fn is_released(&self, object: &Value) -> bool {
         let root = self.root(object);

@@ -241,7 +241,7 @@ fn path_in(word: &str) -> Option<String> {
     let is_file =
         parts.last().is_some_and(|last| ["yaml", "yml", "tpl", "md", "com", "org", "io", "dev"].contains(last));
     let is_alone = parts.len() == 1 && !word.starts_with("Values.");
-    (!is_alone && !is_file && parts.iter().all(|part| is_name(part))).then(|| path.to_owned())
+    (!is_alone && !is_file && parts.iter().all(is_name)).then(|| path.to_owned())
 }
 
 #[cfg(test)]

@@ -14,14 +14,14 @@ fn is_ordinary_part(part: &str) -> bool {
     const LONGEST_UNIT: usize = 2;
     /// `k8s`, `x509`
     const SHORT: usize = 4;
+    /// `server01`, but no password such as `hunter22`.
+    const SHORT_NAME: usize = 7;
     let unit = part.trim_start_matches(|c: char| c.is_ascii_digit());
     if part.len() <= SHORT
         || unit.len() < part.len() && unit.len() <= LONGEST_UNIT && unit.chars().all(char::is_alphabetic)
     {
         return true;
     }
-    /// `server01`, but no password such as `hunter22`.
-    const SHORT_NAME: usize = 7;
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
     let is_word = letters.chars().all(char::is_alphabetic);
     let has_digits = letters.len() < part.len();

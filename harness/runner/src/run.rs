@@ -13,9 +13,10 @@ mod hook;
 mod image;
 mod need;
 mod neighbour;
-mod outside;
 mod network;
+mod outside;
 mod refused;
+mod rehearsal;
 mod release;
 mod remains;
 mod render;
@@ -37,21 +38,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
-use chartgate_cluster::backing::servers;
 use chartgate_cluster::error;
-use chartgate_cluster::{KubeContext, Lease, Request};
-use chartgate_model::plan::{Action, Expect, Plan, StubImages};
+use chartgate_cluster::{KubeContext, Lease};
+use chartgate_model::plan::{Action, Plan, StubImages};
 use chartgate_process::home::{self, Environment};
 use chartgate_redact::Redactor;
-use serde_json::Value;
 
 use crate::helm::Helm;
 use crate::progress::Progress;
-use crate::record::conceal::teach;
 use crate::record::{Mode, Moment, StepOutcome, Timeline};
 use crate::stop::{Cause, Stop};
 pub use early::PATIENCE;
 use early::{Early, Release};
+use rehearsal::Rehearsal;
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
 pub use stage::placeholders;
@@ -122,54 +121,16 @@ async fn record(
         return timeline.end(plan);
     }
 
-    // Rendered with placeholders first: a chart that does not render needs no cluster, and the images are known early.
-    let required = stop.unless(require::read(&plan.requires)).await?;
-    let kubernetes = home::kubernetes_release(&options.kubernetes);
-    let helm = Helm::new(version, &kubernetes, &ns, redactor.clone())?;
-    let helm = helm.rendering_for(&kubernetes, require::served(&required));
-    let mut images = vec![home::prober()?];
-    let placeholders = stage::placeholders(plan, &ns);
-    let applied = apply::known(plan, &placeholders)?;
-    let known = render::filled(plan, &placeholders)?;
-    let reusing = render::without_reuse(known.clone());
-    let (dry, reusing) =
-        tokio::try_join!(stop.unless(render::all(&known, &helm)), stop.unless(render::all(&reusing, &helm)))?;
-    let renders: Vec<&Vec<Value>> = render::objects(&dry).chain(render::objects(&reusing)).collect();
-    let rendered = || renders.iter().copied().flatten();
-    // Before the plan is written: a value of `--set` may be one of a Secret.
-    rendered().chain(&applied).for_each(|object| teach(&redactor, object));
-    images.extend(require::filled(&required, &placeholders)?.iter().chain(&applied).flat_map(need::images_of));
-    let mut of_release: Vec<String> = rendered().flat_map(need::images_of).collect();
-    let kept = stub::kept(plan, &of_release).await?;
-    of_release.retain(|image| kept.as_ref().is_none_or(|kept| kept.contains(image)));
-    images.extend(of_release);
-    images.sort();
-    images.dedup();
-    // What a chart asks the cluster decides there; any other refusal is one for each user, too.
-    let is_refused =
-        dry.iter().flatten().filter_map(|render| render.as_ref().err()).any(|refused| !refused.asks_cluster);
-    if is_refused && !plan.steps.iter().any(|step| step.expect != Expect::Succeeds) {
+    let known = stop.unless(Rehearsal::of(plan, options, &ns, &redactor)).await?;
+    if known.is_refused(plan) {
         let timeline = Timeline::create(folder, plan, redactor)?;
         timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
-        render::record_all(plan, &timeline, &dry);
+        render::record_all(plan, &timeline, &known.steps);
         return timeline.end(plan);
     }
 
     progress.waits("waiting for a cluster");
-    let request = Request {
-        run: plan.name.clone(),
-        kubernetes: options.kubernetes.clone(),
-        context: options.context.clone(),
-        sharing: need::sharing(plan, options, !required.is_empty(), rendered().chain(&applied), &ns)?,
-        millicores: demand::millicores(plan, renders.iter().copied()),
-        images: images.clone(),
-        needed_images: if plan.stub_images == StubImages::Off { need::needed_images(plan, &dry) } else { Vec::new() },
-        postgres: need::databases(plan),
-        servers: servers(plan)?,
-        keep: options.keep,
-        keep_warm: options.keep_warm,
-        process: std::process::id(),
-    };
+    let request = known.request(plan, options, &ns)?;
     let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
     if !lease.cluster.capabilities.load_images && home::named_image("PROBER").is_none() {
         let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
@@ -180,7 +141,7 @@ async fn record(
     // The recording begins here: waiting for a cluster is no part of the scenario.
     let timeline = Timeline::create(folder, plan, redactor)?;
     progress.works("setting up databases, watches and the prober");
-    let helm = helm.on_cluster(&lease.cluster.kubeconfig).telling(progress);
+    let helm = known.helm.clone().on_cluster(&lease.cluster.kubeconfig).telling(progress);
     let mut versions = BTreeMap::from([("helm", version.to_owned())]);
     if options.context.is_none() {
         versions.extend([
@@ -191,26 +152,22 @@ async fn record(
     let ended = tokio::select! {
         ended = stop.unless(async {
             let mut stage = Stage::set(plan, options, &lease, &ns, versions, &timeline, progress).await?;
-            if renders.iter().any(|objects| network::guards_a_role(plan, objects)) {
+            if known.renders().any(|objects| network::guards_a_role(plan, objects)) {
                 progress.works("asking whether the cluster enforces NetworkPolicy");
                 stage.guard(plan, &lease).await?;
             }
-            let mut lacking = required.clone();
-            if options.context.is_some() {
-                lacking = outside::lacking(&required, &ns, &stage.client).await?;
-                outside::own(outside::of(rendered().chain(&required), &ns), &stage.client, &lease).await?;
-            }
-            require::apply(&stage.client, &lacking, &ns, stage.templates()).await?;
-            if let Some(kept) = &kept {
+            let required = require::filled(&known.required, stage.templates())?;
+            require::apply(&stage.client, outside::missing(required, &stage, &lease).await?, &ns).await?;
+            if let Some(kept) = &known.kept {
                 progress.works("starting the webhook that replaces images");
-                stub::install(plan, &stage, &rendered().chain(&applied).collect::<Vec<_>>(), kept).await?;
+                stub::install(plan, &stage, &known.objects().collect::<Vec<_>>(), kept).await?;
             }
             let auditor = lease.cluster.nodes.first().filter(|_| options.context.is_none()).cloned();
             let helm = helm.rendering_for(&stage.kubernetes, apply::served(&stage.client).await?);
             let namespace = stage.namespace.clone();
             tokio::select! {
                 ended = perform(plan, &helm, stage, &lease, auditor, &timeline, progress) => ended,
-                never = image::load_for_pods(&namespace, &lease, &images) => match never {},
+                never = image::load_for_pods(&namespace, &lease, &known.images) => match never {},
             }
         }) => ended,
         () = lease.lost() => {
@@ -256,6 +213,7 @@ async fn perform(
     if plan.stub_images == StubImages::Off {
         image::load(render::objects(&renders).flatten().flat_map(need::images_of), lease).await?;
     }
+    outside::own(outside::of(render::objects(&renders).flatten(), &stage.ns), &stage.client, lease).await?;
     let neighbour = neighbour::install(plan, helm, &stage, lease, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {

@@ -56,7 +56,7 @@ pub struct ContractFile {
     /// which may hold `{{release}}` and end with `*`. A headless Service on ports that no role serves need not be named.
     #[serde(default)]
     pub discovery: Vec<String>,
-    /// Where requests arrive, by an Ingress or an HTTPRoute of the chart: a path, or a host with a path, and the role that is to get it:
+    /// Where requests arrive, by an Ingress or an `HTTPRoute` of the chart: a path, or a host with a path, and the role that is to get it:
     /// `{/: web, /api: api, admin.example/: admin}`. Values that render no route promise none.
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"pattern": "/"}))]

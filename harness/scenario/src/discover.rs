@@ -29,7 +29,9 @@ pub fn plans(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Plan>> {
             }
         }
     }
-    plans.iter_mut().for_each(|plan| plan.stub_images = overrides.stub_images);
+    for plan in &mut plans {
+        plan.stub_images = overrides.stub_images;
+    }
     Ok(told_apart(plans))
 }
 
@@ -75,18 +77,18 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
     let files = values_files_of(chart);
     let described = describe_chart(chart)?;
     if files.is_empty() {
-        return with_own_name(vec![plain(&described, "defaults", None, overrides)?], overrides);
+        return Ok(with_own_name(vec![plain(&described, "defaults", None, overrides)?], overrides));
     }
     let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().replace("-values.yaml", "");
     let plans = files.into_iter().map(|file| {
         let absolute = file.canonicalize().with_context(|| format!("resolve `{}`", file.display()))?;
         plain(&described, &name(&file), Some(absolute), overrides)
     });
-    with_own_name(plans.collect::<Result<_>>()?, overrides)
+    Ok(with_own_name(plans.collect::<Result<_>>()?, overrides))
 }
 
 /// The plans, and a short install under the chart's own name: Services that are called like the application set variables of its pods.
-fn with_own_name(mut plans: Vec<Plan>, overrides: &Overrides) -> Result<Vec<Plan>> {
+fn with_own_name(mut plans: Vec<Plan>, overrides: &Overrides) -> Vec<Plan> {
     let first = plans.first().filter(|_| !overrides.is_quick).cloned();
     plans.extend(first.map(|first| Plan {
         name: format!("{}/own-name", first.chart.name),
@@ -97,7 +99,7 @@ fn with_own_name(mut plans: Vec<Plan>, overrides: &Overrides) -> Result<Vec<Plan
         steps: vec![Step::new(Action::Install)],
         ..first
     }));
-    Ok(plans)
+    plans
 }
 
 /// A chart's `ci/*-values.yaml`.

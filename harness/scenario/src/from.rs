@@ -82,7 +82,9 @@ pub(super) fn begin_with(plan: Plan, scenarios: Vec<Origin>, overrides: &Overrid
     let mut users = origins(asked, Path::new("")).map_err(|wrong| Invalid(format!("--from: {}", wrong.why)))?;
     for user in &mut users {
         let known = scenarios.iter().find(|known| known.place == user.place);
-        known.into_iter().for_each(|known| user.values.clone_from(&known.values));
+        if let Some(known) = known {
+            user.values.clone_from(&known.values);
+        }
     }
     Ok(match overrides.from.is_empty() {
         true => plan.through(scenarios),

@@ -59,7 +59,7 @@ fn under_contract(plan: Plan, file: &Path) -> Result<Plan> {
     let requires = contract.requires.iter().enumerate();
     let at = |index| source.root().key("requires").item(index);
     let requires = requires.filter_map(|(index, it)| it.clone().plan(&source, at(index))).collect();
-    Mistakes::check(source.mistakes().into_iter())?;
+    Mistakes::check(source.mistakes())?;
     Ok(Plan {
         requires,
         is_first_release: contract.first_release,

@@ -113,7 +113,9 @@ impl VersionFile {
             let image = Image { repository_path, tag_path, ..image.clone() };
             check_repository(at, name, &image);
             let tag = chosen.get(name).and_then(|version| image.versions.get(version));
-            tag.into_iter().for_each(|tag| set_image(&mut given, &image, tag));
+            if let Some(tag) = tag {
+                set_image(&mut given, &image, tag);
+            }
         }
         merge(&mut taken, given);
         merge(&mut taken, Value::Object(self.values.clone()));

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_an_exploration_showed_is_out_of_date_only_after_a_whole_one() {
         let found = failing(&["`spec.a` of deployment/x is no field of its kind"]);
-        let baseline = Baseline::of(&[found.clone()], &[(found.check.clone(), found.problems[0].clone())]);
+        let baseline = Baseline::of(std::slice::from_ref(&found), &[(found.check.clone(), found.problems[0].clone())]);
         assert!(baseline.apply(&mut [], false).is_empty());
         assert_eq!(baseline.apply(&mut [], true).len(), 1);
         let mut same = [found];

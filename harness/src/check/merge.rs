@@ -159,7 +159,7 @@ fn under(settings: &[&Setting], judged: &[Judged]) -> Option<String> {
         if shown.len() < all {
             let helm = versions(|setting| &setting.program.version);
             let kubernetes = versions(|setting| &setting.kubernetes);
-            part += &format!(" with Helm {helm} for Kubernetes {kubernetes}");
+            part = format!("{part} with Helm {helm} for Kubernetes {kubernetes}");
         }
         parts.push(part);
     }

@@ -24,6 +24,7 @@ pub struct Arguments {
     values: Vec<PathBuf>,
     /// Only the charts that changed since the commit that HEAD and REF share, by default the main branch; each must have a higher version
     #[arg(long, value_name = "REF", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "clap's form of an option whose value may be left out")]
     changed: Option<Option<String>>,
     /// Also vary the values, one switch at a time: each boolean, each value of an enumeration, each optional map; at most N variations
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "100")]

@@ -55,7 +55,7 @@ pub struct Found {
 
 /// The pods of a workload.
 struct Pods {
-    /// The role that they are; `None`: a plain Job's, or a CronJob's.
+    /// The role that they are; `None`: a plain Job's, or a `CronJob`'s.
     role: Option<String>,
     labels: Value,
 }

@@ -200,9 +200,13 @@ mod tests {
         let show = Show::lines(Loudness::Normal, |line| SAID.lock().unwrap().push(line.trim_start()[6..].to_owned()));
         let scenarios = ["c/a", "c/b"].map(|name| show.scenario(name));
         for doing in ["creating cluster x", "waiting for the DNS of cluster x"] {
-            scenarios.iter().for_each(|scenario| scenario.waits(doing));
+            for scenario in &scenarios {
+                scenario.waits(doing);
+            }
         }
-        scenarios.iter().for_each(|scenario| scenario.works("step 1/1: helm install"));
+        for scenario in &scenarios {
+            scenario.works("step 1/1: helm install");
+        }
         let said = SAID.lock().unwrap();
         assert_eq!(
             *said,

@@ -19,6 +19,12 @@ pub enum Phase {
 #[derive(Clone)]
 pub struct Lifecycle(watch::Sender<Phase>);
 
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lifecycle {
     /// A process that runs.
     pub fn new() -> Self {

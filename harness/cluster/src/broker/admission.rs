@@ -173,7 +173,7 @@ mod tests {
         small.admit(Share::OwnCluster, &silent).now_or_never().expect("a small machine runs one").unwrap();
     }
 
-    /// A failure would mean that two scenarios of a chart with a ClusterRole meet in a user's cluster, or that others wait for them.
+    /// A failure would mean that two scenarios of a chart with a `ClusterRole` meet in a user's cluster, or that others wait for them.
     #[test]
     fn what_reaches_outside_its_namespace_takes_turns() {
         let (admission, silent) = (Admission::new(3, 1000), Progress::new(|_| {}));

@@ -38,7 +38,7 @@ const CALLED: [&str; 13] = [
     "rediss",
 ];
 
-/// The DNS, and what it is on OpenShift behind its Service.
+/// The DNS, and what it is on `OpenShift` behind its Service.
 const DNS: [u64; 2] = [53, 5353];
 
 fn judge(view: &View) -> Finding {
@@ -120,7 +120,8 @@ fn named_host(manifest: &Manifest, workload: &Workload) -> Option<(String, Strin
                 continue;
             };
             let data = config["data"].as_object().into_iter().flatten();
-            if let Some((key, host)) = data.filter_map(|(key, value)| Some((key, host(text(value))?))).next() {
+            let mut named = data.filter_map(|(key, value)| Some((key, host(text(value))?)));
+            if let Some((key, host)) = named.next() {
                 return Some((format!("`{key}` of {}", title(config)), host));
             }
         }
@@ -154,7 +155,7 @@ fn called(text: &str) -> Option<&str> {
 /// A Service of the release, or a name below one of the cluster's.
 fn is_host(word: &str, services: &[&str]) -> bool {
     let first = word.split('.').next().unwrap_or_default();
-    let is_of_cluster = word.ends_with(".svc") || word.contains(".svc.");
+    let is_of_cluster = word.rsplit_once('.').is_some_and(|(_, last)| last == "svc") || word.contains(".svc.");
     services.contains(&first) || is_of_cluster
 }
 

@@ -91,7 +91,7 @@ impl<'a> References<'a, '_> {
         self.resolve(From { object, field }, of_kind, ns, with_name);
     }
 
-    /// The role and the ServiceAccounts of a binding.
+    /// The role and the `ServiceAccount`s of a binding.
     fn judge_binding(&mut self, object: &'a Value) {
         if !is_kind(object, "RoleBinding") && !is_kind(object, "ClusterRoleBinding") {
             return;

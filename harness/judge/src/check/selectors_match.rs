@@ -30,7 +30,7 @@ fn judge(view: &View) -> Finding {
             match subject.found() {
                 Found::Some(what) => tally.proved(note(format!("{} selects {what}", title(object)))),
                 Found::Unknown(why) => {
-                    unknown = Some(format!("{} selects nothing that is rendered, but {why}", title(object)))
+                    unknown = Some(format!("{} selects nothing that is rendered, but {why}", title(object)));
                 }
                 Found::None => subject.claim(&mut tally),
             }
@@ -190,7 +190,7 @@ impl<'a, 'm> Subject<'a, 'm> {
             Of::Pods => {
                 let workloads = self.manifest.workloads();
                 let selected = workloads.iter().filter(|it| self.selector.selects_pods_of(it));
-                selected.flat_map(|it| it.ports()).map(|port| text(&port["name"])).collect()
+                selected.flat_map(Workload::ports).map(|port| text(&port["name"])).collect()
             }
         };
         if names.is_empty() {

@@ -49,7 +49,7 @@ fn hook_inputs(view: &View) -> Finding {
         before = Some(&rendered.objects);
     }
     let none = "the chart renders no hook with a pod";
-    if is_first || !view.rendered().any(|object| is_run(object)) {
+    if is_first || !view.rendered().any(is_run) {
         return not_applicable(HOOK_INPUTS.name, none);
     }
     // A hook of the version before alone is not judged.

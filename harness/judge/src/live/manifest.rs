@@ -53,7 +53,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
     let mut is_known = false;
     for (entry, compared) in compared {
         let seen = Evidence { seq: Some(entry.seq), at: Some(entry.at), text: String::new() };
-        is_known |= judge_object(view, run, compared, seen, tally);
+        is_known |= judge_object(view, run, compared, &seen, tally);
     }
     let objects = run.release.into_iter().flat_map(|release| &release.objects);
     let mut kinds = objects.map(|hash| kind(view.recording.object(hash)));
@@ -63,7 +63,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 }
 
 /// Whether the API server said what it makes of the object.
-fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence, tally: &mut Tally) -> bool {
+fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: &Evidence, tally: &mut Tally) -> bool {
     let live = view.recording.object(&compared.live);
     let shown = slashed(live);
     let Some(applied) = &compared.applied else {
@@ -76,7 +76,7 @@ fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence,
     let found = differences(live, applied);
     let own: Vec<&Difference> = found.iter().filter(|found| is_helms(found, &foreign, live)).collect();
     match own.first() {
-        None => tally.proved(Evidence { text: format!("{shown} is what its manifest says"), ..seen }),
+        None => tally.proved(Evidence { text: format!("{shown} is what its manifest says"), ..seen.clone() }),
         Some(first) => {
             let message = format!(
                 "`{}` of {shown} is {} after {}, and the release's manifest makes it {}",
@@ -86,7 +86,7 @@ fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: Evidence,
                 first.after(),
             );
             let text = own.iter().map(|it| format!("`{}`: live {}, manifest {}", it.path, it.before(), it.after()));
-            let seen = Evidence { text: text.collect::<Vec<_>>().join("; "), ..seen };
+            let seen = Evidence { text: text.collect::<Vec<_>>().join("; "), ..seen.clone() };
             let hint = "helm merged the change away: let no list name one thing twice, and set a field in each version or in none";
             tally.fail(message).with([seen]).hint(hint);
         }

@@ -4,6 +4,7 @@ use chartgate_model::plan::Action;
 use chartgate_model::recording::{Asked, Moment};
 use serde_json::Value;
 
+use crate::step::StepRun;
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::View;
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
@@ -111,7 +112,7 @@ fn suffering(view: &View, account: &str) -> Option<String> {
         if restarts > 0 {
             return Some(format!("pod/{} restarted {restarts} times", pod.name()));
         }
-        let ends = view.steps.iter().filter_map(|run| run.window()).map(|(_, end)| end);
+        let ends = view.steps.iter().filter_map(StepRun::window).map(|(_, end)| end);
         let trouble = ends.into_iter().find_map(|end| chartgate_k8s::trouble::trouble(pod.at(end)?));
         trouble.map(|trouble| format!("pod/{} {trouble}", pod.name()))
     })

@@ -161,7 +161,7 @@ fn ingress_backend(backend: &Value) -> Option<Backend<'_>> {
     Some(Backend { service: text(&service["name"]), port })
 }
 
-/// The Services of a rule of an HTTPRoute. Another kind, or a Service of another namespace, is not the release's.
+/// The Services of a rule of an `HTTPRoute`. Another kind, or a Service of another namespace, is not the release's.
 fn route_backends(rule: &Value) -> impl Iterator<Item = Backend<'_>> {
     let is_ours = |it: &&Value| it["kind"].as_str().is_none_or(|kind| kind == "Service") && it["namespace"].is_null();
     items(&rule["backendRefs"]).filter(is_ours).map(|it| Backend { service: text(&it["name"]), port: &it["port"] })

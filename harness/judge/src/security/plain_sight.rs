@@ -174,10 +174,8 @@ fn is_literal(value: &str) -> bool {
     let is_switch = SWITCHES.contains(&value.to_lowercase().as_str());
     // The name of a Secret, or of a key in it: `app-password`.
     let is_name = words(value).len() > 1 && named(value).is_some() && is_ordinary(value);
-    !(is_number || is_path || is_structure || is_switch || is_name)
-        && !is_file(value)
-        && !value.contains(char::is_whitespace)
-        && !is_reference(value)
+    let is_ordinary_form = is_number || is_path || is_structure || is_switch || is_name || is_file(value);
+    !is_ordinary_form && !value.contains(char::is_whitespace) && !is_reference(value)
 }
 
 /// Files whose lines are settings.

@@ -57,7 +57,7 @@ pub(super) fn is_aimed_at(pod: &Value) -> bool {
             || context["allowPrivilegeEscalation"] == false
             || items(&context["capabilities"]["drop"]).next().is_some()
     };
-    let of_containers = containers(pod).into_iter().map(|container| &container["securityContext"]);
+    let of_containers = containers(pod).map(|container| &container["securityContext"]);
     !is_windows(pod) && of_containers.chain([&pod["spec"]["securityContext"]]).any(sets_any)
 }
 

@@ -295,7 +295,7 @@ fn nothing_is_certain_while_an_old_pod_is_ending() {
     needing_secret().with(old).is(MayPass, Chart, "secret/db");
 }
 
-/// Nobody waits for the pods of a CronJob or of an operator.
+/// Nobody waits for the pods of a `CronJob` or of an operator.
 #[test]
 fn only_the_releases_own_workloads_count() {
     let mut foreign = needing_secret();

@@ -7,6 +7,10 @@ use super::Awaited;
 
 /// One thing done to the release.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of helm's or of the scenario's, and any of them may go with any other"
+)]
 pub struct Step {
     /// What is done.
     pub action: Action,

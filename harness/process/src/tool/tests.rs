@@ -78,7 +78,7 @@ async fn an_interrupted_call_clears_up_and_ends() {
     let tool = Tool::on_path("env").args(["--default-signal=INT", "sh", "-c", script]);
     let tool = tool.interrupt(&interrupt).telling(move |line| {
         if line == "up" {
-            up.send()
+            up.send();
         }
     });
     let output = tool.run_unchecked().await.unwrap();

@@ -29,7 +29,9 @@ pub async fn note(node: &str, stage: &Stage, timeline: &Timeline) -> Result<()> 
             _ => {}
         }
     }
-    all.into_values().for_each(|asked| timeline.append(Moment::Asked(asked)));
+    for asked in all.into_values() {
+        timeline.append(Moment::Asked(asked));
+    }
     Ok(())
 }
 

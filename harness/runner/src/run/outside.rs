@@ -9,6 +9,7 @@ use kube::Client;
 use serde_json::Value;
 
 use super::scope;
+use super::stage::Stage;
 
 /// Registers those of these objects that the cluster does not have yet as the lease's own.
 pub async fn own(objects: BTreeSet<Outside>, client: &Client, lease: &Lease) -> Result<()> {
@@ -28,19 +29,24 @@ pub async fn own_made(objects: BTreeSet<Outside>, lease: &Lease) -> Result<()> {
     Ok(())
 }
 
-/// Those of these objects that the cluster lacks: what is there outside the namespace is someone's.
-pub async fn lacking(made: &[Value], ns: &str, client: &Client) -> Result<Vec<Value>> {
-    let mut lacking = Vec::new();
-    for object in made {
-        let is_there = match of([object].into_iter(), ns).pop_first() {
-            Some(outside) => outside.is_there(client).await?,
-            None => false,
-        };
-        if !is_there {
-            lacking.push(object.clone());
-        }
+/// Those of the objects that the cluster lacks, each registered as the lease's own if it is outside the namespace: what is there
+/// already is someone's, unless the cluster is the lease's.
+pub async fn missing(objects: Vec<Value>, stage: &Stage, lease: &Lease) -> Result<Vec<Value>> {
+    if lease.is_own() {
+        return Ok(objects);
     }
-    Ok(lacking)
+    let mut missing = Vec::new();
+    for object in objects {
+        let outside = of([&object].into_iter(), &stage.ns).pop_first();
+        if let Some(outside) = outside {
+            if outside.is_there(&stage.client).await? {
+                continue;
+            }
+            lease.owns(Owned::Outside(outside)).await?;
+        }
+        missing.push(object);
+    }
+    Ok(missing)
 }
 
 /// Those of these objects that are outside the namespace.

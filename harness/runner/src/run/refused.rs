@@ -76,7 +76,7 @@ fn asks_cluster(chart: &Path) -> bool {
     false
 }
 
-fn is_packed(path: &PathBuf) -> bool {
+fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "tgz")
 }
 

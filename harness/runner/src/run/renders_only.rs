@@ -55,7 +55,9 @@ pub async fn record(plan: &Plan, helm: &Helm, directory: &Path, beside: Beside) 
 fn record_required(required: Result<Vec<Value>>, timeline: &Timeline) {
     timeline.append(match required {
         Ok(objects) => {
-            objects.iter().for_each(|object| timeline.learn(object));
+            for object in &objects {
+                timeline.learn(object);
+            }
             Moment::Required { objects: objects.iter().map(|object| timeline.store(object)).collect() }
         }
         Err(error) => Moment::Gap { of: "what is required".to_owned(), why: format!("{error:#}") },

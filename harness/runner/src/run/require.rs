@@ -85,9 +85,8 @@ fn is_definition(object: &Value) -> bool {
 
 /// Puts the objects in the cluster: definitions first, and all of them before the rest. Objects of namespaced kinds that name no
 /// namespace go to the release's. When this returns, definitions are established and Deployments run.
-pub async fn apply(client: &Client, objects: &[Value], ns: &str, templates: &Templates) -> Result<()> {
-    let (definitions, others): (Vec<Value>, Vec<Value>) =
-        filled(objects, templates)?.into_iter().partition(is_definition);
+pub async fn apply(client: &Client, objects: Vec<Value>, ns: &str) -> Result<()> {
+    let (definitions, others): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(is_definition);
     apply::all(client, &definitions, ns).await?;
     for definition in &definitions {
         let all: Api<CustomResourceDefinition> = Api::all(client.clone());

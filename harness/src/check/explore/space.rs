@@ -58,33 +58,33 @@ impl<'a> Space<'a> {
         let own = values.as_object().unwrap_or(&empty);
         let beyond = described.iter().filter(|key| !own.contains_key(**key)).copied();
         for key in own.keys().chain(beyond) {
-            let at = [path, &[key.clone()]].concat();
+            let at = [path, std::slice::from_ref(key)].concat();
             let is_required =
                 schema["required"].as_array().is_some_and(|required| required.iter().any(|name| name == key));
             let is_described = described.contains(&key);
             self.value(
                 own.get(key).unwrap_or(&Value::Null),
                 &schema["properties"][key],
-                at,
+                &at,
                 is_described && !is_required,
             );
         }
     }
 
-    fn value(&mut self, value: &Value, schema: &'a Value, path: Vec<String>, is_optional: bool) {
+    fn value(&mut self, value: &Value, schema: &'a Value, path: &[String], is_optional: bool) {
         let schema = self.resolved(schema);
-        let mut add = |value: Value| self.found.push(Variation { path: path.clone(), value });
+        let mut add = |value: Value| self.found.push(Variation { path: path.to_vec(), value });
         let allowed = schema["enum"].as_array().into_iter().flatten();
         allowed.filter(|other| *other != value && !other.is_null()).for_each(|other| add(other.clone()));
         match value {
-            Value::Bool(is_set) if schema["enum"].is_null() && !stands_for_a_name(&path) => add(json!(!is_set)),
+            Value::Bool(is_set) if schema["enum"].is_null() && !stands_for_a_name(path) => add(json!(!is_set)),
             Value::Null if schema["type"] == "boolean" => add(json!(schema["default"] != true)),
             Value::Object(fields) => {
                 // Without a schema, only what is empty is known to be optional: a user who comments all of it out leaves `null`.
                 if is_optional || fields.is_empty() {
                     add(Value::Null);
                 }
-                self.map(value, schema, &path);
+                self.map(value, schema, path);
             }
             _ => {}
         }

@@ -15,7 +15,7 @@ struct Source<'a> {
     /// The keys that are read; none: all that there are.
     keys: Vec<&'a str>,
     is_optional: bool,
-    /// `env \`X\` of container \`c\``
+    /// As a message names it: the variable and its container.
     place: String,
 }
 
@@ -140,7 +140,7 @@ impl<'a> References<'a, '_> {
     fn judge_mounts(&mut self, workload: &Workload<'a>) {
         let volumes: Vec<&str> = items(&workload.pod["spec"]["volumes"])
             .map(|volume| text(&volume["name"]))
-            .chain(items(&workload.object["spec"]["volumeClaimTemplates"]).map(|template| name(template)))
+            .chain(items(&workload.object["spec"]["volumeClaimTemplates"]).map(name))
             .collect();
         for container in workload.containers() {
             let mounts = items(&container["volumeMounts"]).chain(items(&container["volumeDevices"]));

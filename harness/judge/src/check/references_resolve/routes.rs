@@ -37,7 +37,8 @@ impl<'a> References<'a, '_> {
             return;
         };
         let Some(wanted) = &backend.port else { return };
-        let is_port = |port: &Value| port["name"] == *wanted || port["port"].to_string() == *wanted;
+        let is_port =
+            |port: &Value| port["name"] == *wanted || wanted.parse().is_ok_and(|number: u64| port["port"] == number);
         if service["spec"]["type"] == "ExternalName" || Manifest::ports(service).any(is_port) {
             return;
         }

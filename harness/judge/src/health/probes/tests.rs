@@ -33,9 +33,9 @@ fn where_no_other_server_can_be_missing_one_question_is_right() {
             deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("reg.example/database-exporter:1");
         });
     check(&PROBE_INDEPENDENCE, &exporter, Verdict::Pass, "");
-    let alone = both(&json!({"httpGet": {"path": "/health", "port": 80}}))
-        .edit(named("Deployment", "cg-app"), |deployment| {
-            deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!([])
+    let alone =
+        both(&json!({"httpGet": {"path": "/health", "port": 80}})).edit(named("Deployment", "cg-app"), |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"][0]["env"] = json!([]);
         });
     check(&PROBE_INDEPENDENCE, &alone, Verdict::Pass, "");
 }

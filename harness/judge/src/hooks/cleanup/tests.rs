@@ -58,7 +58,7 @@ fn a_name_that_is_new_each_time_collides_with_nothing() {
 #[test]
 fn a_delete_hook_stands_in_the_next_uninstalls_way() {
     let story = with_policy(Some("hook-succeeded")).edit(named("Job", "cg-migrations"), |job| {
-        job["metadata"]["annotations"]["helm.sh/hook"] = json!("pre-delete")
+        job["metadata"]["annotations"]["helm.sh/hook"] = json!("pre-delete");
     });
     check(&HOOK_CLEANUP, &story, Verdict::Fail, "when the hook fails, and the next `helm uninstall` collides");
 }

@@ -25,7 +25,7 @@ fn deployment_with(change: impl Fn(&mut Value) + Clone + 'static) -> Story {
     Story::good().edit(named("Deployment", "cg-worker"), move |deployment| change(deployment))
 }
 
-fn definition(schema: Value) -> Value {
+fn definition(schema: &Value) -> Value {
     let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -35,7 +35,7 @@ fn definition(schema: Value) -> Value {
     })
 }
 
-fn widget(spec: Value) -> Value {
+fn widget(spec: &Value) -> Value {
     json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": spec})
 }
 
@@ -103,7 +103,7 @@ fn a_kind_that_is_no_longer_served_fails() {
 /// A failure would mean that a custom resource is blamed whose definition nobody knows.
 #[test]
 fn a_custom_resource_without_a_definition_is_left_alone() {
-    check(&SCHEMA_VALID, &with(&widget(json!({"anything": [1]}))), Verdict::Pass, "");
+    check(&SCHEMA_VALID, &with(&widget(&json!({"anything": [1]}))), Verdict::Pass, "");
 }
 
 /// A failure would mean that a custom resource is not read against the definition that comes with the chart.
@@ -116,8 +116,8 @@ fn a_custom_resource_is_read_against_its_definition() {
     });
     let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "required": ["size", "mode"], "properties": properties}}});
     let judged = |spec: Value| {
-        let mut story = with(&widget(spec));
-        let definition = definition(schema.clone());
+        let mut story = with(&widget(&spec));
+        let definition = definition(&schema);
         let hash = hash_of(&definition);
         story.0.objects.insert(hash.clone(), definition.into());
         story.before(|moment| matches!(moment, Moment::Watching), Moment::Required { objects: vec![hash] })

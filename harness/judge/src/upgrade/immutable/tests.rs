@@ -110,10 +110,10 @@ fn changed(object: &Value, change: impl Fn(&mut Value)) -> Story {
     let (old, new) = (chartgate_model::recording::hash_of(object), chartgate_model::recording::hash_of(&after));
     story.moments(|moment| match moment {
         Moment::Rendered { step, objects, .. } => {
-            objects.retain(|hash| *hash != if *step == 0 { new.clone() } else { old.clone() })
+            objects.retain(|hash| *hash != if *step == 0 { new.clone() } else { old.clone() });
         }
         Moment::Release(release) => {
-            release.objects.retain(|hash| *hash != if release.step == 1 { old.clone() } else { new.clone() })
+            release.objects.retain(|hash| *hash != if release.step == 1 { old.clone() } else { new.clone() });
         }
         _ => {}
     })

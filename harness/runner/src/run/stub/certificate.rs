@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 /// A certificate in PEM, with its key and the authority that signed it.
 pub(super) struct Certificate {
     pub authority: String,
-    pub certificate: String,
+    pub signed: String,
     pub key: String,
 }
 
@@ -21,7 +21,7 @@ impl Certificate {
         let own =
             CertificateParams::new(vec![name.to_owned()]).with_context(|| format!("name a certificate `{name}`"))?;
         let signed = own.signed_by(&key, &authority).context("sign a certificate")?;
-        Ok(Self { authority: authority.pem(), certificate: signed.pem(), key: key.serialize_pem() })
+        Ok(Self { authority: authority.pem(), signed: signed.pem(), key: key.serialize_pem() })
     }
 }
 

@@ -135,8 +135,7 @@ fn placeholder(needed: &Needed, keys: &BTreeSet<String>, ns: &str) -> Result<Val
         return Ok(json!({"apiVersion": "v1", "kind": needed.kind, "metadata": metadata, "spec": spec}));
     }
     let certificate = Certificate::of(&format!("{}.{ns}.svc", needed.name))?;
-    let of_tls =
-        [("ca.crt", &certificate.authority), ("tls.crt", &certificate.certificate), ("tls.key", &certificate.key)];
+    let of_tls = [("ca.crt", &certificate.authority), ("tls.crt", &certificate.signed), ("tls.key", &certificate.key)];
     let mut data: BTreeMap<&str, String> = keys.iter().map(|key| (key.as_str(), random::text(16))).collect();
     let is_secret = needed.kind == "Secret";
     let wanted = |key: &str| keys.contains(key) || (keys.is_empty() && is_secret);

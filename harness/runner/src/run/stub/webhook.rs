@@ -77,7 +77,7 @@ fn arguments(image: &str, keeps_resources: bool, only: Option<&BTreeSet<String>>
 /// Starts the pod with its Service.
 async fn start(client: &Client, ns: &str, certificate: &Certificate, arguments: Vec<String>) -> Result<()> {
     let labels = json!({"app.kubernetes.io/name": "chartgate-stub-images"});
-    let data = json!({"tls.crt": certificate.certificate, "tls.key": certificate.key});
+    let data = json!({"tls.crt": certificate.signed, "tls.key": certificate.key});
     let secret: Secret =
         serde_json::from_value(json!({"metadata": {"name": NAME}, "type": "kubernetes.io/tls", "stringData": data}))?;
     let ports = json!([{"port": 443, "targetPort": PORT}]);

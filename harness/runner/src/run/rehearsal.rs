@@ -1,0 +1,101 @@
+//! What is known of a run before there is a cluster: all that can be rendered with placeholders.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use chartgate_cluster::Request;
+use chartgate_cluster::backing::servers;
+use chartgate_model::plan::{Expect, Plan, StubImages};
+use chartgate_process::home;
+use chartgate_redact::Redactor;
+use serde_json::Value;
+
+use super::render::{self, Render};
+use super::{Options, apply, demand, need, require, stage, stub};
+use crate::helm::Helm;
+use crate::record::conceal::teach;
+
+/// A chart that does not render needs no cluster, and images are put on the nodes before the first pod asks for one.
+pub struct Rehearsal {
+    /// Renders for the kinds that the contract requires.
+    pub helm: Helm,
+    /// What the contract requires, templates and all.
+    pub required: Vec<Value>,
+    /// What the steps apply beside the release.
+    applied: Vec<Value>,
+    /// A render for each step.
+    pub steps: Vec<Render>,
+    /// Those of steps that take over the release's values, as if they were given the plan's.
+    reusing: Vec<Render>,
+    /// All images that pods may need.
+    pub images: Vec<String>,
+    /// The images that a stub run leaves as they are; `None`: it is none.
+    pub kept: Option<BTreeSet<String>>,
+}
+
+impl Rehearsal {
+    /// Renders every step, and teaches the redactor the secrets in it.
+    pub async fn of(plan: &Plan, options: &Options, ns: &str, redactor: &Redactor) -> Result<Self> {
+        let required = require::read(&plan.requires).await?;
+        let kubernetes = home::kubernetes_release(&options.kubernetes);
+        let helm = Helm::new(home::version(&format!("HELM_{}", options.helm))?, &kubernetes, ns, redactor.clone())?;
+        let helm = helm.rendering_for(&kubernetes, require::served(&required));
+        let placeholders = stage::placeholders(plan, ns);
+        let applied = apply::known(plan, &placeholders)?;
+        let known = render::filled(plan, &placeholders)?;
+        let reusing = render::without_reuse(known.clone());
+        let (steps, reusing) = tokio::try_join!(render::all(&known, &helm), render::all(&reusing, &helm))?;
+        let mut this = Self { helm, required, applied, steps, reusing, images: Vec::new(), kept: None };
+        this.objects().for_each(|object| teach(redactor, object));
+        let mut of_release: Vec<String> = this.rendered().flat_map(need::images_of).collect();
+        let kept = stub::kept(plan, &of_release).await?;
+        of_release.retain(|image| kept.as_ref().is_none_or(|kept| kept.contains(image)));
+        let required = require::filled(&this.required, &placeholders)?;
+        let beside = required.iter().chain(&this.applied).flat_map(need::images_of);
+        let images: BTreeSet<String> = beside.chain(of_release).chain([home::prober()?]).collect();
+        this.images = images.into_iter().collect();
+        this.kept = kept;
+        Ok(this)
+    }
+
+    /// The objects of each render.
+    pub fn renders(&self) -> impl Iterator<Item = &Vec<Value>> {
+        render::objects(&self.steps).chain(render::objects(&self.reusing))
+    }
+
+    /// What helm renders.
+    pub fn rendered(&self) -> impl Iterator<Item = &Value> {
+        self.renders().flatten()
+    }
+
+    /// What the scenario makes in the cluster, but for what the contract requires.
+    pub fn objects(&self) -> impl Iterator<Item = &Value> {
+        self.rendered().chain(&self.applied)
+    }
+
+    /// Whether helm refuses a step that is to succeed for a reason that no cluster changes.
+    pub fn is_refused(&self, plan: &Plan) -> bool {
+        // What a chart asks the cluster decides there; any other refusal is one for each user, too.
+        let mut refused = self.steps.iter().flatten().filter_map(|render| render.as_ref().err());
+        refused.any(|refused| !refused.asks_cluster) && plan.steps.iter().all(|step| step.expect == Expect::Succeeds)
+    }
+
+    /// What the plan needs of a cluster.
+    pub fn request(&self, plan: &Plan, options: &Options, ns: &str) -> Result<Request> {
+        let is_stubbed = plan.stub_images != StubImages::Off;
+        Ok(Request {
+            run: plan.name.clone(),
+            kubernetes: options.kubernetes.clone(),
+            context: options.context.clone(),
+            sharing: need::sharing(plan, options, !self.required.is_empty(), self.objects(), ns)?,
+            millicores: demand::millicores(plan, self.renders()),
+            images: self.images.clone(),
+            needed_images: if is_stubbed { Vec::new() } else { need::needed_images(plan, &self.steps) },
+            postgres: need::databases(plan),
+            servers: servers(plan)?,
+            keep: options.keep,
+            keep_warm: options.keep_warm,
+            process: std::process::id(),
+        })
+    }
+}
