@@ -1,4 +1,4 @@
-//! What the documents of three charts promise of values, seen in what the charts render. docs/src/promises.md says which sentence each test covers.
+//! What the documents of four charts promise of values, seen in what the charts render. docs/src/promises.md says which sentence each test covers.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
@@ -298,4 +298,90 @@ async fn mnemom_gateways_migration_has_the_documents_limits() {
     let hook = manifest.one("Job", "migrations");
     assert_eq!((&hook["spec"]["backoffLimit"], &hook["spec"]["activeDeadlineSeconds"]), (&json!(3), &json!(300)));
     assert_eq!(hook["metadata"]["annotations"]["helm.sh/hook"], "pre-install,pre-upgrade");
+}
+
+/// Integr8sCode's workers: the key in the values, and the component.
+const WORKERS: [(&str, &str); 7] = [
+    ("coordinator", "coordinator"),
+    ("k8sWorker", "k8s-worker"),
+    ("podMonitor", "pod-monitor"),
+    ("resultProcessor", "result-processor"),
+    ("sagaOrchestrator", "saga-orchestrator"),
+    ("eventReplay", "event-replay"),
+    ("dlqProcessor", "dlq-processor"),
+];
+
+/// A failure would mean that a worker cannot be switched off, scaled, started otherwise or sized.
+#[tokio::test]
+async fn integr8scode_runs_each_worker_as_told() {
+    for (key, component) in WORKERS {
+        let replicas = if key == "coordinator" { 0 } else { 3 };
+        let one = json!({"replicas": replicas, "command": ["run-it"], "resources": {"limits": {"memory": "1Gi"}}});
+        let common = json!({"resources": {"requests": {"cpu": "7m"}, "limits": {"memory": "9Mi"}}});
+        let manifest = Manifest::of("integr8scode", json!({"workers": {"common": common, key: one}})).await;
+        assert_eq!(manifest.one("Deployment", component)["spec"]["replicas"], replicas, "{key}");
+        let container = &manifest.pod("Deployment", component)["containers"][0];
+        assert_eq!(container["command"], json!(["run-it"]), "{key}");
+        assert_eq!(container["resources"]["limits"]["memory"], "1Gi", "{key}");
+        assert_eq!(container["resources"]["requests"]["cpu"], "7m", "{key}");
+        let off = Manifest::of("integr8scode", json!({"workers": {key: {"enabled": false}}})).await;
+        let left =
+            off.0.iter().filter(|object| object["metadata"]["labels"]["app.kubernetes.io/component"] == component);
+        assert_eq!(left.count(), 0, "{key}");
+    }
+}
+
+/// A failure would mean that a container takes `KAFKA_PORT=tcp://…` for a setting, and ends.
+#[tokio::test]
+async fn integr8scode_keeps_kubernetes_own_variables_out_of_every_pod() {
+    let manifest = Manifest::of("integr8scode", json!({"infrastructure": {"jaeger": {"enabled": true}}})).await;
+    let pods = manifest.0.iter().map(|object| &object["spec"]["template"]["spec"]).filter(|pod| pod.is_object());
+    let links: Vec<&Value> = pods.map(|pod| &pod["enableServiceLinks"]).collect();
+    assert_eq!(links.len(), 17, "nine roles, four servers with data, registry, Jaeger and two Jobs");
+    assert!(links.iter().all(|links| **links == false), "{links:?}");
+}
+
+/// A failure would mean that a password stands where everyone may read it, or where the document's own command does not find it.
+#[tokio::test]
+async fn integr8scode_keeps_credentials_in_secrets() {
+    let values = json!({
+        "userSeed": {"defaultUserPassword": "first-password", "adminUserPassword": "second-password"},
+        "mongodb": {"auth": {"enabled": true, "rootPassword": "third-password"}},
+        "redis": {"auth": {"enabled": true, "password": "fourth-password"}},
+    });
+    let manifest = Manifest::of("integr8scode", values).await;
+    let others = manifest.0.iter().filter(|object| object["kind"] != "Secret");
+    let others: Vec<String> = others.map(ToString::to_string).collect();
+    for password in ["first-password", "second-password", "third-password", "fourth-password"] {
+        assert!(!others.iter().any(|object| object.contains(password)), "`{password}` is not in a Secret alone");
+    }
+    let secret = manifest.one("Secret", "mongodb");
+    assert_eq!(secret["metadata"]["name"], "it-mongodb");
+    assert_eq!(secret["data"]["mongodb-root-password"], "dGhpcmQtcGFzc3dvcmQ=");
+}
+
+/// A failure would mean that users are created before their store's topics, or that a hook cannot run a second time.
+#[tokio::test]
+async fn integr8scodes_jobs_run_after_the_release_in_their_order() {
+    let manifest = Manifest::of("integr8scode", json!({})).await;
+    for (component, weight) in [("kafka-init", "5"), ("user-seed", "10")] {
+        let hook = &manifest.one("Job", component)["metadata"]["annotations"];
+        assert_eq!(hook["helm.sh/hook"], "post-install,post-upgrade", "{component}");
+        assert_eq!(hook["helm.sh/hook-weight"], weight, "{component}");
+        assert_eq!(hook["helm.sh/hook-delete-policy"], "before-hook-creation", "{component}");
+    }
+}
+
+/// A failure would mean that a value of the document's examples does nothing.
+#[tokio::test]
+async fn integr8scode_sizes_its_servers_as_told() {
+    let kafka = json!({"heapOpts": "-Xms1G -Xmx1G", "resources": {"limits": {"memory": "2Gi"}}});
+    let backend = json!({"replicas": 3, "resources": {"limits": {"memory": "2Gi"}}});
+    let values = json!({"backend": backend, "infrastructure": {"kafka": kafka, "jaeger": {"enabled": false}}});
+    let manifest = Manifest::of("integr8scode", values).await;
+    assert_eq!(manifest.one("Deployment", "backend")["spec"]["replicas"], 3);
+    assert_eq!(manifest.pod("Deployment", "backend")["containers"][0]["resources"]["limits"]["memory"], "2Gi");
+    let kafka = &manifest.pod("StatefulSet", "kafka")["containers"][0];
+    assert_eq!(kafka["env"][0], json!({"name": "KAFKA_HEAP_OPTS", "value": "-Xms1G -Xmx1G"}));
+    assert_eq!(kafka["resources"]["limits"]["memory"], "2Gi");
 }
