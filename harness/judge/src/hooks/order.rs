@@ -1,5 +1,7 @@
 //! `hook-order`: what depends on a hook starts after it completed, and hooks of one event run by weight.
 
+mod waiting;
+
 use std::cmp::Ordering;
 
 use chartgate_model::plan::Hook;
@@ -28,15 +30,20 @@ fn hook_order(view: &View) -> Finding {
     let runs = |(name, hook): (&String, &Hook)| view.tested().any(|run| run.due(view.plan, name, hook) > 0);
     let precedes = |named: &(&String, &Hook)| !named.1.before.is_empty() && runs(*named);
     let hooks: Vec<(&String, &Hook)> = view.plan.hooks.iter().filter(precedes).collect();
-    if hooks.is_empty() && !view.tested().any(has_weights) {
+    let follows = |(name, hook): &(&String, &Hook)| view.tested().any(|run| waiting::is_after_pods(view, run, name, hook));
+    let after_pods: Vec<(&String, &Hook)> = view.plan.hooks.iter().filter(follows).collect();
+    if hooks.is_empty() && after_pods.is_empty() && !view.tested().any(has_weights) {
         return not_applicable(
             HOOK_ORDER.name,
-            "no step runs a hook that must precede a role, and no event has hook Jobs of two weights",
+            "no step runs a hook that must precede a role or follows the pods, and no event has hook Jobs of two weights",
         );
     }
     let mut tally = Tally::of_whole(HOOK_ORDER.name, view);
     for (name, hook) in hooks {
         judge_hook(view, name, hook, &mut tally);
+    }
+    for (name, hook) in after_pods {
+        waiting::judge(view, name, hook, &mut tally);
     }
     for run in view.tested() {
         judge_weights(view, run, &mut tally);

@@ -144,3 +144,44 @@ fn a_hook_whose_events_never_come_does_not_apply() {
     });
     check(&HOOK_ORDER, &story, Verdict::NotApplicable, "no step runs a hook that must precede a role");
 }
+
+/// The migrations as a hook that runs once the pods are ready.
+fn after_pods(story: Story) -> Story {
+    story.plan(|plan| {
+        for hook in plan.hooks.values_mut() {
+            hook.events = vec!["post-install".to_owned(), "post-upgrade".to_owned()];
+            hook.before.clear();
+        }
+    })
+}
+
+/// An install that failed while the app's pod was in this state, before the hook began.
+fn waiting(state: &Value) -> Story {
+    let story = after_pods(Story::good().failing_install("timed out")).unseen(named("Job", "cg-migrations"));
+    let story = story.edit(named("Deployment", "cg-app"), |app| app["status"]["availableReplicas"] = json!(0));
+    story.edit(named("Pod", "cg-app-0"), |pod| {
+        pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+        pod["status"]["containerStatuses"] =
+            json!([{"name": "app", "ready": false, "restartCount": 0, "state": state}]);
+    })
+}
+
+/// A failure would mean that a chart whose workers are ready only with the topics that a later hook makes is called slow.
+#[test]
+fn a_post_hook_that_pods_wait_for_in_vain_fails() {
+    let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+    let says = "hook `migrations` never began in step 1 (install): helm runs it once all pods are ready, and those of deployment/cg-app";
+    check(&HOOK_ORDER, &waiting(&running), Verdict::Fail, says);
+}
+
+/// A failure would mean that a pod without its image is taken for one that waits for a hook.
+#[test]
+fn a_post_hook_is_not_blamed_for_a_pod_that_does_not_run() {
+    let pulling = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
+    check(&HOOK_ORDER, &waiting(&pulling), Verdict::Void, "");
+}
+
+#[test]
+fn a_post_hook_that_began_passes() {
+    check(&HOOK_ORDER, &after_pods(Story::good()), Verdict::Pass, "");
+}
