@@ -13,7 +13,7 @@ use chartgate_model::plan::{Network, Peers, Plan};
 use chartgate_model::recording::Answer;
 use chartgate_process::home;
 use chartgate_process::wait::{Check, until};
-use chartgate_protocol::Question;
+use chartgate_protocol::{Question, Scheme};
 use chartgate_redact::Redactor;
 use chartgate_runner::helm::Helm;
 use chartgate_runner::record::Timeline;
@@ -170,7 +170,8 @@ async fn create_namespace(client: &Client, lease: &Lease, name: &str) {
 
 async fn connect(prober: &Prober, host: &str, port: u16) -> Answer {
     let address = format!("{host}:{port}");
-    let question = Question { id: 0, address, path: None, control: None, session: None, limit_ms: 0 };
+    let scheme = Scheme::default();
+    let question = Question { id: 0, scheme, address, path: None, control: None, session: None, limit_ms: 0 };
     prober.ask(question).await.expect("the prober answers").answer
 }
 

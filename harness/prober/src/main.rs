@@ -4,6 +4,7 @@
 //! Called as `stub`, it plays an application instead.
 
 mod clock;
+mod connection;
 mod keep;
 mod load;
 mod request;
@@ -17,7 +18,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use chartgate_protocol::{Answer, Order, Question, Reply, Told};
+use chartgate_protocol::{Answer, Order, Question, Reply, Scheme, Told};
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, HOST};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -111,7 +118,7 @@ async fn ask(question: Question) -> Reply {
     let asked = async {
         let answer = match &question.path {
             None => connect(&question.address, limit).await,
-            Some(path) => get(&format!("http://{}{path}", question.address), limit).await,
+            Some(path) => get(question.scheme, &question.address, path, limit).await,
         };
         (answer, started.elapsed())
     };
@@ -135,46 +142,44 @@ async fn connect(address: &str, limit: Duration) -> Answer {
 }
 
 /// A GET on a connection of its own: a pooled one would prove nothing about the pod that is asked now.
-async fn get(url: &str, limit: Duration) -> Answer {
-    let asked = async {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(0)
-            .timeout(limit)
-            .build()?;
-        let mut response = client.get(url).send().await?;
-        let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
-        let mut body = Vec::new();
-        while body.len() < BODY_LIMIT
-            && let Some(chunk) = response.chunk().await?
-        {
-            body.extend_from_slice(&chunk);
-        }
-        body.truncate(BODY_LIMIT);
-        Ok(Answer::Http { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
-    };
-    asked.await.unwrap_or_else(|error: reqwest::Error| classify(&error))
+async fn get(scheme: Scheme, address: &str, path: &str, limit: Duration) -> Answer {
+    match timeout(limit, exchange(scheme, address, path)).await {
+        Err(_) => Answer::TimedOut,
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) if is_refused(&error) => Answer::Refused,
+        Ok(Err(error)) => Answer::Failed(format!("{error:#}")),
+    }
 }
 
-fn classify(error: &reqwest::Error) -> Answer {
-    if error.is_timeout() {
-        return Answer::TimedOut;
-    }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    let mut words = Vec::new();
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>()
-            && io.kind() == ErrorKind::ConnectionRefused
-        {
-            return Answer::Refused;
+async fn exchange(scheme: Scheme, address: &str, path: &str) -> Result<Answer> {
+    let stream = TcpStream::connect(address).await.context("connect")?;
+    let stream = connection::secure(stream, scheme, address).await.context("begin TLS")?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the last byte of the answer, or with the sender; what ends it early is the sender's error as well.
+    let running = tokio::spawn(connection);
+    let request = Request::get(path).header(HOST, address).header(ACCEPT, "*/*").body(Empty::<Bytes>::new())?;
+    let mut response = sender.send_request(request).await?;
+    let status = response.status().as_u16();
+    let headers = response.headers().iter();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = headers.collect();
+    let mut body = Vec::new();
+    while body.len() < BODY_LIMIT
+        && let Some(frame) = response.frame().await
+    {
+        if let Ok(data) = frame?.into_data() {
+            body.extend_from_slice(&data);
         }
-        words.push(cause.to_string());
-        source = cause.source();
     }
-    Answer::Failed(words.join(": "))
+    running.abort();
+    body.truncate(BODY_LIMIT);
+    Ok(Answer::Http { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+fn is_refused(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| io.kind() == ErrorKind::ConnectionRefused)
 }

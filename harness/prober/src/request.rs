@@ -17,6 +17,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
+use crate::connection;
+
 /// What is remembered of a body; the promised text stands in its beginning.
 const REMEMBERED: usize = 64 * 1024;
 /// What is told of a body: enough to know who wrote it.
@@ -108,6 +110,7 @@ async fn exchange(load: &RequestLoad, ports: &Ports, request: Request<Empty<Byte
     // The kernel keeps a port for a minute after an orderly end, and high rates would run out of them.
     stream.set_zero_linger().map_err(|error| other(&error))?;
     stream.set_nodelay(true).map_err(|error| other(&error))?;
+    let stream = connection::secure(stream, load.scheme, &load.address).await.map_err(|error| not_connected(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     let mut exchanged = pin!(async move { read(sender.send_request(request).await?, load).await });
     let answer = tokio::select! {
@@ -151,7 +154,8 @@ fn judge(load: &RequestLoad, answer: &Answer, took: Duration) -> Option<Failure>
 fn not_connected(error: &std::io::Error) -> Failure {
     match error.kind() {
         ErrorKind::ConnectionRefused => Failure::Refused,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Failure::Reset,
+        // A handshake of TLS that the other side leaves ends early.
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => Failure::Reset,
         ErrorKind::TimedOut => Failure::TimedOut,
         _ => other(error),
     }

@@ -45,11 +45,24 @@ pub enum Told {
     },
 }
 
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// HTTP.
+    #[default]
+    Http,
+    /// HTTP over TLS. Any certificate is taken: whose it is, is the business of those who trust it.
+    Https,
+}
+
 /// Requests at a fixed rate, each on a connection of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RequestLoad {
     /// Chosen by the asker, among all loads.
     pub load: u64,
+    /// How the server is spoken to.
+    pub scheme: Scheme,
     /// Host (or IP address) and port.
     pub address: String,
     /// Path with its query.
@@ -215,6 +228,8 @@ pub enum SessionEvent {
 pub struct Question {
     /// Chosen by the asker; the reply carries it back.
     pub id: u64,
+    /// How the server is spoken to, where there is a path.
+    pub scheme: Scheme,
     /// Host (or IP address) and port.
     pub address: String,
     /// Path of an HTTP GET; `None`: only a connection is tried.

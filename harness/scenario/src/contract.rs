@@ -186,6 +186,10 @@ pub struct RoleFile {
 pub struct ServesFile {
     /// Container port, by name or number.
     pub port: PortFile,
+    /// How it is spoken to; by default `http`. With `https` any certificate is taken, also one that nobody signed.
+    #[serde(default)]
+    #[schemars(schema_with = "schemes")]
+    pub scheme: SchemeFile,
     /// Readiness path: it answers 200 when the pod is ready. Without it, only connections are tried.
     pub ready: Option<String>,
     /// Websocket sessions that live in one pod and can be reached through each.
@@ -198,6 +202,17 @@ pub struct ServesFile {
     /// That a `NetworkPolicy` of the chart guards it, and whom that lets ask; without it, one that the chart renders all the same
     /// is to let anyone ask the serving port, and no other.
     pub network: Option<NetworkFile>,
+}
+
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SchemeFile {
+    /// HTTP.
+    #[default]
+    Http,
+    /// HTTP over TLS.
+    Https,
 }
 
 /// A request of a user, and the answer that is right.
@@ -371,6 +386,10 @@ pub struct ImageFile {
 
 fn events(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "items": {"type": "string", "enum": check::EVENTS}})
+}
+
+fn schemes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["http", "https"]})
 }
 
 fn ok() -> u16 {

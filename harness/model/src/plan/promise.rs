@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_protocol::{Continuity, Session};
+use chartgate_protocol::{Continuity, Scheme, Session};
 use serde::{Deserialize, Serialize};
 
 /// A part of the application with pods of its own.
@@ -29,6 +29,9 @@ pub struct Role {
 pub struct Serves {
     /// Container port, by name or number.
     pub port: String,
+    /// How it is spoken to.
+    #[serde(default)]
+    pub scheme: Scheme,
     /// Paths and what they answer when the pod is ready. The first is the readiness path, if it has one.
     pub paths: Vec<HealthPath>,
     /// Websocket sessions that live in one pod and can be reached through each.

@@ -1,3 +1,4 @@
+use chartgate_protocol::Scheme;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -82,6 +83,7 @@ async fn server(answers: usize) -> String {
 fn load(address: String) -> RequestLoad {
     RequestLoad {
         load: 1,
+        scheme: Scheme::Http,
         address,
         path: "/".to_owned(),
         headers: BTreeMap::new(),

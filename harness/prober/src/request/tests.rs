@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
+use chartgate_protocol::Scheme;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::rustls;
 
 use super::*;
 
@@ -31,6 +33,7 @@ async fn server(does: Does) -> String {
 fn load(address: &str) -> RequestLoad {
     RequestLoad {
         load: 0,
+        scheme: Scheme::Http,
         address: address.to_owned(),
         path: "/".to_owned(),
         headers: BTreeMap::from([("X-Forwarded-Proto".to_owned(), "https".to_owned())]),
@@ -143,4 +146,37 @@ async fn a_port_in_use_is_passed_over() {
     let taken: Vec<_> = (0..3).map(|_| std::net::TcpListener::bind(("0.0.0.0", ports.next()))).collect();
     assert_eq!(sent_to(Does::Answers(RIGHT)).await.failure, None);
     drop(taken);
+}
+
+/// A server that speaks TLS with a certificate that nobody signed, and gives the right answer.
+async fn tls_server() -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = builder.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        // A client that speaks no TLS is left.
+        if let Ok(mut stream) = acceptor.accept(stream).await {
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            stream.write_all(RIGHT.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    address
+}
+
+/// A failure would mean that a backend with its own certificate looks broken, or that one without TLS passes for one with it.
+#[tokio::test]
+async fn https_takes_any_certificate_and_no_plain_answer() {
+    let secure = |address: &str| RequestLoad { scheme: Scheme::Https, ..load(address) };
+    assert_eq!(sent(&secure(&tls_server().await)).await.failure, None);
+    let plain = sent(&secure(&server(Does::Answers(RIGHT)).await)).await;
+    assert!(plain.failure.is_some(), "{plain:?}");
+    let unasked = sent(&load(&tls_server().await)).await;
+    assert!(unasked.failure.is_some(), "{unasked:?}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chartgate_process::wait::pause;
-use chartgate_protocol::Question;
+use chartgate_protocol::{Question, Scheme};
 use futures::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -109,7 +109,8 @@ async fn connect(stage: &Stage, address: &str) -> Result<Answer> {
     let deadline = Instant::now() + LISTEN_LIMIT;
     loop {
         let (address, limit_ms) = (address.to_owned(), 0);
-        let question = Question { id: 0, address, path: None, control: None, session: None, limit_ms };
+        let scheme = Scheme::default();
+        let question = Question { id: 0, scheme, address, path: None, control: None, session: None, limit_ms };
         let reply = stage.prober.ask(question).await?;
         if reply.answer != Answer::Refused || Instant::now() >= deadline {
             return Ok(reply.answer);

@@ -9,7 +9,7 @@ use chartgate_cluster::Lease;
 use chartgate_model::plan::Plan;
 use chartgate_process::home;
 use chartgate_process::wait::pause;
-use chartgate_protocol::{Question, Reply};
+use chartgate_protocol::{Question, Reply, Scheme};
 use futures::future::try_join_all;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, PostParams};
@@ -141,7 +141,16 @@ impl Network {
 /// Tries a connection; no time limit is the prober's own.
 async fn connect(prober: &Prober, address: String, control: Option<&String>, limit: Duration) -> Result<Reply> {
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    prober.ask(Question { id: 0, address, path: None, control: control.cloned(), session: None, limit_ms }).await
+    let question = Question {
+        id: 0,
+        scheme: Scheme::default(),
+        address,
+        path: None,
+        control: control.cloned(),
+        session: None,
+        limit_ms,
+    };
+    prober.ask(question).await
 }
 
 /// Asks a pod of chartgate's own before, under and after a policy that lets nobody ask it.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_model::plan::{Plan, Role, Serves};
 use chartgate_process::wait::pause;
-use chartgate_protocol::{Question, Reply, Session};
+use chartgate_protocol::{Question, Reply, Scheme, Session};
 use futures::future::{BoxFuture, try_join_all};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -31,6 +31,7 @@ const ROUTE_PAUSE: Duration = Duration::from_millis(100);
 struct Ask<'a> {
     role: &'a str,
     pod: Option<String>,
+    scheme: Scheme,
     address: String,
     path: Option<String>,
     control: Option<String>,
@@ -108,6 +109,7 @@ fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
         for pod in of_role(pods, role) {
             let ask = |port: u16, path| Ask {
                 role: name,
+                scheme: role.serves.as_ref().map_or_else(Scheme::default, |serves| serves.scheme),
                 pod: Some(name_of(pod)),
                 address: host_and_port(&address_of(pod), port),
                 path,
@@ -146,6 +148,7 @@ fn service_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>], stage: &Stage) -> Vec<A
         addresses.into_iter().flatten().flat_map(move |address| {
             serves.paths.iter().map(move |path| Ask {
                 role: name,
+                scheme: serves.scheme,
                 pod: None,
                 address: address.clone(),
                 path: Some(path.path.clone()),
@@ -163,6 +166,7 @@ async fn ask_all(asks: Vec<Ask<'_>>, step: usize, stage: &Stage, timeline: &Time
         let before = state_of(stage, ask.pod.as_ref());
         let question = Question {
             id: 0,
+            scheme: ask.scheme,
             address: ask.address.clone(),
             path: ask.path.clone(),
             control: ask.control,
@@ -206,6 +210,7 @@ fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Value>]) -> Vec<A
     let asks = pairs.filter_map(|(first, second)| {
         Some(Ask {
             role,
+            scheme: serves.scheme,
             pod: Some(name_of(second)),
             address: host_and_port(&address_of(second), port_of(second, &serves.port)?),
             path: Some(sessions.path.replace("{{session}}", &random::text(12))),

@@ -115,6 +115,7 @@ fn requests(serves: &Serves, traffic: &Traffic, address: &str) -> RequestLoad {
     let request = serves.traffic.clone().unwrap_or_else(ready);
     RequestLoad {
         load: 0,
+        scheme: serves.scheme,
         address: address.to_owned(),
         path: request.path,
         headers: request.headers,

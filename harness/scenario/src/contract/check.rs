@@ -3,7 +3,7 @@
 use chartgate_base::stdio::tell;
 use chartgate_yaml::{Mistake, Source, Spot, unknown};
 
-use super::ContractFile;
+use super::{ContractFile, SchemeFile};
 use crate::backing::check_backing;
 use crate::names::Names;
 use crate::network;
@@ -15,6 +15,7 @@ impl ContractFile {
         check_backing(root.key("backing"), &self.backing);
         network::check(root.key("roles"), &self.roles);
         self.check_checks(source);
+        self.check_schemes(root.key("roles"));
         self.check_hooks(root.key("hooks"), names);
         self.check_routes(root.key("routes"), names);
         self.check_ports(root.key("roles"));
@@ -81,6 +82,16 @@ impl ContractFile {
                     port.clone().text()
                 );
                 at.key(name).key("refuses").item(index).refuse(Mistake::new(&what));
+            }
+        }
+    }
+
+    fn check_schemes(&self, at: Spot) {
+        for (name, role) in &self.roles {
+            let serves = role.serves.as_ref().filter(|serves| serves.sessions.is_some());
+            if serves.is_some_and(|serves| matches!(serves.scheme, SchemeFile::Https)) {
+                let mistake = Mistake::new("websocket sessions are spoken to over `http` alone");
+                at.key(name).key("serves").key("sessions").refuse(mistake.with_hint("leave out `sessions` or `scheme`"));
             }
         }
     }

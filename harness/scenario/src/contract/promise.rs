@@ -1,9 +1,9 @@
 //! What the plan makes of a contract.
 
 use chartgate_model::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
-use chartgate_protocol::{Continuity, Session};
+use chartgate_protocol::{Continuity, Scheme, Session};
 
-use super::{HookFile, ImageFile, PortFile, RoleFile, ServesFile, ok};
+use super::{HookFile, ImageFile, PortFile, RoleFile, SchemeFile, ServesFile, ok};
 use crate::network::NetworkFile;
 
 impl RoleFile {
@@ -16,6 +16,15 @@ impl RoleFile {
             refuses: self.refuses.into_iter().map(PortFile::text).collect(),
             listens: self.listens.into_iter().map(PortFile::text).collect(),
             singleton: self.singleton,
+        }
+    }
+}
+
+impl From<SchemeFile> for Scheme {
+    fn from(file: SchemeFile) -> Self {
+        match file {
+            SchemeFile::Http => Self::Http,
+            SchemeFile::Https => Self::Https,
         }
     }
 }
@@ -47,7 +56,14 @@ impl ServesFile {
             pod: file.pod.map(|name| name.to_lowercase()),
         });
         let paths = ready.into_iter().chain(others).collect();
-        Serves { port, paths, sessions, traffic, network: self.network.map(NetworkFile::plan) }
+        Serves {
+            port,
+            scheme: self.scheme.into(),
+            paths,
+            sessions,
+            traffic,
+            network: self.network.map(NetworkFile::plan),
+        }
     }
 }
 
