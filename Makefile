@@ -23,8 +23,8 @@ scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
 
-setup: ## all that tests need: engine, tools, images (again: under two seconds)
-	@$(MAKE) -j engine kind helm-3 helm-4 node-image backing app-images
+setup: ## all that tests need: engine, tools, images (again: under two seconds); ALL=1 with what is left to the nightly CI
+	@$(MAKE) -j engine kind helm-3 helm-4 node-image backing app-images $(if $(ALL),$(needs))
 
 engine: ## a Docker engine: the one that answers, or one of our own
 	@$(setup)/engine

@@ -62,6 +62,7 @@ pub struct RequestLoad {
     /// Chosen by the asker, among all loads.
     pub load: u64,
     /// How the server is spoken to.
+    #[serde(default)]
     pub scheme: Scheme,
     /// Host (or IP address) and port.
     pub address: String,
@@ -229,6 +230,7 @@ pub struct Question {
     /// Chosen by the asker; the reply carries it back.
     pub id: u64,
     /// How the server is spoken to, where there is a path.
+    #[serde(default)]
     pub scheme: Scheme,
     /// Host (or IP address) and port.
     pub address: String,

@@ -47,7 +47,7 @@ impl Log {
 
     async fn connect(&self) -> Result<Kafka> {
         let builder = Kafka::builder(self.config.servers.clone()).client_id(self.client_id.clone());
-        builder.request_timeout(DELIVERY).connect().await.context("connect to Kafka")
+        builder.connect_timeout(DELIVERY / 2).request_timeout(DELIVERY).connect().await.context("connect to Kafka")
     }
 
     /// Publishes a message, and returns when the broker has it.
@@ -191,5 +191,19 @@ fn say(said: &mut Option<Instant>, line: &str) {
     if said.is_none_or(|at| at.elapsed() > SAY_AGAIN) {
         println!("{line}");
         *said = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that the client refuses its own settings, so that every part waits for Kafka for ever.
+    #[tokio::test]
+    async fn the_clients_settings_fit_each_other() {
+        let nowhere = config::Kafka { servers: "127.0.0.1:1".to_owned(), prefix: "pref".to_owned(), partitions: 3 };
+        let Err(error) = Log::new(&nowhere, "test").connect().await else { panic!("nobody listens there") };
+        let says = format!("{error:#}");
+        assert!(!says.contains("configuration"), "{says}");
     }
 }
