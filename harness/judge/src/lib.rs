@@ -66,7 +66,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "hooks",
         about: "Jobs that helm runs before or after a change, such as migrations",
-        checks: &[hooks::HOOK_ORDER, hooks::HOOK_ONCE, hooks::HOOK_CLEANUP, hooks::HOOK_INPUTS],
+        checks: &[hooks::HOOK_ORDER, hooks::HOOK_ONCE, hooks::HOOK_EFFECT, hooks::HOOK_CLEANUP, hooks::HOOK_INPUTS],
     },
     Group {
         name: "roles",

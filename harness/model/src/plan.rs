@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::values::{self, merge};
 
 pub use awaited::{Awaited, Outcome};
-pub use promise::{HealthPath, Hook, Image, Network, Peers, Role, Serves, Sessions, UserRequest};
+pub use promise::{Effect, HealthPath, Hook, Image, Network, Peers, Role, Serves, Sessions, UserRequest};
 pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, ServerSide, Step};
 
 /// One scenario, ready to run.

@@ -4,6 +4,7 @@
 //! distinct object once, by the hash of its content).
 
 mod cluster;
+mod effect;
 mod entry;
 mod helm;
 mod probe;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::plan::Plan;
 pub use cluster::{Asked, Change, Compared, NOT_COMPARED, Node};
+pub use effect::{EffectSeen, EffectState};
 pub use entry::{Entry, Mode, Moment};
 pub use helm::{HelmCall, HookRun, Release, StepOutcome};
 pub use probe::{Asker, Attempt, Probe, Reach, ServicePort};

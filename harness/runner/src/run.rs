@@ -7,6 +7,7 @@ mod balancer;
 mod compare;
 mod demand;
 mod early;
+mod effect;
 mod endpoints;
 mod fault;
 mod hook;
@@ -216,6 +217,10 @@ async fn perform(
     outside::own(outside::of(render::objects(&renders).flatten(), &stage.ns), &stage.client, lease).await?;
     let neighbour = neighbour::install(plan, helm, &stage, lease, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
+    let examines_effects = plan.stub_images == StubImages::Off;
+    if examines_effects {
+        effect::note(plan, None, &stage, timeline).await;
+    }
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
         if step.action == Action::Uninstall {
             users.leave().await;
@@ -264,6 +269,9 @@ async fn perform(
         users.drain().await;
         let as_expected = is_expected(step, &outcome);
         let has_settled = outcome == StepOutcome::Succeeded;
+        if has_settled && examines_effects && step.action != Action::Uninstall {
+            effect::note(plan, Some(index), &stage, timeline).await;
+        }
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
         if has_settled && matches!(step.action, Action::Install | Action::Upgrade) {

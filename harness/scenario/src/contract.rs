@@ -358,6 +358,25 @@ pub struct HookFile {
     pub before: Vec<String>,
     /// The database whose schema it alone changes.
     pub migrates: Option<String>,
+    /// What it makes in servers that run as pods, by name: topics, documents, rows, keys. It must be there once the hook has run, not before it ran
+    /// for the first time, and the same after it ran again.
+    #[serde(default)]
+    pub effects: BTreeMap<String, EffectFile>,
+}
+
+/// State in a server, as a program in one of its pods prints it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Effect")]
+pub struct EffectFile {
+    /// Labels of the pods in one of which the program runs: `KEY=VALUE`, comma-separated. `{{release}}` stands for the release's name.
+    pub pods: String,
+    /// The program and its arguments, which only looks: `[kafka-topics, --list, --bootstrap-server, "localhost:9092"]`.
+    #[schemars(length(min = 1))]
+    pub command: Vec<String>,
+    /// Texts that its output contains once the hook has run.
+    #[schemars(length(min = 1))]
+    pub shows: Vec<String>,
 }
 
 /// An image and the values that set it.

@@ -30,7 +30,8 @@ fn hook_order(view: &View) -> Finding {
     let runs = |(name, hook): (&String, &Hook)| view.tested().any(|run| run.due(view.plan, name, hook) > 0);
     let precedes = |named: &(&String, &Hook)| !named.1.before.is_empty() && runs(*named);
     let hooks: Vec<(&String, &Hook)> = view.plan.hooks.iter().filter(precedes).collect();
-    let follows = |(name, hook): &(&String, &Hook)| view.tested().any(|run| waiting::is_after_pods(view, run, name, hook));
+    let follows =
+        |(name, hook): &(&String, &Hook)| view.tested().any(|run| waiting::is_after_pods(view, run, name, hook));
     let after_pods: Vec<(&String, &Hook)> = view.plan.hooks.iter().filter(follows).collect();
     if hooks.is_empty() && after_pods.is_empty() && !view.tested().any(has_weights) {
         return not_applicable(

@@ -45,6 +45,7 @@ fn plan() -> Plan {
         events: vec!["pre-install".to_owned(), "pre-upgrade".to_owned()],
         before: ROLES.map(str::to_owned).to_vec(),
         migrates: Some("postgres".to_owned()),
+        ..Hook::default()
     };
     let image = Image {
         repository_path: "image.repository".to_owned(),

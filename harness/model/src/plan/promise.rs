@@ -114,6 +114,20 @@ pub struct Hook {
     pub before: Vec<String>,
     /// Name of the database in `backing` whose schema only this hook may change.
     pub migrates: Option<String>,
+    /// What is in a server once it has run, by name.
+    #[serde(default)]
+    pub effects: BTreeMap<String, Effect>,
+}
+
+/// State in a server that a hook makes, as a program in a pod prints it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Label selector of the pods in one of which the program runs.
+    pub pods: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Texts that its output contains once the hook has run, and not before it ran for the first time.
+    pub shows: Vec<String>,
 }
 
 /// An image that the scenario varies, and the values that set it.

@@ -6,8 +6,8 @@ use chartgate_protocol::{Answer, SessionEvent};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asked, Change, Compared, Failed, HelmCall, LintMessage, Node, Probe, Reach, Release, RepeatedKey, Served,
-    ServicePort, StepOutcome, Variant,
+    Asked, Change, Compared, EffectSeen, Failed, HelmCall, LintMessage, Node, Probe, Reach, Release, RepeatedKey,
+    Served, ServicePort, StepOutcome, Variant,
 };
 
 /// One moment on the timeline.
@@ -249,6 +249,8 @@ pub enum Moment {
         /// What, in words.
         what: String,
     },
+    /// What a hook makes in a server, as it was.
+    Effect(EffectSeen),
     /// A step's objects beside the release were applied.
     Applied {
         /// Index in the plan's steps.

@@ -91,7 +91,10 @@ impl ContractFile {
             let serves = role.serves.as_ref().filter(|serves| serves.sessions.is_some());
             if serves.is_some_and(|serves| matches!(serves.scheme, SchemeFile::Https)) {
                 let mistake = Mistake::new("websocket sessions are spoken to over `http` alone");
-                at.key(name).key("serves").key("sessions").refuse(mistake.with_hint("leave out `sessions` or `scheme`"));
+                at.key(name)
+                    .key("serves")
+                    .key("sessions")
+                    .refuse(mistake.with_hint("leave out `sessions` or `scheme`"));
             }
         }
     }
@@ -104,6 +107,16 @@ impl ContractFile {
             }
             if let Some(database) = &hook.migrates {
                 names.check_database(at.key("migrates"), database);
+            }
+            for (effect, file) in &hook.effects {
+                let at = at.key("effects").key(effect);
+                if file.command.is_empty() {
+                    at.key("command").refuse(Mistake::new("a `command` begins with a program"));
+                }
+                if file.shows.is_empty() {
+                    let mistake = Mistake::new(&format!("the effect `{effect}` shows nothing"));
+                    at.key("shows").refuse(mistake.with_hint("write what the output contains once the hook has run"));
+                }
             }
             for (index, event) in hook.events.iter().enumerate() {
                 if !EVENTS.contains(&event.as_str()) {

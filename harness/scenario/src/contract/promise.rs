@@ -1,9 +1,9 @@
 //! What the plan makes of a contract.
 
-use chartgate_model::plan::{HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
+use chartgate_model::plan::{Effect, HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
 use chartgate_protocol::{Continuity, Scheme, Session};
 
-use super::{HookFile, ImageFile, PortFile, RoleFile, SchemeFile, ServesFile, ok};
+use super::{EffectFile, HookFile, ImageFile, PortFile, RoleFile, SchemeFile, ServesFile, ok};
 use crate::network::NetworkFile;
 
 impl RoleFile {
@@ -75,7 +75,14 @@ impl HookFile {
             events: self.events,
             before: self.before,
             migrates: self.migrates,
+            effects: self.effects.into_iter().map(|(name, effect)| (name, effect.plan(release))).collect(),
         }
+    }
+}
+
+impl EffectFile {
+    fn plan(self, release: &str) -> Effect {
+        Effect { pods: for_release(&self.pods, release), command: self.command, shows: self.shows }
     }
 }
 
