@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chartgate_judge::Verdict;
 use chartgate_scenario::Overrides;
@@ -16,9 +16,26 @@ use rstest::rstest;
 async fn holds(
     #[files("scenarios/*/*.yaml")]
     #[exclude("/contract\\.yaml$")]
+    #[exclude("/integr8scode/")]
     path: PathBuf,
 ) {
-    let plan = chartgate_scenario::load(&path, &Overrides::default()).expect("the scenario is valid");
+    check(&path).await;
+}
+
+/// The same of a chart that brings a Kafka: its servers and its stand-in are images that no other chart needs.
+#[rstest]
+#[ignore = "the nightly CI runs it: to make its images takes longer than all other scenarios together"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn holds_nightly(
+    #[files("scenarios/integr8scode/*.yaml")]
+    #[exclude("/contract\\.yaml$")]
+    path: PathBuf,
+) {
+    check(&path).await;
+}
+
+async fn check(path: &Path) {
+    let plan = chartgate_scenario::load(path, &Overrides::default()).expect("the scenario is valid");
     support::check(&plan, Verdict::Pass, &[]).await;
 }
 
@@ -28,7 +45,7 @@ fn every_scenario_file_has_a_test() {
     let files =
         chartgate_scenario::discover(&[support::repository().join("scenarios")]).expect("the folder can be read");
     let tests = support::tests_of_this_binary();
-    let cases = tests.iter().filter(|name| name.starts_with("holds::")).count();
+    let cases = tests.iter().filter(|name| name.starts_with("holds")).count();
     assert!(cases > 0, "no test runs a scenario");
     assert_eq!(cases, files.len(), "hint: run `touch harness/build.rs` and build the tests again");
 }
