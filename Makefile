@@ -18,7 +18,7 @@ needs = $(shell $(setup)/needs $(CHART))
 scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test bench book lint msrv deny clean versions
+.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test mutants soak fuzz bench book lint msrv deny clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
@@ -65,6 +65,15 @@ gate: prepare ## the verdict on CHART=codex-pooler, or on every chart
 
 test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with the tests that are left to the nightly CI
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored,--exclude chartgate-standin-integr8scode) # as many as the broker runs: what is rendered before each takes processor time of its own
+
+mutants: setup ## which harms the scenarios would notice; a chart below 0.9 fails
+	@$(CHARTGATE_HOME)/bin/chartgate mutate scenarios/$(CHART) --min-score 0.9
+
+soak: setup ## the scenarios ROUNDS times, shuffled; lists each verdict that differs, and goes on where it was ended
+	@$(CHARTGATE_HOME)/bin/chartgate soak scenarios/$(CHART) --rounds $(or $(ROUNDS),5)
+
+fuzz: ## files and recordings that nobody meant, for longer than CI does: CASES=100000
+	@PROPTEST_CASES=$(or $(CASES),100000) cargo test --package chartgate-scenario --package chartgate-judge --lib fuzz
 
 bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
 	@cargo bench --quiet --bench gate

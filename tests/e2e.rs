@@ -7,6 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use chartgate_judge::Verdict;
+use chartgate_model::plan::Plan;
 use chartgate_scenario::Overrides;
 use rstest::rstest;
 
@@ -19,7 +20,9 @@ async fn holds(
     #[exclude("/integr8scode/")]
     path: PathBuf,
 ) {
-    check(&path).await;
+    let plan = load(&path);
+    assert!(!plan.proves.is_empty(), "{} lists no check that it exists to prove", path.display());
+    check(&plan).await;
 }
 
 /// The same of a chart that brings a Kafka: its servers and its stand-in are images that no other chart needs.
@@ -31,12 +34,17 @@ async fn holds_nightly(
     #[exclude("/contract\\.yaml$")]
     path: PathBuf,
 ) {
-    check(&path).await;
+    check(&load(&path)).await;
 }
 
-async fn check(path: &Path) {
-    let plan = chartgate_scenario::load(path, &Overrides::default()).expect("the scenario is valid");
-    support::check(&plan, Verdict::Pass, &[]).await;
+fn load(path: &Path) -> Plan {
+    chartgate_scenario::load(path, &Overrides::default()).expect("the scenario is valid")
+}
+
+/// Checks that the scenario passes, and so does each check that it exists to prove.
+async fn check(plan: &Plan) {
+    let proves: Vec<&str> = plan.proves.iter().map(String::as_str).collect();
+    support::check(plan, Verdict::Pass, &proves).await;
 }
 
 /// A failure would mean that a scenario file exists and no test runs it.

@@ -118,7 +118,15 @@ pub(crate) fn take(out: &Path) -> Result<File> {
 /// # Errors
 /// [`Environment`] if helm is not there.
 pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
-    let program = home::tool("helm", home::version(&format!("HELM_{}", options.helm))?)?;
+    prepare_for(plans, &options.helm).await
+}
+
+/// The same for a helm of a major version.
+///
+/// # Errors
+/// [`Environment`] if it is not there.
+pub async fn prepare_for(plans: &mut [Plan], helm: &str) -> Result<Origins> {
+    let program = home::tool("helm", home::version(&format!("HELM_{helm}"))?)?;
     let charts: BTreeSet<&Path> = plans
         .iter()
         .map(|plan| &plan.chart)

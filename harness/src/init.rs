@@ -13,9 +13,11 @@ mod secret;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_scenario::Overrides;
 use chartgate_yaml::Invalid;
 use serde_json::{Value, json};
 
+use crate::applicable::applicable;
 use found::Found;
 
 /// Writes `contract.yaml` and a scenario for each of the chart's `ci/*-values.yaml` (or for its defaults) to its `ci/chartgate/`, and
@@ -42,8 +44,14 @@ pub async fn init(chart: &Path, helm: &str) -> Result<Vec<PathBuf>> {
             .enumerate()
             .map(|(index, render)| (folder.join(scenario::file_name(render)), scenario::text(&found, index, render))),
     );
-    for (path, text) in &files {
-        std::fs::write(path, text).with_context(|| format!("write `{}`", path.display()))?;
+    let write =
+        |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("write `{}`", path.display()));
+    files.iter().try_for_each(|(path, text)| write(path, text))?;
+    // What applies is known once there is a plan: of the scenario as it was just written.
+    for (path, text) in files.iter().skip(1) {
+        let overrides = Overrides { chart: Some(chart.to_owned()), ..Overrides::default() };
+        let plan = chartgate_scenario::load(path, &overrides)?;
+        write(path, &scenario::proving(text, &applicable(&plan, helm).await?))?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }

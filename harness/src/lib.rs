@@ -9,6 +9,9 @@
 pub mod progress;
 pub mod gate;
 pub mod check;
+pub mod applicable;
+pub mod mutate;
+pub mod soak;
 
 pub mod init;
 pub mod doctor;

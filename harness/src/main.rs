@@ -42,6 +42,10 @@ enum Command {
     Run(command::run::Arguments),
     /// Judge what charts render, in seconds: no cluster, no engine
     Check(command::check::Arguments),
+    /// Put harms into what charts render, one at a time, and say which of them no scenario notices
+    Mutate(command::mutate::Arguments),
+    /// Run scenarios many times, in another order each time, and list each verdict that differs, with its recordings
+    Soak(command::soak::Arguments),
     /// Judge recordings again, without a cluster
     Judge {
         /// Folder that a run wrote
@@ -76,6 +80,9 @@ enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Render each scenario, and list the checks that apply to a chart and that no scenario of it exists to prove
+        #[arg(long)]
+        unproven: bool,
     },
     /// Check this machine's prerequisites and say how to fix what is wrong
     Doctor,
@@ -103,6 +110,12 @@ enum Command {
     Reference {
         /// Its name below docs/src/reference/
         page: Page,
+    },
+    /// The post-renderer that helm is given for a mutant
+    #[command(hide = true)]
+    PostRender {
+        /// Name of the operator
+        operator: String,
     },
     #[command(hide = true)]
     Broker {
@@ -167,8 +180,12 @@ async fn perform(command: Command) -> Result<u8> {
             stdio::print(chartgate_report::place(&folder) + "\n")?;
             Ok(0)
         }
-        Command::List { paths, json } => {
-            let list = List::new(&chartgate_scenario::plans(&paths, &Overrides::default())?);
+        Command::List { paths, json, unproven } => {
+            let plans = chartgate_scenario::plans(&paths, &Overrides::default())?;
+            let mut list = List::new(&plans);
+            if unproven {
+                list = list.with_unproven(plans, home::version("HELM")?).await?;
+            }
             stdio::print(if json { serde_json::to_string_pretty(&list)? + "\n" } else { list.print() })?;
             Ok(0)
         }
@@ -224,6 +241,9 @@ async fn perform(command: Command) -> Result<u8> {
             chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
         }
         Command::Check(arguments) => arguments.run().await,
+        Command::Soak(arguments) => Box::pin(arguments.run()).await,
+        Command::Mutate(arguments) => Box::pin(arguments.run()).await,
+        Command::PostRender { operator } => command::mutate::post_render(&operator),
         Command::Run(_) | Command::Exec { .. } => Ok(0),
     }
 }

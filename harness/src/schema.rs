@@ -7,6 +7,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
+use crate::mutate::MutationReport;
+
 /// A file that has a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum File {
@@ -16,11 +18,13 @@ pub enum File {
     Scenario,
     /// A contract
     Contract,
+    /// `mutation.json`, which `mutate` writes
+    Mutation,
 }
 
 impl File {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Verdict, Self::Scenario, Self::Contract];
+    pub const ALL: [Self; 4] = [Self::Verdict, Self::Scenario, Self::Contract, Self::Mutation];
 
     /// The name of the published schema.
     pub fn schema_name(self) -> &'static str {
@@ -28,6 +32,7 @@ impl File {
             Self::Verdict => "verdict.schema.json",
             Self::Scenario => "scenario.schema.json",
             Self::Contract => "contract.schema.json",
+            Self::Mutation => "mutation.schema.json",
         }
     }
 
@@ -37,6 +42,7 @@ impl File {
             Self::Verdict => Report::schema(),
             Self::Scenario => of::<ScenarioFile>(),
             Self::Contract => of::<ContractFile>(),
+            Self::Mutation => MutationReport::schema(),
         }
     }
 

@@ -8,6 +8,7 @@ mod hooks;
 mod live;
 mod manifest;
 pub(crate) mod network;
+mod proves;
 mod render;
 mod roles;
 mod rollback;
@@ -175,16 +176,21 @@ pub struct Examined {
 
 /// Judges a recording by the checks that it holds enough for.
 pub fn examine(recording: &Recording) -> Examined {
-    let most = match recording.mode() {
-        Mode::Render => Needs::Render,
-        // A stub answers for the application, and does nothing of what that does.
-        Mode::Run if recording.plan.stub_images != StubImages::Off => Needs::Orchestration,
-        Mode::Run => Needs::Behaviour,
-    };
+    let most = held(recording);
     let is_examined = |check: &str| named(check).is_none_or(|check| check.needs <= most);
     let (findings, beyond): (Vec<Finding>, Vec<Finding>) =
         judge(recording).into_iter().partition(|finding| is_examined(&finding.check));
     Examined { findings, not_examined: beyond.into_iter().map(|finding| finding.check).collect() }
+}
+
+/// The most that a check may need of a recording.
+fn held(recording: &Recording) -> Needs {
+    match recording.mode() {
+        Mode::Render => Needs::Render,
+        // A stub answers for the application, and does nothing of what that does.
+        Mode::Run if recording.plan.stub_images != StubImages::Off => Needs::Orchestration,
+        Mode::Run => Needs::Behaviour,
+    }
 }
 
 /// The check of a name; `None`: there is none.
@@ -198,7 +204,9 @@ pub fn judge(recording: &Recording) -> Vec<Finding> {
     let day = recording.day();
     let sources = Sources::of(recording);
     let sourced = |finding: Finding| Finding { templates: sources.named_by(&finding), ..finding };
-    all().map(|check| sourced(waive(found(check, &view), &view.plan.waivers, &day))).collect()
+    let most = held(recording);
+    let demanded = |check: &Check| proves::demand(check, found(check, &view), view.plan, most);
+    all().map(|check| sourced(waive(demanded(check), &view.plan.waivers, &day))).collect()
 }
 
 /// A check's finding, as binding as the plan makes it.

@@ -1,8 +1,10 @@
+mod fuzz;
 mod hollow;
+mod proves;
 
 use std::collections::BTreeSet;
 
-use chartgate_model::recording::Answer;
+use chartgate_model::recording::{Answer, Moment};
 use serde_json::{Value, json};
 
 use super::testing::{Story, check, end_of, named};

@@ -72,6 +72,9 @@ pub struct Plan {
     pub images: BTreeMap<String, Image>,
     /// Names of roles and hooks of the contract that this scenario switches off: they must not appear.
     pub absent: Vec<String>,
+    /// Checks that the scenario exists to prove: void unless each ends as a pass.
+    #[serde(default)]
+    pub proves: Vec<String>,
     /// Advice fails.
     pub strict: bool,
     /// Checks whose advice fails.
@@ -105,6 +108,12 @@ pub struct Plan {
     /// Which images are replaced by stubs.
     #[serde(default)]
     pub stub_images: StubImages,
+    /// The operator that puts a harm into what the chart renders: then it is a mutant of the chart; `None`: it is the chart itself.
+    #[serde(default)]
+    pub mutant: Option<String>,
+    /// The operators that the contract lets survive.
+    #[serde(default)]
+    pub survives: Vec<Survivor>,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }
@@ -202,6 +211,15 @@ pub struct Waiver {
     pub reason: String,
     /// The last day on which it counts, as `YYYY-MM-DD` in UTC.
     pub until: String,
+}
+
+/// A harm that no scenario needs to notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survivor {
+    /// The operator's name.
+    pub operator: String,
+    /// Why that is acceptable.
+    pub reason: String,
 }
 
 impl Plan {

@@ -175,6 +175,7 @@ impl ScenarioReport {
             seconds: Duration::from_millis(length).as_secs_f64(),
             steps: steps(recording),
             replaced: Replaced::of(recording),
+            notes: unexamined(&recording.plan, &not_examined).into_iter().collect(),
             checks,
             not_examined,
             ..Self::empty(&recording.plan, evidence)
@@ -239,6 +240,15 @@ impl StepReport {
         let by = self.helm.as_ref().map_or(String::new(), |helm| format!(" by Helm {helm}"));
         format!("step {} ({}{by})", self.number, self.verb)
     }
+}
+
+/// What is said of the checks that the scenario exists to prove and that this way of running it cannot examine.
+fn unexamined(plan: &Plan, not_examined: &[String]) -> Option<String> {
+    let is_left_out = |name: &&str| not_examined.iter().any(|it| it == name);
+    let listed: Vec<&str> = plan.proves.iter().map(|name| chartgate_judge::present_name(name)).collect();
+    let left_out: Vec<&str> = listed.iter().copied().filter(is_left_out).collect();
+    let (out, all) = (left_out.len(), listed.len());
+    (out > 0).then(|| format!("{out} of the {all} checks in `proves` were not examined: {}", left_out.join(", ")))
 }
 
 fn steps(recording: &Recording) -> Vec<StepReport> {

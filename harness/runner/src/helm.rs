@@ -1,5 +1,7 @@
 //! The real `helm`, in the version that the run was asked for.
 
+mod post_render;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::progress::Progress;
+use post_render::PostRenderer;
 
 /// Rendering takes well under a second; a chart that takes this long hangs.
 const RENDER_LIMIT: Duration = Duration::from_secs(60);
@@ -36,6 +39,8 @@ pub struct Helm {
     rolls_back: &'static str,
     redactor: Redactor,
     progress: Option<Progress>,
+    /// What puts a mutant's harm into the manifests of the chart under test.
+    post_renderer: Option<PostRenderer>,
 }
 
 /// What `helm status` says of a release.
@@ -126,7 +131,17 @@ impl Helm {
             rolls_back,
             redactor,
             progress: None,
+            post_renderer: None,
         }
+    }
+
+    /// The same helm, which puts the harm of the plan's mutant, if it is one, into what the chart under test renders.
+    ///
+    /// # Errors
+    /// [`Environment`](home::Environment) if its post-renderer cannot be set up.
+    pub fn harming(mut self, plan: &Plan) -> Result<Self> {
+        self.post_renderer = plan.mutant.as_deref().map(|it| PostRenderer::new(it, &self.version)).transpose()?;
+        Ok(self)
     }
 
     /// Its own version, for example `3.22.0`.
@@ -153,7 +168,9 @@ impl Helm {
         let Some(major) = &step.helm else { return Ok(self.clone()) };
         let version = home::version(&format!("HELM_{major}"))?;
         let own = Self::new(version, &self.kubernetes, &self.ns, self.redactor.clone())?;
-        Ok(Self { program: own.program, version: own.version, rolls_back: own.rolls_back, ..self.clone() })
+        let post_renderer = self.post_renderer.as_ref().map(|it| it.for_helm(&own.version)).transpose()?;
+        let (program, version, rolls_back) = (own.program, own.version, own.rolls_back);
+        Ok(Self { program, version, rolls_back, post_renderer, ..self.clone() })
     }
 
     /// The same helm, in another namespace.
@@ -191,7 +208,7 @@ impl Helm {
         if step.action == Action::Upgrade {
             args.push("--is-upgrade".to_owned());
         }
-        args.extend(chart_args(plan, step));
+        args.extend(self.chart_args(plan, step));
         // What a chart's `crds/` holds is no template, but it comes with the release.
         args.push("--include-crds".to_owned());
         let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
@@ -204,7 +221,7 @@ impl Helm {
     /// Renders an upgrade on top of the release's own values, which only the cluster has. The inner error is helm's refusal.
     pub async fn template_reusing(&self, plan: &Plan, step: &Step, values: &Value) -> Result<Result<Manifest, String>> {
         let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
-        args.extend(chart_args(plan, step));
+        args.extend(self.chart_args(plan, step));
         args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));
         let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
         if !output.is_success() {
@@ -219,7 +236,7 @@ impl Helm {
     pub fn args(&self, plan: &Plan, step: &Step) -> Vec<String> {
         let mut args = vec![step.verb().to_owned(), plan.release.clone()];
         match &step.action {
-            Action::Install | Action::Upgrade => args.extend(chart_args(plan, step)),
+            Action::Install | Action::Upgrade => args.extend(self.chart_args(plan, step)),
             Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
             _ => {}
         }
@@ -265,11 +282,23 @@ impl Helm {
             args.extend(["--kubeconfig".to_owned(), kubeconfig.display().to_string()]);
         }
         // The user's current context is never read: helm would take it where `--kubeconfig` is not given.
-        Tool::new("helm", &self.program)
+        let call = Tool::new("helm", &self.program)
             .args(args)
             .env("KUBECONFIG", "/dev/null")
             .deadline(limit)
-            .redact(&self.redactor)
+            .redact(&self.redactor);
+        match self.post_renderer.as_ref().and_then(|renderer| renderer.plugins.as_ref()) {
+            Some(plugins) => call.env("HELM_PLUGINS", plugins),
+            None => call,
+        }
+    }
+
+    fn chart_args(&self, plan: &Plan, step: &Step) -> Vec<String> {
+        let mut args = chart_args(plan, step);
+        // The versions that are upgraded from are sound.
+        let renderer = self.post_renderer.iter().filter(|_| step.from.is_none());
+        args.extend(renderer.flat_map(|renderer| renderer.args.clone()));
+        args
     }
 }
 
@@ -300,7 +329,18 @@ mod tests {
         let (ns, kubernetes) = ("ns".to_owned(), "1.34".to_owned());
         let version = "3.22.0".to_owned();
         let api_versions = Vec::new();
-        Helm { program, version, kubeconfig: None, ns, kubernetes, api_versions, rolls_back, redactor, progress: None }
+        Helm {
+            program,
+            version,
+            kubeconfig: None,
+            ns,
+            kubernetes,
+            api_versions,
+            rolls_back,
+            redactor,
+            progress: None,
+            post_renderer: None,
+        }
     }
 
     fn chart(path: &str) -> Chart {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Formatter;
 use std::path::PathBuf;
 
-use chartgate_model::plan::Requirement;
+use chartgate_model::plan::{Requirement, Survivor};
 use chartgate_yaml::{Mistake, Source, Spot};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -64,6 +64,9 @@ pub struct ContractFile {
     /// Checks that may fail or be void for a while. With `--no-waivers` none counts.
     #[serde(default)]
     pub waivers: Vec<WaiverFile>,
+    /// Operators of `chartgate mutate` that no scenario needs to notice: at most a fifth of those that apply to the chart.
+    #[serde(default)]
+    pub survives: Vec<SurvivorFile>,
     /// The images that scenarios vary, by name, and the values that set them.
     #[serde(default)]
     pub images: BTreeMap<String, ImageFile>,
@@ -77,7 +80,7 @@ pub struct ContractFile {
 }
 
 /// The name of a check.
-struct CheckName;
+pub(super) struct CheckName;
 
 impl JsonSchema for CheckName {
     fn schema_name() -> Cow<'static, str> {
@@ -153,6 +156,39 @@ pub struct WaiverFile {
     /// The last day on which it counts, as `YYYY-MM-DD` in UTC.
     #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), example = &"2026-12-31")]
     pub until: String,
+}
+
+/// A harm that no scenario needs to notice.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Survivor")]
+pub struct SurvivorFile {
+    /// The operator's name.
+    #[schemars(with = "OperatorName")]
+    pub operator: String,
+    /// Why that is acceptable.
+    pub reason: String,
+}
+
+impl SurvivorFile {
+    /// As the plan holds it.
+    pub fn plan(&self) -> Survivor {
+        Survivor { operator: self.operator.clone(), reason: self.reason.clone() }
+    }
+}
+
+/// The name of an operator of `chartgate mutate`.
+struct OperatorName;
+
+impl JsonSchema for OperatorName {
+    fn schema_name() -> Cow<'static, str> {
+        "Operator".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let named = chartgate_mutate::OPERATORS.iter().map(|it| json!({"const": it.name, "description": it.harm}));
+        json_schema!({"description": "The name of an operator of `chartgate mutate`, and the harm that it stands for.", "oneOf": named.collect::<Vec<_>>()})
+    }
 }
 
 /// A role's promises.

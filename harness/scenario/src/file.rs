@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::apply::ApplyFile;
 use super::backing::BackingFile;
-use super::contract::RequirementFile;
+use super::contract::{CheckName, RequirementFile};
 use super::fault::{Disruption, FaultFile, FaultOfHelm};
 use super::from::FromFile;
 use super::helm::{HelmFile, ServerSideFile};
@@ -29,6 +29,11 @@ pub type Values = Map<String, Value>;
 pub struct ScenarioFile {
     /// What the scenario claims, as a sentence: `An upgrade keeps the password that it generated.`
     pub description: String,
+    /// The checks that the scenario exists for: `[role-migrates, rollback-serves]`. It is void unless each of them ends as *pass*, so that a
+    /// renamed label or a lost step does not leave it green and empty. Those that stub images or `check` cannot examine are left out and counted.
+    #[serde(default)]
+    #[schemars(with = "Vec<CheckName>")]
+    pub proves: Vec<String>,
     /// The chart's folder, relative to the file; by default the contract's.
     pub chart: Option<PathBuf>,
     /// The release's name, as helm takes it; by default the chart's name.

@@ -34,6 +34,7 @@ use chartgate_yaml::{Mistake, Spot, unknown};
 
 use backing::check_backing;
 use chart::chart_of;
+use contract::SurvivorFile;
 use fault::Means;
 use file::NeighbourFile;
 use image::{check_repository, first_versions, image_values};
@@ -114,6 +115,9 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
     for (index, name) in scenario.without.iter().enumerate() {
         names.check_part(root.key("without").item(index), name);
     }
+    for (index, name) in scenario.proves.iter().enumerate() {
+        names::check_check(source, root.key("proves").item(index), name);
+    }
     check_backing(root.key("backing"), &scenario.backing);
     let servers = contract.backing.iter().chain(&scenario.backing);
     let backing: BTreeMap<String, Backing> =
@@ -165,6 +169,7 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
         hooks: contract.hooks.clone().into_iter().map(|(name, hook)| (name, hook.plan(&release))).collect(),
         images,
         absent: scenario.without.clone(),
+        proves: scenario.proves.clone(),
         strict: contract.strict,
         binding: contract.checks.clone(),
         leaves: contract.leaves.iter().map(|left| contract::for_release(left, &release)).collect(),
@@ -181,6 +186,8 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
         next: None,
         is_own_name: false,
         stub_images: overrides.stub_images,
+        mutant: None,
+        survives: contract.survives.iter().map(SurvivorFile::plan).collect(),
         release,
     })
 }

@@ -1,5 +1,6 @@
 //! The names that a contract gives its parts, for what refers to them.
 
+use chartgate_base::stdio::tell;
 use chartgate_yaml::{Source, Spot, unknown};
 
 use super::contract::ContractFile;
@@ -54,6 +55,20 @@ impl Names {
     /// Refuses what is no database.
     pub fn check_database(&self, at: Spot, name: &str) {
         check(at, "database", name, Some(&self.databases));
+    }
+}
+
+/// Refuses what is no check; one that has another name now is told.
+pub fn check_check(source: &Source, at: Spot, name: &str) {
+    let known = || chartgate_judge::all().map(|check| check.name);
+    let present = chartgate_judge::present_name(name);
+    if !known().any(|known| known == present) {
+        at.refuse(unknown("check", name, known()));
+    } else if present != name {
+        let file = source.path.display();
+        tell(format!(
+            "note: {file}: `{name}` is called `{present}` now; the next release no longer knows the old name"
+        ));
     }
 }
 

@@ -2,6 +2,7 @@ mod apply;
 mod backing;
 mod chart;
 mod contract;
+mod fuzz;
 mod origin;
 
 use std::path::PathBuf;

@@ -3,7 +3,9 @@
 pub mod check;
 mod common;
 mod interrupt;
+pub mod mutate;
 pub mod run;
+pub mod soak;
 
 use std::path::Path;
 

@@ -87,7 +87,7 @@ enum Stubs {
 }
 
 /// `10s`, `2m` or `1h30m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed.ok_or_else(|| "expected a duration such as `10s` or `2m`".to_owned())
 }

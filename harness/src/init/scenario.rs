@@ -2,6 +2,8 @@
 
 use std::fmt::{Result, Write};
 
+use chartgate_judge::{Check, Level, Verdict};
+
 use super::found::Found;
 use super::render::Render;
 
@@ -17,6 +19,19 @@ pub fn text(found: &Found, index: usize, render: &Render) -> String {
     // Writing to a String does not fail.
     write_all(found, index, render, &mut out).ok();
     out
+}
+
+/// The text with the checks that the scenario exists to prove: those that apply, and whose finding is no advice.
+pub fn proving(text: &str, applicable: &[(&Check, Verdict)]) -> String {
+    let is_proven = |(check, verdict): &&(&Check, Verdict)| check.level == Level::Fail && *verdict != Verdict::Advice;
+    let listed: Vec<&str> = applicable.iter().filter(is_proven).map(|(check, _)| check.name).collect();
+    if listed.is_empty() {
+        return text.to_owned();
+    }
+    let lines: String = listed.iter().map(|check| format!("  - {check}\n")).collect();
+    let steps = "steps:\n";
+    let comment = "# What it exists to prove: if one of these finds nothing to judge any more, it is void. Keep those that you mean.";
+    text.replacen(steps, &format!("{comment}\nproves:\n{lines}{steps}"), 1)
 }
 
 fn write_all(found: &Found, index: usize, render: &Render, out: &mut String) -> Result {

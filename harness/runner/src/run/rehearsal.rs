@@ -39,7 +39,7 @@ impl Rehearsal {
         let required = require::read(&plan.requires).await?;
         let kubernetes = home::kubernetes_release(&options.kubernetes);
         let helm = Helm::new(home::version(&format!("HELM_{}", options.helm))?, &kubernetes, ns, redactor.clone())?;
-        let helm = helm.rendering_for(&kubernetes, require::served(&required));
+        let helm = helm.rendering_for(&kubernetes, require::served(&required)).harming(plan)?;
         let placeholders = stage::placeholders(plan, ns);
         let applied = apply::known(plan, &placeholders)?;
         let known = render::filled(plan, &placeholders)?;

@@ -35,7 +35,7 @@ pub async fn record(plan: &Plan, helm: &Helm, directory: &Path, beside: Beside) 
     let plan = &render::filled(plan, &stage::placeholders(plan, NAMESPACE))?;
     let required = require::read(&plan.requires).await;
     let served = required.as_ref().map_or_else(|_| Vec::new(), |objects| require::served(objects));
-    let helm = &helm.clone().serving(served);
+    let helm = &helm.clone().serving(served).harming(plan)?;
     let renders = render::all(plan, helm).await?;
     let variations = if beside.variants { variant::all(plan, helm).await? } else { Vec::new() };
     // Before the plan is written: a value of `--set` may be one of a Secret.

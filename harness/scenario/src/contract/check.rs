@@ -1,11 +1,10 @@
 //! What serde cannot see in a contract: names that refer to nothing.
 
-use chartgate_base::stdio::tell;
 use chartgate_yaml::{Mistake, Source, Spot, unknown};
 
 use super::{ContractFile, SchemeFile};
 use crate::backing::check_backing;
-use crate::names::Names;
+use crate::names::{Names, check_check};
 use crate::network;
 
 impl ContractFile {
@@ -32,24 +31,22 @@ impl ContractFile {
 
     fn check_checks(&self, source: &Source) {
         let root = source.root();
-        let known = || chartgate_judge::all().map(|check| check.name);
-        let check = |at: Spot, name: &String| {
-            let present = chartgate_judge::present_name(name);
-            if !known().any(|known| known == present) {
-                at.refuse(unknown("check", name, known()));
-            } else if present != name {
-                let file = source.path.display();
-                tell(format!(
-                    "note: {file}: `{name}` is called `{present}` now; the next release no longer knows the old name"
+        for (index, name) in self.checks.iter().enumerate() {
+            check_check(source, root.key("checks").item(index), name);
+        }
+        for (index, survivor) in self.survives.iter().enumerate() {
+            let at = root.key("survives").item(index).key("operator");
+            if chartgate_mutate::named(&survivor.operator).is_none() {
+                at.refuse(unknown(
+                    "operator",
+                    &survivor.operator,
+                    chartgate_mutate::OPERATORS.iter().map(|it| it.name),
                 ));
             }
-        };
-        for (index, name) in self.checks.iter().enumerate() {
-            check(root.key("checks").item(index), name);
         }
         for (index, waiver) in self.waivers.iter().enumerate() {
             let at = root.key("waivers").item(index);
-            check(at.key("check"), &waiver.check);
+            check_check(source, at.key("check"), &waiver.check);
             if !is_day(&waiver.until) {
                 let mistake = Mistake::new(&format!("`{}` is no day", waiver.until));
                 at.key("until").refuse(mistake.with_hint("write `YYYY-MM-DD`"));

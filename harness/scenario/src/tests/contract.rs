@@ -40,3 +40,24 @@ fn peers_that_the_harness_cannot_be_are_refused() {
     let refusal = Files::new("peers", &contract, scenario).refusal();
     assert!(refusal.contains("the label `edge` is to be `yes` and `no`"), "{refusal}");
 }
+
+/// A failure would mean that a scenario which exists to prove something proves nothing, because its name has a typing slip.
+#[test]
+fn a_check_to_prove_that_is_none_is_refused() {
+    let scenario = "description: x\nproves: [role-serves, rolback-serves]\nsteps: [{install: {}}]\n";
+    let refusal = Files::new("proves", CONTRACT_TEXT, scenario).refusal();
+    assert!(refusal.contains("case.yaml:2:23") && refusal.contains("did you mean `rollback-serves`?"), "{refusal}");
+    let plan = Files::new("proves", CONTRACT_TEXT, &scenario.replace("rolb", "rollb")).load().unwrap();
+    assert_eq!(plan.proves, ["role-serves", "rollback-serves"]);
+}
+
+/// A failure would mean that a contract accepts a harm that there is not, and the one that is meant is not accepted.
+#[test]
+fn an_accepted_operator_that_is_none_is_refused() {
+    let scenario = "description: x\nsteps: [{install: {}}]\n";
+    let contract = |operator: &str| format!("{CONTRACT_TEXT}survives: [{{operator: {operator}, reason: why}}]\n");
+    let refusal = Files::new("survives", &contract("pre-stop-remved"), scenario).refusal();
+    assert!(refusal.contains("did you mean `pre-stop-removed`?"), "{refusal}");
+    let plan = Files::new("survives", &contract("pre-stop-removed"), scenario).load().unwrap();
+    assert_eq!(plan.survives[0].operator, "pre-stop-removed");
+}

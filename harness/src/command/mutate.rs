@@ -1,0 +1,104 @@
+//! `chartgate mutate`: would the scenarios notice?
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use chartgate::mutate::{self, Options, Reach};
+use chartgate_base::stdio;
+use chartgate_judge::Verdict;
+use chartgate_mutate::OPERATORS;
+use chartgate_process::home;
+use chartgate_runner::run;
+use chartgate_scenario::Overrides;
+use chartgate_yaml::{Invalid, nearest};
+
+use super::run::duration;
+
+/// What is tried, and how far.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Scenario files, charts (whose own scenarios or ci/*-values.yaml are run), or directories of either, as for `run`
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Operator to try (repeatable); by default each
+    #[arg(long = "operator", value_name = "NAME")]
+    operators: Vec<String>,
+    /// Judge only what the mutants render: no cluster, no engine
+    #[arg(long, conflicts_with = "stub_images")]
+    renders_only: bool,
+    /// Replace the program of every container by a stub on the cluster, where the chart's images are not there
+    #[arg(long)]
+    stub_images: bool,
+    /// Begin nothing more after so long; what was decided is kept for the next run
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    budget: Option<Duration>,
+    /// Fail below this part of the applied mutants
+    #[arg(long, value_name = "SCORE", default_value_t = 0.0)]
+    min_score: f64,
+    /// Helm major version; only Helm 4 shows hooks to a post-renderer
+    #[arg(long, value_parser = ["3", "4"], default_value = "4")]
+    helm: String,
+    /// Kubernetes minor version; by default the one that harness/versions.env names
+    #[arg(long, value_name = "KUBERNETES", env = "KUBERNETES")]
+    kubernetes: Option<String>,
+    /// Directory for the reports (mutation.txt, mutation.json, mutation.xml) and the recordings
+    #[arg(long, value_name = "DIR", default_value = "chartgate-out/mutate")]
+    out: PathBuf,
+}
+
+impl Arguments {
+    /// Tries the mutants and gives the exit code.
+    pub async fn run(self) -> Result<u8> {
+        for name in &self.operators {
+            check(name)?;
+        }
+        let plans = chartgate_scenario::plans(&self.paths, &Overrides::default())?;
+        let run = run::Options {
+            kubernetes: self.kubernetes.filter(|minor| !minor.is_empty()).map_or_else(home::kubernetes, Ok)?,
+            context: None,
+            helm: self.helm,
+            keep: false,
+            checks_first: false,
+            // Between two mutants nobody may use it.
+            keep_warm: Some(Duration::from_secs(60)),
+            patience: run::PATIENCE,
+        };
+        let reach = match (self.renders_only, self.stub_images) {
+            (true, _) => Reach::Renders,
+            (false, true) => Reach::Stubs,
+            (false, false) => Reach::Cluster,
+        };
+        let (out, only) = (self.out.clone(), self.operators);
+        let options = Options { run, reach, only, budget: self.budget, least: self.min_score, out: self.out };
+        let report = mutate::run(plans, options).await?;
+        stdio::print(format_args!("{}report: {}\n", report.print(), out.join("mutation.json").display()))?;
+        Ok(match report.verdict {
+            Verdict::Fail => 1,
+            Verdict::Void => 3,
+            Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
+        })
+    }
+}
+
+/// Refuses what is no operator.
+fn check(name: &str) -> Result<(), Invalid> {
+    if chartgate_mutate::named(name).is_some() {
+        return Ok(());
+    }
+    let known = || OPERATORS.iter().map(|operator| operator.name);
+    let hint = match nearest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("one of {}", known().collect::<Vec<_>>().join(", ")),
+    };
+    Err(Invalid(format!("no operator is called `{name}`\nhint: {hint}")))
+}
+
+/// Changes the manifests that helm hands to its post-renderer, from the standard input to the standard output.
+pub fn post_render(operator: &str) -> Result<u8> {
+    check(operator)?;
+    let manifests = std::io::read_to_string(std::io::stdin())?;
+    let operator = chartgate_mutate::named(operator).ok_or_else(|| Invalid("no such operator".to_owned()))?;
+    stdio::print(operator.post_render(&manifests)?)?;
+    Ok(0)
+}

@@ -1,0 +1,43 @@
+//! `chartgate soak`: the same scenarios many times.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use chartgate::soak;
+use chartgate_base::stdio;
+use chartgate_process::home;
+use chartgate_runner::run;
+use chartgate_scenario::Overrides;
+
+/// What is run, and how often.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Scenario files, charts, or directories of either, as for `run`
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How many times
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// Directory of the rounds; those that it has a report of are not run again
+    #[arg(long, value_name = "DIR", default_value = "chartgate-out/soak")]
+    out: PathBuf,
+}
+
+impl Arguments {
+    /// Runs the rounds and gives the exit code: 1, if a verdict differs.
+    pub async fn run(self) -> Result<u8> {
+        let plans = chartgate_scenario::plans(&self.paths, &Overrides::default())?;
+        let options = run::Options {
+            kubernetes: home::kubernetes()?,
+            context: None,
+            helm: home::version("HELM")?.to_owned(),
+            keep: false,
+            checks_first: false,
+            keep_warm: None,
+            patience: run::PATIENCE,
+        };
+        let differences = soak::run(&plans, self.rounds, &options, &self.out).await?;
+        stdio::print(soak::print(&differences, self.rounds))?;
+        Ok(u8::from(!differences.is_empty()))
+    }
+}
