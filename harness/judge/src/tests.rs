@@ -4,7 +4,7 @@ mod proves;
 
 use std::collections::BTreeSet;
 
-use chartgate_model::recording::{Answer, Moment};
+use chartgate_model::recording::Answer;
 use serde_json::{Value, json};
 
 use super::testing::{Story, check, end_of, named};
