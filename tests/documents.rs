@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
 
+#[path = "documents/pipelines.rs"]
+mod pipelines;
 mod support;
 
 use std::path::{Path, PathBuf};

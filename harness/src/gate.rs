@@ -262,7 +262,8 @@ fn collect(folder: &Path, scenarios: &mut Vec<ScenarioReport>) -> Result<()> {
     let entries = folder.read_dir().with_context(|| format!("read the folder `{}`", folder.display()))?;
     for entry in entries {
         let path = entry.context("read a folder")?.path();
-        if path.is_dir() {
+        // A link would lead out of the folder, or around in it.
+        if path.is_dir() && !path.is_symlink() {
             collect(&path, scenarios)?;
         }
     }
@@ -272,6 +273,29 @@ fn collect(folder: &Path, scenarios: &mut Vec<ScenarioReport>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A failure would mean that a recording of somebody else's overwrites a file of this machine when it is judged.
+    #[test]
+    fn a_recording_with_links_writes_into_its_own_folder() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(directory.path().join("profile"), "mine\n").unwrap();
+        for name in ["report.html", "verdict.json", "junit.xml", "summary.md"] {
+            std::os::unix::fs::symlink("../profile", own.join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(".", own.join("again")).unwrap();
+        let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/1/codex-pooler-single-replica");
+        for name in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
+            std::fs::create_dir_all(own.join("case")).unwrap();
+            std::fs::copy(recording.join(name), own.join("case").join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink("../../profile", own.join("case/versions.yaml")).unwrap();
+        let report = judge_all(&own).unwrap();
+        assert_eq!(report.scenarios.len(), 1, "links were followed");
+        assert_eq!(std::fs::read_to_string(directory.path().join("profile")).unwrap(), "mine\n");
+        assert!(std::fs::read_to_string(own.join("report.html")).unwrap().contains("<html"));
+    }
 
     /// A failure would mean that two runs write into the same files, and both seem to have proven nothing.
     #[test]

@@ -12,6 +12,7 @@ pub mod check;
 pub mod applicable;
 pub mod mutate;
 pub mod soak;
+pub mod release;
 
 pub mod init;
 pub mod doctor;

@@ -46,6 +46,10 @@ enum Command {
     Mutate(command::mutate::Arguments),
     /// Run scenarios many times, in another order each time, and list each verdict that differs, with its recordings
     Soak(command::soak::Arguments),
+    /// Package a chart, judge that package, and publish it with the signed verdict: nothing if it is red
+    Release(command::release::Arguments),
+    /// Verify that a chart in a registry, or a package, has a passing verdict on exactly its bytes
+    Verify(command::verify::Arguments),
     /// Judge recordings again, without a cluster
     Judge {
         /// Folder that a run wrote
@@ -153,6 +157,7 @@ fn main() -> ExitCode {
             return ExitCode::from(127);
         }
         Command::Run(arguments) => run(arguments.run()),
+        Command::Release(arguments) => run(arguments.run()),
         command => run(interruptible(perform(command))),
     };
     match ended {
@@ -244,7 +249,8 @@ async fn perform(command: Command) -> Result<u8> {
         Command::Soak(arguments) => Box::pin(arguments.run()).await,
         Command::Mutate(arguments) => Box::pin(arguments.run()).await,
         Command::PostRender { operator } => command::mutate::post_render(&operator),
-        Command::Run(_) | Command::Exec { .. } => Ok(0),
+        Command::Verify(arguments) => arguments.run().await,
+        Command::Run(_) | Command::Release(_) | Command::Exec { .. } => Ok(0),
     }
 }
 

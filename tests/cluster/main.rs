@@ -8,6 +8,7 @@ mod evidence;
 mod init;
 mod killed;
 mod network_policy;
+mod publish;
 mod release;
 mod strangers;
 mod stubs;

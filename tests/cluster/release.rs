@@ -11,9 +11,9 @@ use testcontainers::{ContainerAsync, GenericImage};
 
 use crate::support;
 
-const PORT: u16 = 5000;
+pub const PORT: u16 = 5000;
 
-async fn registry() -> ContainerAsync<GenericImage> {
+pub async fn registry() -> ContainerAsync<GenericImage> {
     let reference = home::image("REGISTRY").expect("the set-up made it");
     let (image, tag) = reference.rsplit_once(':').expect("an image of the set-up has a tag");
     let ready = WaitFor::message_on_either_std("listening on");

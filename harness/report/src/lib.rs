@@ -140,7 +140,10 @@ pub fn place(folder: &Path) -> String {
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
-    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
+    // In a recording of somebody else's, a link would lead this out of its directory.
+    let unlinked = || if path.is_symlink() { std::fs::remove_file(&path) } else { Ok(()) };
+    let written = std::fs::create_dir_all(folder).and_then(|()| unlinked()).and_then(|()| std::fs::write(&path, text));
+    written.map_err(|error| {
         let hint = "free some space, or choose another folder with `--out`";
         Environment::hinted(format!("cannot write `{}`: {error}", path.display()), hint).into()
     })

@@ -13,8 +13,7 @@ use anyhow::{Context, Result};
 use chartgate_model::plan::{Chart, Origin, Place, Plan};
 use chartgate_process::home::{self, Environment};
 use chartgate_process::tool::Tool;
-use chartgate_scenario::dependency;
-use chartgate_scenario::{chart_at, describe_chart};
+use chartgate_scenario::{archive, chart_at, dependency, describe_chart};
 use chartgate_yaml::Invalid;
 use tempfile::TempDir;
 
@@ -182,8 +181,8 @@ impl Pulled {
         let directory = TempDir::with_prefix("chartgate-chart-").context("make a directory for the chart")?;
         let missing = || Environment::new(format!("cannot pull `{reference}`"));
         if is_archive {
-            let unpack = Tool::on_path("tar").args(["-xzf", reference, "-C"]).args([directory.path()]);
-            unpack.run().await.with_context(|| Invalid(format!("`{reference}` is no chart")))?;
+            let package = std::fs::read(chart).with_context(|| Invalid(format!("cannot read `{reference}`")))?;
+            archive::unpack(&package, reference, directory.path())?;
         } else {
             pull(program, reference, directory.path(), &["--untar"]).await.with_context(missing)?;
         }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::file::Values;
 use super::manifest::read_manifests;
 use super::scalar::Duration;
+use super::within;
 
 /// Objects that are created or changed beside the release, as by `kubectl apply --server-side`, and what is to come of them: what a
 /// user, an operator or another team changes while the release runs.
@@ -58,7 +59,8 @@ impl ApplyFile {
             check_object(at.key("objects").item(index), object);
         }
         let at_manifest = at.key("manifest");
-        let read = self.manifest.as_ref().map(|relative| read_manifests(&at_manifest.beside(relative)));
+        let file = self.manifest.as_ref().and_then(|relative| within::resolve(at_manifest, relative, "manifest"));
+        let read = file.map(|file| read_manifests(&file));
         let read = read.transpose().unwrap_or_else(|error| {
             at_manifest.refuse(Mistake::new(&format!("{error:#}")));
             None

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::written::Written;
 use super::{CHART_SCENARIOS, Overrides};
-use crate::dependency;
+use crate::{dependency, links};
 
 /// The chart of a scenario: the user's, else the scenario's own, else the contract's, else the one that carries the scenario.
 /// `None`: there is none, and that is refused.
@@ -43,7 +43,7 @@ pub(super) fn chart_of(path: &Path, written: &Written, overrides: &Overrides) ->
 }
 
 /// The chart in whose folder for scenarios a file is.
-fn carrying(path: &Path) -> Option<PathBuf> {
+pub(crate) fn carrying(path: &Path) -> Option<PathBuf> {
     let file = path.canonicalize().ok()?;
     let folder = file.parent().filter(|folder| folder.ends_with(CHART_SCENARIOS))?;
     let chart = folder.ancestors().nth(Path::new(CHART_SCENARIOS).components().count())?;
@@ -57,6 +57,7 @@ pub fn describe_chart(chart: &Path) -> Result<Chart> {
         Invalid(format!("`{}` is no chart: cannot read `{}`: {error}", chart.display(), description.display()))
     })?;
     let path = chart.canonicalize().with_context(|| format!("resolve `{}`", chart.display()))?;
+    links::check(&path)?;
     let described = chart_at(path, &text).map_err(|error| Invalid(format!("{}: {error}", description.display())))?;
     Ok(Chart { has_dependencies: described.has_dependencies || dependency::has_requirements(chart), ..described })
 }

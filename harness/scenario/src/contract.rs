@@ -6,10 +6,10 @@ mod promise;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Formatter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chartgate_model::plan::{Requirement, Survivor};
-use chartgate_yaml::{Mistake, Source, Spot};
+use chartgate_yaml::{Mistake, Spot};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::backing::BackingFile;
 use super::network::NetworkFile;
+use super::within;
 
 pub(super) use promise::for_release;
 
@@ -118,10 +119,14 @@ fn manifest_or_module(schema: &mut Schema) {
 
 impl RequirementFile {
     /// As the plan holds it; `None`: it is refused.
-    pub fn plan(self, source: &Source, at: Spot) -> Option<Requirement> {
+    pub fn plan(self, at: Spot) -> Option<Requirement> {
         let mistake = match (self.manifest, self.go_module) {
             (Some(path), None) if self.files.is_empty() => {
-                return Some(Requirement::Manifest(source.path.with_file_name(path)));
+                return within::resolve(at.key("manifest"), &path, "manifest").map(Requirement::Manifest);
+            }
+            (None, Some(_)) if !self.files.iter().all(|file| within::is_below(Path::new(file))) => {
+                Mistake::new("a file of a Go module is outside of the module")
+                    .with_hint("name files by their paths in the module")
             }
             (None, Some(module)) if !self.files.is_empty() && is_pinned(&module) => {
                 return Some(Requirement::GoModule { module, files: self.files });

@@ -67,14 +67,15 @@ pub fn plans_of_files(paths: &[PathBuf], overrides: &Overrides) -> Result<Vec<Pl
 
 /// A chart's own scenarios; without any, one for each `ci/*-values.yaml` (chart-testing's convention), else for its defaults.
 fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
-    let scenarios = chart.join(CHART_SCENARIOS);
+    let source = overrides.source.as_deref().unwrap_or(chart);
+    let scenarios = source.join(CHART_SCENARIOS);
     if scenarios.is_dir() {
         let plans = plans_of_files(&[scenarios], overrides)?;
         if !plans.is_empty() {
             return Ok(plans);
         }
     }
-    let files = values_files_of(chart);
+    let files = values_files_of(source);
     let described = describe_chart(chart)?;
     if files.is_empty() {
         return Ok(with_own_name(vec![plain(&described, "defaults", None, overrides)?], overrides));

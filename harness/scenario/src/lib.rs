@@ -1,6 +1,7 @@
 //! Scenario and contract files, and how the two become a [`Plan`].
 
 mod apply;
+pub mod archive;
 mod backing;
 mod chart;
 mod contract;
@@ -11,6 +12,7 @@ mod file;
 mod from;
 mod helm;
 mod image;
+mod links;
 mod manifest;
 mod names;
 mod network;
@@ -21,6 +23,7 @@ mod template;
 mod traffic;
 mod values;
 mod version;
+mod within;
 mod written;
 
 use std::collections::BTreeMap;
@@ -53,7 +56,7 @@ pub use renders::render_plans;
 pub use values::{fill, fill_and_tell, set_path};
 
 /// File name of the contract beside the scenarios.
-const CONTRACT: &str = "contract.yaml";
+pub const CONTRACT: &str = "contract.yaml";
 
 /// File name of the findings beside the scenarios that count as waived.
 pub const BASELINE: &str = "baseline.yaml";
@@ -69,6 +72,8 @@ const RELEASE_NAME_LIMIT: usize = 53;
 pub struct Overrides {
     /// A chart that replaces the contract's.
     pub chart: Option<PathBuf>,
+    /// Where the chart keeps its scenarios and `ci/*-values.yaml`, if not in `chart`: a package may be made without them.
+    pub source: Option<PathBuf>,
     /// What upgrades start from, in place of what scenarios say.
     pub from: Vec<String>,
     /// Values files above all of the scenario's.
@@ -146,10 +151,10 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
     check_templates(written, &backing);
 
     let own = scenario.requires.iter().enumerate();
-    let own = own.filter_map(|(index, it)| it.clone().plan(source, root.key("requires").item(index)));
+    let own = own.filter_map(|(index, it)| it.clone().plan(root.key("requires").item(index)));
     let contracts = written.contract_source.iter().flat_map(|source| {
         let at = |index| source.root().key("requires").item(index);
-        contract.requires.iter().enumerate().filter_map(move |(index, it)| it.clone().plan(source, at(index)))
+        contract.requires.iter().enumerate().filter_map(move |(index, it)| it.clone().plan(at(index)))
     });
     Ok(Plan {
         name: name_of(path),
@@ -293,13 +298,7 @@ fn origins(path: &Path, written: &Written, scenario: &ScenarioFile, plan: &Plan)
 
 /// The scenario's values files, relative to it.
 fn values_files(at: Spot, named: &[PathBuf]) -> Vec<PathBuf> {
-    let find = |(index, path): (usize, &PathBuf)| {
-        let refuse = |error| {
-            let mistake = Mistake::new(&format!("cannot find the values file `{}`: {error}", path.display()));
-            at.item(index).refuse(mistake);
-        };
-        at.beside(path).canonicalize().map_err(refuse).ok()
-    };
+    let find = |(index, path): (usize, &PathBuf)| within::resolve(at.item(index), path, "values file");
     named.iter().enumerate().filter_map(find).collect()
 }
 

@@ -58,7 +58,7 @@ fn under_contract(plan: Plan, file: &Path) -> Result<Plan> {
     let contract = contract.unwrap_or_default();
     let requires = contract.requires.iter().enumerate();
     let at = |index| source.root().key("requires").item(index);
-    let requires = requires.filter_map(|(index, it)| it.clone().plan(&source, at(index))).collect();
+    let requires = requires.filter_map(|(index, it)| it.clone().plan(at(index))).collect();
     Mistakes::check(source.mistakes())?;
     Ok(Plan {
         requires,

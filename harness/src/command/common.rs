@@ -1,10 +1,13 @@
-//! The arguments that `run` and `check` share.
+//! The arguments that several subcommands share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use chartgate::progress::Loudness;
 use chartgate_scenario::Overrides;
+use jiff::SignedDuration;
 
-/// What both put above the charts' own files, and where the reports go.
+/// What `run` and `check` put above the charts' own files, and where the reports go.
 #[derive(clap::Args)]
 pub(super) struct Common {
     /// Version to upgrade from, wherever something is installed and upgraded: a chart's directory or .tgz, oci://…, git:REF, previous,
@@ -32,4 +35,31 @@ impl Common {
             ..Overrides::default()
         }
     }
+}
+
+/// How much is said.
+#[derive(clap::Args)]
+pub(super) struct Voice {
+    /// Print the verdict and what does not pass, and nothing else
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say each step, what is waited for in it, and each line of helm's
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+impl Voice {
+    pub(super) fn loudness(&self) -> Loudness {
+        match self {
+            Self { quiet: true, .. } => Loudness::Quiet,
+            Self { verbose: true, .. } => Loudness::Verbose,
+            Self { .. } => Loudness::Normal,
+        }
+    }
+}
+
+/// `10s`, `2m` or `1h30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    parsed.ok_or_else(|| "expected a duration such as `10s` or `2m`".to_owned())
 }

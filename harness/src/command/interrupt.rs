@@ -3,14 +3,31 @@
 use anyhow::{Context, Result};
 use chartgate::progress::Show;
 use chartgate_base::stdio;
+use chartgate_cluster::error;
 use chartgate_runner::stop::{Cause, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use super::INTERRUPTED;
 
+/// Does work that can be asked to stop, and gives its exit code.
+pub async fn listening(show: &Show, stop: &Stop, work: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let listening = listen(show.clone(), stop.clone())?;
+    let ended = work.await;
+    listening.abort();
+    show.end();
+    match ended {
+        Err(error) if stop.cause() == Some(Cause::Interrupted) => {
+            stdio::tell(format_args!("error: {}", error::message(&error)));
+            Ok(INTERRUPTED)
+        }
+        Ok(_) if stop.cause() == Some(Cause::Interrupted) => Ok(INTERRUPTED),
+        ended => ended,
+    }
+}
+
 /// Listens for Ctrl-C, and for being told to terminate, from when this returns.
-pub fn listen(show: Show, stop: Stop) -> Result<JoinHandle<()>> {
+fn listen(show: Show, stop: Stop) -> Result<JoinHandle<()>> {
     let hear = |kind| signal(kind).context("listen for Ctrl-C");
     let signals = (hear(SignalKind::interrupt())?, hear(SignalKind::terminate())?);
     Ok(tokio::spawn(answer(signals, show, stop)))

@@ -4,8 +4,10 @@ pub mod check;
 mod common;
 mod interrupt;
 pub mod mutate;
+pub mod release;
 pub mod run;
 pub mod soak;
+pub mod verify;
 
 use std::path::Path;
 

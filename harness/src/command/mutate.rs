@@ -13,7 +13,7 @@ use chartgate_runner::run;
 use chartgate_scenario::Overrides;
 use chartgate_yaml::{Invalid, nearest};
 
-use super::run::duration;
+use super::common::duration;
 
 /// What is tried, and how far.
 #[derive(clap::Args)]

@@ -10,18 +10,16 @@ use chartgate::progress::{Loudness, Show};
 use chartgate::repeat;
 use chartgate_base::stdio;
 use chartgate_cluster::KubeContext;
-use chartgate_cluster::error;
 use chartgate_model::plan::{Plan, StubImages};
 use chartgate_process::home;
 use chartgate_report::github;
 use chartgate_runner::origin::Pulled;
 use chartgate_runner::run::Options;
-use chartgate_runner::stop::{Cause, Stop};
+use chartgate_runner::stop::Stop;
 use chartgate_scenario::{ImageOverride, Overrides};
-use jiff::SignedDuration;
 
-use super::common::Common;
-use super::{INTERRUPTED, interrupt};
+use super::common::{Common, Voice, duration};
+use super::interrupt;
 
 /// What is run, on what, and where the reports go.
 #[derive(clap::Args)]
@@ -86,23 +84,6 @@ enum Stubs {
     Missing,
 }
 
-/// `10s`, `2m` or `1h30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
-    parsed.ok_or_else(|| "expected a duration such as `10s` or `2m`".to_owned())
-}
-
-/// How much is said.
-#[derive(clap::Args)]
-struct Voice {
-    /// Print the verdict and what does not pass, and nothing else
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Say each step, what is waited for in it, and each line of helm's
-    #[arg(short, long)]
-    verbose: bool,
-}
-
 /// What becomes of the other scenarios when one does not pass.
 #[derive(clap::Args)]
 struct Course {
@@ -117,24 +98,9 @@ struct Course {
 impl Arguments {
     /// Runs the scenarios and gives the exit code.
     pub async fn run(self) -> Result<u8> {
-        let loudness = match self.voice {
-            Voice { quiet: true, .. } => Loudness::Quiet,
-            Voice { verbose: true, .. } => Loudness::Verbose,
-            Voice { .. } => Loudness::Normal,
-        };
+        let loudness = self.voice.loudness();
         let (show, stop) = (Show::new(loudness), Stop::default());
-        let listening = interrupt::listen(show.clone(), stop.clone())?;
-        let ended = self.carry_out(loudness, &show, &stop).await;
-        listening.abort();
-        show.end();
-        match ended {
-            Err(error) if stop.cause() == Some(Cause::Interrupted) => {
-                stdio::tell(format_args!("error: {}", error::message(&error)));
-                Ok(INTERRUPTED)
-            }
-            Ok(_) if stop.cause() == Some(Cause::Interrupted) => Ok(INTERRUPTED),
-            ended => ended,
-        }
+        interrupt::listening(&show, &stop, self.carry_out(loudness, &show, &stop)).await
     }
 
     async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {

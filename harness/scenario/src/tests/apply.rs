@@ -32,7 +32,7 @@ fn what_cannot_be_applied_is_refused_at_its_line() {
     let object = "objects: [{apiVersion: v1, kind: Secret, metadata: {name: a}}]";
     let cases = [
         ("{}".to_owned(), "`apply` has no object to apply"),
-        ("{manifest: none.yaml}".to_owned(), "cannot read the manifest"),
+        ("{manifest: none.yaml}".to_owned(), "cannot find the manifest"),
         ("{objects: [{kind: Secret, metadata: {name: a}}]}".to_owned(), "an object of `apply` has no `apiVersion`"),
         ("{objects: [{apiVersion: v1, kind: Secret}]}".to_owned(), "an object of `apply` has no `metadata.name`"),
         (
