@@ -23,7 +23,7 @@ use super::within;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Apply")]
 pub struct ApplyFile {
-    /// A file of manifests or a folder of such files, relative to the scenario; in a folder `manifests` it is taken for no scenario.
+    /// A file of manifests or a folder of such files, relative to the scenario and in its repository or chart; in a folder `manifests` it is taken for no scenario.
     pub manifest: Option<PathBuf>,
     /// Objects, as in a manifest.
     #[serde(default)]

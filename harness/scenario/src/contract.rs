@@ -99,7 +99,7 @@ impl JsonSchema for CheckName {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Requirement", transform = manifest_or_module)]
 pub struct RequirementFile {
-    /// A file of manifests or a folder of such files, relative to the file that says so. Templates may stand in them.
+    /// A file of manifests or a folder of such files, relative to the file that says so and in its repository or chart. Templates may stand in them.
     pub manifest: Option<PathBuf>,
     /// `PATH@VERSION` of a Go module: where an operator's definitions come from.
     #[serde(rename = "go-module")]

@@ -44,7 +44,7 @@ pub struct ScenarioFile {
     pub release: Option<String>,
     /// Helm's `--timeout` for every step, within which the release also has to be ready; by default `5m`.
     pub timeout: Option<Duration>,
-    /// Values files of every step, relative to the file: a chart's own `ci/*-values.yaml`. What `values` and the images say is above them.
+    /// Values files of every step, relative to the file and in its repository or chart: a chart's own `ci/*-values.yaml`. What `values` and the images say is above them.
     #[serde(default, rename = "values-files")]
     pub values_files: Vec<PathBuf>,
     /// Values of every step, above the chart's and the images'.

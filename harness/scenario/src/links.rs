@@ -29,7 +29,7 @@ pub(crate) fn repository_of(path: &Path) -> Option<&Path> {
 }
 
 /// The first link below a directory that leads out of the root, and where to.
-fn leading_out(directory: &Path, root: &Path) -> Option<(PathBuf, PathBuf)> {
+pub(crate) fn leading_out(directory: &Path, root: &Path) -> Option<(PathBuf, PathBuf)> {
     let mut entries: Vec<PathBuf> = directory.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
     entries.sort();
     entries.into_iter().find_map(|path| {

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use chartgate_yaml::{Mistake, Spot};
 
 use crate::chart::carrying;
-use crate::links::repository_of;
+use crate::links::{leading_out, repository_of};
 
 /// The file or directory that is named relative to a file, as an absolute path without links; `None`: it is refused.
 pub(super) fn resolve(at: Spot, relative: &Path, what: &str) -> Option<PathBuf> {
@@ -19,11 +19,16 @@ pub(super) fn resolve(at: Spot, relative: &Path, what: &str) -> Option<PathBuf> 
         }
     };
     let root = root_of(&at.beside(Path::new("")));
-    if root.as_ref().is_some_and(|root| found.starts_with(root)) {
-        return Some(found);
-    }
     let root = root.unwrap_or_default();
-    let mistake = Mistake::new(&format!("the {what} `{named}` is outside of `{}`", root.display()));
+    let is_inside = !root.as_os_str().is_empty() && found.starts_with(&root);
+    // Of a directory, each file is read.
+    let leads_out = if found.is_dir() { leading_out(&found, &root) } else { None };
+    let outside = match (is_inside, leads_out) {
+        (true, None) => return Some(found),
+        (true, Some((link, _))) => format!("`{}` in the {what} `{named}` leads", link.display()),
+        (false, _) => format!("the {what} `{named}` is"),
+    };
+    let mistake = Mistake::new(&format!("{outside} outside of `{}`", root.display()));
     at.refuse(mistake.with_hint("keep it in the repository, or in the chart: a file of your own goes to `--values`"));
     None
 }
@@ -52,8 +57,13 @@ fn root_of(directory: &Path) -> Option<PathBuf> {
 mod tests {
     use crate::{Overrides, load};
 
-    /// A directory with a scenario that names a values file.
+    /// Why a scenario is refused that names a values file.
     fn refusal(values_file: &str) -> String {
+        refusal_of(&format!("values-files: [{values_file}]\nsteps: [{{install: {{}}}}]"))
+    }
+
+    /// Why a scenario is refused, in a directory with what it may name and what it may not.
+    fn refusal_of(text: &str) -> String {
         let temporary = tempfile::tempdir().unwrap();
         let directory = temporary.path().join("own");
         let chart = directory.join("chart");
@@ -62,9 +72,10 @@ mod tests {
         std::fs::write(directory.join("own-values.yaml"), "a: 1\n").unwrap();
         std::fs::write(temporary.path().join("kubeconfig"), "users: []\n").unwrap();
         std::os::unix::fs::symlink("../kubeconfig", directory.join("link.yaml")).unwrap();
+        std::fs::create_dir(directory.join("manifests")).unwrap();
+        std::os::unix::fs::symlink("../../kubeconfig", directory.join("manifests/link.yaml")).unwrap();
         let file = directory.join("case.yaml");
-        let scenario =
-            format!("description: x\nchart: chart\nvalues-files: [{values_file}]\nsteps: [{{install: {{}}}}]\n");
+        let scenario = format!("description: x\nchart: chart\n{text}\n");
         std::fs::write(&file, scenario).unwrap();
         load(&file, &Overrides::default()).err().map(|error| format!("{error:#}")).unwrap_or_default()
     }
@@ -75,6 +86,14 @@ mod tests {
         for outside in ["/etc/passwd", "../kubeconfig", "link.yaml"] {
             let refusal = refusal(outside);
             assert!(refusal.contains(&format!("the values file `{outside}` is outside of `")), "{refusal}");
+        }
+        for manifest in ["../kubeconfig", "manifests"] {
+            let step = format!("steps: [{{install: {{}}}}, {{apply: {{manifest: {manifest}}}}}]");
+            let refusal = refusal_of(&step);
+            assert!(
+                refusal.contains(&format!("the manifest `{manifest}`")) && refusal.contains("outside"),
+                "{refusal}"
+            );
         }
         assert_eq!(refusal("own-values.yaml"), "");
         assert!(refusal("gone.yaml").contains("cannot find the values file `gone.yaml`"));
