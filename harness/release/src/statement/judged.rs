@@ -128,7 +128,10 @@ fn images(recording: &Recording) -> impl Iterator<Item = Resource> {
         lists.into_iter().filter_map(Value::as_array).flatten()
     });
     statuses.filter_map(|status| {
-        let (name, digest) = status["imageID"].as_str()?.rsplit_once('@')?;
+        let (stored, digest) = status["imageID"].as_str()?.rsplit_once('@')?;
+        // What the pod asked for says more than the name under which its node stores it.
+        let asked = status["image"].as_str().and_then(|image| image.split('@').next());
+        let name = asked.filter(|image| !image.starts_with("sha256:")).unwrap_or(stored);
         Some(Resource::bytes(name, &Sha256Digest::of_reference(digest)?))
     })
 }
