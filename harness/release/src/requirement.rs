@@ -103,7 +103,7 @@ fn seconds(duration: Duration) -> String {
 fn other_version(known: &[&str], minor: &str) -> Option<String> {
     let is_it = |version: &&str| *version == minor || version.starts_with(&format!("{minor}."));
     let judged = if known.is_empty() { "no version that it names".to_owned() } else { known.join(", ") };
-    (!known.iter().any(|version| is_it(version))).then(|| format!("--kubernetes {minor}: it was judged on {judged}"))
+    (!known.iter().any(is_it)).then(|| format!("--kubernetes {minor}: it was judged on {judged}"))
 }
 
 #[cfg(test)]

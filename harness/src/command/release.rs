@@ -28,7 +28,7 @@ pub struct Arguments {
     /// Where the chart goes, as for `helm push`: its name is put behind
     #[arg(long, value_name = "oci://REGISTRY/PATH")]
     to: String,
-    /// Private key that signs the verdict: a file in PKCS#8 PEM (ECDSA P-256), or env://NAME. `CHARTGATE_KEY_PASSWORD` opens it
+    /// Private key that signs the verdict: a file in PKCS#8 PEM (ECDSA P-256), or `env://NAME`. `CHARTGATE_KEY_PASSWORD` opens it
     #[arg(long, value_name = "FILE", required_unless_present = "unsigned")]
     key: Option<String>,
     /// Leave the verdict unsigned: `chartgate verify` accepts it only with `--allow-unsigned`
@@ -52,12 +52,8 @@ pub struct Arguments {
     /// Image in place of one of the contract's, as for `run` (repeatable)
     #[arg(long = "image", value_name = "NAME[@VERSION]=REPO[:TAG]")]
     images: Vec<ImageOverride>,
-    /// Release from a working tree with changes that are in no commit
-    #[arg(long)]
-    allow_dirty: bool,
-    /// Let the waivers of the contract count; the attestation names them
-    #[arg(long)]
-    allow_waivers: bool,
+    #[command(flatten)]
+    allowed: Allowed,
     /// Helm major version; by default the one that harness/versions.env names
     #[arg(long, env = "HELM", value_parser = ["3", "4"])]
     helm: Option<String>,
@@ -71,12 +67,23 @@ pub struct Arguments {
     voice: Voice,
 }
 
+/// What is refused unless told.
+#[derive(clap::Args)]
+struct Allowed {
+    /// Release from a working tree with changes that are in no commit
+    #[arg(long)]
+    allow_dirty: bool,
+    /// Let the waivers of the contract count; the attestation names them
+    #[arg(long)]
+    allow_waivers: bool,
+}
+
 impl Arguments {
     /// Releases the chart, and gives the exit code of its verdict.
     pub async fn run(self) -> Result<u8> {
         let loudness = self.voice.loudness();
         let (show, stop) = (Show::new(loudness), Stop::default());
-        interrupt::listening(&show, &stop, self.carry_out(loudness, &show, &stop)).await
+        interrupt::listening(&show, &stop, Box::pin(self.carry_out(loudness, &show, &stop))).await
     }
 
     async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {
@@ -113,7 +120,7 @@ impl Arguments {
             chart: self.chart.clone(),
             version: self.version.clone(),
             app_version: self.app_version.clone(),
-            allow_dirty: self.allow_dirty,
+            allow_dirty: self.allowed.allow_dirty,
             helm: self.helm.clone().map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?,
         })
     }
@@ -133,7 +140,7 @@ impl Arguments {
             source: Some(self.chart.clone()),
             from: self.from.clone(),
             images: self.images.clone(),
-            no_waivers: !self.allow_waivers,
+            no_waivers: !self.allowed.allow_waivers,
             stub_images: StubImages::Off,
             ..Overrides::default()
         };

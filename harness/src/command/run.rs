@@ -100,7 +100,7 @@ impl Arguments {
     pub async fn run(self) -> Result<u8> {
         let loudness = self.voice.loudness();
         let (show, stop) = (Show::new(loudness), Stop::default());
-        interrupt::listening(&show, &stop, self.carry_out(loudness, &show, &stop)).await
+        interrupt::listening(&show, &stop, Box::pin(self.carry_out(loudness, &show, &stop))).await
     }
 
     async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {

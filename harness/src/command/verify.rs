@@ -15,7 +15,7 @@ pub struct Arguments {
     /// The chart: oci://…:VERSION or oci://…@sha256:DIGEST, or a package
     #[arg(value_name = "CHART")]
     chart: String,
-    /// Public key that must have signed: a file in PEM, or env://NAME
+    /// Public key that must have signed: a file in PEM, or `env://NAME`
     #[arg(long, value_name = "FILE", required_unless_present = "allow_unsigned")]
     key: Option<String>,
     /// The bundle of a package; by default the file beside it
