@@ -129,3 +129,21 @@ fn a_text_that_cannot_be_written_is_an_error() {
     let (code, said) = run_into(full, "list");
     assert_eq!((code, said.contains("cannot write to standard output")), (Some(4), true), "{said}");
 }
+
+/// A failure would mean that a harm which the renders show passes unseen, or that helm does not take our post-renderer.
+#[tokio::test]
+async fn a_mutant_that_its_renders_show_is_killed_under_each_helm() {
+    for helm in ["3", "4"] {
+        let out = tempfile::tempdir().expect("a directory can be made");
+        let place = out.path().display().to_string();
+        let operators = ["--operator", "budget-allows-nothing", "--operator", "hook-kept-before-creation"];
+        let args =
+            ["mutate", "scenarios/dispatch/two-replicas.yaml", "--renders-only", "--helm", helm, "--out", &place];
+        let ran = run(command(&[&args[..], &operators].concat())).await;
+        let killed = "killed       budget-allows-nothing          rollout-can-proceed in dispatch/two-replicas";
+        assert!(ran.is_success() && ran.stdout.contains(killed), "Helm {helm}:\n{}{}", ran.stdout, ran.stderr);
+        // Helm 3 keeps hooks back from its post-renderer.
+        let of_hooks = if helm == "3" { "not applied  hook-kept" } else { "killed       hook-kept" };
+        assert!(ran.stdout.contains(of_hooks), "Helm {helm}:\n{}", ran.stdout);
+    }
+}

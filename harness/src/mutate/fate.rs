@@ -50,7 +50,9 @@ pub(super) async fn decide(
     }
     let mut has_skipped = false;
     for attempt in attempts(operator, &judging) {
-        if !is_within(attempt.way, shared.options.reach) || !shared.has_time() {
+        // Renders cost nothing of a budget that is meant for clusters.
+        let is_late = attempt.way != Way::Renders && !shared.has_time();
+        if !is_within(attempt.way, shared.options.reach) || is_late {
             has_skipped = true;
             continue;
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use chartgate_mutate::OPERATORS;
+
 use super::report::{ChartReport, Fate, MutationReport, OperatorReport};
 
 /// All charts.
@@ -42,19 +44,53 @@ fn write_chart(chart: &ChartReport, out: &mut String) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// One operator.
-pub(super) fn line(operator: &OperatorReport) -> String {
-    let word = match operator.fate {
+/// Operators by charts, with the check that noticed each, as Markdown.
+pub(super) fn markdown(report: &MutationReport) -> String {
+    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let head = |first: &str, of: fn(&ChartReport) -> String| {
+        row(std::iter::once(first.to_owned()).chain(report.charts.iter().map(of)).collect())
+    };
+    let mut out = head("operator", |chart| chart.name.clone());
+    out += &head("---", |_| "---".to_owned());
+    for operator in OPERATORS {
+        let cell = |chart: &ChartReport| {
+            let found = chart.operators.iter().find(|it| it.operator == operator.name);
+            found.map_or_else(String::new, cell)
+        };
+        let name = format!("`{}`: {}", operator.name, operator.harm);
+        out += &row(std::iter::once(name).chain(report.charts.iter().map(cell)).collect());
+    }
+    out += &head("**score**", |chart| {
+        let score = chart.score.map_or_else(|| "void".to_owned(), |score| format!("{score:.2}"));
+        format!("**{score}** ({} of {})", chart.killed, chart.applied)
+    });
+    out
+}
+
+fn cell(operator: &OperatorReport) -> String {
+    match (&operator.killed, operator.fate) {
+        (Some(by), _) => format!("{} ({})", by.check, by.way.name()),
+        (None, Fate::NotApplied) => String::new(),
+        (None, fate) => format!("*{}*", word(fate)),
+    }
+}
+
+fn word(fate: Fate) -> &'static str {
+    match fate {
         Fate::Killed => "killed",
         Fate::Survived => "SURVIVED",
         Fate::Accepted => "accepted",
         Fate::NotApplied => "not applied",
         Fate::AdviceOnly => "advice only",
         Fate::NotTried => "not tried",
-    };
+    }
+}
+
+/// One operator.
+pub(super) fn line(operator: &OperatorReport) -> String {
     let rest = match &operator.killed {
         Some(by) => format!("{} in {} ({}, {:.1} s)", by.check, by.scenario, by.way.name(), by.seconds),
         None => operator.why.clone().unwrap_or_default(),
     };
-    format!("{word:<12} {:<30} {rest}", operator.operator)
+    format!("{:<12} {:<30} {rest}", word(operator.fate), operator.operator)
 }

@@ -172,11 +172,15 @@ impl MutationReport {
         Self { format: FORMAT, verdict, charts }
     }
 
-    /// Writes `mutation.json`, `mutation.xml` and `mutation.txt`.
+    /// Writes `mutation.json`, `mutation.xml`, `mutation.txt` and `mutation.md`.
     pub(super) fn write(&self, out: &Path) -> Result<()> {
         let json = serde_json::to_string_pretty(self).context("encode the report")? + "\n";
-        let files =
-            [("mutation.json", json), ("mutation.xml", junit::document(self)?), ("mutation.txt", print::table(self))];
+        let files = [
+            ("mutation.json", json),
+            ("mutation.xml", junit::document(self)?),
+            ("mutation.txt", print::table(self)),
+            ("mutation.md", print::markdown(self)),
+        ];
         for (name, text) in files {
             std::fs::write(out.join(name), text).with_context(|| format!("write `{}`", out.join(name).display()))?;
         }

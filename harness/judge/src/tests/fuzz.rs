@@ -82,4 +82,34 @@ proptest! {
         }
         prop_assert_eq!(judge(&recording).len(), all().count());
     }
+
+    /// A failure would mean that a file which was cut, or written by something else, ends a verdict in a panic.
+    #[test]
+    fn any_text_of_a_recording_is_read_or_refused(which in 0usize..3, edits in prop::collection::vec((any::<Index>(), 0usize..40, "\\PC{0,4}"), 1..4)) {
+        let mut texts = written(&Story::good().0);
+        let mut letters: Vec<char> = texts[which].chars().collect();
+        for (at, gone, word) in edits {
+            let start = at.index(letters.len());
+            letters.splice(start..(start + gone).min(letters.len()), word.chars());
+        }
+        texts[which] = letters.into_iter().collect();
+        let folder = std::env::temp_dir().join(format!("chartgate-fuzz-{}", chartgate_base::random::text(8)));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, text) in ["plan.json", "timeline.jsonl", "objects.jsonl"].iter().zip(&texts) {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        let read = Recording::load(&folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+        if let Ok(recording) = read {
+            prop_assert_eq!(judge(&recording).len(), all().count());
+        }
+    }
+}
+
+/// A recording as its three files.
+fn written(recording: &Recording) -> [String; 3] {
+    let entries = recording.entries.iter().map(|entry| serde_json::to_string(entry).unwrap() + "\n");
+    let objects =
+        recording.objects.iter().map(|(hash, object)| format!("{}\n", json!({"hash": hash, "object": object})));
+    [serde_json::to_string(&recording.plan).unwrap(), entries.collect(), objects.collect()]
 }

@@ -85,7 +85,7 @@ pub(crate) fn kept_before_creation(objects: &mut Objects) {
     });
 }
 
-/// Every pod does what the hook is there for, before it starts.
+/// Every pod does what the hook was there for, before it starts.
 pub(crate) fn run_by_every_pod(objects: &mut Objects) {
     let jobs = objects.0.iter().filter(|object| is_hook(object) && kind(object) == "Job");
     let jobs = jobs.filter_map(|object| serde_json::from_value::<Job>(object.clone()).ok());
@@ -93,10 +93,19 @@ pub(crate) fn run_by_every_pod(objects: &mut Objects) {
         .filter(|job| is_before(&job.metadata))
         .filter_map(|job| job.spec?.template.spec?.containers.pop())
         .collect();
+    let mut has_moved = false;
     objects.pods(|pod| {
         let Some(spec) = &mut pod.spec else { return };
         let images: Vec<Option<String>> = spec.containers.iter().map(|it| it.image.clone()).collect();
-        let own = migrating.iter().filter(|it| images.contains(&it.image) && it.volume_mounts.is_none());
-        spec.init_containers.get_or_insert_default().extend(own.cloned());
+        let own = migrating.iter().filter(|it| images.contains(&it.image));
+        // The hook's volumes are not the pod's.
+        let own: Vec<Container> = own.map(|it| Container { volume_mounts: None, ..it.clone() }).collect();
+        if !own.is_empty() {
+            spec.init_containers.get_or_insert_default().extend(own);
+            has_moved = true;
+        }
     });
+    if has_moved {
+        removed(objects);
+    }
 }
