@@ -7,7 +7,6 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use chartgate_judge::Verdict;
-use chartgate_model::plan::Plan;
 use chartgate_scenario::Overrides;
 use rstest::rstest;
 
@@ -19,7 +18,9 @@ async fn holds(
     #[exclude("/contract\\.yaml$")]
     #[exclude("/integr8scode/")]
     // Those of `holds_beside`.
-    #[exclude("codex-pooler/(broken-image-rolled-back|missing-image-rolled-back|hanging-migration|slow-migration)\\.yaml$")]
+    #[exclude(
+        "codex-pooler/(broken-image-rolled-back|missing-image-rolled-back|hanging-migration|slow-migration)\\.yaml$"
+    )]
     #[exclude("codex-pooler/(killed-migrator|created-secret|reuse-values-from-previous)\\.yaml$")]
     #[exclude("codex-pooler/upgrade-under-traffic-owner-forwarding\\.yaml$")]
     #[exclude("(dispatch|mnemom-gateway)/(failing-migration|migrations-disabled)\\.yaml$")]
@@ -27,9 +28,7 @@ async fn holds(
     #[exclude("starter/(changed-secret|fast-rollback)\\.yaml$")]
     path: PathBuf,
 ) {
-    let plan = load(&path);
-    assert!(!plan.proves.is_empty(), "{} lists no check that it exists to prove", path.display());
-    check(&plan).await;
+    check(&path).await;
 }
 
 /// The same of scenarios each of which has a neighbour in the list above that uses the harness in the same way: another broken image that
@@ -56,9 +55,7 @@ async fn holds_beside(
     #[files("scenarios/starter/fast-rollback.yaml")]
     path: PathBuf,
 ) {
-    let plan = load(&path);
-    assert!(!plan.proves.is_empty(), "{} lists no check that it exists to prove", path.display());
-    check(&plan).await;
+    check(&path).await;
 }
 
 /// The same of a chart that brings a Kafka: its servers and its stand-in are images that no other chart needs.
@@ -70,17 +67,15 @@ async fn holds_nightly(
     #[exclude("/contract\\.yaml$")]
     path: PathBuf,
 ) {
-    check(&load(&path)).await;
-}
-
-fn load(path: &Path) -> Plan {
-    chartgate_scenario::load(path, &Overrides::default()).expect("the scenario is valid")
+    check(&path).await;
 }
 
 /// Checks that the scenario passes, and so does each check that it exists to prove.
-async fn check(plan: &Plan) {
+async fn check(path: &Path) {
+    let plan = chartgate_scenario::load(path, &Overrides::default()).expect("the scenario is valid");
+    assert!(!plan.proves.is_empty(), "{} lists no check that it exists to prove", path.display());
     let proves: Vec<&str> = plan.proves.iter().map(String::as_str).collect();
-    support::check(plan, Verdict::Pass, &proves).await;
+    support::check(&plan, Verdict::Pass, &proves).await;
 }
 
 /// A failure would mean that a scenario file exists and no test runs it.
