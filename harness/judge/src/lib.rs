@@ -5,6 +5,7 @@ pub mod explain;
 mod faults;
 mod health;
 mod hooks;
+mod lacking;
 mod live;
 mod manifest;
 pub(crate) mod network;

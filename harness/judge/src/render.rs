@@ -210,6 +210,10 @@ fn release_outcome(view: &View) -> Finding {
             }
         }
     }
+    if let Some(lacking) = &view.lacking {
+        let hint = "let `requires` of a contract bring the definitions, or choose values that do without";
+        tally.void(lacking).hint(hint);
+    }
     if !view.is_whole {
         tally.void("the recording is not whole: it lacks its last entry");
     }

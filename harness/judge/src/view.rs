@@ -6,6 +6,7 @@ use chartgate_model::plan::{Action, Hook, Plan};
 use chartgate_model::recording::{Entry, Moment, Probe, Recording, Release, StepOutcome};
 use serde_json::Value;
 
+use super::lacking;
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
@@ -29,6 +30,8 @@ pub struct View<'a> {
     /// The recording has its last entry.
     pub(super) is_whole: bool,
     pub(super) steps: Vec<StepRun<'a>>,
+    /// What a step needs that is the cluster's to have, after which nothing is known of the chart.
+    pub(super) lacking: Option<String>,
     /// What came from `crds/`: helm makes it beside the release.
     pub(super) definitions: Vec<&'a Value>,
     tracks: Vec<Track<'a>>,
@@ -56,6 +59,7 @@ impl<'a> View<'a> {
             single_etcd: false,
             compares: false,
             is_whole: false,
+            lacking: None,
             steps: plan.steps.iter().enumerate().map(step).collect(),
             definitions: of_crds.map(|(hash, _)| recording.object(hash)).collect(),
             tracks: track::tracks(recording),
@@ -95,6 +99,11 @@ impl<'a> View<'a> {
         let is_it = |run: &StepRun| matches!(run.ended, Some((_, StepOutcome::NotExamined { .. })));
         if let Some(at) = self.steps.iter().position(is_it) {
             self.steps.truncate(at);
+        }
+        let lacking = self.steps.iter().map(|run| lacking::of(run, &self.definitions));
+        if let Some((at, what)) = lacking.enumerate().find_map(|(at, what)| Some((at, what?))) {
+            self.steps.truncate(at);
+            self.lacking = Some(what);
         }
     }
 
@@ -138,7 +147,7 @@ impl<'a> View<'a> {
     /// Why not all of the plan could be proven: a step that was to succeed did not, or the recording is cut; `None`: all
     /// of it was carried out.
     pub(super) fn shortfall(&self) -> Option<String> {
-        if let Some(why) = self.missing_origin() {
+        if let Some(why) = self.missing_origin().or_else(|| self.lacking.clone()) {
             return Some(why);
         }
         // The chart's own tests change nothing: that they failed is told by `release-outcome` alone.

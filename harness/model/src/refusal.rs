@@ -52,6 +52,16 @@ impl Refusal {
         Some(self.line.map_or_else(|| template.clone(), |line| format!("{template}:{line}")))
     }
 
+    /// The kinds that the cluster does not know, each with its group and version.
+    pub fn unknown_kinds(&self) -> Vec<(&str, &str)> {
+        let told = self.sentence.split("no matches for kind \"").skip(1);
+        let read = |rest| {
+            let (kind, rest): (&str, &str) = str::split_once(rest, "\" in version \"")?;
+            Some((kind, rest.split_once('"')?.0))
+        };
+        told.filter_map(read).collect()
+    }
+
     /// The values that the refusal is about: those of a schema's complaints, or those on the template's line, else in its sentence.
     pub fn values(&self, line: &str) -> Vec<String> {
         let named: Vec<String> = match (&self.template, of_line(line)) {
