@@ -300,7 +300,7 @@ async fn mnemom_gateways_migration_has_the_documents_limits() {
     assert_eq!(hook["metadata"]["annotations"]["helm.sh/hook"], "pre-install,pre-upgrade");
 }
 
-/// Integr8sCode's workers: the key in the values, and the component.
+/// The workers of `Integr8sCode`: the key in the values, and the component.
 const WORKERS: [(&str, &str); 7] = [
     ("coordinator", "coordinator"),
     ("k8sWorker", "k8s-worker"),

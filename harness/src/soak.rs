@@ -36,17 +36,15 @@ pub async fn run(plans: &[Plan], rounds: usize, options: &Options, out: &Path) -
     for round in 1..=rounds {
         let folder = out.join(format!("round-{round}"));
         let known = std::fs::read_to_string(folder.join("verdict.json")).ok();
-        let report = match known.and_then(|text| serde_json::from_str::<Report>(&text).ok()) {
-            Some(report) => report,
-            None => {
-                let show = Show::new(Loudness::Normal);
-                show.say(&format!("round {round} of {rounds}"));
-                let (plans, stop) = (shuffled(plans), Stop::default());
-                let ran = gate::run(plans, options, &folder, OnFailure::KeepGoing, &show, &stop).await;
-                let report = ran.with_context(|| format!("run round {round}"));
-                show.end();
-                report?
-            }
+        let report = if let Some(report) = known.and_then(|text| serde_json::from_str::<Report>(&text).ok()) {
+            report
+        } else {
+            let show = Show::new(Loudness::Normal);
+            show.say(&format!("round {round} of {rounds}"));
+            let (plans, stop) = (shuffled(plans), Stop::default());
+            let ran = gate::run(plans, options, &folder, OnFailure::KeepGoing, &show, &stop).await;
+            show.end();
+            ran.with_context(|| format!("run round {round}"))?
         };
         reports.push((folder, report));
     }

@@ -11,7 +11,7 @@ use super::testing::{Story, check, end_of, named};
 use super::*;
 
 /// Checks whose subject is not in the good run.
-const BESIDE: [&str; 31] = [
+const BESIDE: [&str; 32] = [
     "helm-lint",
     "version-raised",
     "schema-rejects",
@@ -43,6 +43,7 @@ const BESIDE: [&str; 31] = [
     "idempotent-upgrade",
     "reinstall-works",
     "rbac-sufficient",
+    "hook-effect",
 ];
 
 /// Checks that advise on something that the good run's chart does not have.

@@ -45,7 +45,14 @@ pub(super) fn chart_of(path: &Path, written: &Written, overrides: &Overrides) ->
 /// The chart in whose folder for scenarios a file is.
 pub(crate) fn carrying(path: &Path) -> Option<PathBuf> {
     let file = path.canonicalize().ok()?;
-    let folder = file.parent().filter(|folder| folder.ends_with(CHART_SCENARIOS))?;
+    holding(file.parent()?)
+}
+
+/// The chart that has this directory, without links, for its scenarios.
+pub(crate) fn holding(folder: &Path) -> Option<PathBuf> {
+    if !folder.ends_with(CHART_SCENARIOS) {
+        return None;
+    }
     let chart = folder.ancestors().nth(Path::new(CHART_SCENARIOS).components().count())?;
     chart.join("Chart.yaml").exists().then(|| chart.to_owned())
 }

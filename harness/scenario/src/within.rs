@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use chartgate_yaml::{Mistake, Spot};
 
-use crate::chart::carrying;
+use crate::chart::holding;
 use crate::links::{leading_out, repository_of};
 
 /// The file or directory that is named relative to a file, as an absolute path without links; `None`: it is refused.
@@ -45,7 +45,7 @@ fn root_of(directory: &Path) -> Option<PathBuf> {
     if let Some(repository) = repository_of(&own) {
         return Some(repository.to_owned());
     }
-    if let Some(chart) = carrying(&own.join("any.yaml")) {
+    if let Some(chart) = holding(&own) {
         return Some(chart);
     }
     let here = std::env::current_dir().ok()?.canonicalize().ok()?;

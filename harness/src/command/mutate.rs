@@ -71,7 +71,7 @@ impl Arguments {
         };
         let (out, only) = (self.out.clone(), self.operators);
         let options = Options { run, reach, only, budget: self.budget, least: self.min_score, out: self.out };
-        let report = mutate::run(plans, options).await?;
+        let report = Box::pin(mutate::run(plans, options)).await?;
         stdio::print(format_args!("{}report: {}\n", report.print(), out.join("mutation.json").display()))?;
         Ok(match report.verdict {
             Verdict::Fail => 1,

@@ -85,16 +85,12 @@ impl Base {
 
     /// Whether what a check says here is more than advice.
     fn is_binding(&self, check: &Check) -> bool {
-        check.level == Level::Fail || self.plan.strict || self.lists(&self.plan.binding, check) || self.proves(check)
+        check.level == Level::Fail || self.plan.strict || lists(&self.plan.binding, check) || self.proves(check)
     }
 
     /// Whether the scenario exists to prove it.
     pub(super) fn proves(&self, check: &Check) -> bool {
-        self.lists(&self.plan.proves, check)
-    }
-
-    fn lists(&self, names: &[String], check: &Check) -> bool {
-        names.iter().any(|name| chartgate_judge::present_name(name) == check.name)
+        lists(&self.plan.proves, check)
     }
 
     /// Whether each of its steps is to succeed: then whatever keeps the release from running shows.
@@ -128,4 +124,8 @@ pub(super) fn way_for(check: &Check) -> Way {
         Needs::Render | Needs::Orchestration => Way::Stubs,
         Needs::Behaviour => Way::Cluster,
     }
+}
+
+fn lists(names: &[String], check: &Check) -> bool {
+    names.iter().any(|name| chartgate_judge::present_name(name) == check.name)
 }

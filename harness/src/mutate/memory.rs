@@ -26,7 +26,9 @@ pub(super) fn key(plan: &Plan, way: Way, options: &run::Options) -> Result<Strin
     plan.next = None;
     digest.update(serde_json::to_vec(&plan).context("encode a plan")?);
     let versions = [way.name(), &options.kubernetes, &options.helm, env!("CARGO_PKG_VERSION")];
-    versions.iter().for_each(|version| digest.update(version.as_bytes()));
+    for version in versions {
+        digest.update(version.as_bytes());
+    }
     digest.update(fs::read(home::folder()?.join("images.env")).unwrap_or_default());
     digest.update(this_build());
     Ok(digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())

@@ -3,7 +3,8 @@
 use chartgate_model::plan::{Effect, HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
 use chartgate_protocol::{Continuity, Scheme, Session};
 
-use super::{EffectFile, HookFile, ImageFile, PortFile, RoleFile, SchemeFile, ServesFile, ok};
+use super::role::ok;
+use super::{EffectFile, HookFile, ImageFile, PortFile, RoleFile, SchemeFile, ServesFile};
 use crate::network::NetworkFile;
 
 impl RoleFile {

@@ -15,7 +15,7 @@ use crate::store::Store;
 
 const AGAIN: Duration = Duration::from_millis(500);
 /// A server that is not there after so long will not come; the Job's own limits say how often this is tried.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Waits for Kafka and the schema registry, then makes the topics that are missing.
 ///
@@ -57,9 +57,9 @@ pub async fn seed_users(env: &mut Environment) -> Result<()> {
             let password = doc! {"password": digest(password)};
             let (mut set, mut only_new) = (doc! {"role": *role}, doc! {});
             if resets {
-                set.extend(password)
+                set.extend(password);
             } else {
-                only_new.extend(password)
+                only_new.extend(password);
             }
             store.put("users", name, set, only_new).await?;
             println!("user `{name}` has the role `{role}`");

@@ -56,13 +56,12 @@ impl Log {
     /// If the broker does not take it in time.
     pub async fn send(&self, topic: &str, key: &str, message: String) -> Result<()> {
         let mut shared = self.producer.lock().await;
-        let producer = match shared.as_ref() {
-            Some(producer) => producer,
-            None => {
-                let builder = self.connect().await?.producer().acks(Acks::All).linger(Duration::ZERO);
-                let built = builder.delivery_timeout(DELIVERY).max_block(DELIVERY / 2).build().await;
-                shared.insert(built.context("make a producer")?)
-            }
+        let producer = if let Some(producer) = shared.as_ref() {
+            producer
+        } else {
+            let builder = self.connect().await?.producer().acks(Acks::All).linger(Duration::ZERO);
+            let built = builder.delivery_timeout(DELIVERY).max_block(DELIVERY / 2).build().await;
+            shared.insert(built.context("make a producer")?)
         };
         let topic = self.topic(topic);
         let sent = producer.send(Record::new(topic.clone(), message).key(key.to_owned())).await;

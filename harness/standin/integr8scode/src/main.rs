@@ -1,4 +1,4 @@
-//! Plays Integr8sCode: backend, seven workers, two jobs and the frontend, on a real Kafka, document store and Redis.
+//! Plays `Integr8sCode`: backend, seven workers, two jobs and the frontend, on a real Kafka, document store and Redis.
 //!
 //! Programs, as they are linked in the images; `uv` is in that of the backend:
 //!
