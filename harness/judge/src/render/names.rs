@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chartgate_model::recording::{Moment, Variant};
+use chartgate_model::recording::{Mode, Moment, Variant};
 use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
@@ -116,7 +116,9 @@ const SINGULAR: [&str; 12] = [
 
 /// A second release in the namespace was installed, shares no object, and was well before and after.
 fn judge_neighbour(view: &View, tally: &mut Tally) {
-    let Some(neighbour) = &view.plan.neighbour else { return };
+    // Where nothing runs, names alone are judged.
+    let is_run = view.recording.mode() == Mode::Run;
+    let Some(neighbour) = view.plan.neighbour.as_ref().filter(|_| is_run) else { return };
     let looks = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
         Moment::Neighbour { objects, trouble, .. } => Some((entry, objects, trouble)),
         _ => None,

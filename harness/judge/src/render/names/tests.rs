@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::Verdict;
 use crate::testing::start_of;
-use crate::testing::{Story, check, examples, named};
+use crate::testing::{Story, check, examples, named, rendering};
 
 /// A failure would mean that nobody is told of a name which two releases would share.
 #[test]
@@ -152,6 +152,18 @@ fn a_neighbour_keeps_its_objects_and_its_health() {
     check(&NAMES_UNIQUE, &trouble, Verdict::Fail, "`other` was not well after the steps");
     let shared = json!({"kind": "Deployment", "metadata": {"name": "cg-app"}});
     check(&NAMES_UNIQUE, &neighbour(&[&shared], None), Verdict::Fail, "both releases own deployment/cg-app");
+}
+
+/// A failure would mean that `chartgate check` calls a scenario of two releases unproven, which only a cluster can prove.
+#[test]
+fn a_neighbour_is_not_looked_for_where_nothing_runs() {
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: shop-web}\nspec: {selector: {app: shop}, ports: [{port: 80}]}";
+    let story = rendering(service).plan(|plan| {
+        plan.release = "shop".to_owned();
+        plan.neighbour = Some(Neighbour { release: "other".to_owned(), values: json!({}) });
+    });
+    check(&NAMES_UNIQUE, &story, Verdict::Pass, "");
 }
 
 /// A failure would mean that a neighbour nobody looked at counts as undisturbed.
