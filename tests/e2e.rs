@@ -31,7 +31,7 @@ async fn holds(
     check(&path).await;
 }
 
-/// The same of scenarios each of which has a neighbour in the list above that uses the harness in the same way: another broken image that
+/// The same of scenarios that use the harness as one in the list above does: another broken image that
 /// is rolled back, another migration that fails, a drain, traffic during an upgrade, a version from git.
 #[rstest]
 #[ignore = "the nightly CI runs it: on a push, a scenario of the same kind does"]

@@ -6,9 +6,9 @@ mod support;
 
 use std::path::PathBuf;
 
-use chartgate_process::tool::{Output, Tool};
+use chartgate_process::tool::Output;
 
-use support::PatchedChart;
+use support::{PatchedChart, check_said};
 
 const CONTRACT: &str = "chart: ../../../charts/codex-pooler\n";
 
@@ -38,21 +38,8 @@ impl Drop for Scenario {
     }
 }
 
-fn command(args: Vec<std::ffi::OsString>) -> Tool {
-    Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(args)
-}
-
 async fn chartgate(args: Vec<std::ffi::OsString>) -> Output {
-    command(args).run_unchecked().await.expect("the command starts")
-}
-
-#[track_caller]
-fn check(output: &Output, code: i32, parts: &[&str]) {
-    let said = format!("{}{}", output.stdout, output.stderr);
-    assert_eq!(output.status.and_then(|status| status.code()), Some(code), "exit code of:\n{said}");
-    for part in parts {
-        assert!(said.contains(part), "`{part}` is not in:\n{said}");
-    }
+    support::chartgate(args).run_unchecked().await.expect("the command starts")
 }
 
 /// A failure would mean that a mistake in a file is found on the cluster, or never.
@@ -67,20 +54,20 @@ async fn a_mistake_in_a_scenario_is_shown_where_it_stands() {
         ("description: x\nsteps: [{upgrade: {images: {app: v2}}}]\n", "error: unknown image `app`"),
     ];
     for (text, expected) in cases {
-        check(&Scenario::new(text).run(&[]).await, 2, &[expected]);
+        check_said(&Scenario::new(text).run(&[]).await, 2, &[expected]);
     }
     let long = format!("description: x\nrelease: {}\nsteps: [{{install: {{}}}}]\n", "r".repeat(54));
-    check(&Scenario::new(&long).run(&[]).await, 2, &["case.yaml:2:10", "54 characters", "hint: helm allows 53"]);
+    check_said(&Scenario::new(&long).run(&[]).await, 2, &["case.yaml:2:10", "54 characters", "hint: helm allows 53"]);
 }
 
 /// A failure would mean that a mis-typed path tests nothing and is green.
 #[tokio::test]
 async fn a_path_or_chart_that_is_not_there_is_named() {
     let plain = "description: x\nsteps: [{install: {}}]\n";
-    check(&chartgate(vec!["run".into(), "no/such.yaml".into()]).await, 2, &["no scenario at `no/such.yaml`"]);
-    check(&Scenario::new(plain).run(&["--chart", "no/chart"]).await, 2, &["`no/chart` is no chart"]);
-    check(&chartgate(vec!["judge".into(), "no/recording".into()]).await, 2, &["`no/recording`"]);
-    check(&Scenario::new(plain).run(&["--image", "app"]).await, 2, &["expected NAME=REPOSITORY:TAG"]);
+    check_said(&chartgate(vec!["run".into(), "no/such.yaml".into()]).await, 2, &["no scenario at `no/such.yaml`"]);
+    check_said(&Scenario::new(plain).run(&["--chart", "no/chart"]).await, 2, &["`no/chart` is no chart"]);
+    check_said(&chartgate(vec!["judge".into(), "no/recording".into()]).await, 2, &["`no/recording`"]);
+    check_said(&Scenario::new(plain).run(&["--image", "app"]).await, 2, &["expected NAME=REPOSITORY:TAG"]);
 }
 
 /// A failure would mean that "nothing ran" counts as success.
@@ -91,8 +78,12 @@ async fn no_scenario_at_all_is_void() {
     let args = vec!["run".into(), empty.clone().into_os_string(), "--out".into(), empty.join("out").into_os_string()];
     let summary = empty.join("summary");
     std::fs::write(&summary, "before\n").expect("it can be written");
-    let output = command(args).env("GITHUB_STEP_SUMMARY", &summary).run_unchecked().await.expect("the command starts");
-    check(&output, 3, &["no scenario ran, so nothing was proven", "out/report.html, and beside it verdict.json"]);
+    let output = support::chartgate(args)
+        .env("GITHUB_STEP_SUMMARY", &summary)
+        .run_unchecked()
+        .await
+        .expect("the command starts");
+    check_said(&output, 3, &["no scenario ran, so nothing was proven", "out/report.html, and beside it verdict.json"]);
     let summary = std::fs::read_to_string(summary).expect("it can be read");
     assert!(summary.starts_with("before\n## chartgate: VOID\n"), "the job's summary: {summary}");
     drop(std::fs::remove_dir_all(&empty));
@@ -105,7 +96,7 @@ async fn a_folder_without_recordings_is_refused_and_left_as_it_is() {
     std::fs::create_dir_all(folder.join("templates")).expect("a folder can be made");
     for command in ["judge", "report"] {
         let output = chartgate(vec![command.into(), folder.clone().into_os_string()]).await;
-        check(&output, 2, &["no recording at `", "hint: name the folder that a run wrote"]);
+        check_said(&output, 2, &["no recording at `", "hint: name the folder that a run wrote"]);
     }
     assert_eq!(folder.read_dir().expect("it is there").count(), 1, "something was written");
     drop(std::fs::remove_dir_all(&folder));
@@ -116,9 +107,9 @@ async fn a_folder_without_recordings_is_refused_and_left_as_it_is() {
 async fn the_chart_that_one_stands_in_and_the_charts_below_a_folder_are_found() {
     let charts = support::repository().join("charts");
     let listed = async |folder: &std::path::Path, args: &[&str]| {
-        let args = std::iter::once("list").chain(args.iter().copied()).map(Into::into).collect();
-        let output = command(args).folder(folder).run_unchecked().await.expect("the command starts");
-        check(&output, 0, &[]);
+        let args = std::iter::once("list").chain(args.iter().copied());
+        let output = support::chartgate(args).folder(folder).run_unchecked().await.expect("the command starts");
+        check_said(&output, 0, &[]);
         output.stdout
     };
     assert!(listed(&charts.join("starter"), &[]).await.contains("starter/"), "the chart itself");
@@ -136,7 +127,7 @@ async fn a_chart_that_does_not_render_fails_without_a_cluster() {
         PatchedChart::new("codex-pooler", "templates/service.yaml", "kind: Service", "kind: {{ .Values.no.such }}");
     let path = chart.path().display().to_string();
     let output = Scenario::new("description: x\nsteps: [{install: {}}]\n").run(&["--chart", &path]).await;
-    check(&output, 1, &["FAIL renders", "service.yaml", "  try  ", "  repeat    chartgate run ", "--chart "]);
+    check_said(&output, 1, &["FAIL renders", "service.yaml", "  try  ", "  repeat    chartgate run ", "--chart "]);
     assert!(!output.stderr.contains("waiting for a cluster"), "{}", output.stderr);
 }
 
@@ -145,13 +136,13 @@ async fn a_chart_that_does_not_render_fails_without_a_cluster() {
 async fn what_the_machine_lacks_is_named_with_a_hint() {
     let scenario = Scenario::new("description: x\nsteps: [{install: {}}]\n");
     let case = || vec!["run".into(), scenario.0.join("case.yaml").into_os_string(), "--out".into()];
-    let full = command([case(), vec!["/dev/full/out".into()]].concat());
-    check(&full.run_unchecked().await.expect("it starts"), 4, &["/dev/full/out"]);
+    let full = support::chartgate([case(), vec!["/dev/full/out".into()]].concat());
+    check_said(&full.run_unchecked().await.expect("it starts"), 4, &["/dev/full/out"]);
     let out = || vec![scenario.0.join("out").into_os_string()];
-    let bare = command([case(), out()].concat()).env("CHARTGATE_HOME", scenario.0.join("home"));
-    check(&bare.run_unchecked().await.expect("it starts"), 4, &["hint: run `make setup`"]);
-    let engineless = command([case(), out()].concat()).env("DOCKER_HOST", "unix:///no/engine.sock");
+    let bare = support::chartgate([case(), out()].concat()).env("CHARTGATE_HOME", scenario.0.join("home"));
+    check_said(&bare.run_unchecked().await.expect("it starts"), 4, &["hint: run `make setup`"]);
+    let engineless = support::chartgate([case(), out()].concat()).env("DOCKER_HOST", "unix:///no/engine.sock");
     let home = support::Home::new();
     let engineless = engineless.env("CHARTGATE_HOME", home.path());
-    check(&engineless.run_unchecked().await.expect("it starts"), 4, &["hint:"]);
+    check_said(&engineless.run_unchecked().await.expect("it starts"), 4, &["hint:"]);
 }

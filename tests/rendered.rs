@@ -18,8 +18,7 @@ impl Manifest {
     async fn of(chart: &str, values: Value) -> Self {
         home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
         let major = home::version("HELM").expect("versions.env names it");
-        let version = home::version(&format!("HELM_{major}")).expect("versions.env names it");
-        let helm = Tool::new("helm", home::tool("helm", version).expect("the set-up made it"));
+        let helm = Tool::new("helm", home::helm(major).expect("the set-up made it"));
         let folder = support::repository().join("charts").join(chart);
         let mut all = match std::fs::read_to_string(folder.join("ci/default-values.yaml")) {
             Ok(text) => chartgate_yaml::value(&text).expect("ci/default-values.yaml is YAML"),

@@ -29,7 +29,6 @@ pub async fn applicable(plan: &Plan, helm: &str) -> Result<Vec<(&'static Check, 
 /// [`Environment`](home::Environment) if it is not there.
 pub fn helm_for(major: &str) -> Result<Helm> {
     let kubernetes = home::kubernetes_release(&home::kubernetes()?);
-    let version = home::version(&format!("HELM_{major}"))?;
-    let helm = Helm::new(version, &kubernetes, RENDER_NAMESPACE, Redactor::default())?;
+    let helm = Helm::new(home::helm_version(major)?, &kubernetes, RENDER_NAMESPACE, Redactor::default())?;
     Ok(helm.serving(chartgate_judge::served(&kubernetes)))
 }

@@ -126,7 +126,7 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
 /// # Errors
 /// [`Environment`] if it is not there.
 pub async fn prepare_for(plans: &mut [Plan], helm: &str) -> Result<Origins> {
-    let program = home::tool("helm", home::version(&format!("HELM_{helm}"))?)?;
+    let program = home::helm(helm)?;
     let charts: BTreeSet<&Path> = plans
         .iter()
         .map(|plan| &plan.chart)
@@ -180,7 +180,7 @@ async fn checked_run(plan: &Plan, options: &Options, folder: &Path, progress: &P
 
 /// Whether a check that needs no cluster is red.
 async fn is_red_already(plan: &Plan, options: &Options, folder: &Path) -> Result<bool> {
-    let version = home::version(&format!("HELM_{}", options.helm))?;
+    let version = home::helm_version(&options.helm)?;
     let helm = Helm::new(version, &options.kubernetes, RENDER_NAMESPACE, Redactor::default())?;
     let helm = helm.serving(chartgate_judge::served(&options.kubernetes));
     record_renders(plan, &helm, folder, Beside { variants: true, ..Beside::default() }).await?;

@@ -52,7 +52,7 @@ pub enum Released {
 /// # Errors
 /// [`Invalid`](chartgate_yaml::Invalid) if this chart, or this version of it, is not to be released.
 pub async fn prepare(wanted: &Wanted, registry: &Registry) -> Result<Prepared> {
-    let helm = home::tool("helm", home::version(&format!("HELM_{}", wanted.helm))?)?;
+    let helm = home::helm(&wanted.helm)?;
     let described = describe_chart(&wanted.chart)?;
     let version = wanted.version.as_deref().unwrap_or(&described.version);
     source::check(&wanted.chart, &described.name, version, wanted.allow_dirty).await?;

@@ -313,7 +313,7 @@ async fn a_policy_for_one_kind_of_user_lets_no_other_in(
 /// The policies that the first step renders.
 async fn policies_of(plan: &Plan, ns: &str) -> Vec<Value> {
     let options = support::options();
-    let version = home::version(&format!("HELM_{}", options.helm)).expect("versions.env names it");
+    let version = home::helm_version(&options.helm).expect("versions.env names it");
     let helm = Helm::new(version, &options.kubernetes, ns, Redactor::default()).expect("helm is there");
     // Nothing of this is started.
     let images = ["redis", "postgres"].map(|name| (format!("image.{name}"), format!("{name}:none")));

@@ -16,7 +16,7 @@ use chartgate_report::Report;
 use crate::support::markdown::Document;
 use crate::support::shell::Shell;
 use crate::support::strangers::Stranger;
-use crate::support::{self, PatchedChart};
+use crate::support::{self, PatchedChart, check_said};
 use keys::Keys;
 use registries::{Gatekeeper, Kind, Running};
 
@@ -91,21 +91,12 @@ impl Stage {
 
     /// Checks that it is refused, and that it is said why.
     async fn check_refused(&self, more: &[&str], expected: &str) {
-        check(&self.verify(more).await, 1, &["refused: `oci://", expected]);
+        check_said(&self.verify(more).await, 1, &["refused: `oci://", expected]);
     }
 }
 
 async fn chartgate(args: impl IntoIterator<Item = String>) -> Output {
-    Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(args).run_unchecked().await.expect("it starts")
-}
-
-#[track_caller]
-fn check(output: &Output, code: i32, parts: &[&str]) {
-    let said = format!("{}{}", output.stdout, output.stderr);
-    assert_eq!(output.status.and_then(|status| status.code()), Some(code), "exit code of:\n{said}");
-    for part in parts {
-        assert!(said.contains(part), "`{part}` is not in:\n{said}");
-    }
+    support::chartgate(args).run_unchecked().await.expect("it starts")
 }
 
 fn recording() -> PathBuf {
@@ -148,10 +139,10 @@ async fn released_and_verified(kind: Kind) {
     let Released::Published(published) = stage.release().await else { panic!("it is not published") };
     let asked = ["--require-check", "hook-order", "--require-scenario", "codex-pooler/single-replica"];
     let asked = [&asked[..], &["--kubernetes", "1.34", "--no-waivers", "--max-age", "99999d"]].concat();
-    check(&stage.verify(&asked).await, 0, &["verified `oci://", "35 checks passed on Kubernetes 1.34.4"]);
+    check_said(&stage.verify(&asked).await, 0, &["verified `oci://", "35 checks passed on Kubernetes 1.34.4"]);
     let by_digest = format!("oci://{}/charts/codex-pooler@{}", stage.registry.address(), published.digest);
     let key = stage.keys.public.display().to_string();
-    check(&chartgate(["verify", &by_digest, "--key", &key].map(str::to_owned)).await, 0, &["verified"]);
+    check_said(&chartgate(["verify", &by_digest, "--key", &key].map(str::to_owned)).await, 0, &["verified"]);
 
     stage.check_refused(&["--require-check", "drain"], "--require-check drain: it passed in no scenario").await;
     stage.check_refused(&["--require-scenario", "x/y"], "--require-scenario x/y: it was not run").await;
@@ -159,9 +150,9 @@ async fn released_and_verified(kind: Kind) {
     stage.check_refused(&["--kubernetes", "1.35"], "--kubernetes 1.35: it was judged on 1.34.4").await;
     let other = Keys::make().await;
     let wrong = ["verify", &stage.reference(), "--key", &other.public.display().to_string()].map(str::to_owned);
-    check(&chartgate(wrong).await, 1, &["this key did not sign it"]);
+    check_said(&chartgate(wrong).await, 1, &["this key did not sign it"]);
     let gone = format!("oci://{}/charts/codex-pooler:9.9.9", stage.registry.address());
-    check(&chartgate(["verify", &gone, "--key", &key].map(str::to_owned)).await, 2, &["has no version `9.9.9`"]);
+    check_said(&chartgate(["verify", &gone, "--key", &key].map(str::to_owned)).await, 2, &["has no version `9.9.9`"]);
 }
 
 /// A failure would mean that a package which was changed on its way is installed.
@@ -176,13 +167,13 @@ async fn a_package_is_verified_by_the_bundle_beside_it_and_not_with_one_bit_chan
         let args = ["verify", &package.display().to_string(), "--key", &key, "--bundle", &bundle].map(str::to_owned);
         chartgate(args).await
     };
-    check(&verify(&package).await, 0, &["verified"]);
+    check_said(&verify(&package).await, 0, &["verified"]);
     check_pulled(&stage, &package).await;
     let mut bytes = std::fs::read(&package).expect("it is there");
     bytes[100] ^= 1;
     let changed = stage.out.path().join("changed.tgz");
     std::fs::write(&changed, bytes).expect("it can be written");
-    check(&verify(&changed).await, 1, &["it is about other bytes than this package"]);
+    check_said(&verify(&changed).await, 1, &["it is about other bytes than this package"]);
 }
 
 /// Checks that helm pulls exactly the package.
@@ -197,9 +188,7 @@ async fn check_pulled(stage: &Stage, package: &Path) {
 }
 
 fn helm() -> Tool {
-    let version = home::version("HELM").and_then(|major| home::version(&format!("HELM_{major}")));
-    let version = version.expect("versions.env names it");
-    Tool::new("helm", home::tool("helm", version).expect("the set-up made it"))
+    Tool::new("helm", home::version("HELM").and_then(home::helm).expect("the set-up made it"))
 }
 
 /// A failure would mean that a verdict counts which is none, or one on another chart.
@@ -235,7 +224,7 @@ async fn another_charts_attestation_and_none_at_all_are_refused() {
     // What helm pushed has the same bytes: it gets its verdict later.
     assert!(bare.prepare(None).await.expect("the same bytes are accepted").standing.is_published());
     bare.release().await;
-    check(&bare.verify(&[]).await, 0, &["verified"]);
+    check_said(&bare.verify(&[]).await, 0, &["verified"]);
 }
 
 /// Pushes the package, as a release did until now.
@@ -257,10 +246,10 @@ async fn an_interrupted_release_shows_nothing_and_is_completed_by_another() {
     let interrupted = prepared.finish(passing(), key, &through, stage.out.path(), false).await;
     let refusal = format!("{:#}", interrupted.expect_err("the tag cannot be put"));
     assert!(refusal.contains("tag the chart") && gatekeeper.has_refused(), "{refusal}");
-    check(&stage.verify(&[]).await, 2, &["has no version `0.2.0`"]);
+    check_said(&stage.verify(&[]).await, 2, &["has no version `0.2.0`"]);
 
     stage.release().await;
-    check(&stage.verify(&[]).await, 0, &["verified"]);
+    check_said(&stage.verify(&[]).await, 0, &["verified"]);
     stage.chart.append("values.yaml", "# changed\n");
     let refusal = stage.prepare(None).await.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refusal.contains("is published with other bytes") && refusal.contains("raise the version"), "{refusal}");
@@ -292,7 +281,7 @@ async fn an_unsigned_release_is_refused_unless_told() {
     let released = prepared.finish(passing(), None, &stage.registry().await, stage.out.path(), false).await;
     assert!(matches!(released, Ok(Released::Published(_))), "{released:?}");
     stage.check_refused(&[], "nobody signed it (`--allow-unsigned` accepts that)").await;
-    check(&stage.verify(&["--allow-unsigned"]).await, 0, &["verified"]);
+    check_said(&stage.verify(&["--allow-unsigned"]).await, 0, &["verified"]);
 }
 
 /// A failure would mean that a release which was interrupted cannot be completed a minute later.
@@ -329,13 +318,13 @@ async fn what_the_page_on_releases_says_works() {
         "git -c user.name=x -c user.email=x@example.com"
     );
     let output = shell.run(&begin).await;
-    check(&output, 0, &[]);
+    check_said(&output, 0, &[]);
     for line in page.blocks().iter().filter(|block| block.language == "bash").flat_map(|block| block.text.lines()) {
         let expected = line.split_once("# exits with ").map_or(0, |(_, code)| code.parse().expect("a number"));
         let own = "export CHARTGATE_KEY_PASSWORD=secret GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x";
         let command = line.replace("registry.example", registry.address());
         let output = shell.run(&format!("{own}; {command}")).await;
         eprintln!("$ {command}\n{}{}", output.stdout, output.stderr);
-        check(&output, expected, &[]);
+        check_said(&output, expected, &[]);
     }
 }

@@ -24,8 +24,7 @@ pub async fn registry() -> ContainerAsync<GenericImage> {
 /// Packages a chart of `charts/` and pushes it, as its release does; gives the reference that its users name.
 async fn publish(chart: &str, repository: &str, folder: &Path) -> String {
     let version = home::version("HELM").expect("versions.env names it");
-    let version = home::version(&format!("HELM_{version}")).expect("versions.env names it");
-    let program = home::tool("helm", version).expect("the set-up made it");
+    let program = home::helm(version).expect("the set-up made it");
     let helm = || Tool::new("helm", &program);
     let source = support::repository().join("charts").join(chart);
     let package = helm().args(["package", "--destination"]).args([folder, &source]);

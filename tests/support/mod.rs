@@ -16,8 +16,9 @@ use chartgate_base::stdio;
 use chartgate_judge::Verdict;
 use chartgate_model::plan::Plan;
 use chartgate_process::home;
+use chartgate_process::tool::{Output, Tool};
 use chartgate_report::{Report, ScenarioReport};
-use chartgate_runner::run::{self, Options};
+use chartgate_runner::run::Options;
 use chartgate_runner::stop::Stop;
 
 /// The root of the checkout.
@@ -29,16 +30,10 @@ pub fn repository() -> PathBuf {
 pub fn options() -> Options {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let version = |key: &str| home::version(key).expect("versions.env names it").to_owned();
-    Options {
-        kubernetes: set("KUBERNETES").unwrap_or_else(|| version("KUBERNETES")),
-        context: None,
-        helm: set("HELM").unwrap_or_else(|| version("HELM")),
-        keep: set("KEEP").is_some(),
-        // A planted fault is to be seen on the cluster, too.
-        checks_first: false,
-        keep_warm: None,
-        patience: run::PATIENCE,
-    }
+    let kubernetes = set("KUBERNETES").unwrap_or_else(|| version("KUBERNETES"));
+    let helm = set("HELM").unwrap_or_else(|| version("HELM"));
+    // A planted fault is to be seen on the cluster, too: no check is asked first.
+    Options { keep: set("KEEP").is_some(), ..Options::new(kubernetes, helm) }
 }
 
 /// Runs a plan on the shared cluster.
@@ -82,6 +77,21 @@ async fn judged(plan: &Plan, options: &Options, expected: Verdict, checks: &[&st
         let finding = scenario.checks.iter().find(|finding| finding.check == *name);
         let verdict = finding.map(|finding| finding.verdict);
         assert_eq!(verdict, Some(expected), "verdict of `{name}`, asked at {caller}:\n{shown}");
+    }
+}
+
+/// The command, with arguments.
+pub fn chartgate<A: Into<std::ffi::OsString>>(args: impl IntoIterator<Item = A>) -> Tool {
+    Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(args.into_iter().map(Into::into))
+}
+
+/// Checks how the command ended, and that it says all of this.
+#[track_caller]
+pub fn check_said(output: &Output, code: i32, parts: &[&str]) {
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert_eq!(output.status.and_then(|status| status.code()), Some(code), "exit code of:\n{said}");
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is not in:\n{said}");
     }
 }
 

@@ -54,8 +54,7 @@ impl Stranger {
     pub async fn scaffold(helm: &str) -> Self {
         let folder = repository().join("target/chartgate/scaffold").join(chartgate_base::random::text(8));
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let version = home::version(&format!("HELM_{helm}")).expect("it is pinned");
-        let program = home::tool("helm", version).expect("the set-up got it");
+        let program = home::helm(helm).expect("the set-up got it");
         let create = Tool::new("helm", program).args(["create", "scaffold"]).folder(&folder);
         create.run().await.unwrap_or_else(|error| panic!("{error:#}"));
         let chart = PatchedChart::copy(&folder.join("scaffold"));

@@ -1,9 +1,11 @@
 //! What every other crate may use, whatever it is for.
 
 mod error;
+mod hex;
 pub mod random;
 mod shell;
 pub mod stdio;
 
 pub use error::{Environment, Problem, is_environment};
+pub use hex::hex;
 pub use shell::quoted;

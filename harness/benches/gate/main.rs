@@ -192,8 +192,7 @@ impl Bench {
     async fn by_hand(&self, plan: &Plan) -> Duration {
         let client = chartgate_cluster::client(&self.lease.cluster.kubeconfig).await.expect("the cluster answers");
         let ns = format!("hand-{}", chartgate_base::random::text(6));
-        let version =
-            home::version("HELM").and_then(|major| home::version(&format!("HELM_{major}"))).expect("a version");
+        let version = home::version("HELM").and_then(home::helm_version).expect("a version");
         let helm = Helm::new(version, &self.kubernetes, &ns, Redactor::default()).expect("helm is there");
         let helm = helm.on_cluster(&self.lease.cluster.kubeconfig);
         let started = Instant::now();

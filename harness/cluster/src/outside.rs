@@ -4,13 +4,12 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use chartgate_process::wait::{Check, until};
-use kube::api::{DeleteParams, DynamicObject, GroupVersionKind};
-use kube::discovery::{self, Scope};
+use kube::api::{DeleteParams, DynamicObject};
 use kube::{Api, Client};
 use serde::{Deserialize, Serialize};
 
-use crate::error;
 use crate::namespace::{GONE, is_not_found};
+use crate::{error, kinds};
 
 /// An object, by all that tells it from others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,17 +65,6 @@ impl Outside {
 
     /// Where it is; `None`: the cluster does not know its kind (any more), and has none.
     async fn api(&self, client: &Client) -> Result<Option<Api<DynamicObject>>> {
-        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
-        let (resource, capabilities) =
-            match discovery::pinned_kind(client, &GroupVersionKind::gvk(group, version, &self.kind)).await {
-                Ok(found) => found,
-                Err(kube::Error::Discovery(_)) => return Ok(None),
-                Err(error) if is_not_found(&error) => return Ok(None),
-                Err(error) => return Err(error).with_context(|| format!("ask the cluster for the kind {}", self.kind)),
-            };
-        Ok(Some(match capabilities.scope {
-            Scope::Cluster => Api::all_with(client.clone(), &resource),
-            Scope::Namespaced => Api::namespaced_with(client.clone(), &self.namespace, &resource),
-        }))
+        kinds::api_of(client, &self.api_version, &self.kind, &self.namespace).await
     }
 }

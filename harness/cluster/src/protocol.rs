@@ -79,8 +79,7 @@ impl Key {
         let server = home::image("POSTGRES").unwrap_or_default();
         let node = context.map_or_else(|| home::node_image(kubernetes), |context| Ok(context.fingerprint()))?;
         let build = format!("{} {:?} {kubernetes} {node} {server}", file.len(), file.modified()?);
-        let hash = Sha256::digest(build);
-        Self::from_word(&format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]))
+        Self::from_word(&chartgate_base::hex(&Sha256::digest(build)[..4]))
     }
 
     /// The key that is called so.

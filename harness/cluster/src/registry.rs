@@ -27,7 +27,7 @@ pub use about::About;
 pub use status::{Standing, standing};
 pub use sweep::{clean, sweep};
 
-/// Note of the namespaces in a user's cluster.
+/// Note of what is in a user's cluster.
 const OWNED: &str = "owned";
 /// Where brokers keep their entries, sockets and logs. Only the user may look into it: it holds passwords.
 pub fn folder() -> Result<PathBuf> {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::manifest::{group, is_custom};
+use crate::schema::Definitions;
 use crate::view::StepRun;
-use chartgate_k8s::object::{kind, text};
 
 /// What a step that was to succeed lacks; `None`: nothing that is the cluster's to have.
 ///
@@ -13,17 +13,10 @@ pub(super) fn of(run: &StepRun, definitions: &[&Value]) -> Option<String> {
     let refusal = run.refusal().filter(|_| run.is_to_succeed())?;
     let unknown = refusal.unknown_kinds();
     let of_step = run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
-    let defines = |kind: &str, of_group: &str, object: &Value| {
-        let spec = &object["spec"];
-        text(&spec["group"]) == of_group && text(&spec["names"]["kind"]) == kind
-    };
-    let made: Vec<&Value> = of_step
-        .chain(definitions.iter().copied())
-        .filter(|object| kind(object) == "CustomResourceDefinition")
-        .collect();
+    let own = Definitions::of(of_step.chain(definitions.iter().copied()));
     let is_others = |(kind, version): &(&str, &str)| {
         let object = json!({"apiVersion": version});
-        is_custom(&object) && !made.iter().any(|definition| defines(kind, group(&object), definition))
+        is_custom(&object) && own.of_kind(group(&object), kind).is_none()
     };
     if unknown.is_empty() || !unknown.iter().all(is_others) {
         return None;

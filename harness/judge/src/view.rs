@@ -100,8 +100,8 @@ impl<'a> View<'a> {
         if let Some(at) = self.steps.iter().position(is_it) {
             self.steps.truncate(at);
         }
-        let lacking = self.steps.iter().map(|run| lacking::of(run, &self.definitions));
-        if let Some((at, what)) = lacking.enumerate().find_map(|(at, what)| Some((at, what?))) {
+        let lacking = |(at, run)| Some((at, lacking::of(run, &self.definitions)?));
+        if let Some((at, what)) = self.steps.iter().enumerate().find_map(lacking) {
             self.steps.truncate(at);
             self.lacking = Some(what);
         }

@@ -53,8 +53,7 @@ pub struct Recording {
 
 /// The name under which an object's content is stored.
 pub fn hash_of(object: &Value) -> String {
-    let digest = Sha256::digest(object.to_string());
-    digest.iter().take(12).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    chartgate_base::hex(&Sha256::digest(object.to_string())[..12])
 }
 
 /// A line of `objects.jsonl`.

@@ -55,6 +55,19 @@ pub fn version(key: &str) -> Result<&'static str> {
         .with_context(|| format!("`versions.env` has no `{key}`"))
 }
 
+/// The version of helm that a major version stands for.
+pub fn helm_version(major: &str) -> Result<&'static str> {
+    version(&format!("HELM_{major}"))
+}
+
+/// The program of helm that a major version stands for.
+///
+/// # Errors
+/// [`Environment`] if it is not there.
+pub fn helm(major: &str) -> Result<PathBuf> {
+    tool("helm", helm_version(major)?)
+}
+
 /// The minor version of Kubernetes to use if the user names none: `KUBERNETES` of the environment, else of `versions.env`.
 pub fn kubernetes() -> Result<String> {
     match std::env::var("KUBERNETES") {

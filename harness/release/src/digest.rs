@@ -11,7 +11,7 @@ pub struct Sha256Digest(String);
 impl Sha256Digest {
     /// That of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+        Self(chartgate_base::hex(&Sha256::digest(bytes)))
     }
 
     /// That of `sha256:…`; `None`: it is another kind of digest, or none.

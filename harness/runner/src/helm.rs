@@ -166,7 +166,7 @@ impl Helm {
     /// [`Environment`](home::Environment) if it is not there.
     pub fn of_step(&self, step: &Step) -> Result<Self> {
         let Some(major) = &step.helm else { return Ok(self.clone()) };
-        let version = home::version(&format!("HELM_{major}"))?;
+        let version = home::helm_version(major)?;
         let own = Self::new(version, &self.kubernetes, &self.ns, self.redactor.clone())?;
         let post_renderer = self.post_renderer.as_ref().map(|it| it.for_helm(&own.version)).transpose()?;
         let (program, version, rolls_back) = (own.program, own.version, own.rolls_back);

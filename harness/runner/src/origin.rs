@@ -163,7 +163,7 @@ impl Pulled {
     /// [`Environment`] if it cannot be had.
     pub async fn of(chart: Option<&Path>, helm: &str) -> Result<Option<Self>> {
         let Some(chart) = chart.filter(|chart| is_reference(chart)) else { return Ok(None) };
-        let program = home::tool("helm", home::version(&format!("HELM_{helm}"))?)?;
+        let program = home::helm(helm)?;
         Self::with(chart, &program).await
     }
 

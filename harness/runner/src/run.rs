@@ -77,6 +77,14 @@ pub struct Options {
     pub patience: Duration,
 }
 
+impl Options {
+    /// A run on a cluster of our own that leaves nothing, with these versions of Kubernetes and helm.
+    pub fn new(kubernetes: String, helm: String) -> Self {
+        let (keep, checks_first) = (false, false);
+        Self { kubernetes, context: None, helm, keep, checks_first, keep_warm: None, patience: PATIENCE }
+    }
+}
+
 /// Runs a plan and records it in `folder`.
 ///
 /// # Errors
@@ -114,7 +122,7 @@ async fn record(
 ) -> Result<()> {
     learn_from_plan(plan, &redactor);
     let ns = namespace_name(plan);
-    let version = home::version(&format!("HELM_{}", options.helm))?;
+    let version = home::helm_version(&options.helm)?;
     if plan.steps.iter().any(|step| plan.chart_of(step).is_none()) {
         // What the scenario is upgraded from is not there: the recording is empty, and the plan in it says why.
         let timeline = Timeline::create(folder, plan, redactor)?;

@@ -141,7 +141,7 @@ impl Entry {
         Self {
             check: check.to_owned(),
             object: object_in(&problem.what),
-            digest: digest.iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+            digest: chartgate_base::hex(&digest[..6]),
             finding: problem.what.lines().next().unwrap_or_default().to_owned(),
             explored: false,
         }

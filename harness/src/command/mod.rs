@@ -26,11 +26,16 @@ pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<u8
         if loudness == Loudness::Quiet { chartgate_report::print_red(report) } else { chartgate_report::print(report) };
     let text = format!("{summary}{}\n", chartgate_report::place(folder));
     stdio::print(if github::is_here() { github::uninterpreted(&text) } else { text })?;
-    Ok(match report.verdict {
+    Ok(exit_code(report.verdict))
+}
+
+/// The exit code of a verdict.
+fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
         Verdict::Fail => 1,
         Verdict::Void => 3,
         Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
-    })
+    }
 }
 
 /// When to write in colour.

@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use chartgate::mutate::{self, Options, Reach};
 use chartgate_base::stdio;
-use chartgate_judge::Verdict;
-use chartgate_mutate::OPERATORS;
+use chartgate_mutate::{OPERATORS, Operator};
 use chartgate_process::home;
 use chartgate_runner::run;
 use chartgate_scenario::Overrides;
@@ -51,19 +50,13 @@ impl Arguments {
     /// Tries the mutants and gives the exit code.
     pub async fn run(self) -> Result<u8> {
         for name in &self.operators {
-            check(name)?;
+            operator(name)?;
         }
         let plans = chartgate_scenario::plans(&self.paths, &Overrides::default())?;
-        let run = run::Options {
-            kubernetes: self.kubernetes.filter(|minor| !minor.is_empty()).map_or_else(home::kubernetes, Ok)?,
-            context: None,
-            helm: self.helm,
-            keep: false,
-            checks_first: false,
-            // Between two mutants nobody may use it.
-            keep_warm: Some(Duration::from_secs(60)),
-            patience: run::PATIENCE,
-        };
+        let kubernetes = self.kubernetes.filter(|minor| !minor.is_empty()).map_or_else(home::kubernetes, Ok)?;
+        // Between two mutants nobody may use the cluster.
+        let keep_warm = Some(Duration::from_secs(60));
+        let run = run::Options { keep_warm, ..run::Options::new(kubernetes, self.helm) };
         let reach = match (self.renders_only, self.stub_images) {
             (true, _) => Reach::Renders,
             (false, true) => Reach::Stubs,
@@ -73,18 +66,14 @@ impl Arguments {
         let options = Options { run, reach, only, budget: self.budget, least: self.min_score, out: self.out };
         let report = Box::pin(mutate::run(plans, options)).await?;
         stdio::print(format_args!("{}report: {}\n", report.print(), out.join("mutation.json").display()))?;
-        Ok(match report.verdict {
-            Verdict::Fail => 1,
-            Verdict::Void => 3,
-            Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
-        })
+        Ok(super::exit_code(report.verdict))
     }
 }
 
-/// Refuses what is no operator.
-fn check(name: &str) -> Result<(), Invalid> {
-    if chartgate_mutate::named(name).is_some() {
-        return Ok(());
+/// The operator of a name.
+fn operator(name: &str) -> Result<&'static Operator, Invalid> {
+    if let Some(operator) = chartgate_mutate::named(name) {
+        return Ok(operator);
     }
     let known = || OPERATORS.iter().map(|operator| operator.name);
     let hint = match nearest(name, known()) {
@@ -95,10 +84,9 @@ fn check(name: &str) -> Result<(), Invalid> {
 }
 
 /// Changes the manifests that helm hands to its post-renderer, from the standard input to the standard output.
-pub fn post_render(operator: &str) -> Result<u8> {
-    check(operator)?;
+pub fn post_render(name: &str) -> Result<u8> {
+    let operator = operator(name)?;
     let manifests = std::io::read_to_string(std::io::stdin())?;
-    let operator = chartgate_mutate::named(operator).ok_or_else(|| Invalid("no such operator".to_owned()))?;
     stdio::print(operator.post_render(&manifests)?)?;
     Ok(0)
 }

@@ -12,7 +12,7 @@ use chartgate_model::plan::{Place, StubImages};
 use chartgate_process::home;
 use chartgate_release::{PrivateKey, Registry, previous};
 use chartgate_report::Report;
-use chartgate_runner::run::{Options, PATIENCE};
+use chartgate_runner::run::Options;
 use chartgate_runner::stop::Stop;
 use chartgate_scenario::{ImageOverride, Overrides, describe_chart};
 
@@ -157,15 +157,8 @@ impl Arguments {
                 }
             }
         }
-        let options = Options {
-            kubernetes: self.kubernetes.clone().map_or_else(home::kubernetes, Ok)?,
-            context: None,
-            helm: wanted.helm.clone(),
-            keep: false,
-            checks_first: true,
-            keep_warm: None,
-            patience: PATIENCE,
-        };
+        let kubernetes = self.kubernetes.clone().map_or_else(home::kubernetes, Ok)?;
+        let options = Options { checks_first: true, ..Options::new(kubernetes, wanted.helm.clone()) };
         let shown = Overrides { chart: Some(self.chart.clone()), ..overrides };
         repeat::note(&mut plans, &shown, &options);
         gate::run(plans, &options, &self.out, OnFailure::KeepGoing, show, stop).await

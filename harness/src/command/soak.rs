@@ -6,7 +6,7 @@ use anyhow::Result;
 use chartgate::soak;
 use chartgate_base::stdio;
 use chartgate_process::home;
-use chartgate_runner::run;
+use chartgate_runner::run::Options;
 use chartgate_scenario::Overrides;
 
 /// What is run, and how often.
@@ -27,15 +27,7 @@ impl Arguments {
     /// Runs the rounds and gives the exit code: 1, if a verdict differs.
     pub async fn run(self) -> Result<u8> {
         let plans = chartgate_scenario::plans(&self.paths, &Overrides::default())?;
-        let options = run::Options {
-            kubernetes: home::kubernetes()?,
-            context: None,
-            helm: home::version("HELM")?.to_owned(),
-            keep: false,
-            checks_first: false,
-            keep_warm: None,
-            patience: run::PATIENCE,
-        };
+        let options = Options::new(home::kubernetes()?, home::version("HELM")?.to_owned());
         let differences = soak::run(&plans, self.rounds, &options, &self.out).await?;
         stdio::print(soak::print(&differences, self.rounds))?;
         Ok(u8::from(!differences.is_empty()))

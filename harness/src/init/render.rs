@@ -38,7 +38,7 @@ pub struct Render {
 pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
     let overrides = Overrides { chart: Some(chart.to_owned()), ..Overrides::default() };
     let plans = chartgate_scenario::plans(&[], &overrides)?;
-    let version = home::version(&format!("HELM_{helm}"))?;
+    let version = home::helm_version(helm)?;
     if plans.iter().any(|plan| plan.chart.has_dependencies) {
         dependency::build(&home::tool("helm", version)?, chart).await?;
     }

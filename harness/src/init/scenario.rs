@@ -28,7 +28,7 @@ pub fn proving(text: &str, applicable: &[(&Check, Verdict)]) -> String {
     if listed.is_empty() {
         return text.to_owned();
     }
-    let lines: String = listed.iter().map(|check| format!("  - {check}\n")).collect();
+    let lines: String = listed.iter().flat_map(|check| ["  - ", check, "\n"]).collect();
     let steps = "steps:\n";
     let comment = "# What it exists to prove: if one of these finds nothing to judge any more, it is void. Keep those that you mean.";
     text.replacen(steps, &format!("{comment}\nproves:\n{lines}{steps}"), 1)

@@ -31,7 +31,7 @@ pub(super) fn key(plan: &Plan, way: Way, options: &run::Options) -> Result<Strin
     }
     digest.update(fs::read(home::folder()?.join("images.env")).unwrap_or_default());
     digest.update(this_build());
-    Ok(digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Ok(chartgate_base::hex(&digest.finalize()[..16]))
 }
 
 /// Tells builds of one version apart.

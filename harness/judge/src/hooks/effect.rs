@@ -35,9 +35,9 @@ impl Promise<'_> {
         format!("effect `{}` of hook `{}`", self.name, self.hook)
     }
 
-    /// What of it an output lacks.
-    fn missing(&self, output: &str) -> Vec<&str> {
-        self.effect.shows.iter().map(String::as_str).filter(|text| !output.contains(text)).collect()
+    /// What of it an output has, and what it lacks.
+    fn sought(&self, output: &str) -> (Vec<&str>, Vec<&str>) {
+        self.effect.shows.iter().map(String::as_str).partition(|text| output.contains(text))
     }
 }
 
@@ -60,7 +60,7 @@ fn hook_effect(view: &View) -> Finding {
 fn judge_effect(view: &View, hook: &Hook, promise: &Promise, tally: &mut Tally) {
     let runs = view.steps.iter().filter(|run| run.due(view.plan, promise.hook, hook) > 0);
     for (count, run) in runs.filter(|run| run.is_succeeded()).enumerate() {
-        let (before, after) = (before(view, promise, run), look(view, promise, Some(run.index)));
+        let (before, after) = (before(view, promise, run), look(view, promise, run.index));
         match after {
             Some((entry, EffectState::Shown { output, .. })) => {
                 judge_presence(run, promise, (entry, output), tally);
@@ -97,8 +97,8 @@ fn before<'a>(view: &View<'a>, promise: &Promise, run: &StepRun) -> Option<Look<
     looks(view, promise).filter(|(entry, _)| entry.seq < start).last().map(|(entry, seen)| (entry, &seen.state))
 }
 
-fn look<'a>(view: &View<'a>, promise: &Promise, after: Option<usize>) -> Option<Look<'a>> {
-    let found = looks(view, promise).find(|(_, seen)| seen.after == after);
+fn look<'a>(view: &View<'a>, promise: &Promise, after: usize) -> Option<Look<'a>> {
+    let found = looks(view, promise).find(|(_, seen)| seen.after == Some(after));
     found.map(|(entry, seen)| (entry, &seen.state))
 }
 
@@ -111,7 +111,7 @@ fn looks<'a>(view: &View<'a>, promise: &Promise) -> impl Iterator<Item = (&'a En
 
 /// Once the hook has run, all of it is there.
 fn judge_presence(run: &StepRun, promise: &Promise, (entry, output): (&Entry, &str), tally: &mut Tally) {
-    let missing = promise.missing(output);
+    let (_, missing) = promise.sought(output);
     if missing.is_empty() {
         tally.proved(at(entry, format!("{} was there after {}", promise.label(), run.label())));
         return;
@@ -131,8 +131,7 @@ fn judge_presence(run: &StepRun, promise: &Promise, (entry, output): (&Entry, &s
 fn judge_absence(run: &StepRun, promise: &Promise, (entry, state): Look, tally: &mut Tally) {
     match state {
         EffectState::Shown { output, .. } => {
-            let there: Vec<&str> =
-                promise.effect.shows.iter().map(String::as_str).filter(|text| output.contains(text)).collect();
+            let (there, _) = promise.sought(output);
             if there.is_empty() {
                 tally.proved(at(entry, format!("{} was not there before {}", promise.label(), run.label())));
                 return;

@@ -17,13 +17,16 @@ impl<'a> Definitions<'a> {
         Self(objects.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition").collect())
     }
 
+    /// That of a kind.
+    pub(crate) fn of_kind(&self, group: &str, kind: &str) -> Option<&'a Value> {
+        let is_it = |spec: &Value| spec["group"] == group && spec["names"]["kind"] == kind;
+        self.0.iter().copied().find(|definition| is_it(&definition["spec"]))
+    }
+
     /// What is wrong with a custom resource; `None`: no definition of its kind and version is known.
     pub(crate) fn mistakes(&self, object: &Value) -> Option<Vec<Mistake>> {
         let (group, version) = object["apiVersion"].as_str()?.split_once('/')?;
-        let is_it = |definition: &&&Value| {
-            definition["spec"]["group"] == group && definition["spec"]["names"]["kind"] == object["kind"]
-        };
-        let definition = self.0.iter().find(is_it)?;
+        let definition = self.of_kind(group, object["kind"].as_str()?)?;
         let version = items(&definition["spec"]["versions"]).find(|known| known["name"] == version)?;
         let schema = &version["schema"]["openAPIV3Schema"];
         if !schema.is_object() || definition["spec"]["preserveUnknownFields"] == true {

@@ -47,8 +47,7 @@ impl PostRenderer {
 
 /// Writes the plugin into the state directory, and gives the directory of plugins: one for each command, whatever its version.
 fn plugins(exe: &Path) -> Result<PathBuf> {
-    let digest = Sha256::digest(exe.as_os_str().as_encoded_bytes());
-    let key: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let key = chartgate_base::hex(&Sha256::digest(exe.as_os_str().as_encoded_bytes())[..4]);
     let directory = home::folder()?.join("helm-plugins").join(key);
     let own = directory.join(PLUGIN);
     let text = serde_json::json!({

@@ -58,7 +58,7 @@ impl Concealer {
 
     fn hash(&self, secret: &[u8]) -> String {
         let mac = Hmac::<Sha256>::new_from_slice(&self.key).map(|mac| mac.chain_update(secret).finalize().into_bytes());
-        let hex = mac.map(|bytes| bytes.iter().take(12).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")));
+        let hex = mac.map(|bytes| chartgate_base::hex(&bytes[..12]));
         format!("hmac:{}", hex.unwrap_or_default())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_cluster::error;
+use chartgate_cluster::{api, error};
 use chartgate_model::plan::{Action, Awaited, Outcome, Plan};
 use chartgate_process::home::Environment;
 use chartgate_process::wait::{Check, until};
@@ -84,14 +84,6 @@ pub async fn served(client: &Client) -> Result<Vec<String>> {
     };
     let served: BTreeSet<String> = kinds.0.iter().flat_map(of).collect();
     Ok(served.into_iter().collect())
-}
-
-/// Objects of a kind in a namespace, or in the cluster where the kind belongs to none.
-pub fn api(client: &Client, (resource, scope): &(ApiResource, Scope), ns: &str) -> Api<DynamicObject> {
-    match scope {
-        Scope::Cluster => Api::all_with(client.clone(), resource),
-        Scope::Namespaced => Api::namespaced_with(client.clone(), ns, resource),
-    }
 }
 
 /// Applies objects in their order, and gives them as they are then. Those of namespaced kinds that name no namespace go to `ns`.

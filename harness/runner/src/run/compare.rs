@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use chartgate_cluster::api;
 use futures::StreamExt;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::discovery::Scope;
 use serde_json::{Value, json};
 
-use super::apply::{Kinds, api};
+use super::apply::Kinds;
 use super::stage::Stage;
 use crate::record::{Compared, Moment, Timeline};
 use chartgate_k8s::object::{kind, name};

@@ -13,6 +13,10 @@ use super::stage::Stage;
 
 /// Registers those of these objects that the cluster does not have yet as the lease's own.
 pub async fn own(objects: BTreeSet<Outside>, client: &Client, lease: &Lease) -> Result<()> {
+    // All that is in a cluster of its own goes with it.
+    if lease.is_own() {
+        return Ok(());
+    }
     for object in objects {
         if !object.is_there(client).await? {
             lease.owns(Owned::Outside(object)).await?;

@@ -38,7 +38,7 @@ impl Rehearsal {
     pub async fn of(plan: &Plan, options: &Options, ns: &str, redactor: &Redactor) -> Result<Self> {
         let required = require::read(&plan.requires).await?;
         let kubernetes = home::kubernetes_release(&options.kubernetes);
-        let helm = Helm::new(home::version(&format!("HELM_{}", options.helm))?, &kubernetes, ns, redactor.clone())?;
+        let helm = Helm::new(home::helm_version(&options.helm)?, &kubernetes, ns, redactor.clone())?;
         let helm = helm.rendering_for(&kubernetes, require::served(&required)).harming(plan)?;
         let placeholders = stage::placeholders(plan, ns);
         let applied = apply::known(plan, &placeholders)?;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_cluster::api_of;
+use chartgate_k8s::object::text;
 use kube::Client;
-use kube::api::GroupVersionKind;
-use kube::discovery;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::apply::api;
 use super::stage::Stage;
 use crate::record::watch::is_watched;
 use crate::record::{Moment, Timeline};
@@ -58,21 +57,10 @@ fn what_is_going(stage: &Stage) -> Option<String> {
 
 /// An object as it is; `None`: it is not there, or its kind is not.
 async fn get(client: &Client, object: &Value, ns: &str) -> Result<Option<Value>> {
-    let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (version, kind, name) = (part(&object["apiVersion"]), part(&object["kind"]), part(&object["metadata"]["name"]));
-    let (group, version) = version.split_once('/').unwrap_or(("", &version));
-    let found = discovery::pinned_kind(client, &GroupVersionKind::gvk(group, version, &kind)).await;
-    let (resource, capabilities) = match found {
-        Ok(found) => found,
-        Err(kube::Error::Discovery(_)) => return Ok(None),
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("ask the cluster for the kind {kind}")),
-    };
+    let (version, kind, name) = (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));
     let own = object["metadata"]["namespace"].as_str().unwrap_or(ns);
-    let live = api(client, &(resource, capabilities.scope), own)
-        .get_opt(&name)
-        .await
-        .with_context(|| format!("look for {kind} `{name}`"))?;
+    let Some(all) = api_of(client, version, kind, own).await? else { return Ok(None) };
+    let live = all.get_opt(name).await.with_context(|| format!("look for {kind} `{name}`"))?;
     let Some(mut live) = live else { return Ok(None) };
     live.metadata.managed_fields = None;
     Ok(Some(serde_json::to_value(live).context("read an object")?))

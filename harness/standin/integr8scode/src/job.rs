@@ -72,7 +72,7 @@ pub async fn seed_users(env: &mut Environment) -> Result<()> {
 
 /// What is kept of a password.
 pub fn digest(password: &str) -> String {
-    Sha256::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(password.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 async fn until_stopped(lifecycle: &Lifecycle, work: impl Future<Output = Result<()>>) -> Result<()> {

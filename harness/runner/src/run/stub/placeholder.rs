@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
+use chartgate_cluster::api;
 use kube::api::PostParams;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::certificate::Certificate;
 use crate::record::{Moment, Timeline};
-use crate::run::apply::{Kinds, api};
+use crate::run::apply::Kinds;
 use crate::run::stage::Stage;
 use chartgate_k8s::object::{PLACEHOLDER, containers, is_hook, items, kind, name, slashed, template, text};
 
