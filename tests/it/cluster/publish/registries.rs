@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
 
-use crate::{release, support};
+use crate::cluster::release;
+use crate::support;
 
 /// Which registry.
 #[derive(Clone, Copy)]

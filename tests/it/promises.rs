@@ -1,13 +1,10 @@
 //! docs/src/promises.md names what shows each promise of the charts' documents, and no part of the harness knows one of these charts.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use support::markdown::{Document, cells, spans};
+use crate::support;
+use crate::support::markdown::{Document, cells, spans};
 
 /// How a cell begins of a promise that nothing shows, or not all of it.
 const SHORT: [&str; 2] = ["out of reach: ", "in part: "];
@@ -45,10 +42,10 @@ fn promises() -> Document {
 /// What is wrong with a name in the second column; `None`: it is a scenario, a check or a test.
 fn mistake(name: &str) -> Option<String> {
     let root = support::repository();
-    if let Some((file, test)) = name.split_once("::") {
-        let path = root.join("tests").join(file).with_extension("rs");
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        return (!text.contains(&format!("fn {test}("))).then(|| format!("no test `{test}` in tests/{file}.rs"));
+    if let Some((file, test)) = name.rsplit_once("::") {
+        let path = root.join("tests/it").join(file.replace("::", "/")).with_extension("rs");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        return (!text.contains(&format!("fn {test}("))).then(|| format!("no test `{test}` in {}", path.display()));
     }
     if name.contains('/') {
         let path = root.join("scenarios").join(name).with_extension("yaml");

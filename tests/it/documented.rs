@@ -1,14 +1,11 @@
 //! The commands that the documents tell a reader to type are run as they stand, where they need no cluster. What needs one is
-//! in `tests/cluster/tutorial.rs` and `tests/e2e.rs`.
-
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
+//! in `tests/it/cluster/tutorial.rs` and `tests/e2e.rs`.
 
 use chartgate_process::tool::Output;
 
-use support::markdown;
-use support::shell::Shell;
+use crate::support;
+use crate::support::markdown;
+use crate::support::shell::Shell;
 
 /// Subcommands that only look or tell.
 const TELLING: [&str; 5] = ["explain", "list", "completions", "man", "schema"];

@@ -1,13 +1,11 @@
 //! `chartgate check` as its users call it: no cluster, no engine, the real helm.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use chartgate_process::tool::{Output, Tool};
 use serde_json::Value;
+
+use crate::support;
 
 /// A chart of this test's own, which goes with it.
 struct Chart(PathBuf);

@@ -7,9 +7,10 @@ use chartgate_process::home;
 use chartgate_process::tool::Tool;
 use serde_json::Value;
 
-use super::{files, support};
-use support::markdown::Document;
-use support::shell::Shell;
+use super::files;
+use crate::support;
+use crate::support::markdown::Document;
+use crate::support::shell::Shell;
 
 fn read(file: &str) -> Value {
     let text = std::fs::read_to_string(support::repository().join(file)).expect("it is there");

@@ -1,14 +1,11 @@
 //! Bad input: one clear message, the right exit code, and nothing started for it. No test here needs a cluster.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::PathBuf;
 
 use chartgate_process::tool::Output;
 
-use support::{PatchedChart, check_said};
+use crate::support;
+use crate::support::{PatchedChart, check_said};
 
 const CONTRACT: &str = "chart: ../../../charts/codex-pooler\n";
 

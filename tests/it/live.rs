@@ -1,15 +1,13 @@
 //! What a run says, in which form, and when it ends before its time. No test here needs a cluster: the charts do not render.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chartgate_process::wait::{Check, until};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support;
 
 /// Rendering it fails at once, or takes helm longer than any test may.
 const TEMPLATE: &str = "{{ if .Values.slow }}{{ range until 10000 }}{{ range until 10000 }}{{ end }}{{ end }}{{ end }}\n\

@@ -1,14 +1,12 @@
 //! One golden recording for each format that was ever written: a verdict of last month can be repeated.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use chartgate::gate;
 use chartgate_judge::{Finding, Verdict};
 use chartgate_model::recording::Recording;
+
+use crate::support;
 
 /// A failure would mean that evidence which somebody kept can no longer be read, or that a check judges it otherwise than it did.
 #[test]
@@ -22,7 +20,7 @@ fn golden_recordings_keep_the_verdict_of_each_check() {
             std::fs::write(&golden, &judged).expect("the golden file can be written");
         }
         let known = std::fs::read_to_string(&golden).unwrap_or_default();
-        let hint = "hint: for a new check `RENEW=1 cargo test --test recordings` adds its line; a changed line is a changed verdict";
+        let hint = "hint: for a new check `RENEW=1 cargo test --test it recordings` adds its line; a changed line is a changed verdict";
         assert!(known == judged, "{} has other verdicts:\n{}{hint}", golden.display(), difference(&known, &judged));
     }
 }

@@ -1,17 +1,14 @@
 //! What the gate is for: charts with a fault are refused, and the check that the fault breaks is named.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
 mod planted;
 mod protections;
 mod strangers;
-#[path = "../support/mod.rs"]
-mod support;
 
 use chartgate_model::plan::Plan;
 use chartgate_scenario::Overrides;
 
-use support::PatchedChart;
+use crate::support;
+use crate::support::PatchedChart;
 
 /// A scenario of this repository, with what a test puts in a part's place; `name` names the folder of its evidence.
 fn load(of: &str, name: &str, overrides: &Overrides) -> Plan {

@@ -1,10 +1,6 @@
 //! What the documents name exists: files, targets of make, commands and their flags. No test here needs a cluster.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-#[path = "documents/pipelines.rs"]
 mod pipelines;
-mod support;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +8,8 @@ use chartgate_process::home;
 use chartgate_process::tool::Tool;
 use chartgate_yaml::nearest;
 
-use support::markdown::{self, Document, Piece};
+use crate::support;
+use crate::support::markdown::{self, Document, Piece};
 
 /// Where the documents' paths begin, besides the document's own folder. What they say of any chart's files holds of this repository's.
 const BASES: [&str; 3] = ["", "harness/src", "charts/starter"];
@@ -292,12 +289,17 @@ fn every_test_that_a_document_names_exists() {
     for document in documents() {
         for piece in code(&document) {
             let names = piece.text.split("--test ").skip(1).filter_map(|rest| rest.split_whitespace().next());
-            let exists = |name: &&str| {
+            let exists = |name: &str| {
                 let paths = [format!("tests/{name}.rs"), format!("tests/{name}/main.rs")];
                 paths.iter().any(|path| support::repository().join(path).exists())
             };
             for name in names.filter(|name| !exists(name)) {
                 wrong.push(format!("{}: no test `{name}`", place(&document, &piece)));
+            }
+            let modules = piece.text.split("--test it ").skip(1).filter_map(|rest| rest.split_whitespace().next());
+            let modules = modules.filter(|word| word.starts_with(|first: char| first.is_ascii_lowercase()));
+            for name in modules.filter(|name| !exists(&format!("it/{}", name.replace("::", "/")))) {
+                wrong.push(format!("{}: no module `{name}` in `it`", place(&document, &piece)));
             }
         }
     }

@@ -1,9 +1,5 @@
 //! The schemas of scenarios and contracts: published as the types are, true of every file here, and as strict as the harness.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use chartgate::schema::File;
@@ -11,6 +7,8 @@ use chartgate_scenario::Overrides;
 use jsonschema::Validator;
 use rstest::rstest;
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// How a file says which schema an editor completes it from.
 const MODELINE: &str = "# yaml-language-server: $schema=";

@@ -1,14 +1,12 @@
 //! What the documents of four charts promise of values, seen in what the charts render. docs/src/promises.md says which sentence each test covers.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::collections::BTreeSet;
 
 use chartgate_process::home;
 use chartgate_process::tool::Tool;
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// The objects that a chart renders.
 struct Manifest(Vec<Value>);

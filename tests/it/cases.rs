@@ -4,8 +4,6 @@
 //! chart `good` for which no check is red and this one gives no advice; `chart` in place of the two is one that is as `level` says. `old`
 //! and `good-old` are the versions upgraded from. A chart is its `templates/all.yaml`, or its files by path.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

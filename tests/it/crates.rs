@@ -1,10 +1,8 @@
 //! Which crate may use which: `ARCHITECTURE.md` draws the arrows, and cargo knows them.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use chartgate_process::tool::Tool;
+
+use crate::support;
 
 /// The names of all crates that one of this repository is built of.
 async fn crates_of(package: &str) -> Vec<String> {

@@ -7,8 +7,8 @@ use chartgate_model::plan::{Action, Plan};
 use chartgate_scenario::Overrides;
 use rstest::{Context, rstest};
 
+use super::{first_steps, load, on_chart};
 use crate::support::{self, PatchedChart};
-use crate::{first_steps, load, on_chart};
 
 /// A fault that keeps pods from becoming ready is only known when helm gives up.
 const TIMEOUT_SECONDS: u64 = 30;

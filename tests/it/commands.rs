@@ -1,13 +1,11 @@
 //! The commands that only look or tell. No test here needs a cluster.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::process::{Command, Stdio};
 
 use chartgate_process::tool::{Output, Tool};
 use serde_json::Value;
+
+use crate::support;
 
 fn command(args: &[&str]) -> Tool {
     Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(args).folder(support::repository())

@@ -7,8 +7,8 @@ use chartgate_judge::Verdict;
 use chartgate_model::plan::Expect;
 use chartgate_scenario::Overrides;
 
+use super::{first_steps, load};
 use crate::support::{self, PatchedChart};
-use crate::{first_steps, load};
 
 fn without_drain() -> PatchedChart {
     let hook = "lifecycle:\n            preStop:";

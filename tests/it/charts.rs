@@ -1,19 +1,16 @@
 //! What each chart of `charts/` says of itself, and what it renders. Nothing here knows one chart, and nothing needs a cluster.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::support;
+use crate::support::markdown::{Document, cells, spans};
 use chartgate_model::plan::{Action, Expect, Plan};
 use chartgate_process::home;
 use chartgate_process::tool::{Output, Tool};
 use chartgate_runner::run;
 use chartgate_scenario::Overrides;
 use serde_json::{Value, json};
-use support::markdown::{Document, cells, spans};
 
 /// Helm renders a chart in well under a second; other tests run beside.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -1,9 +1,5 @@
 //! What a run writes for people and machines: its formats are what they say they are. No test here needs a cluster.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on ends")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use chartgate::gate;
@@ -13,6 +9,8 @@ use chartgate_process::tool::{Output, Tool};
 use chartgate_report::Report;
 use html5gum::Token;
 use serde_json::Value;
+
+use crate::support;
 
 const GOLDEN: &str = "tests/recordings/1/codex-pooler-single-replica";
 
