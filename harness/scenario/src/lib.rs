@@ -1,5 +1,6 @@
 //! Scenario and contract files, and how the two become a [`Plan`].
 
+mod again;
 mod apply;
 pub mod archive;
 mod backing;
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::Value;
 
-use chartgate_model::plan::{Backing, Chart, Image, Origin, Plan, StubImages, Waiver};
+use chartgate_model::plan::{Backing, Chart, Image, Origin, Plan, Step, StubImages, Waiver};
 use chartgate_yaml::{Mistake, Spot, unknown};
 
 use backing::check_backing;
@@ -147,7 +148,13 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
     };
     let context = Steps { names, images: &images, timeout: scenario.timeout, means };
     let at = |index| root.key("steps").item(index);
-    let steps = scenario.steps.iter().enumerate().filter_map(|(index, step)| context.step(at(index), step)).collect();
+    let steps = scenario.steps.iter().enumerate().map(|(index, step)| context.step(at(index), step));
+    let steps: Vec<Option<Step>> = steps.collect();
+    let is_read = steps.iter().all(Option::is_some);
+    let steps: Vec<Step> = steps.into_iter().flatten().collect();
+    if is_read {
+        again::check(root.key("steps"), &values, &steps);
+    }
     check_templates(written, &backing);
 
     let own = scenario.requires.iter().enumerate();

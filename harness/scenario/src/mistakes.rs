@@ -170,6 +170,28 @@ steps:
     );
 }
 
+/// A failure would mean that a chart is blamed for what a scenario changes in a step that it calls the same again.
+#[test]
+fn a_repeated_upgrade_that_changes_something() {
+    check_scenario(
+        "a-repeated-upgrade-that-changes-something",
+        "description: x
+steps:
+  - install: {}
+  - upgrade: {again: true, images: {app: v2}}
+  - upgrade: {images: {app: v2}}
+  - upgrade: {again: true}
+  - upgrade: {again: true, reuse-values: true}
+  - rollback: {to: 1}
+  - upgrade: {again: true}
+  - upgrade: {values: {replicas: 2}}
+  - upgrade: {again: true, values: {replicas: 2}}
+  - rollback: {}
+  - upgrade: {again: true, values: {replicas: 3}}
+",
+    );
+}
+
 /// A failure would mean that a run takes a namespace which is there in each cluster, or fails minutes later for its name.
 #[test]
 fn a_namespace_that_cannot_be_made() {

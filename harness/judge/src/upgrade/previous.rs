@@ -49,7 +49,12 @@ fn judge_origin(view: &View, index: usize, tally: &mut Tally) {
     let origin = named(&view.plan.from[index]);
     let mut runs = view.steps.iter().filter(|run| run.step.from == Some(index)).peekable();
     if runs.peek().is_none() {
-        tally.void(format!("no step installs {origin}")).hint("let the scenario begin with an install");
+        let is_planned = view.plan.steps.iter().any(|step| step.from == Some(index));
+        match &view.lacking {
+            Some(lacking) if is_planned => tally.void_since(lacking, format!("{origin} was not installed")),
+            None if is_planned => tally.void(format!("the step that installs {origin} was not examined")),
+            _ => tally.void(format!("no step installs {origin}")).hint("let the scenario begin with an install"),
+        };
     }
     for run in runs {
         let label = run.label();

@@ -97,3 +97,16 @@ fn the_examples_are_what_it_says() {
     let failing = from_previous().ending(0, &StepOutcome::HelmFailed { why: "timed out".to_owned() }, "timed out");
     examples(&PREVIOUS_VERSION, &from_previous(), &failing);
 }
+
+/// A failure would mean that a person adds an install to a scenario that has one, because the run ended in it.
+#[test]
+fn an_earlier_version_that_was_not_examined_is_void_without_a_hint() {
+    let not_examined = StepOutcome::NotExamined { why: "a stub serves no API".to_owned() };
+    let says = "the step that installs 0.1.0 (previous) was not examined";
+    let finding = check(&PREVIOUS_VERSION, &from_previous().ending(0, &not_examined, ""), Verdict::Void, says);
+    assert_eq!(finding.problems[0].hint, None, "{finding:?}");
+    let why = "Error: INSTALLATION FAILED: no matches for kind \"Issuer\" in version \"cert-manager.io/v1\"";
+    let lacking = from_previous().ending(0, &StepOutcome::HelmFailed { why: why.to_owned() }, why);
+    let finding = check(&PREVIOUS_VERSION, &lacking, Verdict::Void, "0.1.0 (previous) was not installed");
+    assert_eq!(finding.problems[0].hint, None, "{finding:?}");
+}
