@@ -104,12 +104,7 @@ fn merged(check: &str, judged: &[Judged]) -> Option<Finding> {
             }
         }
     }
-    let mut told = BTreeSet::new();
-    for seen in so.iter().flat_map(|(_, finding)| &finding.evidence) {
-        if !seen.text.starts_with("also: ") && told.insert(&seen.text) {
-            evidence.push(seen.clone());
-        }
-    }
+    // Where to look comes before what was seen there: a report shows the first of it.
     for (index, (problem, settings)) in problems.iter().enumerate() {
         let under = under(settings, judged).map(|under| format!("under {under}"));
         let text = match (index, under) {
@@ -119,6 +114,12 @@ fn merged(check: &str, judged: &[Judged]) -> Option<Finding> {
             (_, Some(under)) => format!("also, {under}: {}", problem.what),
         };
         evidence.push(Evidence { seq: None, at: None, text });
+    }
+    let mut told = BTreeSet::new();
+    for seen in so.iter().flat_map(|(_, finding)| &finding.evidence) {
+        if !seen.text.starts_with("also: ") && told.insert(&seen.text) {
+            evidence.push(seen.clone());
+        }
     }
     let problems = problems.into_iter().map(|(problem, _)| problem).collect();
     let since = so.first().and_then(|(_, finding)| finding.since.clone());
