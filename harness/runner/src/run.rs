@@ -34,7 +34,7 @@ mod variant;
 mod versions;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -75,13 +75,15 @@ pub struct Options {
     pub keep_warm: Option<Duration>,
     /// How long a pod that cannot start, for a reason that does not pass by itself, is watched before its step is ended.
     pub patience: Duration,
+    /// Certificates of the registries that versions to upgrade from are in, beside those that the system trusts.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Options {
     /// A run on a cluster of our own that leaves nothing, with these versions of Kubernetes and helm.
     pub fn new(kubernetes: String, helm: String) -> Self {
         let (keep, checks_first) = (false, false);
-        Self { kubernetes, context: None, helm, keep, checks_first, keep_warm: None, patience: PATIENCE }
+        Self { kubernetes, context: None, helm, keep, checks_first, keep_warm: None, patience: PATIENCE, ca_file: None }
     }
 }
 

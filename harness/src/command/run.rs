@@ -151,6 +151,7 @@ impl Arguments {
             checks_first: !self.course.keep_going,
             keep_warm: self.keep_warm,
             patience: self.patience,
+            ca_file: None,
         };
         Ok(Prepared { plans, options, overrides, _pulled: pulled })
     }
