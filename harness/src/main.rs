@@ -158,6 +158,8 @@ fn main() -> ExitCode {
         }
         Command::Run(arguments) => run(arguments.run()),
         Command::Release(arguments) => run(arguments.run()),
+        Command::Mutate(arguments) => run(arguments.run()),
+        Command::Soak(arguments) => run(arguments.run()),
         command => run(interruptible(perform(command))),
     };
     match ended {
@@ -246,11 +248,9 @@ async fn perform(command: Command) -> Result<u8> {
             chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
         }
         Command::Check(arguments) => arguments.run().await,
-        Command::Soak(arguments) => Box::pin(arguments.run()).await,
-        Command::Mutate(arguments) => Box::pin(arguments.run()).await,
         Command::PostRender { operator } => command::mutate::post_render(&operator),
         Command::Verify(arguments) => arguments.run().await,
-        Command::Run(_) | Command::Release(_) | Command::Exec { .. } => Ok(0),
+        Command::Run(_) | Command::Release(_) | Command::Mutate(_) | Command::Soak(_) | Command::Exec { .. } => Ok(0),
     }
 }
 
