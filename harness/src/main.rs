@@ -90,6 +90,8 @@ enum Command {
     },
     /// Check this machine's prerequisites and say how to fix what is wrong
     Doctor,
+    /// Set up what this machine lacks for a run: an engine, kind, both helms, images; needs no checkout
+    Setup(command::setup::Arguments),
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     /// Print the completions for a shell
@@ -147,6 +149,9 @@ enum Page {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = command::part::play() {
+        return ended;
+    }
     let Arguments { command, color } = Arguments::parse();
     stdio::set_color(color.into());
     let ended = match command {
@@ -176,6 +181,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+    home::look_on_path().await;
     work.await
 }
 
@@ -250,6 +256,7 @@ async fn perform(command: Command) -> Result<u8> {
         Command::Check(arguments) => arguments.run().await,
         Command::PostRender { operator } => command::mutate::post_render(&operator),
         Command::Verify(arguments) => arguments.run().await,
+        Command::Setup(arguments) => arguments.run().await,
         Command::Run(_) | Command::Release(_) | Command::Mutate(_) | Command::Soak(_) | Command::Exec { .. } => Ok(0),
     }
 }

@@ -40,7 +40,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_cluster::error;
-use chartgate_cluster::{KubeContext, Lease};
+use chartgate_cluster::{KubeContext, Lease, find_images};
 use chartgate_model::plan::{Action, Plan, StubImages};
 use chartgate_process::home::{self, Environment};
 use chartgate_redact::Redactor;
@@ -132,6 +132,7 @@ async fn record(
         return timeline.end(plan);
     }
 
+    stop.unless(find_images(|doing| progress.works(doing))).await?;
     let known = stop.unless(Rehearsal::of(plan, options, &ns, &redactor)).await?;
     if known.is_refused(plan) {
         let timeline = Timeline::create(folder, plan, redactor)?;

@@ -4,8 +4,10 @@ pub mod check;
 mod common;
 mod interrupt;
 pub mod mutate;
+pub mod part;
 pub mod release;
 pub mod run;
+pub mod setup;
 pub mod soak;
 pub mod verify;
 
