@@ -1,16 +1,11 @@
-//! Where chartgate keeps its state, and what the set-up put there: tools, images, and which versions of them. What it did not put there is
-//! looked for on the `PATH`, or is the image that `versions.env` pins.
-
-mod path;
+//! Where chartgate keeps its state, and what `make setup` put there: tools, images, and which versions of them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 pub use chartgate_base::{Environment, is_environment};
-pub use path::look_on_path;
 
 /// The versions of tools, images and Kubernetes, as the one file that names them has them.
 const VERSIONS: &str = include_str!("../../versions.env");
@@ -46,24 +41,18 @@ pub fn exe() -> Option<&'static Path> {
     EXE.get().map(PathBuf::as_path)
 }
 
-/// What the set-up noted of the tools that it took from the `PATH` or made, by the keys of `versions.env`.
+/// What `make setup` noted of the tools that it took from the `PATH` or made, by the keys of `versions.env`.
 static TOOLS: OnceLock<String> = OnceLock::new();
 
-/// The version under `key`, for example `KIND`: that of the program on the `PATH` where there was no set-up, else the one that the set-up
-/// took, else the one that `versions.env` names.
+/// The version under `key`, for example `KIND`: the one that `make setup` took, else the one that `versions.env` names.
 pub fn version(key: &str) -> Result<&'static str> {
-    let read = || folder().and_then(|folder| Ok(fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
-    path::versions()
-        .chain(entries(TOOLS.get_or_init(read)))
+    let read =
+        || folder().and_then(|folder| Ok(std::fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
+    entries(TOOLS.get_or_init(read))
         .chain(entries(VERSIONS))
         .find(|(name, _)| *name == key)
         .map(|(_, value)| value)
         .with_context(|| format!("`versions.env` has no `{key}`"))
-}
-
-/// What `versions.env` has under `key`.
-fn pinned(key: &str) -> Option<&'static str> {
-    entries(VERSIONS).find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 /// The version of helm that a major version stands for.
@@ -99,23 +88,22 @@ pub fn kubernetes_releases() -> Vec<String> {
     releases.into_iter().map(|(_, release)| release).collect()
 }
 
-/// The program `name` in a `version`: the one that the set-up put into the state folder, else the one on the `PATH`.
+/// The program `name` in a `version`, as `make setup` put it into the state folder.
 ///
 /// # Errors
 /// [`Environment`] if it is not there.
 pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
     let path = folder()?.join("bin").join(format!("{name}-{version}"));
-    if path.exists() {
-        return Ok(path);
+    if !path.exists() {
+        return Err(
+            Environment::hinted(format!("no {name} {version} at `{}`", path.display()), "run `make setup`").into()
+        );
     }
-    path::program(name, version).ok_or_else(|| {
-        let what = format!("no {name} {version} at `{}`, and none on the `PATH` that will do", path.display());
-        Environment::hinted(what, "run `chartgate setup`").into()
-    })
+    Ok(path)
 }
 
-/// The reference of the image under `key`, for example `POSTGRES`: the one that the user named, else the one that the set-up pulled or
-/// built, else the one that `versions.env` pins, which is pulled where it is used.
+/// The reference of the image under `key`, for example `POSTGRES`: the one that the user named, else the one that `make setup`
+/// pulled or built.
 ///
 /// # Errors
 /// [`Environment`] if there is none.
@@ -124,43 +112,34 @@ pub fn image(key: &str) -> Result<String> {
         return Ok(named);
     }
     let images = noted_images()?;
-    images.get(key).cloned().or_else(|| pinned_image(key)).ok_or_else(|| {
+    // Nodes are containers of this machine's engine.
+    let is_node = key.starts_with("NODE_");
+    let found = images.get(key).map(|reference| if is_node { reference.clone() } else { in_registry(reference) });
+    found.ok_or_else(|| {
         let known: Vec<_> = images.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let what = format!("no image `{key}` in `images.env` of the state folder, which has {known}");
-        Environment::hinted(what, format!("run `make setup` in a checkout, or name one with `{}`", variable_of(key)))
-            .into()
+        Environment::hinted(what, format!("run `make setup`, or name one with `{}`", variable_of(key))).into()
     })
 }
 
-/// The reference that `versions.env` has for an image's key.
-fn pinned_image(key: &str) -> Option<String> {
-    let pinned = match key.strip_prefix("NODE_") {
-        Some(minor) => pinned(&format!("NODE_IMAGE_{minor}")),
-        None => pinned(&format!("{key}_IMAGE")),
-    };
-    pinned.map(str::to_owned)
-}
-
-/// Every image by the name that templates give it, for example `postgres`: those that are pinned, those that the set-up noted, and those that
-/// the user named, also under names of their own.
+/// Every image by the name that templates give it, for example `postgres`: those that `make setup` noted, and those that the user
+/// named, also under names of their own.
 pub fn images() -> BTreeMap<String, String> {
     // What else is noted there is no reference of one image.
     let is_reference = |text: &str| text.contains([':', '/']) && !text.contains(',');
     let noted = noted_images().unwrap_or_default().into_iter().filter(|(_, reference)| is_reference(reference));
+    let noted = noted.map(|(key, reference)| (key, in_registry(&reference)));
     let set =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let named = set.filter(|(_, reference)| !reference.is_empty()).filter_map(|(name, reference)| {
         let key = name.strip_prefix("CHARTGATE_")?.strip_suffix("_IMAGE")?;
         Some((key.to_owned(), reference))
     });
-    let pinned = entries(VERSIONS).filter_map(|(key, reference)| Some((key.strip_suffix("_IMAGE")?, reference)));
-    let pinned = pinned.map(|(key, reference)| (key.to_owned(), reference.to_owned()));
-    let all = pinned.chain(noted).chain(named);
-    all.map(|(key, reference)| (key.to_lowercase().replace('_', "-"), reference)).collect()
+    noted.chain(named).map(|(key, reference)| (key.to_lowercase().replace('_', "-"), reference)).collect()
 }
 
-/// The reference of the image that the user named in place of what the set-up noted under `key`: `CHARTGATE_PROBER_IMAGE`.
+/// The reference of the image that the user named in place of what `make setup` noted under `key`: `CHARTGATE_PROBER_IMAGE`.
 pub fn named_image(key: &str) -> Option<String> {
     std::env::var(variable_of(key)).ok().filter(|reference| !reference.is_empty())
 }
@@ -175,33 +154,36 @@ pub fn variable_of(key: &str) -> String {
 /// # Errors
 /// [`Environment`] if there is none.
 pub fn prober() -> Result<String> {
-    let hint = "take the static binary of a release, which is the prober itself, run `make setup` in a checkout, or name an image with `CHARTGATE_PROBER_IMAGE`";
-    image("PROBER").map_err(|_| Environment::hinted("there is no image of the prober", hint).into())
+    image("PROBER")
 }
 
-/// The reference that was noted under `key`.
-pub fn noted_image(key: &str) -> Result<Option<String>> {
-    Ok(noted_images()?.remove(key))
+static IMAGE_REGISTRY: OnceLock<String> = OnceLock::new();
+
+/// Says where chartgate's own images are for clusters that pull them, for example `registry.example/team`. The first call counts.
+pub fn set_image_registry(place: String) {
+    IMAGE_REGISTRY.get_or_init(|| place);
 }
 
-/// Notes a reference under `key`, as the set-up does: one of them at a time, and a reader never finds a part.
-pub fn note_image(key: &str, reference: &str) -> Result<()> {
-    let folder = folder()?;
-    fs::create_dir_all(folder.join("lock"))?;
-    let lock = File::create(folder.join("lock/images.env"))?;
-    lock.lock()?;
-    let mut images = noted_images()?;
-    images.insert(key.to_owned(), reference.to_owned());
-    let lines: String = images.iter().map(|(key, reference)| format!("{key}={reference}\n")).collect();
-    fs::write(folder.join("images.env.new"), lines)?;
-    fs::rename(folder.join("images.env.new"), folder.join("images.env"))?;
-    Ok(())
+/// Whether a cluster finds an image elsewhere than on this machine.
+pub fn is_elsewhere(key: &str) -> bool {
+    IMAGE_REGISTRY.get().is_some() || named_image(key).is_some()
 }
 
-/// What was noted, by key.
+/// A noted reference, with the registry that the user named in its registry's place; its name, tag and digest stay.
+fn in_registry(reference: &str) -> String {
+    let place = IMAGE_REGISTRY.get().map(String::as_str);
+    place.map_or_else(|| reference.to_owned(), |place| placed(reference, place))
+}
+
+fn placed(reference: &str, place: &str) -> String {
+    // A digest is never taken apart: it holds no slash.
+    format!("{}/{}", place.trim_end_matches('/'), reference.rsplit('/').next().unwrap_or(reference))
+}
+
+/// What `make setup` noted, by key.
 fn noted_images() -> Result<BTreeMap<String, String>> {
     let path = folder()?.join("images.env");
-    let text = match fs::read_to_string(&path) {
+    let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).with_context(|| format!("failed to read `{}`", path.display())),
@@ -212,12 +194,10 @@ fn noted_images() -> Result<BTreeMap<String, String>> {
 /// The reference of the node image for a minor version of Kubernetes, for example `1.34`.
 ///
 /// # Errors
-/// [`Environment`] if there is none.
+/// [`Environment`] if `make setup` noted none.
 pub fn node_image(kubernetes: &str) -> Result<String> {
     image(&format!("NODE_{}", kubernetes.replace('.', "_"))).with_context(|| {
-        format!(
-            "failed to find a node of Kubernetes {kubernetes} (`chartgate setup --kubernetes {kubernetes}` makes one)"
-        )
+        format!("failed to find a node of Kubernetes {kubernetes} (`KUBERNETES={kubernetes} make setup` makes one)")
     })
 }
 
@@ -234,21 +214,6 @@ fn release_of(image: &str, minor: &str) -> Option<String> {
     let number = |c: char| c.is_ascii_digit() || c == '.';
     let version: String = tag.trim_start_matches('v').chars().take_while(|c| number(*c)).collect();
     version.starts_with(&format!("{minor}.")).then_some(version)
-}
-
-/// The repository and the beginning of the tag under which the set-up builds each image that it cannot pull, by key.
-pub fn built_images() -> Vec<(String, String)> {
-    let debian = version("DEBIAN").unwrap_or_default();
-    let of = |(key, value): (&str, &str)| {
-        if let Some(minor) = key.strip_prefix("KUBERNETES_") {
-            return Some((format!("NODE_{minor}"), format!("chartgate/node:{value}-")));
-        }
-        let key = key.strip_suffix("_IMAGE")?;
-        // Kafka and its ZooKeeper are one image.
-        let name = if key == "ZOOKEEPER" { "kafka".to_owned() } else { key.to_lowercase().replace('_', "-") };
-        Some((key.to_owned(), format!("chartgate/{name}:{debian}-")))
-    };
-    entries(VERSIONS).filter_map(of).collect()
 }
 
 /// The `KEY=value` lines of a file; `#` begins a comment line.
@@ -281,17 +246,12 @@ mod tests {
         assert!(kubernetes_release("1.34").starts_with("1.34."));
     }
 
-    /// A failure would mean that a machine without a set-up finds no image to pull, and not the one that another set-up built.
+    /// A failure would mean that a cluster which pulls everything looks for our images where they never were.
     #[test]
-    fn each_image_that_can_be_built_is_pinned_too() {
-        let built = built_images();
-        let node = ("NODE_1_34".to_owned(), "chartgate/node:1.34.4-".to_owned());
-        assert!(built.contains(&node), "{built:?}");
-        assert!(built.contains(&("ZOOKEEPER".to_owned(), "chartgate/kafka:bookworm-".to_owned())), "{built:?}");
-        for (key, _) in &built {
-            assert!(pinned_image(key).is_some_and(|reference| reference.contains(':')), "{key}");
-        }
-        assert_eq!(pinned_image("PROBER"), None);
+    fn an_image_keeps_its_name_in_another_registry() {
+        let (mine, bare) =
+            (placed("chartgate/prober:5573", "r.example:5000/team"), placed("postgres@sha256:00", "r.example/"));
+        assert_eq!((mine.as_str(), bare.as_str()), ("r.example:5000/team/prober:5573", "r.example/postgres@sha256:00"));
     }
 
     #[test]

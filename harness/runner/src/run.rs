@@ -16,6 +16,8 @@ mod need;
 mod neighbour;
 mod network;
 mod outside;
+mod pull_secret;
+mod pullable;
 mod refused;
 mod rehearsal;
 mod release;
@@ -34,13 +36,13 @@ mod variant;
 mod versions;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_cluster::error;
-use chartgate_cluster::{KubeContext, Lease, find_images};
+use chartgate_cluster::{KubeContext, Lease};
 use chartgate_model::plan::{Action, Plan, StubImages};
 use chartgate_process::home::{self, Environment};
 use chartgate_redact::Redactor;
@@ -51,6 +53,7 @@ use crate::record::{Mode, Moment, StepOutcome, Timeline};
 use crate::stop::{Cause, Stop};
 pub use early::PATIENCE;
 use early::{Early, Release};
+pub use pull_secret::PullSecret;
 use rehearsal::Rehearsal;
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
 use stage::Stage;
@@ -75,15 +78,16 @@ pub struct Options {
     pub keep_warm: Option<Duration>,
     /// How long a pod that cannot start, for a reason that does not pass by itself, is watched before its step is ended.
     pub patience: Duration,
-    /// Certificates of the registries that versions to upgrade from are in, beside those that the system trusts.
-    pub ca_file: Option<PathBuf>,
+    /// With what the cluster pulls chartgate's own images; `None`: without.
+    pub pull_secret: Option<PullSecret>,
 }
 
 impl Options {
     /// A run on a cluster of our own that leaves nothing, with these versions of Kubernetes and helm.
     pub fn new(kubernetes: String, helm: String) -> Self {
         let (keep, checks_first) = (false, false);
-        Self { kubernetes, context: None, helm, keep, checks_first, keep_warm: None, patience: PATIENCE, ca_file: None }
+        let (context, keep_warm, pull_secret) = (None, None, None);
+        Self { kubernetes, context, helm, keep, checks_first, keep_warm, patience: PATIENCE, pull_secret }
     }
 }
 
@@ -132,7 +136,6 @@ async fn record(
         return timeline.end(plan);
     }
 
-    stop.unless(find_images(|doing| progress.works(doing))).await?;
     let known = stop.unless(Rehearsal::of(plan, options, &ns, &redactor)).await?;
     if known.is_refused(plan) {
         let timeline = Timeline::create(folder, plan, redactor)?;
@@ -144,10 +147,10 @@ async fn record(
     progress.waits("waiting for a cluster");
     let request = known.request(plan, options, &ns)?;
     let lease = stop.unless(Lease::acquire(&request, |doing| progress.waits(doing.clone()))).await?;
-    if !lease.cluster.capabilities.load_images && home::named_image("PROBER").is_none() {
+    if !lease.cluster.capabilities.load_images && !home::is_elsewhere("PROBER") {
         let what = format!("context `{}` is no kind cluster of this machine", lease.cluster.name);
-        let hint = "set `CHARTGATE_PROBER_IMAGE` to an image of harness/prober that the cluster can pull";
-        return Err(Environment::hinted(format!("{what}, so the prober's image cannot be put on it"), hint).into());
+        let hint = "push the images to a registry that the cluster can pull from, and name it with `--image-registry`";
+        return Err(Environment::hinted(format!("{what}, so chartgate's images cannot be put on it"), hint).into());
     }
     need::check_images(&lease.cluster.missing_images, progress)?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
@@ -164,6 +167,13 @@ async fn record(
     let ended = tokio::select! {
         ended = stop.unless(async {
             let mut stage = Stage::set(plan, options, &lease, &ns, versions, &timeline, progress).await?;
+            if !lease.cluster.capabilities.load_images {
+                progress.works("asking whether the cluster can pull the images");
+                let (own, needed) = (known.own_images(), known.images_to_pull(plan));
+                let missing = pullable::missing(&stage.client, &stage.beside(), &[own, &needed].concat()).await?;
+                need::check_own_images(&missing, own)?;
+                need::check_images(&missing, progress)?;
+            }
             if known.renders().any(|objects| network::guards_a_role(plan, objects)) {
                 progress.works("asking whether the cluster enforces NetworkPolicy");
                 stage.guard(plan, &lease).await?;

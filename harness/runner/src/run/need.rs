@@ -98,6 +98,30 @@ pub fn check_images(missing: &[MissingImage], progress: &Progress) -> Result<()>
     Err(Environment::hinted(what, hint).into())
 }
 
+/// Says which of chartgate's own images the cluster cannot pull.
+///
+/// # Errors
+/// [`Environment`] if there is one: nothing could be asked from inside the cluster.
+pub fn check_own_images(missing: &[MissingImage], own: &[String]) -> Result<()> {
+    let Some(image) = missing.iter().find(|image| own.contains(&image.reference)) else { return Ok(()) };
+    let said = image.said.last().map_or("", |said| words(said));
+    let what = format!("the cluster cannot pull `{}`, which chartgate needs in it: {said}", image.reference);
+    let hint = "push it to the registry that `--image-registry` names; a private one needs `--image-pull-secret`";
+    Err(Environment::hinted(what, hint).into())
+}
+
+/// Whether an object's pods, or an account's, pull with Secrets of the chart's own.
+pub fn has_pull_secrets(object: &Value) -> bool {
+    match object {
+        Value::Object(map) => map.iter().any(|(key, value)| {
+            let is_it = key == "imagePullSecrets" && value.as_array().is_some_and(|list| !list.is_empty());
+            is_it || has_pull_secrets(value)
+        }),
+        Value::Array(items) => items.iter().any(has_pull_secrets),
+        _ => false,
+    }
+}
+
 /// Every container image that an object's pod template names.
 pub fn images_of(object: &Value) -> Vec<String> {
     let mut images = Vec::new();
@@ -126,6 +150,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// A failure would mean that a run is refused for an image that the chart's own Secret pulls.
+    #[test]
+    fn the_secrets_of_a_pod_and_of_an_account_are_found() {
+        let pod = json!({"spec": {"template": {"spec": {"imagePullSecrets": [{"name": "mine"}]}}}});
+        assert!(has_pull_secrets(&pod) && has_pull_secrets(&json!({"imagePullSecrets": [{"name": "mine"}]})));
+        assert!(!has_pull_secrets(&json!({"spec": {"imagePullSecrets": []}})));
+    }
+
+    /// A failure would mean that a user who forgot to push an image reads that the chart is broken.
+    #[test]
+    fn an_image_of_ours_that_cannot_be_pulled_is_the_environments() {
+        let said = r#"failed to resolve reference "r.example/prober:1": dial tcp: no such host"#;
+        let missing = [MissingImage { reference: "r.example/prober:1".to_owned(), said: vec![said.to_owned()] }];
+        let refused = check_own_images(&missing, &["r.example/prober:1".to_owned()]).unwrap_err();
+        assert!(
+            chartgate_base::is_environment(&refused) && refused.to_string().contains("--image-registry"),
+            "{refused}"
+        );
+        assert!(check_own_images(&missing, &["other:1".to_owned()]).is_ok());
+    }
 
     /// A failure would mean that an image which only an init container runs is not on the node.
     #[test]

@@ -17,6 +17,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::PullSecret;
 use super::sample::{address_of, host_and_port, name_of, of_role, state_of};
 use super::stage::{Stage, create_namespace};
 use crate::record::prober::{Prober, Seat};
@@ -56,6 +57,8 @@ pub struct Place<'a> {
     pub ns: &'a str,
     /// Where what is seen is noted.
     pub timeline: &'a Timeline,
+    /// With what the cluster pulls chartgate's own images; `None`: without.
+    pub pull_secret: Option<&'a PullSecret>,
 }
 
 /// Asks pods that a policy guards.
@@ -85,6 +88,9 @@ impl Network {
         if plan.peers().next().is_some() {
             let elsewhere = format!("{}-elsewhere", place.ns);
             create_namespace(place.client, place.lease, &elsewhere, BTreeMap::new(), plan).await?;
+            if let Some(secret) = place.pull_secret {
+                secret.give(place.client, &elsewhere, place.timeline.redactor()).await?;
+            }
             let seat = seat(&elsewhere, "elsewhere", &labels);
             askers.push((Asker::Elsewhere, Prober::start(place.client, &seat, place.timeline, tasks).await?));
         }

@@ -29,6 +29,8 @@ pub struct Rehearsal {
     reusing: Vec<Render>,
     /// All images that pods may need.
     pub images: Vec<String>,
+    /// Those of them that are no chart's: chartgate's own, and what the contract requires.
+    own_images: Vec<String>,
     /// The images that a stub run leaves as they are; `None`: it is none.
     pub kept: Option<BTreeSet<String>>,
 }
@@ -45,17 +47,34 @@ impl Rehearsal {
         let known = render::filled(plan, &placeholders)?;
         let reusing = render::without_reuse(known.clone());
         let (steps, reusing) = tokio::try_join!(render::all(&known, &helm), render::all(&reusing, &helm))?;
-        let mut this = Self { helm, required, applied, steps, reusing, images: Vec::new(), kept: None };
+        let mut this =
+            Self { helm, required, applied, steps, reusing, images: Vec::new(), own_images: Vec::new(), kept: None };
         this.objects().for_each(|object| teach(redactor, object));
         let mut of_release: Vec<String> = this.rendered().flat_map(need::images_of).collect();
         let kept = stub::kept(plan, &of_release).await?;
         of_release.retain(|image| kept.as_ref().is_none_or(|kept| kept.contains(image)));
         let required = require::filled(&this.required, &placeholders)?;
         let beside = required.iter().chain(&this.applied).flat_map(need::images_of);
-        let images: BTreeSet<String> = beside.chain(of_release).chain([home::prober()?]).collect();
+        let own: BTreeSet<String> = beside.chain([home::prober()?]).collect();
+        let images: BTreeSet<String> = own.iter().cloned().chain(of_release).collect();
         this.images = images.into_iter().collect();
+        this.own_images = own.into_iter().collect();
         this.kept = kept;
         Ok(this)
+    }
+
+    /// The images of pods that are not the chart's.
+    pub fn own_images(&self) -> &[String] {
+        &self.own_images
+    }
+
+    /// The chart's images that the cluster surely pulls. With the chart's own Secrets it may pull what nobody else can: then none is tried.
+    pub fn images_to_pull(&self, plan: &Plan) -> Vec<String> {
+        if plan.stub_images != StubImages::Off || self.rendered().any(need::has_pull_secrets) {
+            return Vec::new();
+        }
+        let needed = need::needed_images(plan, &self.steps);
+        needed.into_iter().filter(|image| !self.own_images.contains(image)).collect()
     }
 
     /// The objects of each render.

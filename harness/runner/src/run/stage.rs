@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::network::{self, Network};
-use super::{Options, balancer, demand, early};
+use super::{Options, PullSecret, balancer, demand, early};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
@@ -74,6 +74,8 @@ pub struct Stage {
     pub has_other_controllers: bool,
     /// How long an obstacle that does not pass by itself is watched before it ends a step.
     pub patience: Duration,
+    /// With what the cluster pulls chartgate's own images; `None`: without.
+    pull_secret: Option<PullSecret>,
 }
 
 impl Stage {
@@ -107,6 +109,9 @@ impl Stage {
         };
         let prober = async {
             create_namespace(&client, lease, &beside, network::namespace_labels(plan), plan).await?;
+            if let Some(secret) = &options.pull_secret {
+                secret.give(&client, &beside, timeline.redactor()).await?;
+            }
             // Its pod starts while the release does: the first question is asked after that.
             Prober::launch(&client, &seat, timeline, &mut prober_tasks)
         };
@@ -140,6 +145,7 @@ impl Stage {
             nodes,
             has_other_controllers,
             patience: options.patience,
+            pull_secret: options.pull_secret.clone(),
         };
         // What is made here is on the timeline before the first step, and is not taken for what that applied.
         let unseen = || {
@@ -153,7 +159,8 @@ impl Stage {
     /// Lets the cluster show whether it enforces `NetworkPolicy`, and asks pods that one guards from now on.
     pub async fn guard(&mut self, plan: &Plan, lease: &Lease) -> Result<()> {
         let [_, tasks] = &mut self.tasks;
-        let place = network::Place { client: &self.client, lease, ns: &self.ns, timeline: &self.timeline };
+        let pull_secret = self.pull_secret.as_ref();
+        let place = network::Place { client: &self.client, lease, ns: &self.ns, timeline: &self.timeline, pull_secret };
         self.guards = Some(Network::set(plan, &place, self.prober.clone(), tasks).await?);
         Ok(())
     }
