@@ -15,10 +15,10 @@ setup := harness/setup
 helms := $(CHARTGATE_HOME)/bin/helm-3 $(CHARTGATE_HOME)/bin/helm-4
 # What the chosen scenarios need beside a cluster, and how many of these preparations run at once: most wait for a compiler or a download.
 needs = $(shell $(setup)/needs $(CHART))
-scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh tests/support/bare-root .ci/run
+scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools mdbook programs static-binary images node-image backing app-images prepare gate test browser-test mutants soak fuzz bench book lint msrv deny clean versions
+.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test mutants soak fuzz bench book lint msrv deny clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
@@ -40,9 +40,6 @@ kind helm-3 helm-4 mdbook:
 programs: ## the command (bin/chartgate in the state directory) and what the images consist of
 	@$(setup)/programs
 
-static-binary: ## the command as one file for machines without a checkout, target/chartgate-linux-…; ARCHITECTURE=arm64 for another one
-	@$(setup)/static-binary $(ARCHITECTURE)
-
 images: node-image backing app-images ## the images that a run starts; each is a target of its own
 
 node-image:
@@ -63,8 +60,8 @@ app-image-%:
 prepare: ## what the scenarios of CHART need, and nothing else
 	@$(MAKE) -j engine kind helm-$(HELM) programs node-image $(needs)
 
-gate: prepare ## the verdict on CHART=codex-pooler, or on every chart
-	@$(CHARTGATE_HOME)/bin/chartgate run scenarios/$(CHART)
+gate: prepare ## the verdict on CHART=codex-pooler, or on every chart; SHARD=1/3 for a part, divided by an earlier run's DURATIONS=DIR
+	@$(CHARTGATE_HOME)/bin/chartgate run scenarios/$(CHART) $(if $(SHARD),--shard $(SHARD)) $(if $(DURATIONS),--durations $(DURATIONS))
 
 test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with the tests that are left to the nightly CI
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored,--exclude chartgate-standin-integr8scode) # as many as the broker runs: what is rendered before each takes processor time of its own
@@ -80,6 +77,7 @@ fuzz: ## files and recordings that nobody meant, for longer than CI does: CASES=
 
 bench: setup ## what the gate costs beside helm alone, in ratios and against the budgets
 	@cargo bench --quiet --bench gate
+	@cargo bench --quiet --package chartgate-report --bench many
 
 book: mdbook ## the documents in docs/ as pages, in target/book/
 	@$(CHARTGATE_HOME)/bin/mdbook-$(MDBOOK) build docs

@@ -11,16 +11,17 @@ use chartgate_model::plan::Plan;
 use chartgate_model::recording::Recording;
 use chartgate_process::home::{self, Environment, is_environment};
 use chartgate_redact::Redactor;
-use chartgate_report::{Report, ScenarioReport, evidence};
+use chartgate_report::{Report, ScenarioReport, Shard, evidence};
 use chartgate_runner::helm::Helm;
 use chartgate_runner::origin::{self, Origins};
 use chartgate_runner::run::{self, Beside, Options, RENDER_NAMESPACE, record_renders};
 use chartgate_runner::stop::{Cause, Stop};
 use chartgate_scenario::dependency;
-use chartgate_yaml::Invalid;
 use tokio::task::JoinSet;
 
 use crate::progress::{Progress, Show};
+use crate::recorded::{RUN, judge_and_show};
+pub use crate::recorded::{judge_all, judge_folder};
 
 /// What becomes of the other scenarios when one does not pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,61 +33,91 @@ pub enum OnFailure {
     FailFast,
 }
 
-/// Runs the plans, as many at the same time as the broker allows, judges the recordings and writes the reports. A scenario that
+/// A plan, and what it is run with.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What is done.
+    pub plan: Plan,
+    /// With what.
+    pub options: Options,
+}
+
+impl Job {
+    /// Plans that are run with the same.
+    pub fn all(plans: Vec<Plan>, options: &Options) -> Vec<Self> {
+        plans.into_iter().map(|plan| Self { plan, options: options.clone() }).collect()
+    }
+}
+
+/// How a run goes on, and what it is a part of.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    /// What becomes of the other scenarios when one does not pass.
+    pub on_failure: OnFailure,
+    /// The part of a set that the plans are.
+    pub shard: Option<Shard>,
+}
+
+/// Runs the jobs, as many at the same time as the broker allows, one Kubernetes after the other; judges the recordings and writes the reports. A scenario that
 /// does not run to its end because it is asked to [`Stop`] is void, and its report says why.
 ///
 /// # Errors
 /// [`Environment`] if a scenario could not run for want of something on the machine.
-pub async fn run(
-    mut plans: Vec<Plan>,
-    options: &Options,
-    out: &Path,
-    on_failure: OnFailure,
-    show: &Show,
-    stop: &Stop,
-) -> Result<Report> {
+pub async fn run(mut jobs: Vec<Job>, out: &Path, course: &Course, show: &Show, stop: &Stop) -> Result<Report> {
     let _only = take(out)?;
-    let origins = match stop.unless(prepare(&mut plans, options)).await {
+    let origins = match stop.unless(prepare_jobs(&mut jobs)).await {
         // Each scenario says that it was not run.
         Err(error) if error.is::<Cause>() => None,
         Err(error) => {
-            let scenarios = plans.iter().map(|plan| lacking(plan, &out.join(&plan.name), &error));
-            Report::new(scenarios.collect()).write(out)?;
+            let scenarios = jobs.iter().map(|Job { plan, .. }| lacking(plan, &out.join(plan.place()), &error));
+            Report { shard: course.shard.clone(), ..Report::new(scenarios.collect()) }.write(out)?;
             return Err(error);
         }
         Ok(origins) => Some(origins),
     };
-    let mut running = JoinSet::new();
-    for plan in plans {
-        let (options, folder) = (options.clone(), out.join(&plan.name));
-        let (progress, stop) = (show.scenario(&plan.name), stop.clone());
-        running.spawn(async move {
-            let ended = run_one(&plan, &options, folder.clone(), &progress, &stop).await;
-            let has_passed = ended.as_ref().is_ok_and(|scenario| !scenario.verdict.is_red());
-            if on_failure == OnFailure::FailFast && !has_passed {
-                stop.ask(Cause::Failed { scenario: plan.name.clone() });
-            }
-            ended.map_err(|error| (lacking(&plan, &folder, &error), error))
-        });
-    }
-    let mut scenarios = Vec::new();
-    let mut missing = None;
-    while let Some(ended) = running.join_next().await {
-        match ended.context("join a scenario")? {
-            Ok(scenario) => scenarios.push(scenario),
-            Err((scenario, error)) => {
-                scenarios.push(scenario);
-                missing = Some(error);
+    let (mut scenarios, mut missing) = (Vec::new(), None);
+    // A cluster of each Kubernetes at the same time is more than a machine holds.
+    for of_one in jobs.chunk_by(|one, other| one.options.kubernetes == other.options.kubernetes) {
+        let mut running = JoinSet::new();
+        for job in of_one {
+            running.spawn(run_job(job.clone(), out.join(job.plan.place()), course.on_failure, show, stop));
+        }
+        while let Some(ended) = running.join_next().await {
+            match ended.context("join a scenario")? {
+                Ok(scenario) => scenarios.push(scenario),
+                Err((scenario, error)) => {
+                    scenarios.push(*scenario);
+                    missing = Some(error);
+                }
             }
         }
     }
     drop(origins);
-    let report = Report::new(scenarios);
+    let report = Report { shard: course.shard.clone(), ..Report::new(scenarios) };
     let written = report.write(out);
     match missing {
         // What is missing says more than that the report could not be written for the same reason.
         Some(error) if report.verdict != Verdict::Fail => Err(error),
         _ => written.map(|()| report),
+    }
+}
+
+/// Runs one job; what it lacked, with the scenario as the report shows it.
+fn run_job(
+    Job { plan, options }: Job,
+    folder: PathBuf,
+    on_failure: OnFailure,
+    show: &Show,
+    stop: &Stop,
+) -> impl Future<Output = Result<ScenarioReport, (Box<ScenarioReport>, anyhow::Error)>> + Send + 'static {
+    let (progress, stop) = (show.scenario(&plan.title()), stop.clone());
+    async move {
+        let ended = run_one(&plan, &options, folder.clone(), &progress, &stop).await;
+        let has_passed = ended.as_ref().is_ok_and(|scenario| !scenario.verdict.is_red());
+        if on_failure == OnFailure::FailFast && !has_passed {
+            stop.ask(Cause::Failed { scenario: plan.title() });
+        }
+        ended.map_err(|error| (Box::new(lacking(&plan, &folder, &error)), error))
     }
 }
 
@@ -112,13 +143,22 @@ pub(crate) fn take(out: &Path) -> Result<File> {
     }
 }
 
+/// The same as [`prepare`], for jobs: what is found does not depend on their versions, so the first one's helm looks for it.
+async fn prepare_jobs(jobs: &mut [Job]) -> Result<Option<Origins>> {
+    let Some(first) = jobs.first() else { return Ok(None) };
+    let (helm, mut plans) = (first.options.helm.clone(), jobs.iter().map(|job| job.plan.clone()).collect::<Vec<_>>());
+    let origins = prepare_for(&mut plans, &helm).await?;
+    jobs.iter_mut().zip(plans).for_each(|(job, plan)| job.plan = plan);
+    Ok(Some(origins))
+}
+
 /// Finds the versions that the plans are upgraded from, which are there for as long as what this gives, and puts the charts that
 /// other charts depend on in their place, once for each chart.
 ///
 /// # Errors
 /// [`Environment`] if helm is not there.
 pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
-    prepare_with(plans, &options.helm, options.ca_file.as_deref()).await
+    prepare_for(plans, &options.helm).await
 }
 
 /// The same for a helm of a major version.
@@ -126,10 +166,6 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
 /// # Errors
 /// [`Environment`] if it is not there.
 pub async fn prepare_for(plans: &mut [Plan], helm: &str) -> Result<Origins> {
-    prepare_with(plans, helm, None).await
-}
-
-async fn prepare_with(plans: &mut [Plan], helm: &str, ca_file: Option<&Path>) -> Result<Origins> {
     let program = home::helm(helm)?;
     let charts: BTreeSet<&Path> = plans
         .iter()
@@ -140,7 +176,7 @@ async fn prepare_with(plans: &mut [Plan], helm: &str, ca_file: Option<&Path>) ->
     for chart in charts {
         dependency::build(&program, chart).await?;
     }
-    origin::resolve(plans, &program, ca_file).await
+    origin::resolve(plans, &program).await
 }
 
 /// Runs one plan and judges it.
@@ -209,7 +245,7 @@ fn report_on(plan: &Plan, folder: &Path, ended: Result<()>, progress: &Progress)
         return Err(error);
     }
     let trouble = Finding {
-        check: "run".to_owned(),
+        check: RUN.to_owned(),
         verdict: Verdict::Void,
         message: format!("the run itself failed, so the scenario proved nothing: {}", error::message(&error)),
         evidence: Vec::new(),
@@ -222,56 +258,6 @@ fn report_on(plan: &Plan, folder: &Path, ended: Result<()>, progress: &Progress)
     scenario.checks.insert(0, trouble);
     scenario.verdict = scenario.verdict.max(Verdict::Void);
     Ok(scenario)
-}
-
-/// Judges one recording.
-pub fn judge_folder(folder: &Path) -> Result<ScenarioReport> {
-    Ok(ScenarioReport::of(&Recording::load(folder)?, folder))
-}
-
-/// Judges one recording, and writes its evidence as files that a person opens.
-fn judge_and_show(folder: &Path) -> Result<ScenarioReport> {
-    let recording = Recording::load(folder)?;
-    evidence::write(&recording, folder)?;
-    Ok(ScenarioReport::of(&recording, folder))
-}
-
-/// Judges every recording below a folder again, and writes the reports into it.
-///
-/// # Errors
-/// [`Invalid`] if there is no such folder, or no recording below it.
-pub fn judge_all(folder: &Path) -> Result<Report> {
-    let refusal = |why: &str| {
-        let hint = "hint: name the folder that a run wrote: its `--out`, or one scenario's below it";
-        Invalid(format!("no recording at `{}`: {why}\n{hint}", folder.display()))
-    };
-    if !folder.is_dir() {
-        return Err(refusal("no such folder").into());
-    }
-    let mut scenarios = Vec::new();
-    collect(folder, &mut scenarios)?;
-    if scenarios.is_empty() {
-        return Err(refusal("no `plan.json` in it or below it").into());
-    }
-    let report = Report::new(scenarios);
-    report.write(folder)?;
-    Ok(report)
-}
-
-fn collect(folder: &Path, scenarios: &mut Vec<ScenarioReport>) -> Result<()> {
-    if folder.join("plan.json").exists() {
-        scenarios.push(judge_and_show(folder)?);
-        return Ok(());
-    }
-    let entries = folder.read_dir().with_context(|| format!("read the folder `{}`", folder.display()))?;
-    for entry in entries {
-        let path = entry.context("read a folder")?.path();
-        // A link would lead out of the folder, or around in it.
-        if path.is_dir() && !path.is_symlink() {
-            collect(&path, scenarios)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

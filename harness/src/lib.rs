@@ -7,7 +7,12 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod progress;
+pub mod shard;
+pub mod recorded;
 pub mod gate;
+pub mod matrix;
+pub mod merge;
+pub mod compare;
 pub mod check;
 pub mod applicable;
 pub mod mutate;
@@ -16,7 +21,6 @@ pub mod release;
 
 pub mod init;
 pub mod doctor;
-pub mod setup;
 pub mod list;
 pub mod reference;
 pub mod repeat;

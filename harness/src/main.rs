@@ -62,6 +62,10 @@ enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Make one report of the shards of a set, which `run --shard` ran on several machines
+    Merge(command::merge::Arguments),
+    /// Say what is otherwise in a newer run: checks that changed, scenarios that take longer, what an uninstall leaves
+    Compare(command::compare::Arguments),
     /// Say what a check proves, what its failure means for a user and what to do; without a name, list all checks
     Explain {
         /// Name of the check, as in reports
@@ -90,8 +94,6 @@ enum Command {
     },
     /// Check this machine's prerequisites and say how to fix what is wrong
     Doctor,
-    /// Set up what this machine lacks for a run: an engine, kind, both helms, images; needs no checkout
-    Setup(command::setup::Arguments),
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     /// Print the completions for a shell
@@ -149,9 +151,6 @@ enum Page {
 }
 
 fn main() -> ExitCode {
-    if let Some(ended) = command::part::play() {
-        return ended;
-    }
     let Arguments { command, color } = Arguments::parse();
     stdio::set_color(color.into());
     let ended = match command {
@@ -163,8 +162,6 @@ fn main() -> ExitCode {
         }
         Command::Run(arguments) => run(arguments.run()),
         Command::Release(arguments) => run(arguments.run()),
-        Command::Mutate(arguments) => run(arguments.run()),
-        Command::Soak(arguments) => run(arguments.run()),
         command => run(interruptible(perform(command))),
     };
     match ended {
@@ -181,7 +178,6 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    home::look_on_path().await;
     work.await
 }
 
@@ -254,10 +250,13 @@ async fn perform(command: Command) -> Result<u8> {
             chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
         }
         Command::Check(arguments) => arguments.run().await,
+        Command::Soak(arguments) => Box::pin(arguments.run()).await,
+        Command::Mutate(arguments) => Box::pin(arguments.run()).await,
         Command::PostRender { operator } => command::mutate::post_render(&operator),
         Command::Verify(arguments) => arguments.run().await,
-        Command::Setup(arguments) => arguments.run().await,
-        Command::Run(_) | Command::Release(_) | Command::Mutate(_) | Command::Soak(_) | Command::Exec { .. } => Ok(0),
+        Command::Merge(arguments) => arguments.run(),
+        Command::Compare(arguments) => arguments.run(),
+        Command::Run(_) | Command::Release(_) | Command::Exec { .. } => Ok(0),
     }
 }
 

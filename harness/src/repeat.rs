@@ -30,6 +30,9 @@ fn flags(overrides: &Overrides, options: &Options) -> Vec<String> {
         Some(context) => add("--context", context.name().to_owned()),
         None => add("--kubernetes", options.kubernetes.clone()),
     }
+    if let Some(secret) = &options.pull_secret {
+        add("--image-pull-secret", secret.to_string());
+    }
     match overrides.stub_images {
         StubImages::Off => {}
         StubImages::All => flags.push("--stub-images".to_owned()),

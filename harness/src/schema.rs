@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
+use crate::compare::Comparison;
 use crate::mutate::MutationReport;
 
 /// A file that has a schema.
@@ -20,11 +21,13 @@ pub enum File {
     Contract,
     /// `mutation.json`, which `mutate` writes
     Mutation,
+    /// What `compare --format json` prints
+    Comparison,
 }
 
 impl File {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Verdict, Self::Scenario, Self::Contract, Self::Mutation];
+    pub const ALL: [Self; 5] = [Self::Verdict, Self::Scenario, Self::Contract, Self::Mutation, Self::Comparison];
 
     /// The name of the published schema.
     pub fn schema_name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl File {
             Self::Scenario => "scenario.schema.json",
             Self::Contract => "contract.schema.json",
             Self::Mutation => "mutation.schema.json",
+            Self::Comparison => "comparison.schema.json",
         }
     }
 
@@ -43,6 +47,7 @@ impl File {
             Self::Scenario => of::<ScenarioFile>(),
             Self::Contract => of::<ContractFile>(),
             Self::Mutation => MutationReport::schema(),
+            Self::Comparison => Comparison::schema(),
         }
     }
 

@@ -39,7 +39,9 @@ fn files() -> Vec<(PathBuf, File)> {
 
 /// A failure would mean that an editor completes keys which the harness refuses, or marks right ones.
 #[rstest]
-fn a_published_schema_is_up_to_date(#[values(File::Scenario, File::Contract, File::Mutation)] file: File) {
+fn a_published_schema_is_up_to_date(
+    #[values(File::Scenario, File::Contract, File::Mutation, File::Comparison)] file: File,
+) {
     let path = published(file);
     let how = format!("run: cargo run --quiet -- schema {} > docs/{}", kind(file), file.schema_name());
     assert!(read(&path) == file.text().expect("it is JSON"), "{how}");

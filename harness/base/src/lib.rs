@@ -2,6 +2,7 @@
 
 mod error;
 mod hex;
+pub mod parallel;
 pub mod random;
 mod shell;
 pub mod stdio;

@@ -173,15 +173,18 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     /// Names of the checks that need more than the recording holds.
     pub not_examined: Vec<String>,
+    /// What an uninstall left besides what is kept on purpose: `KIND/NAME`.
+    pub leftovers: Vec<String>,
 }
 
 /// Judges a recording by the checks that it holds enough for.
 pub fn examine(recording: &Recording) -> Examined {
-    let most = held(recording);
+    let (view, most) = (View::of(recording), held(recording));
     let is_examined = |check: &str| named(check).is_none_or(|check| check.needs <= most);
     let (findings, beyond): (Vec<Finding>, Vec<Finding>) =
-        judge(recording).into_iter().partition(|finding| is_examined(&finding.check));
-    Examined { findings, not_examined: beyond.into_iter().map(|finding| finding.check).collect() }
+        judge_view(&view).into_iter().partition(|finding| is_examined(&finding.check));
+    let not_examined = beyond.into_iter().map(|finding| finding.check).collect();
+    Examined { findings, not_examined, leftovers: uninstall::leftovers(&view) }
 }
 
 /// The most that a check may need of a recording.
@@ -201,12 +204,15 @@ pub fn named(name: &str) -> Option<&'static Check> {
 
 /// Judges a recording: one finding for each check, the worst over all steps.
 pub fn judge(recording: &Recording) -> Vec<Finding> {
-    let view = View::of(recording);
-    let day = recording.day();
-    let sources = Sources::of(recording);
+    judge_view(&View::of(recording))
+}
+
+fn judge_view(view: &View) -> Vec<Finding> {
+    let (recording, day) = (view.recording, view.recording.day());
+    let sources = Sources::of(recording, &view.all_tracks().collect::<Vec<_>>());
     let sourced = |finding: Finding| Finding { templates: sources.named_by(&finding), ..finding };
     let most = held(recording);
-    let demanded = |check: &Check| proves::demand(check, found(check, &view), view.plan, most);
+    let demanded = |check: &Check| proves::demand(check, found(check, view), view.plan, most);
     all().map(|check| sourced(waive(demanded(check), &view.plan.waivers, &day))).collect()
 }
 

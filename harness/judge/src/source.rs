@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::recording::Recording;
+use serde_json::Value;
 
 use super::Finding;
-use super::track::{Track, tracks};
+use super::track::Track;
 use chartgate_k8s::object::{items, kind, name, text};
 
 /// More templates than these say nothing any more.
@@ -20,15 +21,17 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn of(recording: &'a Recording) -> Self {
+    /// Of a recording, and the objects that were seen in it.
+    pub(super) fn of(recording: &'a Recording, seen: &[&Track<'a>]) -> Self {
         let mut by_object = BTreeMap::new();
         for (hash, template) in &recording.sources {
             let object = recording.object(hash);
             by_object.insert((kind(object), name(object)), template.as_str());
         }
-        let seen = if by_object.is_empty() { Vec::new() } else { tracks(recording) };
+        let seen: &[&Track] = if by_object.is_empty() { &[] } else { seen };
+        let by_uid: BTreeMap<&str, &Value> = seen.iter().rev().map(|track| (track.uid(), track.last())).collect();
         let pods = seen.iter().filter(|track| kind(track.last()) == "Pod");
-        let pods = pods.filter_map(|pod| Some((pod.name(), template_of(pod, &seen, &by_object)?))).collect();
+        let pods = pods.filter_map(|pod| Some((pod.name(), template_of(pod.last(), &by_uid, &by_object)?))).collect();
         Self { by_object, pods }
     }
 
@@ -70,17 +73,17 @@ fn place(line: &str, kind: &str, name: &str) -> Option<usize> {
 
 /// The template of the workload that a pod goes back to.
 fn template_of<'a>(
-    pod: &Track<'a>,
-    seen: &[Track<'a>],
+    pod: &'a Value,
+    by_uid: &BTreeMap<&str, &'a Value>,
     by_object: &BTreeMap<(&'a str, &'a str), &'a str>,
 ) -> Option<&'a str> {
-    let mut object = pod.last();
+    let mut object = pod;
     for _ in 0..OWNERS {
         if let Some(template) = by_object.get(&(kind(object), name(object))) {
             return Some(template);
         }
         let owner = items(&object["metadata"]["ownerReferences"]).next()?;
-        object = seen.iter().find(|track| track.uid() == text(&owner["uid"]))?.last();
+        object = by_uid.get(text(&owner["uid"]))?;
     }
     None
 }

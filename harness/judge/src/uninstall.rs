@@ -10,7 +10,7 @@ use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::object::{
-    PLACEHOLDER, is_hook, is_named, is_owned_by, is_same, is_terminating, items, kind, name, text, title,
+    PLACEHOLDER, is_hook, is_named, is_owned_by, is_same, is_terminating, items, kind, name, slashed, text, title,
 };
 
 pub(super) const UNINSTALL_CLEAN: Check = Check {
@@ -68,13 +68,33 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
         return;
     };
     tally.proved(note(format!("what was left after {label} was looked for")));
+    let claims = claims_of_stateful_sets(view);
+    for object in left(view, end, unwatched) {
+        judge_object(view, object, &claims, &label, tally);
+    }
+}
+
+/// What was left: the objects that no other of them owns.
+fn left<'a>(view: &View<'a>, end: u64, unwatched: &'a [String]) -> Vec<&'a Value> {
     let mut left: Vec<&Value> = came_with_release(view, end);
     left.extend(unwatched.iter().map(|hash| view.recording.object(hash)));
     let uids: BTreeSet<&str> = left.iter().map(|object| text(&object["metadata"]["uid"])).collect();
-    let claims = claims_of_stateful_sets(view);
-    for object in left.iter().filter(|object| !uids.iter().any(|uid| is_owned_by(object, uid))) {
-        judge_object(view, object, &claims, &label, tally);
+    left.iter().filter(|object| !uids.iter().any(|uid| is_owned_by(object, uid))).copied().collect()
+}
+
+/// What the uninstalls left besides what is kept on purpose: `KIND/NAME`, in order.
+pub(super) fn leftovers(view: &View) -> Vec<String> {
+    let mut all = BTreeSet::new();
+    for entry in &view.recording.entries {
+        let Moment::Remains { step, objects } = &entry.moment else { continue };
+        let Some((_, end)) = view.steps.get(*step).and_then(StepRun::window) else { continue };
+        let is_kept = |object: &Value| {
+            view.plan.leaves.iter().any(|leaves| is_meant(leaves, object))
+                || object["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        };
+        all.extend(left(view, end, objects).into_iter().filter(|object| !is_kept(object)).map(slashed));
     }
+    all.into_iter().collect()
 }
 
 /// What stood in the namespace at a moment, and did not before the first step.

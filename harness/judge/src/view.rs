@@ -1,6 +1,6 @@
 //! Reading a recording: its steps, its objects over time, the pods of a role and the runs of a hook.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartgate_model::plan::{Action, Hook, Plan};
 use chartgate_model::recording::{Entry, Moment, Probe, Recording, Release, StepOutcome};
@@ -35,6 +35,13 @@ pub struct View<'a> {
     /// What came from `crds/`: helm makes it beside the release.
     pub(super) definitions: Vec<&'a Value>,
     tracks: Vec<Track<'a>>,
+    /// Positions of the tracks of each kind.
+    by_kind: BTreeMap<&'a str, Vec<usize>>,
+    /// What was not seen, and why.
+    gaps: Vec<(&'a Entry, &'a str, &'a str)>,
+    probes: Vec<(&'a Entry, &'a Probe)>,
+    /// The lines of each pod's log, with their containers.
+    logs: BTreeMap<&'a str, Vec<(&'a Entry, &'a str, &'a str)>>,
 }
 
 impl<'a> View<'a> {
@@ -63,7 +70,14 @@ impl<'a> View<'a> {
             steps: plan.steps.iter().enumerate().map(step).collect(),
             definitions: of_crds.map(|(hash, _)| recording.object(hash)).collect(),
             tracks: track::tracks(recording),
+            by_kind: BTreeMap::new(),
+            gaps: Vec::new(),
+            probes: Vec::new(),
+            logs: BTreeMap::new(),
         };
+        for (index, track) in view.tracks.iter().enumerate() {
+            view.by_kind.entry(kind(track.last())).or_default().push(index);
+        }
         for entry in &recording.entries {
             view.take(entry);
         }
@@ -90,6 +104,11 @@ impl<'a> View<'a> {
             }),
             Moment::Helm(call) => self.step_mut(call.step, |run| run.helm = Some((entry, call))),
             Moment::Release(release) => self.step_mut(release.step, |run| run.release = Some(release)),
+            Moment::Gap { of, why } => self.gaps.push((entry, of, why)),
+            Moment::Probe(probe) => self.probes.push((entry, probe)),
+            Moment::Log { pod, container, line, .. } => {
+                self.logs.entry(pod).or_default().push((entry, container, line))
+            }
             _ => {}
         }
     }
@@ -219,7 +238,7 @@ impl<'a> View<'a> {
 
     /// Everything of a kind, in the order of first sighting.
     pub(super) fn tracks(&self, of_kind: &str) -> impl Iterator<Item = &Track<'a>> {
-        self.tracks.iter().filter(move |track| kind(track.last()) == of_kind)
+        self.by_kind.get(of_kind).into_iter().flatten().map(|index| &self.tracks[*index])
     }
 
     /// Everything that was there at a moment, in the order of first sighting.
@@ -283,13 +302,10 @@ impl<'a> View<'a> {
 
     /// Why something was not seen between two moments.
     pub(super) fn gap(&self, of: &[&str], from: u64, to: u64) -> Option<(Evidence, String)> {
-        self.recording.entries.iter().find_map(|entry| match &entry.moment {
-            Moment::Gap { of: what, why } if (from..=to).contains(&entry.seq) && of.contains(&what.as_str()) => {
-                let why = format!("the recording has a gap of {what}: {why}");
-                Some((Evidence { seq: Some(entry.seq), at: Some(entry.at), text: why.clone() }, why))
-            }
-            _ => None,
-        })
+        let is_it = |entry: &Entry, what: &str| (from..=to).contains(&entry.seq) && of.contains(&what);
+        let (entry, what, why) = self.gaps.iter().find(|(entry, what, _)| is_it(entry, what))?;
+        let why = format!("the recording has a gap of {what}: {why}");
+        Some((Evidence { seq: Some(entry.seq), at: Some(entry.at), text: why.clone() }, why))
     }
 
     /// A gap of one of the kinds within a step.
@@ -300,10 +316,7 @@ impl<'a> View<'a> {
 
     /// The samples after a step.
     pub(super) fn probes(&self, step: usize) -> impl Iterator<Item = (&'a Entry, &'a Probe)> {
-        self.recording.entries.iter().filter_map(move |entry| match &entry.moment {
-            Moment::Probe(probe) if probe.step == step => Some((entry, probe)),
-            _ => None,
-        })
+        self.probes.iter().filter(move |(_, probe)| probe.step == step).copied()
     }
 
     /// The objects of a release's manifest.
@@ -358,15 +371,10 @@ impl<'a> View<'a> {
     /// The last lines of a pod's log before a moment, as one piece of evidence.
     pub(super) fn log_tail(&self, of_pod: &str, of_container: Option<&str>, before: u64) -> Option<Evidence> {
         const LINES: usize = 5;
-        let mut lines: Vec<(&Entry, &str)> = Vec::new();
-        for entry in self.recording.entries.iter().take_while(|entry| entry.seq <= before) {
-            if let Moment::Log { pod, container, line, .. } = &entry.moment
-                && pod == of_pod
-                && of_container.is_none_or(|wanted| wanted == container)
-            {
-                lines.push((entry, line));
-            }
-        }
+        let lines_of_pod = self.logs.get(of_pod)?.iter().take_while(|(entry, ..)| entry.seq <= before);
+        let is_wanted = |container: &str| of_container.is_none_or(|wanted| wanted == container);
+        let own = lines_of_pod.filter(|(_, container, _)| is_wanted(container));
+        let lines: Vec<(&Entry, &str)> = own.map(|(entry, _, line)| (*entry, *line)).collect();
         let tail = &lines[lines.len().saturating_sub(LINES)..];
         let (last, _) = tail.last()?;
         let text: Vec<&str> = tail.iter().map(|(_, line)| *line).collect();

@@ -7,6 +7,7 @@ mod absence;
 mod awaited;
 mod promise;
 mod step;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::values::{self, merge};
 pub use awaited::{Awaited, Outcome};
 pub use promise::{Effect, HealthPath, Hook, Image, Network, Peers, Role, Serves, Sessions, UserRequest};
 pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, ServerSide, Step};
+pub use versions::Versions;
 
 /// One scenario, ready to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct Plan {
     /// The command that runs it alone once more, without its `--set` arguments; `None`: it was not run by the command.
     #[serde(default)]
     pub repeat: Option<String>,
+    /// The versions that it is run on, where the run has several; `None`: the run's only ones.
+    #[serde(default)]
+    pub on: Option<Versions>,
     /// The scenario file, as it was found; `None`: the plan was made from a chart that has none.
     #[serde(default)]
     pub file: Option<PathBuf>,
@@ -223,6 +228,17 @@ pub struct Survivor {
 }
 
 impl Plan {
+    /// Its name, with the versions that it is run on where the run has several.
+    pub fn title(&self) -> String {
+        self.on.as_ref().map_or_else(|| self.name.clone(), |on| format!("{} ({on})", self.name))
+    }
+
+    /// Where its recording is below the run's folder.
+    pub fn place(&self) -> PathBuf {
+        let place = PathBuf::from(&self.name);
+        self.on.as_ref().map_or_else(|| place.clone(), |on| place.join(on.directory()))
+    }
+
     /// The chart under test as reports name it, and what it is upgraded from.
     pub fn subject(&self) -> String {
         let from: Vec<String> = self.from.iter().map(Origin::title).collect();

@@ -11,7 +11,9 @@ mod probe;
 mod render;
 mod traffic;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -37,6 +39,13 @@ pub const FORMAT: u32 = 1;
 /// What a [`Moment::Gap`] is of when the machine's clock was set during the run: then times of other clocks than the recorder's cannot
 /// be placed on the timeline.
 pub const WALL_CLOCK: &str = "wall clock";
+
+/// The file of a recording that holds the plan.
+pub const PLAN: &str = "plan.json";
+const TIMELINE: &str = "timeline.jsonl";
+const OBJECTS: &str = "objects.jsonl";
+/// The files of a recording.
+pub const FILES: [&str; 3] = [PLAN, TIMELINE, OBJECTS];
 
 /// A plan and what was seen while it ran.
 #[derive(Clone, Debug)]
@@ -73,9 +82,9 @@ impl Recording {
             let path = folder.join(name);
             std::fs::read_to_string(&path).with_context(|| format!("read `{}`", path.display()))
         };
-        let plan = serde_json::from_str(&read("plan.json")?).context("parse `plan.json`")?;
-        let entries: Vec<Entry> = parse_lines("timeline.jsonl", &read("timeline.jsonl")?)?;
-        let stored: Vec<StoredObject> = parse_lines("objects.jsonl", &read("objects.jsonl")?)?;
+        let plan = serde_json::from_str(&read(PLAN)?).context("parse `plan.json`")?;
+        let entries: Vec<Entry> = parse_lines(TIMELINE, &read(TIMELINE)?)?;
+        let stored: Vec<StoredObject> = parse_lines(OBJECTS, &read(OBJECTS)?)?;
         if let Some(Entry { moment: Moment::Started { format, .. }, .. }) = entries.first()
             && *format != FORMAT
         {
@@ -86,9 +95,18 @@ impl Recording {
         Ok(Self { plan, entries, objects, sources })
     }
 
+    /// Versions of what took part in a recording: its first entry is read alone.
+    pub fn versions(folder: &Path) -> BTreeMap<String, String> {
+        let first = File::open(folder.join(TIMELINE)).ok().and_then(|file| BufReader::new(file).lines().next()?.ok());
+        match first.and_then(|line| serde_json::from_str(&line).ok()) {
+            Some(Entry { moment: Moment::Started { versions, .. }, .. }) => versions,
+            _ => BTreeMap::new(),
+        }
+    }
+
     /// Removes an earlier recording from a folder: it must not be taken for the one that is about to be made.
     pub fn remove(folder: &Path) -> Result<()> {
-        for name in ["plan.json", "timeline.jsonl", "objects.jsonl"] {
+        for name in FILES {
             let path = folder.join(name);
             if path.exists() {
                 std::fs::remove_file(&path).with_context(|| format!("remove `{}`", path.display()))?;

@@ -14,7 +14,7 @@ const WIDTH: usize = 300;
 const SENTENCE: usize = 4000;
 
 /// A verdict, as reports show it.
-pub(super) fn word(verdict: Verdict) -> &'static str {
+pub fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "FAIL",
@@ -26,7 +26,7 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 }
 
 /// A text of a chart, a pod or a cluster as it may be shown: without what steers a terminal, and without what no file format takes.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let text = strip_ansi_escapes::strip_str(text.replace('\t', "    "));
     let is_shown = |c: char| match c {
         '\n' => true,

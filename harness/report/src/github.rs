@@ -22,7 +22,7 @@ pub fn annotations<'a>(report: &Report, file_of: impl Fn(&str) -> Option<&'a Pat
 fn annotation(scenario: &ScenarioReport, file: Option<&Path>) -> String {
     let command = if scenario.not_run.is_some() { "warning" } else { "error" };
     let file = file.map(|path| format!("file={},", property(&path.display().to_string()))).unwrap_or_default();
-    let title = format!("{} {}", word(scenario.verdict), scenario.name);
+    let title = format!("{} {}", word(scenario.verdict), scenario.title());
     let decisive = scenario.decisive().into_iter();
     let found: Vec<_> = decisive.map(|finding| format!("{}: {}", finding.check, headline(finding))).collect();
     format!("::{command} {file}title={}::{}", property(&title), data(&found.join("\n")))

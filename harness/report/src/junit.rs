@@ -7,12 +7,12 @@ use chartgate_judge::{Finding, Verdict};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::explanation::{bounded, explanation, headline, plain, word};
-use super::{Report, ScenarioReport};
+use super::{Matrix, Report, ScenarioReport};
 
 /// The document as text.
 pub(super) fn document(report: &Report) -> Result<String> {
     let mut document = Document::new("chartgate");
-    document.add_test_suites(report.scenarios.iter().map(suite));
+    document.add_test_suites(report.scenarios.iter().map(|scenario| suite(scenario, report.matrix.as_ref())));
     document.set_time(Duration::from_secs_f64(report.scenarios.iter().map(|scenario| scenario.seconds).sum()));
     if report.scenarios.is_empty() {
         // A document without a case is green to every viewer.
@@ -25,18 +25,26 @@ pub(super) fn document(report: &Report) -> Result<String> {
     document.to_string().context("encode JUnit's XML")
 }
 
-fn suite(scenario: &ScenarioReport) -> TestSuite {
-    let mut suite = TestSuite::new(plain(&scenario.name));
+fn suite(scenario: &ScenarioReport, matrix: Option<&Matrix>) -> TestSuite {
+    let mut suite = TestSuite::new(plain(&scenario.title()));
     suite.set_time(Duration::from_secs_f64(scenario.seconds));
     suite.add_property(("chart", plain(&scenario.chart).as_str()));
     suite.add_property(("evidence", scenario.evidence.display().to_string().as_str()));
+    if let Some(on) = &scenario.on {
+        suite.add_property(("helm", on.helm.as_str()));
+        suite.add_property(("kubernetes", on.kubernetes.as_str()));
+    }
     let preface = scenario.preface();
     for (about, line) in &preface {
         suite.add_property((*about, plain(line).as_str()));
     }
-    if !preface.is_empty() {
-        let lines = preface.iter().map(|(about, line)| plain(&format!("{about}: {line}")));
-        suite.set_system_out(lines.collect::<Vec<_>>().join("\n"));
+    let mut lines: Vec<String> = preface.iter().map(|(about, line)| plain(&format!("{about}: {line}"))).collect();
+    if let Some(matrix) = matrix {
+        let own = matrix.differences.iter().filter(|difference| difference.scenario == scenario.name);
+        lines.extend(own.map(|it| format!("{} is not the same on all versions: {}", it.check, matrix.said(it))));
+    }
+    if !lines.is_empty() {
+        suite.set_system_out(lines.join("\n"));
     }
     suite.add_test_cases(scenario.checks.iter().map(|finding| case(scenario, finding)));
     suite
@@ -44,7 +52,7 @@ fn suite(scenario: &ScenarioReport) -> TestSuite {
 
 fn case(scenario: &ScenarioReport, finding: &Finding) -> TestCase {
     let mut case = TestCase::new(finding.check.as_str(), status(scenario, finding));
-    case.set_classname(plain(&scenario.name));
+    case.set_classname(plain(&scenario.title()));
     if finding.verdict == Verdict::Advice {
         case.set_system_out(bounded(&format!("advice: {}", finding.message)).join("\n"));
     }

@@ -5,9 +5,11 @@ mod explanation;
 pub mod github;
 mod junit;
 mod markdown;
+mod matrix;
 mod order;
 mod page;
 mod replaced;
+mod shard;
 mod terminal;
 
 use std::path::{Path, PathBuf};
@@ -19,18 +21,24 @@ use serde::{Deserialize, Serialize};
 
 use chartgate_base::Environment;
 use chartgate_judge::{Examined, Finding, Verdict};
-use chartgate_model::plan::{Plan, Step};
+use chartgate_model::plan::{Plan, Step, Versions};
 use chartgate_model::recording::{Moment, Recording, StepOutcome};
+use chartgate_yaml::Invalid;
 use order::Red;
 use replaced::Replaced;
 
+pub use explanation::{plain, word};
 pub use markdown::append_to_job_summary;
+pub use markdown::inline;
+pub use matrix::{Difference, Matrix, Row};
+pub use shard::Shard;
 pub use terminal::{painted, print, print_red};
 
 /// Version of `verdict.json`; a change that old readers would misread raises it.
 pub const FORMAT: u32 = 1;
 
-const VERDICT: &str = "verdict.json";
+/// The report for programs.
+pub const VERDICT: &str = "verdict.json";
 const JUNIT: &str = "junit.xml";
 const SUMMARY: &str = "summary.md";
 const PAGE: &str = "report.html";
@@ -42,6 +50,12 @@ pub struct Report {
     pub format: u32,
     /// The worst of the scenarios'; void without any.
     pub verdict: Verdict,
+    /// The part of a set that it is; `null`: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// The scenarios by versions; `null`: they were run on one pair of versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
     /// In the order of their names.
     pub scenarios: Vec<ScenarioReport>,
 }
@@ -51,6 +65,9 @@ pub struct Report {
 pub struct ScenarioReport {
     /// `<folder>/<file stem>` of the scenario file.
     pub name: String,
+    /// The versions that it was run on, where the run has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Versions>,
     /// What the scenario claims, in its author's words.
     pub description: String,
     /// Name and version of the chart, and what it is upgraded from.
@@ -69,6 +86,9 @@ pub struct ScenarioReport {
     /// The checks that need more than was done, such as a cluster: nothing is known of them.
     #[serde(default)]
     pub not_examined: Vec<String>,
+    /// What an uninstall left besides what is kept on purpose: `KIND/NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
     /// What a reader must know of how it was done.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -105,9 +125,29 @@ pub struct StepReport {
 impl Report {
     /// The scenarios in the order of their names, and the run's verdict.
     pub fn new(mut scenarios: Vec<ScenarioReport>) -> Self {
-        scenarios.sort_by(|one, other| one.name.cmp(&other.name));
+        scenarios.sort_by(|one, other| (&one.name, &one.on).cmp(&(&other.name, &other.on)));
         let worst = scenarios.iter().map(|scenario| scenario.verdict).max();
-        Self { format: FORMAT, verdict: worst.unwrap_or(Verdict::Void), scenarios }
+        let matrix = Matrix::of(&scenarios);
+        Self { format: FORMAT, verdict: worst.unwrap_or(Verdict::Void), shard: None, matrix, scenarios }
+    }
+
+    /// Reads what a run wrote into its folder.
+    ///
+    /// # Errors
+    /// [`Invalid`] if there is no report, or one of another format.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(VERDICT);
+        let refusal = |why: &str| {
+            let hint = "hint: name the folder that a run wrote: its `--out`";
+            Invalid(format!("no report at `{}`: {why}\n{hint}", folder.display()))
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| refusal(&format!("{VERDICT}: {error}")))?;
+        let report: Self = serde_json::from_str(&text).map_err(|error| refusal(&format!("{VERDICT}: {error}")))?;
+        if report.format != FORMAT {
+            let format = report.format;
+            return Err(refusal(&format!("it has format {format}, and this chartgate reads {FORMAT}")).into());
+        }
+        Ok(report)
     }
 
     /// Writes `verdict.json`, `junit.xml`, `summary.md` and `report.html` into a folder.
@@ -154,6 +194,7 @@ impl ScenarioReport {
     pub fn empty(plan: &Plan, evidence: &Path) -> Self {
         Self {
             name: plan.name.clone(),
+            on: plan.on.clone(),
             description: plan.description.clone(),
             chart: plan.subject(),
             verdict: Verdict::Void,
@@ -162,6 +203,7 @@ impl ScenarioReport {
             replaced: None,
             checks: Vec::new(),
             not_examined: Vec::new(),
+            leftovers: Vec::new(),
             notes: Vec::new(),
             not_run: None,
             repeat: plan.command(),
@@ -169,9 +211,15 @@ impl ScenarioReport {
         }
     }
 
+    /// What nobody ran, and why: it proves nothing.
+    pub fn unproven(name: String, description: &str, findings: Vec<Finding>) -> Self {
+        let plan = Plan { name, description: description.to_owned(), ..Plan::default() };
+        Self { chart: String::new(), checks: findings, ..Self::empty(&plan, Path::new("")) }
+    }
+
     /// What a recording shows, and the findings on it.
     pub fn of(recording: &Recording, evidence: &Path) -> Self {
-        let Examined { findings: checks, not_examined } = chartgate_judge::examine(recording);
+        let Examined { findings: checks, not_examined, leftovers } = chartgate_judge::examine(recording);
         let length = recording.entries.last().map_or(0, |entry| entry.at);
         Self {
             verdict: chartgate_judge::verdict_of(&checks),
@@ -181,6 +229,7 @@ impl ScenarioReport {
             notes: unexamined(&recording.plan, &not_examined).into_iter().collect(),
             checks,
             not_examined,
+            leftovers,
             ..Self::empty(&recording.plan, evidence)
         }
     }
@@ -199,6 +248,21 @@ impl ScenarioReport {
             templates: Vec::new(),
         };
         Self { verdict: Verdict::Void, checks: vec![finding], not_run: Some(why.to_owned()), ..known }
+    }
+
+    /// Its name, with the versions that it was run on where the run has several.
+    pub fn title(&self) -> String {
+        self.plan().title()
+    }
+
+    /// Where its evidence is below the run's folder.
+    pub fn place(&self) -> PathBuf {
+        self.plan().place()
+    }
+
+    /// What names it, as its plan has it.
+    fn plan(&self) -> Plan {
+        Plan { name: self.name.clone(), on: self.on.clone(), ..Plan::default() }
     }
 
     /// How long the recording is.
@@ -239,7 +303,7 @@ impl ScenarioReport {
 
 impl StepReport {
     /// Number and verb, as messages show them.
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         let by = self.helm.as_ref().map_or(String::new(), |helm| format!(" by Helm {helm}"));
         format!("step {} ({}{by})", self.number, self.verb)
     }

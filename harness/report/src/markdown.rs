@@ -9,7 +9,7 @@ use chartgate_judge::{Finding, Verdict};
 
 use super::explanation::{explanation, headline, plain, word};
 use super::order::Red;
-use super::{Report, ScenarioReport};
+use super::{Difference, Matrix, Report, ScenarioReport};
 
 /// Failures that are explained; the page of the report has all.
 const EXPLAINED: usize = 20;
@@ -43,12 +43,15 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{passed} passed, {failed} failed, {void} void.\n")?;
     for scenario in &report.scenarios {
         for (about, line) in scenario.preface() {
-            writeln!(out, "> {}: **{about}**: {}", inline(&scenario.name), inline(&line))?;
+            writeln!(out, "> {}: **{about}**: {}", inline(&scenario.title()), inline(&line))?;
         }
         writeln!(out)?;
     }
     writeln!(out, "| verdict | scenario | chart | checks passed | time |\n| --- | --- | --- | ---: | ---: |")?;
     report.scenarios.iter().try_for_each(|scenario| row(scenario, out))?;
+    if let Some(matrix) = &report.matrix {
+        table(matrix, out)?;
+    }
     let mut left = EXPLAINED;
     for verdict in [Verdict::Fail, Verdict::Void] {
         let of = report.scenarios.iter().filter(|scenario| scenario.verdict == verdict);
@@ -69,9 +72,27 @@ fn told<'r, 'a>(red: &'r Red<'a>) -> impl Iterator<Item = &'r &'a Finding> {
 fn row(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     let applied = scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable).count();
     let passed = scenario.findings(Verdict::Pass).count();
-    let (name, chart) = (inline(&scenario.name), inline(&scenario.chart));
+    let (name, chart) = (inline(&scenario.title()), inline(&scenario.chart));
     let (verdict, seconds) = (word(scenario.verdict), scenario.seconds);
     writeln!(out, "| {verdict} | {name} | {chart} | {passed} of {applied} | {seconds:.1} s |")
+}
+
+/// Scenarios by versions, and what is not the same on all of them.
+fn table(matrix: &Matrix, out: &mut String) -> std::fmt::Result {
+    let titles: String = matrix.columns.iter().map(|column| format!(" {} |", inline(&column.to_string()))).collect();
+    writeln!(out, "\n| scenario |{titles}\n| --- |{}", " --- |".repeat(matrix.columns.len()))?;
+    for row in &matrix.rows {
+        let verdicts: String = row.verdicts.iter().map(|verdict| format!(" {} |", verdict.map_or("", word))).collect();
+        writeln!(out, "| {} |{verdicts}", inline(&row.scenario))?;
+    }
+    let difference = |it: &Difference| {
+        format!("- {} in {}: {}\n", inline(&it.check), inline(&it.scenario), inline(&matrix.said(it)))
+    };
+    let differences: String = matrix.differences.iter().map(difference).collect();
+    if differences.is_empty() {
+        return writeln!(out, "\nEach check ended the same on all versions.");
+    }
+    writeln!(out, "\nNot the same on all versions:\n\n{differences}")
 }
 
 fn explain(scenario: &ScenarioReport, left: &mut usize, out: &mut String) -> std::fmt::Result {
@@ -98,7 +119,7 @@ fn explain(scenario: &ScenarioReport, left: &mut usize, out: &mut String) -> std
 fn explain_one(scenario: &ScenarioReport, finding: &Finding, out: &mut String) -> std::fmt::Result {
     let text = explanation(scenario, finding);
     let fence = fence(&text);
-    let (check, name) = (inline(&finding.check), inline(&scenario.name));
+    let (check, name) = (inline(&finding.check), inline(&scenario.title()));
     writeln!(out, "\n### {} {check} in {name}\n\n{}\n", word(finding.verdict), inline(&headline(finding)))?;
     writeln!(out, "<details><summary>evidence, and what to try</summary>\n\n{fence}text\n{text}{fence}\n\n</details>")
 }
@@ -110,7 +131,7 @@ fn fence(text: &str) -> String {
 }
 
 /// A line of foreign text that is neither markup nor the end of a table's cell.
-fn inline(text: &str) -> String {
+pub fn inline(text: &str) -> String {
     let text = plain(text);
     let line = text.lines().next().unwrap_or_default();
     line.chars().fold(String::new(), |mut out, c| {

@@ -11,6 +11,7 @@ use std::io::Write as _;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_base::parallel;
 use chartgate_judge::{Finding, Verdict};
 use chartgate_model::recording::Recording;
 use flate2::Compression;
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::explanation::{bounded, bounded_statement, headline, hint, moment, plain, promise, shown, word};
 use super::order::Red;
-use super::{Report, ScenarioReport};
+use super::{Matrix, Report, ScenarioReport};
 use story::{DEPTHS, Scene};
 
 const STYLE: &str = include_str!("page/page.css");
@@ -31,7 +32,7 @@ const TIMELINES: usize = 4_000_000;
 pub(super) fn document(report: &Report) -> Result<String> {
     let mut out = String::new();
     let share = TIMELINES / report.scenarios.len().max(1);
-    let timelines: Vec<_> = report.scenarios.iter().map(|scenario| timeline(scenario, share)).collect();
+    let timelines = parallel::map(&report.scenarios, |scenario| timeline(scenario, share));
     head(report, &mut out)?;
     for (index, (scenario, timeline)) in report.scenarios.iter().zip(&timelines).enumerate() {
         section(index, scenario, timeline, is_open(report, index), &mut out)?;
@@ -107,14 +108,45 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
     for (index, scenario) in report.scenarios.iter().enumerate() {
         row(index, scenario, out)?;
     }
-    writeln!(out, "</tbody></table></div>")
+    writeln!(out, "</tbody></table></div>")?;
+    report.matrix.as_ref().map_or(Ok(()), |matrix| versions(matrix, report, out))
+}
+
+/// Scenarios by versions, each verdict a link to its scenario, and what is not the same on all of them.
+fn versions(matrix: &Matrix, report: &Report, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "<div class=\"wide\"><table class=\"versions\">\n<caption>Scenarios by versions</caption>")?;
+    let titles: String = matrix.columns.iter().map(|column| format!("<th>{}", escaped(&column.to_string()))).collect();
+    writeln!(out, "<thead><tr><th>scenario{titles}</thead>\n<tbody>")?;
+    for row in &matrix.rows {
+        write!(out, "<tr><td>{}", escaped(&row.scenario))?;
+        for (verdict, column) in row.verdicts.iter().zip(&matrix.columns) {
+            let is_it = |it: &ScenarioReport| it.name == row.scenario && it.on.as_ref() == Some(column);
+            match (verdict, report.scenarios.iter().position(is_it)) {
+                (Some(verdict), Some(index)) => {
+                    write!(out, "<td><a href=\"#scenario-{index}\">{}</a>", badge(*verdict))?;
+                }
+                _ => write!(out, "<td>")?,
+            }
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "</tbody></table></div>")?;
+    if matrix.differences.is_empty() {
+        return writeln!(out, "<p>Each check ended the same on all versions.</p>");
+    }
+    writeln!(out, "<p>Not the same on all versions:</p>\n<ul>")?;
+    for it in &matrix.differences {
+        let (check, scenario) = (escaped(&it.check), escaped(&it.scenario));
+        writeln!(out, "<li>{check} in {scenario}: {}", escaped(&matrix.said(it)))?;
+    }
+    writeln!(out, "</ul>")
 }
 
 fn row(index: usize, scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     let red: Vec<_> = scenario.decisive().into_iter().map(|finding| escaped(&finding.check)).collect();
     let applied = scenario.checks.iter().filter(|finding| finding.verdict != Verdict::NotApplicable).count();
     let passed = scenario.findings(Verdict::Pass).count();
-    let name = escaped(&scenario.name);
+    let name = escaped(&scenario.title());
     writeln!(
         out,
         "<tr><td>{}<td><a href=\"#scenario-{index}\">{name}</a><td>{}<td>{passed} of {applied}<td>{:.1} s",
@@ -132,7 +164,7 @@ fn section(
     out: &mut String,
 ) -> std::fmt::Result {
     let open = if is_open { " open" } else { "" };
-    let (name, chart) = (escaped(&scenario.name), escaped(&scenario.chart));
+    let (name, chart) = (escaped(&scenario.title()), escaped(&scenario.chart));
     writeln!(out, "<details class=\"scenario\" id=\"scenario-{index}\" data-index=\"{index}\"{open}>")?;
     writeln!(
         out,

@@ -53,6 +53,12 @@ fn render_red(report: &Report, out: &mut String) -> std::fmt::Result {
         let of = report.scenarios.iter().filter(|scenario| scenario.verdict == verdict && scenario.not_run.is_none());
         of.into_iter().try_for_each(|scenario| explain(scenario, out))?;
     }
+    if let Some(matrix) = &report.matrix {
+        writeln!(out, "\n{}", matrix.table(painted).trim_end_matches('\n'))?;
+        for it in &matrix.differences {
+            writeln!(out, "differs  {} in {}: {}", it.check, plain(&it.scenario), matrix.said(it))?;
+        }
+    }
     let [passed, failed, void] = [Verdict::Pass, Verdict::Fail, Verdict::Void].map(|verdict| report.count(verdict));
     let not_run = report.scenarios.iter().filter(|scenario| scenario.not_run.is_some()).count();
     let (void, stopped) = (void - not_run, if not_run == 0 { String::new() } else { format!(", {not_run} not run") });
@@ -64,7 +70,7 @@ fn render_red(report: &Report, out: &mut String) -> std::fmt::Result {
 }
 
 fn list(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\n{}  {}  {:.1} s", plain(&scenario.name), plain(&scenario.chart), scenario.seconds)?;
+    writeln!(out, "\n{}  {}  {:.1} s", plain(&scenario.title()), plain(&scenario.chart), scenario.seconds)?;
     for (about, line) in scenario.preface() {
         writeln!(out, "  {DOUBTFUL}{about}{DOUBTFUL:#}: {}", plain(&line))?;
     }
@@ -94,7 +100,7 @@ fn render_not_run(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n{} not run, because {cause}:", painted(Verdict::Void))?;
     for scenario in stopped {
         let ended = if scenario.steps.is_empty() { "" } else { " (ended while it ran)" };
-        writeln!(out, "  {}{ended}", plain(&scenario.name))?;
+        writeln!(out, "  {}{ended}", plain(&scenario.title()))?;
     }
     Ok(())
 }
@@ -103,7 +109,7 @@ fn render_not_run(report: &Report, out: &mut String) -> std::fmt::Result {
 fn explain(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
     let red = Red::of(scenario);
     for finding in red.unproven.iter().chain(&red.broken) {
-        write!(out, "\n{} {} in {}\n", painted(finding.verdict), finding.check, plain(&scenario.name))?;
+        write!(out, "\n{} {} in {}\n", painted(finding.verdict), finding.check, plain(&scenario.title()))?;
         out.write_str(&account(scenario, finding))?;
     }
     if let Some((about, line)) = scenario.preface().first() {

@@ -26,6 +26,7 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
     };
     Report::new(vec![ScenarioReport {
         name: "chart/case".to_owned(),
+        on: None,
         description: "it holds".to_owned(),
         chart: "chart 1.0.0".to_owned(),
         verdict: chartgate_judge::verdict_of(&checks),
@@ -34,6 +35,7 @@ pub(super) fn report(checks: Vec<Finding>) -> Report {
         replaced: None,
         checks,
         not_examined: Vec::new(),
+        leftovers: Vec::new(),
         notes: Vec::new(),
         not_run: None,
         repeat: Some("chartgate run case.yaml".to_owned()),

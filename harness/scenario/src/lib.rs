@@ -167,6 +167,7 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
         name: name_of(path),
         file: Some(path.to_owned()),
         repeat: None,
+        on: None,
         description: scenario.description.clone(),
         chart,
         values,

@@ -2,12 +2,12 @@
 
 pub mod check;
 mod common;
+pub mod compare;
 mod interrupt;
+pub mod merge;
 pub mod mutate;
-pub mod part;
 pub mod release;
 pub mod run;
-pub mod setup;
 pub mod soak;
 pub mod verify;
 

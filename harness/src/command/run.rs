@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use chartgate::gate::{self, OnFailure};
+use chartgate::gate::{self, Course, OnFailure};
+use chartgate::matrix;
 use chartgate::progress::{Loudness, Show};
 use chartgate::repeat;
+use chartgate::shard::{self, Part};
 use chartgate_base::stdio;
 use chartgate_cluster::KubeContext;
 use chartgate_model::plan::{Plan, StubImages};
 use chartgate_process::home;
 use chartgate_report::github;
 use chartgate_runner::origin::Pulled;
-use chartgate_runner::run::Options;
+use chartgate_runner::run::{Options, PullSecret};
 use chartgate_runner::stop::Stop;
 use chartgate_scenario::{ImageOverride, Overrides};
 
@@ -46,17 +48,23 @@ pub struct Arguments {
     /// Install and upgrade a chart that has no scenarios, and leave out the rest of a release's life
     #[arg(long)]
     quick: bool,
-    /// Helm major version; by default the one that harness/versions.env names
-    #[arg(long, env = "HELM", value_parser = ["3", "4"])]
-    helm: Option<String>,
-    /// Kubernetes minor version; by default the one that harness/versions.env names [env: KUBERNETES]
+    /// Helm major version, or several: `3,4`; by default the one that harness/versions.env names
+    #[arg(long, env = "HELM", value_parser = ["3", "4"], value_delimiter = ',')]
+    helm: Vec<String>,
+    /// Kubernetes minor version, or several: `1.34,1.37`; by default the one that harness/versions.env names [env: KUBERNETES]
     // Read from the environment later: clap would take the variable for an option that conflicts.
-    #[arg(long, value_name = "KUBERNETES")]
-    kubernetes: Option<String>,
+    #[arg(long, value_name = "KUBERNETES", value_delimiter = ',')]
+    kubernetes: Vec<String>,
     /// Context of your kubeconfig whose cluster to use, in namespaces of its own. A cluster that is not kind's on this machine
-    /// pulls all images itself: `CHARTGATE_PROBER_IMAGE` then names one of harness/prober
+    /// pulls all images itself: chartgate's own from `--image-registry`
     #[arg(long, value_name = "NAME", conflicts_with = "kubernetes")]
     context: Option<String>,
+    /// Registry, or a place in it, from which the cluster pulls chartgate's own images under their names: `registry.example/team`
+    #[arg(long, value_name = "REF", env = "CHARTGATE_IMAGE_REGISTRY", value_parser = registry)]
+    image_registry: Option<String>,
+    /// Secret with which the cluster pulls them: one of the context's namespace, or of another
+    #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with = "stub_images")]
+    image_pull_secret: Option<PullSecret>,
     /// Leave the cluster and the namespaces for a look
     #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
     #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
@@ -72,7 +80,13 @@ pub struct Arguments {
     #[command(flatten)]
     voice: Voice,
     #[command(flatten)]
-    course: Course,
+    failing: Failing,
+    /// Only part K of N of the scenarios, the same on each machine; `chartgate merge` makes one report of all N
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Part>,
+    /// Directory of an earlier run: shards take equally long by how long its scenarios took. The same for each shard
+    #[arg(long, value_name = "DIR", requires = "shard")]
+    durations: Option<PathBuf>,
 }
 
 /// Which images are replaced.
@@ -86,7 +100,7 @@ enum Stubs {
 
 /// What becomes of the other scenarios when one does not pass.
 #[derive(clap::Args)]
-struct Course {
+struct Failing {
     /// At the first scenario that fails or is void, end those that run and begin no other
     #[arg(long, conflicts_with = "keep_going")]
     fail_fast: bool,
@@ -104,13 +118,19 @@ impl Arguments {
     }
 
     async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {
-        let Self { course, common: Common { out, .. }, .. } = &self;
-        let on_failure = if course.fail_fast { OnFailure::FailFast } else { OnFailure::KeepGoing };
+        let Self { failing, common: Common { out, .. }, .. } = &self;
+        let on_failure = if failing.fail_fast { OnFailure::FailFast } else { OnFailure::KeepGoing };
         let prepared = stop.unless(self.prepare()).await?;
-        let Prepared { mut plans, options, overrides, _pulled } = prepared;
-        repeat::note(&mut plans, &overrides, &options);
+        let Prepared { mut plans, columns, overrides, _pulled } = prepared;
+        let mut shard = None;
+        if let Some(part) = self.shard {
+            let durations = self.durations.as_deref().map(shard::durations).transpose()?.unwrap_or_default();
+            (plans, shard) = shard::select(plans, part, &durations).map(|(plans, shard)| (plans, Some(shard)))?;
+        }
+        let mut jobs = matrix::cross(&plans, &columns);
+        jobs.iter_mut().for_each(|job| repeat::note(std::slice::from_mut(&mut job.plan), &overrides, &job.options));
         let files: BTreeMap<_, _> = plans.iter().map(|plan| (plan.name.clone(), file_of(plan))).collect();
-        let report = gate::run(plans, &options, out, on_failure, show, stop).await?;
+        let report = gate::run(jobs, out, &Course { on_failure, shard }, show, stop).await?;
         show.end();
         chartgate_report::append_to_job_summary(&report)?;
         let code = super::conclude(&report, out, loudness)?;
@@ -122,6 +142,9 @@ impl Arguments {
 
     /// All that is known before anything runs.
     async fn prepare(&self) -> Result<Prepared> {
+        if let Some(registry) = &self.image_registry {
+            home::set_image_registry(registry.clone());
+        }
         let overrides = Overrides {
             chart: self.chart.clone(),
             values_files: self.values.clone(),
@@ -134,33 +157,48 @@ impl Arguments {
             is_quick: self.quick,
             ..self.common.overrides()
         };
-        let helm = self.helm.clone().map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
-        let pulled = Pulled::of(overrides.chart.as_deref(), &helm).await?;
+        let given = |versions: &[String]| (!versions.is_empty()).then(|| versions.to_vec());
+        let helms = given(&self.helm).map_or_else(|| home::version("HELM").map(|helm| vec![helm.to_owned()]), Ok)?;
+        let pulled = Pulled::of(overrides.chart.as_deref(), &helms[0]).await?;
         let plans = chartgate_scenario::plans(&self.paths, &in_place(&overrides, pulled.as_ref()))?;
         let context = self.context.as_deref().map(KubeContext::read).transpose()?;
-        let kubernetes = match (&context, &self.kubernetes) {
-            (Some(context), _) => context.version().await?,
-            (None, Some(minor)) => minor.clone(),
-            (None, None) => home::kubernetes()?,
+        let kubernetes = match (&context, given(&self.kubernetes)) {
+            (Some(context), _) => vec![context.version().await?],
+            (None, Some(minors)) => minors,
+            (None, None) => home::kubernetes()?.split(',').map(str::to_owned).collect(),
         };
         let options = Options {
-            kubernetes,
             context,
-            helm,
             keep: self.keep,
-            checks_first: !self.course.keep_going,
+            checks_first: !self.failing.keep_going,
             keep_warm: self.keep_warm,
             patience: self.patience,
-            ca_file: None,
+            pull_secret: self.image_pull_secret.clone(),
+            ..Options::new(String::new(), String::new())
         };
-        Ok(Prepared { plans, options, overrides, _pulled: pulled })
+        let columns = matrix::columns(&kubernetes, &helms, &options);
+        Ok(Prepared { plans, columns, overrides, _pulled: pulled })
+    }
+}
+
+/// A place in a registry: a host, and what comes before an image's name.
+fn registry(text: &str) -> Result<String, String> {
+    let is_place = !text.contains("://") && !text.contains('@') && !text.contains(char::is_whitespace);
+    let has_tag = text.rsplit_once('/').is_some_and(|(_, last)| last.contains(':'));
+    let expected =
+        "expected a registry, or a place in it, such as `registry.example/team`: no scheme, and no image's name or tag";
+    if is_place && !has_tag && !text.trim_matches('/').is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err(expected.to_owned())
     }
 }
 
 /// What is run, and with what.
 struct Prepared {
     plans: Vec<Plan>,
-    options: Options,
+    /// For each pair of versions.
+    columns: Vec<Options>,
     overrides: Overrides,
     /// Its folder is there for as long as this.
     _pulled: Option<Pulled>,

@@ -6,7 +6,6 @@ mod evidence;
 mod init;
 mod killed;
 mod network_policy;
-mod no_clone;
 mod publish;
 mod release;
 mod strangers;
