@@ -10,14 +10,13 @@ use std::collections::BTreeMap;
 
 use chartgate_model::plan::{Action, HealthPath};
 use chartgate_model::recording::{Answer, Probe, StepOutcome};
-use serde_json::Value;
 
 use super::tally::{Tally, not_applicable};
 use super::view::{Sighting, StepRun, Track, View, warning};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, is_owned_by, is_ready_pod, kind, name, statuses, template, text, title};
 use chartgate_k8s::ready::{goes_when_done, is_in, is_pod_of, is_workload, not_ready};
 use chartgate_k8s::trouble::{Trouble, creation_failure, trouble};
+use chartgate_k8s::typed::{Object, OrEmpty};
 use chartgate_model::refusal::Ground;
 
 pub(super) const READY: Check = Check {
@@ -60,7 +59,7 @@ pub(super) const NO_RESTARTS: Check = Check {
 };
 
 fn ready(view: &View) -> Finding {
-    if view.has_render() && !view.rendered().any(|object| is_workload(object) && !is_hook(object)) {
+    if view.has_render() && !view.rendered().any(|object| is_workload(object) && !object.is_hook()) {
         return not_applicable(READY.name, "the chart renders no workload");
     }
     let mut tally = Tally::of_whole(READY.name, view);
@@ -96,15 +95,15 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
         return;
     };
     let manifest = view.manifest(release);
-    let workloads: Vec<&Value> = manifest.into_iter().filter(|object| is_workload(object)).collect();
+    let workloads: Vec<&Object> = manifest.into_iter().filter(|object| is_workload(object)).collect();
     if workloads.is_empty() {
         tally.void(format!("the release has no workload after {label}"));
     }
-    let among: Vec<&Value> = view.tracks_at(end).filter_map(|track| track.at(end)).collect();
+    let among: Vec<&Object> = view.tracks_at(end).filter_map(|track| track.at(end)).collect();
     for workload in workloads {
         if !is_in(view.namespace, workload) {
-            let ns = text(&workload["metadata"]["namespace"]);
-            let message = format!("{} is in namespace `{ns}`, and only the release's own is watched", title(workload));
+            let ns = workload.namespace().unwrap_or_default();
+            let message = format!("{} is in namespace `{ns}`, and only the release's own is watched", workload.title());
             tally.void(message).hint("let the chart install it to `.Release.Namespace`, or waive it with that reason");
             continue;
         }
@@ -112,12 +111,12 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
             judge_passing(view, run, workload, tally);
             continue;
         }
-        let mut live = view.tracks(kind(workload)).filter(|track| track.name() == name(workload));
-        let live: Option<(&Track, &Value)> = live.find_map(|track| Some((track, track.at(end)?)));
+        let mut live = view.tracks(workload.kind()).filter(|track| track.name() == workload.name());
+        let live: Option<(&Track, &Object)> = live.find_map(|track| Some((track, track.at(end)?)));
         let Some((track, state)) = live else {
             // Helm may have failed before it created it.
             if run.is_succeeded() {
-                tally.fail(format!("{} does not exist at the end of {label}", title(workload)));
+                tally.fail(format!("{} does not exist at the end of {label}", workload.title()));
             }
             continue;
         };
@@ -136,29 +135,29 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
 }
 
 /// A Job that is removed once it has ended: how it ended is what was seen of it last.
-fn judge_passing(view: &View, run: &StepRun, job: &Value, tally: &mut Tally) {
+fn judge_passing(view: &View, run: &StepRun, job: &Object, tally: &mut Tally) {
     let label = run.label();
     let (_, end) = run.window().unwrap_or_default();
-    let ran = view.tracks("Job").filter(|track| track.name() == name(job) && track.first().seq <= end).last();
+    let ran = view.tracks("Job").filter(|track| track.name() == job.name() && track.first().seq <= end).last();
     match ran {
         Some(track) if track.completed().is_some() => {
             tally.proved(track.first().evidence(&format!("was complete at the end of {label}")));
         }
         Some(track) => {
             let why =
-                not_ready(track.last(), &[]).unwrap_or_else(|| format!("{} was not seen to complete", title(job)));
+                not_ready(track.last(), &[]).unwrap_or_else(|| format!("{} was not seen to complete", job.title()));
             tally.fail(format!("{why} at the end of {label}")).with([track.first().evidence("was created")]);
         }
         None if run.is_succeeded() => {
-            tally.fail(format!("{} does not exist at the end of {label}, and was never seen", title(job)));
+            tally.fail(format!("{} does not exist at the end of {label}, and was never seen", job.title()));
         }
         None => {}
     }
 }
 
 /// What a person can do about a workload that is not ready.
-fn hint_for(workload: &Value, among: &[&Value]) -> &'static str {
-    let pods = among.iter().filter(|object| kind(object) == "Pod" && is_pod_of(workload, object));
+fn hint_for(workload: &Object, among: &[&Object]) -> &'static str {
+    let pods = among.iter().filter(|object| object.kind() == "Pod" && is_pod_of(workload, object));
     match pods.into_iter().find_map(|pod| trouble(pod)) {
         Some(trouble) => trouble.hint(),
         None if creation_failure(workload, among).is_some() => {
@@ -169,15 +168,14 @@ fn hint_for(workload: &Value, among: &[&Value]) -> &'static str {
 }
 
 /// What Events and logs say about a workload and its pods in a step.
-fn about(view: &View, run: &StepRun, workload: &Value) -> Vec<Evidence> {
+fn about(view: &View, run: &StepRun, workload: &Object) -> Vec<Evidence> {
     let Some((_, end)) = run.window() else { return Vec::new() };
-    let mut names = vec![name(workload)];
+    let mut names = vec![workload.name()];
     let mut evidence = Vec::new();
-    let uid = text(&workload["metadata"]["uid"]);
-    names.extend(view.tracks("ReplicaSet").filter(|set| is_owned_by(set.last(), uid)).map(Track::name));
+    names.extend(view.tracks("ReplicaSet").filter(|set| set.last().is_owned_by(workload.uid())).map(Track::name));
     for pod in view.tracks("Pod").filter(|pod| is_pod_of(workload, pod.last())) {
         names.push(pod.name());
-        if pod.at(end).is_some_and(|pod| !is_ready_pod(pod)) {
+        if pod.at(end).is_some_and(|pod| !pod.is_ready_pod()) {
             evidence.push(pod.first().evidence("was created"));
             evidence.extend(view.log_tail(pod.name(), None, end));
         }
@@ -185,9 +183,9 @@ fn about(view: &View, run: &StepRun, workload: &Value) -> Vec<Evidence> {
     // The same Event is seen again each time it repeats: its first sighting says it all.
     let events = view.tracks("Event").map(Track::first).filter(|event| run.contains(event.seq));
     let mut told: Vec<(&str, &str)> = Vec::new();
-    for event in events.filter(|event| event.object["type"] == "Warning") {
-        let object = event.object;
-        let what = (text(&object["involvedObject"]["name"]), text(&object["message"]));
+    for event in events {
+        let Some(said) = event.object.warning() else { continue };
+        let what = (said.about_name(), said.message());
         if names.contains(&what.0) && !told.contains(&what) {
             told.push(what);
             evidence.push(warning(&event));
@@ -222,7 +220,10 @@ fn judge_path(view: &View, run: &StepRun, role: &str, path: &HealthPath, tally: 
     let (_, end) = run.window().unwrap_or_default();
     let mut due: Vec<Option<&str>> = vec![None];
     due.extend(
-        view.pods_of_role(role).iter().filter(|pod| pod.at(end).is_some_and(is_ready_pod)).map(|pod| Some(pod.name())),
+        view.pods_of_role(role)
+            .iter()
+            .filter(|pod| pod.at(end).is_some_and(Object::is_ready_pod))
+            .map(|pod| Some(pod.name())),
     );
     // A pod that was asked just as it left counts for nothing.
     let counts = |probe: &Probe| probe.ready_throughout || due.contains(&probe.pod.as_deref());
@@ -291,7 +292,7 @@ pub(super) fn difference(promised: &HealthPath, answer: &Answer) -> Option<Strin
 }
 
 fn no_restarts(view: &View) -> Finding {
-    if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
+    if view.has_render() && !view.rendered().any(|object| object.template().is_some()) {
         return not_applicable(NO_RESTARTS.name, "the chart renders nothing that has pods");
     }
     let mut tally = Tally::of_whole(NO_RESTARTS.name, view);
@@ -308,10 +309,10 @@ fn no_restarts(view: &View) -> Finding {
             tally.proved(pod.first().evidence("never restarted"));
         }
         for (container, (count, sighting)) in restarted {
-            let status = statuses(sighting.object).find(|status| status["name"] == container);
-            let ended = status.map(|status| &status["lastState"]["terminated"]).filter(|ended| ended.is_object());
+            let status = sighting.object.statuses().find(|status| status.name == container);
+            let ended = status.and_then(|status| status.last_state.as_ref()?.terminated.as_ref());
             let ended = ended.map_or(String::new(), |ended| {
-                format!("; it last ended with exit code {} ({})", ended["exitCode"], text(&ended["reason"]))
+                format!("; it last ended with exit code {} ({})", ended.exit_code, ended.reason.or_empty())
             });
             let message = format!("container `{container}` of pod `{}` restarted {count} times{ended}", pod.name());
             let claim = tally.fail(message).with([sighting.evidence("was seen with the restart")]);
@@ -320,7 +321,7 @@ fn no_restarts(view: &View) -> Finding {
             let events = view.tracks("Event").map(Track::first);
             claim.with(
                 events
-                    .filter(|event| event.object["type"] == "Warning" && event.object["involvedObject"]["name"] == name)
+                    .filter(|event| event.object.warning().is_some_and(|said| said.about_name() == name))
                     .map(|event| warning(&event)),
             );
         }
@@ -329,12 +330,12 @@ fn no_restarts(view: &View) -> Finding {
 }
 
 /// The containers of a pod that restarted, how often, and when it was seen last.
-fn restarted<'a>(pod: &Track<'a>) -> BTreeMap<&'a str, (u64, Sighting<'a>)> {
+fn restarted<'a>(pod: &Track<'a>) -> BTreeMap<&'a str, (i32, Sighting<'a>)> {
     let mut restarted = BTreeMap::new();
     for sighting in &pod.sightings {
-        for status in statuses(sighting.object) {
-            let count = status["restartCount"].as_u64().unwrap_or_default();
-            let known: &mut (u64, Sighting) = restarted.entry(text(&status["name"])).or_insert((0, *sighting));
+        for status in sighting.object.statuses() {
+            let count = status.restart_count;
+            let known: &mut (i32, Sighting) = restarted.entry(status.name.as_str()).or_insert((0, *sighting));
             if count > known.0 {
                 *known = (count, *sighting);
             }

@@ -1,22 +1,22 @@
 //! Kinds that the release needs and neither Kubernetes, nor the chart, nor the cluster has: an operator's, which the user is to install.
 
-use serde_json::{Value, json};
+use chartgate_k8s::typed::Object;
+use serde_json::json;
 
-use crate::manifest::{group, is_custom};
 use crate::schema::Definitions;
 use crate::view::StepRun;
 
 /// What a step that was to succeed lacks; `None`: nothing that is the cluster's to have.
 ///
 /// A kind that the chart defines itself is the chart's fault: it comes too late. So is one that Kubernetes has no more.
-pub(super) fn of(run: &StepRun, definitions: &[&Value]) -> Option<String> {
+pub(super) fn of(run: &StepRun, definitions: &[&Object]) -> Option<String> {
     let refusal = run.refusal().filter(|_| run.is_to_succeed())?;
     let unknown = refusal.unknown_kinds();
     let of_step = run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
     let own = Definitions::of(of_step.chain(definitions.iter().copied()));
     let is_others = |(kind, version): &(&str, &str)| {
-        let object = json!({"apiVersion": version});
-        is_custom(&object) && own.of_kind(group(&object), kind).is_none()
+        let object = Object::from(json!({"apiVersion": version}));
+        object.is_custom() && own.of_kind(object.group(), kind).is_none()
     };
     if unknown.is_empty() || !unknown.iter().all(is_others) {
         return None;

@@ -1,8 +1,11 @@
 //! What a step renders, read as a release: its objects by kind and name, its workloads, and which names belong to the release.
 
+mod autoscaler;
+pub(super) mod custom;
 mod maker;
 mod own;
 mod selector;
+mod webhook;
 mod workload;
 
 use chartgate_model::plan::Action;
@@ -12,69 +15,26 @@ use serde_json::Value;
 use super::step::StepRun;
 use super::variant::Variants;
 use super::view::View;
-use chartgate_k8s::object::{items, kind, name, text};
+pub(super) use autoscaler::Autoscaler;
+pub(super) use chartgate_k8s::typed::rbac::{role_of, rules, subjects};
+use chartgate_k8s::typed::{Kind, Object};
 use chartgate_yaml::manifest::is_of_crds;
 use own::Names;
 pub(super) use selector::Selector;
+pub(super) use webhook::{Webhook, webhooks};
 pub(super) use workload::{Rollout, Workload, scaled};
 
 /// Helm's limit for a release's name.
 const RELEASE_NAME_LIMIT: usize = 53;
 
-/// Groups of the API that Kubernetes serves itself; every other group is that of a custom resource.
-const BUILT_IN: [&str; 22] = [
-    "",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "apiregistration.k8s.io",
-    "apps",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "coordination.k8s.io",
-    "discovery.k8s.io",
-    "events.k8s.io",
-    "extensions",
-    "flowcontrol.apiserver.k8s.io",
-    "networking.k8s.io",
-    "node.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "resource.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-];
-
-/// The group of an object's `apiVersion`; empty for the core group.
-pub(super) fn group(object: &Value) -> &str {
-    text(&object["apiVersion"]).rsplit_once('/').map_or("", |(group, _)| group)
-}
-
-/// Whether Kubernetes does not know the object's kind without a definition.
-pub(super) fn is_custom(object: &Value) -> bool {
-    !BUILT_IN.contains(&group(object))
-}
-
 /// Whether an object is of a kind of Kubernetes' own; other groups have a `Service` and an `Ingress`, too.
-pub(super) fn is_kind(object: &Value, of_kind: &str) -> bool {
-    kind(object) == of_kind && !is_custom(object)
+pub(super) fn is_kind(object: &Object, of_kind: &str) -> bool {
+    object.kind() == of_kind && !object.is_custom()
 }
 
-/// `deployment/x`, as kubectl takes it.
-pub(super) fn title(object: &Value) -> String {
-    title_of(kind(object), name(object))
-}
-
-/// [`title`] of an object that may not exist.
+/// `deployment/x` of an object that may not exist.
 pub(super) fn title_of(kind: &str, name: &str) -> String {
     format!("{}/{name}", kind.to_lowercase())
-}
-
-/// A text of the object's annotations; empty where it has none of that name.
-pub(super) fn annotation<'v>(object: &'v Value, key: &str) -> &'v str {
-    text(&object["metadata"]["annotations"][key])
 }
 
 /// Every text in a value, keys left out.
@@ -89,12 +49,12 @@ pub(super) fn texts(value: &Value) -> Vec<&str> {
 
 /// What one step renders.
 pub(super) struct Manifest<'a> {
-    pub(super) objects: Vec<&'a Value>,
+    pub(super) objects: Vec<&'a Object>,
     /// The namespace that the release is installed in.
     pub(super) namespace: &'a str,
     names: Names<'a>,
     /// The file of the chart that each object came from.
-    sources: Vec<(&'a Value, &'a str)>,
+    sources: Vec<(&'a Object, &'a str)>,
 }
 
 impl<'a> Manifest<'a> {
@@ -123,7 +83,7 @@ impl<'a> Manifest<'a> {
     }
 
     /// Objects as a manifest of the plan's release.
-    pub(super) fn new(view: &'a View<'a>, objects: Vec<&'a Value>) -> Self {
+    pub(super) fn new(view: &'a View<'a>, objects: Vec<&'a Object>) -> Self {
         let names = Names::of(view.plan, &Variants::of(view.recording));
         Self { objects, namespace: view.namespace, names, sources: Vec::new() }
     }
@@ -134,20 +94,25 @@ impl<'a> Manifest<'a> {
     }
 
     /// The objects of a kind of Kubernetes' own.
-    pub(super) fn of_kind(&self, of_kind: &'static str) -> impl Iterator<Item = &'a Value> {
+    pub(super) fn of_kind(&self, of_kind: &'static str) -> impl Iterator<Item = &'a Object> {
         self.objects.iter().copied().filter(move |object| is_kind(object, of_kind))
     }
 
+    /// The objects of a kind, each with what it is in its type.
+    pub(super) fn each<K: Kind>(&self) -> impl Iterator<Item = (&'a Object, &'a K)> {
+        self.objects.iter().filter_map(|object| Some((*object, object.typed::<K>()?)))
+    }
+
     /// The namespace that an object is made in.
-    pub(super) fn namespace_of(&self, object: &'a Value) -> &'a str {
-        object["metadata"]["namespace"].as_str().filter(|ns| !ns.is_empty()).unwrap_or(self.namespace)
+    pub(super) fn namespace_of(&self, object: &'a Object) -> &'a str {
+        object.namespace().unwrap_or(self.namespace)
     }
 
     /// An object of a kind of Kubernetes' own by namespace and name; the namespace of what has none does not count.
-    pub(super) fn find(&self, of_kind: &str, ns: &str, with_name: &str) -> Option<&'a Value> {
-        let is_it = |object: &&Value| {
+    pub(super) fn find(&self, of_kind: &str, ns: &str, with_name: &str) -> Option<&'a Object> {
+        let is_it = |object: &&Object| {
             is_kind(object, of_kind)
-                && name(object) == with_name
+                && object.name() == with_name
                 && (CLUSTER_SCOPED.contains(&of_kind) || self.namespace_of(object) == ns)
         };
         self.objects.iter().copied().find(|object| is_it(object))
@@ -174,26 +139,19 @@ impl<'a> Manifest<'a> {
     }
 
     /// The autoscaler of a workload, of Kubernetes' own or KEDA's.
-    pub(super) fn autoscaler(&self, workload: &Workload) -> Option<&'a Value> {
-        let is_its = |object: &&Value| {
-            let target = &object["spec"]["scaleTargetRef"];
-            let of_kind = target["kind"].as_str().unwrap_or("Deployment");
-            ["HorizontalPodAutoscaler", "ScaledObject"].contains(&kind(object))
-                && of_kind == kind(workload.object)
-                && text(&target["name"]) == name(workload.object)
-        };
-        self.objects.iter().copied().find(|object| is_its(object) && self.namespace_of(object) == workload.namespace)
+    pub(super) fn autoscaler(&self, workload: &Workload) -> Option<Autoscaler<'a>> {
+        let all = self.objects.iter().filter(|object| self.namespace_of(object) == workload.namespace);
+        all.filter_map(|object| Autoscaler::of(object))
+            .find(|scaler| scaler.target_kind == workload.object.kind() && scaler.target_name == workload.object.name())
     }
 
     /// How many pods of a workload there are at least; `None`: that depends on the nodes.
     pub(super) fn smallest_size(&self, workload: &Workload) -> Option<u64> {
-        let replicas = || workload.object["spec"]["replicas"].as_u64();
-        match (self.autoscaler(workload), kind(workload.object)) {
-            (_, "DaemonSet") => None,
-            (Some(scaler), _) if is_custom(scaler) => Some(scaler["spec"]["minReplicaCount"].as_u64().unwrap_or(0)),
-            (Some(scaler), _) => Some(scaler["spec"]["minReplicas"].as_u64().unwrap_or(1)),
-            (None, _) => Some(replicas().unwrap_or(1)),
+        if workload.object.kind() == "DaemonSet" {
+            return None;
         }
+        let least = self.autoscaler(workload).map(|scaler| scaler.least);
+        Some(least.unwrap_or_else(|| workload.replicas()))
     }
 
     /// What the chart renders under the longest names that helm allows for a release, each with that name.
@@ -209,19 +167,14 @@ impl<'a> Manifest<'a> {
     }
 
     /// The file of the chart that an object came from; `None`: helm did not say.
-    pub(super) fn source_of(&self, object: &Value) -> Option<&'a str> {
-        let is_it = |(known, _): &&(&Value, &str)| std::ptr::eq(*known, object);
+    pub(super) fn source_of(&self, object: &Object) -> Option<&'a str> {
+        let is_it = |(known, _): &&(&Object, &str)| std::ptr::eq(*known, object);
         self.sources.iter().find(is_it).map(|(_, source)| *source)
     }
 
     /// Whether an object came from `crds/`.
-    pub(super) fn is_of_crds(&self, object: &Value) -> bool {
+    pub(super) fn is_of_crds(&self, object: &Object) -> bool {
         self.source_of(object).is_some_and(is_of_crds)
-    }
-
-    /// The ports of a Service.
-    pub(super) fn ports(service: &Value) -> impl Iterator<Item = &Value> {
-        items(&service["spec"]["ports"])
     }
 }
 

@@ -17,13 +17,12 @@ pub use schema_valid::schema_mistakes;
 
 use chartgate_model::plan::{Action, Expect};
 use chartgate_model::recording::{Entry, Mode, StepOutcome, Variant};
-use serde_json::Value;
 
 use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_custom, is_hook, slashed, template};
+use chartgate_k8s::typed::Object;
 use chartgate_model::refusal::Refusal;
 
 pub(super) const RENDERS: Check = Check {
@@ -101,7 +100,7 @@ fn renders(view: &View) -> Finding {
                 tally.saw("object", rendered.objects.len());
                 match lost_workload(&rendered.objects, &variants) {
                     Some(workload) => {
-                        let what = slashed(workload);
+                        let what = workload.slashed();
                         let message = format!(
                             "the chart renders nothing that runs for {}, though with its own values it renders {what}",
                             run.label()
@@ -119,10 +118,10 @@ fn renders(view: &View) -> Finding {
 }
 
 /// A workload of the chart's own values, where others leave nothing that runs: then nothing would be judged.
-fn lost_workload<'a>(objects: &[&Value], variants: &Variants<'a>) -> Option<&'a Value> {
-    let runs = |object: &&Value| template(object).is_some() && !is_hook(object) && object["spec"]["replicas"] != 0;
+fn lost_workload<'a>(objects: &[&Object], variants: &Variants<'a>) -> Option<&'a Object> {
+    let runs = |object: &&Object| object.template().is_some() && !object.is_hook() && object["spec"]["replicas"] != 0;
     // An operator may run what a custom resource describes.
-    if objects.iter().copied().any(|object| runs(&object) || is_custom(object)) {
+    if objects.iter().copied().any(|object| runs(&object) || object.is_custom()) {
         return None;
     }
     let (_, own) = variants.find(|variant| *variant == Variant::Defaults)?;

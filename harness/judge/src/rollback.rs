@@ -8,15 +8,12 @@ pub(super) use serves::ROLLBACK_SERVES;
 
 use chartgate_model::plan::Action;
 use chartgate_model::recording::{Release, StepOutcome};
-use serde_json::Value;
 
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{
-    containers, hook_events, is_hook, is_ready_pod, is_same, is_terminating, kind, name, template, text, title,
-};
 use chartgate_k8s::ready::{is_pod_of, not_ready};
+use chartgate_k8s::typed::Object;
 
 pub(super) const ROLLBACK_RESTORED: Check = Check {
     name: "rollback-restored",
@@ -103,20 +100,20 @@ fn rollback_restored(view: &View) -> Finding {
 
 fn judge_manifest(view: &View, rollback: &Rollback, target: &Release, now: &Release, tally: &mut Tally) {
     let (label, to) = (rollback.run.label(), rollback.to);
-    let objects = |release: &Release| -> Vec<Value> {
-        release.objects.iter().map(|hash| view.recording.object(hash).clone()).collect()
+    let objects = |release: &Release| -> Vec<&Object> {
+        release.objects.iter().map(|hash| view.recording.object(hash)).collect()
     };
     let (wanted, actual) = (objects(target), objects(now));
     let mut differences = Vec::new();
     for object in &wanted {
-        match actual.iter().find(|other| is_same(object, other)) {
-            None => differences.push(format!("{} is missing", title(object))),
-            Some(other) if other != object => differences.push(format!("{} differs", title(object))),
+        match actual.iter().find(|other| object.is_same(other)) {
+            None => differences.push(format!("{} is missing", object.title())),
+            Some(other) if other != object => differences.push(format!("{} differs", object.title())),
             Some(_) => {}
         }
     }
-    let added = actual.iter().filter(|object| !wanted.iter().any(|other| is_same(object, other)));
-    differences.extend(added.map(|object| format!("{} is new", title(object))));
+    let added = actual.iter().filter(|object| !wanted.iter().any(|other| object.is_same(other)));
+    differences.extend(added.map(|object| format!("{} is new", object.title())));
     if let Some(first) = differences.first() {
         let message = format!("the manifest after {label} is not that of revision {to}: {first}");
         tally.fail(message).with(differences.iter().map(|text| super::tally::note(text.clone())));
@@ -130,25 +127,21 @@ fn judge_manifest(view: &View, rollback: &Rollback, target: &Release, now: &Rele
     }
 }
 
-fn images(pod: &Value) -> Vec<&str> {
-    containers(pod).map(|container| text(&container["image"])).collect()
-}
-
 fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut Tally) {
     let (label, to) = (rollback.run.label(), rollback.to);
     let end = rollback.end(view);
     let workloads = target.objects.iter().map(|hash| view.recording.object(hash));
-    for workload in workloads.filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind(object))) {
-        let wanted = template(workload).map(images).unwrap_or_default();
-        let Some(live) = view.object_at(kind(workload), name(workload), end) else {
-            tally.fail(format!("{} of revision {to} does not exist after {label}", title(workload)));
+    for workload in workloads.filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&object.kind())) {
+        let wanted = workload.images();
+        let Some(live) = view.object_at(workload.kind(), workload.name(), end) else {
+            tally.fail(format!("{} of revision {to} does not exist after {label}", workload.title()));
             continue;
         };
-        let actual = template(live).map(images).unwrap_or_default();
+        let actual = live.images();
         if actual != wanted {
             let message = format!(
                 "{} has {} after {label}, and {} in revision {to}",
-                title(workload),
+                workload.title(),
                 actual.join(", "),
                 wanted.join(", ")
             );
@@ -156,10 +149,10 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
         }
         let pods = view
             .tracks("Pod")
-            .filter(|pod| pod.at(end).is_some_and(|pod| is_pod_of(live, pod) && !is_terminating(pod)));
+            .filter(|pod| pod.at(end).is_some_and(|pod| is_pod_of(live, pod) && !pod.is_terminating()));
         let mut is_any_ready = false;
         for pod in pods {
-            let running = images(pod.last());
+            let running = pod.last().images();
             let is_wrong = !wanted.iter().all(|image| running.contains(image));
             if let (true, true, Some(why)) = (is_wrong, rollback.is_automatic, not_ready(live, &[])) {
                 // Helm 3 counts ready pods, not available ones: it may have left before the old pods did.
@@ -172,15 +165,15 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
                     wanted.join(", ")
                 );
                 tally.fail(message).with([pod.first().evidence("was created")]);
-            } else if pod.at(end).is_some_and(is_ready_pod) {
+            } else if pod.at(end).is_some_and(Object::is_ready_pod) {
                 is_any_ready = true;
                 tally.proved(
                     pod.first().evidence(&format!("runs {} of revision {to} after {label}", running.join(", "))),
                 );
             }
         }
-        if !is_any_ready && live["spec"]["replicas"] != 0 && kind(live) != "DaemonSet" {
-            tally.void(format!("no ready pod of {} was seen after {label}", title(workload)));
+        if !is_any_ready && live.common().spec.replicas != Some(0) && live.kind() != "DaemonSet" {
+            tally.void(format!("no ready pod of {} was seen after {label}", workload.title()));
         }
     }
 }
@@ -190,26 +183,27 @@ fn judge_hooks(view: &View, rollback: &Rollback, target: &Release, tally: &mut T
     let events = ["pre-rollback", "post-rollback"];
     let is_due =
         |hook: &&chartgate_model::recording::HookRun| hook.events.iter().any(|event| events.contains(&event.as_str()));
-    let due: Vec<&Value> = target.hooks.iter().filter(is_due).map(|hook| view.recording.object(&hook.object)).collect();
-    let ran = |job: &&Track| rollback.run.contains(job.first().seq) && is_hook(job.last());
+    let due: Vec<&Object> =
+        target.hooks.iter().filter(is_due).map(|hook| view.recording.object(&hook.object)).collect();
+    let ran = |job: &&Track| rollback.run.contains(job.first().seq) && job.last().is_hook();
     let ran: Vec<&Track> = view.tracks("Job").filter(ran).collect();
-    let has_its_images = |hook: &Value, job: &Track| template(hook).map(images) == template(job.last()).map(images);
+    let has_its_images = |hook: &Object, job: &Track| hook.images() == job.last().images();
     for job in &ran {
         let seen = job.first().evidence("was created");
-        let own = due.iter().find(|hook| kind(hook) == "Job" && name(hook) == job.name());
+        let own = due.iter().find(|hook| hook.kind() == "Job" && hook.name() == job.name());
         if own.is_some_and(|hook| has_its_images(hook, job)) {
             tally.proved(seen);
         } else if rollback.is_automatic {
             // It is the upgrade's own, which ran before it failed.
-        } else if !hook_events(job.last()).iter().any(|event| events.contains(event)) {
+        } else if !job.last().hook_events().iter().any(|event| events.contains(event)) {
             tally.fail(format!("hook Job `{}` ran in {label}, which is none of its events", job.name())).with([seen]);
         } else {
             tally.fail(format!("hook Job `{}` ran in {label}, but it is not revision {to}'s", job.name())).with([seen]);
         }
     }
-    for hook in due.iter().filter(|hook| kind(hook) == "Job") {
-        if !ran.iter().any(|job| job.name() == name(hook) && (has_its_images(hook, job) || !rollback.is_automatic)) {
-            tally.fail(format!("hook Job `{}` of revision {to} did not run in {label}", name(hook)));
+    for hook in due.iter().filter(|hook| hook.kind() == "Job") {
+        if !ran.iter().any(|job| job.name() == hook.name() && (has_its_images(hook, job) || !rollback.is_automatic)) {
+            tally.fail(format!("hook Job `{}` of revision {to} did not run in {label}", hook.name()));
         }
     }
 }

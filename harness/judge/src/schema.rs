@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::OnceLock;
 
+use chartgate_k8s::typed::Object;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,9 +61,8 @@ impl Kubernetes {
     }
 
     /// What it knows of an object's kind.
-    pub(super) fn kind_of(&self, object: &Value) -> Known<'_> {
-        let (version, kind) = (&object["apiVersion"], &object["kind"]);
-        let (Some(version), Some(kind)) = (version.as_str(), kind.as_str()) else { return Known::Foreign };
+    pub(super) fn kind_of(&self, object: &Object) -> Known<'_> {
+        let (version, kind) = (object.api_version(), object.kind());
         if let Some(name) = self.kinds.get(&format!("{version}/{kind}")) {
             return self.definitions.get(name).map_or(Known::Foreign, Known::Schema);
         }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::recording::Recording;
-use serde_json::Value;
 
 use super::Finding;
 use super::track::Track;
-use chartgate_k8s::object::{items, kind, name, text};
+use chartgate_k8s::typed::Object;
 
 /// More templates than these say nothing any more.
 const MOST: usize = 3;
@@ -26,11 +25,11 @@ impl<'a> Sources<'a> {
         let mut by_object = BTreeMap::new();
         for (hash, template) in &recording.sources {
             let object = recording.object(hash);
-            by_object.insert((kind(object), name(object)), template.as_str());
+            by_object.insert((object.kind(), object.name()), template.as_str());
         }
         let seen: &[&Track] = if by_object.is_empty() { &[] } else { seen };
-        let by_uid: BTreeMap<&str, &Value> = seen.iter().rev().map(|track| (track.uid(), track.last())).collect();
-        let pods = seen.iter().filter(|track| kind(track.last()) == "Pod");
+        let by_uid: BTreeMap<&str, &Object> = seen.iter().rev().map(|track| (track.uid(), track.last())).collect();
+        let pods = seen.iter().filter(|track| track.last().kind() == "Pod");
         let pods = pods.filter_map(|pod| Some((pod.name(), template_of(pod.last(), &by_uid, &by_object)?))).collect();
         Self { by_object, pods }
     }
@@ -73,17 +72,16 @@ fn place(line: &str, kind: &str, name: &str) -> Option<usize> {
 
 /// The template of the workload that a pod goes back to.
 fn template_of<'a>(
-    pod: &'a Value,
-    by_uid: &BTreeMap<&str, &'a Value>,
+    pod: &'a Object,
+    by_uid: &BTreeMap<&str, &'a Object>,
     by_object: &BTreeMap<(&'a str, &'a str), &'a str>,
 ) -> Option<&'a str> {
     let mut object = pod;
     for _ in 0..OWNERS {
-        if let Some(template) = by_object.get(&(kind(object), name(object))) {
+        if let Some(template) = by_object.get(&(object.kind(), object.name())) {
             return Some(template);
         }
-        let owner = items(&object["metadata"]["ownerReferences"]).next()?;
-        object = by_uid.get(text(&owner["uid"]))?;
+        object = by_uid.get(object.owners().next()?.uid.as_str())?;
     }
     None
 }

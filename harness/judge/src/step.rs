@@ -1,8 +1,8 @@
 //! A step of the plan, and what a recording says of it.
 
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Action, Expect, Hook, Plan, Step};
 use chartgate_model::recording::{Entry, HelmCall, Release, StepOutcome};
-use serde_json::Value;
 
 use chartgate_model::refusal::Refusal;
 
@@ -23,7 +23,7 @@ pub(super) struct StepRun<'a> {
 pub(super) struct Rendered<'a> {
     pub(super) entry: &'a Entry,
     pub(super) error: Option<&'a str>,
-    pub(super) objects: Vec<&'a Value>,
+    pub(super) objects: Vec<&'a Object>,
     /// The values that the refusal names.
     pub(super) needs: &'a [String],
     /// On a cluster helm may render what `helm template` refused.
@@ -80,7 +80,7 @@ impl StepRun<'_> {
     }
 
     /// What was rendered for the step.
-    pub(super) fn rendered_objects(&self) -> impl Iterator<Item = &Value> {
+    pub(super) fn rendered_objects(&self) -> impl Iterator<Item = &Object> {
         self.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied())
     }
 

@@ -8,7 +8,6 @@ mod tape;
 mod traffic;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use chartgate_model::plan::{Action, Expect, Fault, Neighbour, Plan};
 use chartgate_model::recording::hash_of;
@@ -142,7 +141,7 @@ impl Story {
                 let mut object = Value::clone(&object);
                 change(&mut object);
                 let new = hash_of(&object);
-                self.0.objects.insert(new.clone(), Arc::new(object));
+                self.0.objects.insert(new.clone(), object.into());
                 renamed.insert(hash, new);
             }
         }
@@ -231,7 +230,7 @@ impl Story {
             let mut object = Value::clone(&recording.objects[&hash]);
             change(&mut object);
             let hash = hash_of(&object);
-            recording.objects.insert(hash.clone(), Arc::new(object));
+            recording.objects.insert(hash.clone(), object.into());
             objects.push(hash);
         }
         // A recording of renders only has no step that starts.
@@ -250,14 +249,14 @@ impl Story {
     /// Adds a sighting of an object before a moment.
     pub(super) fn sighting(mut self, pick: impl Fn(&Moment) -> bool, change: Change, object: &Value) -> Self {
         let hash = hash_of(object);
-        self.0.objects.insert(hash.clone(), Arc::new(object.clone()));
+        self.0.objects.insert(hash.clone(), object.clone().into());
         self.before(pick, Moment::Object { change, hash })
     }
 
     /// Adds objects to what a step rendered and released.
     pub(super) fn rendering(mut self, object: &Value) -> Self {
         let hash = hash_of(object);
-        self.0.objects.insert(hash.clone(), Arc::new(object.clone()));
+        self.0.objects.insert(hash.clone(), object.clone().into());
         let hook = chartgate_k8s::object::hook_events(object).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let weight = &object["metadata"]["annotations"]["helm.sh/hook-weight"];
         let weight = weight.as_str().map_or(0, |weight| weight.parse().expect("a weight is a number"));
@@ -273,7 +272,7 @@ impl Story {
 
     /// Objects that no sighting or manifest brought in.
     pub(super) fn knowing(mut self, object: &Value) -> Self {
-        self.0.objects.insert(hash_of(object), Arc::new(object.clone()));
+        self.0.objects.insert(hash_of(object), object.clone().into());
         self
     }
 

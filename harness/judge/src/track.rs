@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::recording::{Change, Moment, Recording};
-use serde_json::Value;
 
 use super::Evidence;
-use chartgate_k8s::object::{has_condition, kind, name, text};
+use chartgate_k8s::typed::Object;
 
 /// An object at a moment.
 #[derive(Clone, Copy)]
@@ -14,7 +13,7 @@ pub struct Sighting<'a> {
     pub seq: u64,
     pub at: u64,
     pub change: Change,
-    pub object: &'a Value,
+    pub object: &'a Object,
 }
 
 /// One object, by its uid, from its first sighting to its last.
@@ -27,13 +26,13 @@ pub struct Track<'a> {
 impl Sighting<'_> {
     /// The API server's own order of changes.
     pub fn version(&self) -> Option<u64> {
-        text(&self.object["metadata"]["resourceVersion"]).parse().ok()
+        self.object.metadata().resource_version.as_ref()?.parse().ok()
     }
 
     /// This moment as evidence: the object, what happened to it, and its resource version.
     pub fn evidence(&self, what: &str) -> Evidence {
         let version = self.version().map_or(String::new(), |version| format!(" (resource version {version})"));
-        let text = format!("{} `{}` {what}{version}", kind(self.object).to_lowercase(), name(self.object));
+        let text = format!("{} `{}` {what}{version}", self.object.kind().to_lowercase(), self.object.name());
         Evidence { seq: Some(self.seq), at: Some(self.at), text }
     }
 }
@@ -45,33 +44,33 @@ impl<'a> Track<'a> {
     }
 
     /// The last state that was seen.
-    pub fn last(&self) -> &'a Value {
+    pub fn last(&self) -> &'a Object {
         self.sightings[self.sightings.len() - 1].object
     }
 
     pub fn name(&self) -> &'a str {
-        name(self.last())
+        self.last().name()
     }
 
     pub fn uid(&self) -> &'a str {
-        text(&self.last()["metadata"]["uid"])
+        self.last().uid()
     }
 
     /// The object's state at a moment; `None`: it did not exist then.
-    pub fn at(&self, seq: u64) -> Option<&'a Value> {
+    pub fn at(&self, seq: u64) -> Option<&'a Object> {
         let last = self.sightings.iter().rev().find(|sighting| sighting.seq <= seq)?;
         let is_lost = self.lost.is_some_and(|lost| lost <= seq);
         (last.change != Change::Deleted && !is_lost).then_some(last.object)
     }
 
     /// The object's state at a time of the recording; `None`: it did not exist then.
-    pub fn at_time(&self, at: u64) -> Option<&'a Value> {
+    pub fn at_time(&self, at: u64) -> Option<&'a Object> {
         let last = self.sightings.iter().rev().find(|sighting| sighting.at <= at)?;
         (last.change != Change::Deleted).then_some(last.object)
     }
 
     /// The first sighting of a state.
-    pub fn first_where(&self, is_it: impl Fn(&Value) -> bool) -> Option<Sighting<'a>> {
+    pub fn first_where(&self, is_it: impl Fn(&Object) -> bool) -> Option<Sighting<'a>> {
         self.sightings.iter().find(|sighting| is_it(sighting.object)).copied()
     }
 
@@ -79,23 +78,23 @@ impl<'a> Track<'a> {
     pub fn ended(&self) -> Option<Sighting<'a>> {
         let is_end = |sighting: &&Sighting| {
             let object = sighting.object;
-            sighting.change == Change::Deleted || has_condition(object, "Complete") || has_condition(object, "Failed")
+            sighting.change == Change::Deleted || object.has_condition("Complete") || object.has_condition("Failed")
         };
         self.sightings.iter().find(is_end).copied()
     }
 
     /// For a Job: when it was first seen `Complete`.
     pub fn completed(&self) -> Option<Sighting<'a>> {
-        self.first_where(|job| has_condition(job, "Complete"))
+        self.first_where(|job| job.has_condition("Complete"))
     }
 }
 
 /// A warning Event as evidence.
 pub fn warning(sighting: &Sighting) -> Evidence {
-    let event = sighting.object;
-    let about = &event["involvedObject"];
-    let (kind, name) = (text(&about["kind"]).to_lowercase(), text(&about["name"]));
-    let text = format!("event of {kind} `{name}`: {}: {}", text(&event["reason"]), text(&event["message"]));
+    let text = sighting.object.said().map_or(String::new(), |said| {
+        let (kind, name) = (said.about_kind().to_lowercase(), said.about_name());
+        format!("event of {kind} `{name}`: {}: {}", said.reason(), said.message())
+    });
     Evidence { seq: Some(sighting.seq), at: Some(sighting.at), text }
 }
 
@@ -112,9 +111,9 @@ pub fn tracks(recording: &Recording) -> Vec<Track<'_>> {
                 if object.is_null() {
                     continue;
                 }
-                let identity = object["metadata"]["uid"].as_str().unwrap_or_else(|| name(object));
+                let identity = object.metadata().uid.as_deref().unwrap_or_else(|| object.name());
                 let sighting = Sighting { seq: entry.seq, at: entry.at, change: *change, object };
-                let index = *known.entry((kind(object), identity)).or_insert_with(|| {
+                let index = *known.entry((object.kind(), identity)).or_insert_with(|| {
                     tracks.push(Track { sightings: Vec::new(), lost: None });
                     tracks.len() - 1
                 });
@@ -125,7 +124,7 @@ pub fn tracks(recording: &Recording) -> Vec<Track<'_>> {
     }
     for track in &mut tracks {
         let last = track.sightings[track.sightings.len() - 1];
-        let missed = gaps.iter().find(|(of, seq)| *of == kind(last.object) && *seq > last.seq);
+        let missed = gaps.iter().find(|(of, seq)| *of == last.object.kind() && *seq > last.seq);
         track.lost = missed.map(|(_, seq)| *seq);
     }
     tracks

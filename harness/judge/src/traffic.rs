@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 use chartgate_model::plan::{Action, Fault};
 use chartgate_model::recording::Entry;
 use chartgate_model::recording::{Failed, Failure};
-use serde_json::Value;
 
+use super::manifest::scaled;
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{kind, selects, slashed, template};
+use chartgate_k8s::typed::Object;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use load::{Load, classes, middle};
 use phases::{Phase, Span, spans};
 
@@ -164,7 +165,7 @@ impl<'v, 'a> Around<'v, 'a> {
 
     fn hint(&self, first: &Failed) -> String {
         if let Some(workload) = self.emptied() {
-            let shown = slashed(workload);
+            let shown = workload.slashed();
             return format!(
                 "let {shown} keep its pods until new ones are ready: it may take all of them away at once (`maxUnavailable: 0`)"
             );
@@ -173,12 +174,12 @@ impl<'v, 'a> Around<'v, 'a> {
     }
 
     /// A workload of the role whose update takes all its ready pods away before a new one is ready.
-    fn emptied(&self) -> Option<&'a Value> {
+    fn emptied(&self) -> Option<&'a Object> {
         let select = &self.view.plan.roles.get(self.load.role)?.select;
         let mut rendered = self.run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
         rendered.find(|object| {
-            let is_of_role = template(object).is_some_and(|pod| selects(select, &pod["metadata"]["labels"]));
-            kind(object) == "Deployment" && is_of_role && takes_all(&object["spec"])
+            let is_of_role = object.template().is_some_and(|pod| pod.is_selected(select));
+            is_of_role && object.typed::<Deployment>().and_then(|it| it.spec.as_ref()).is_some_and(takes_all)
         })
     }
 
@@ -276,13 +277,13 @@ impl<'v, 'a> Around<'v, 'a> {
 }
 
 /// Whether a Deployment's update may leave none of its pods.
-fn takes_all(spec: &Value) -> bool {
-    let replicas = spec["replicas"].as_u64().unwrap_or(1);
-    let most = &spec["strategy"]["rollingUpdate"]["maxUnavailable"];
-    let percent = most.as_str().and_then(|most| most.strip_suffix('%')?.parse::<u64>().ok());
-    // A share is rounded down; without any, it is a quarter.
-    let most = most.as_u64().unwrap_or_else(|| replicas * percent.unwrap_or(25) / 100);
-    spec["strategy"]["type"] == "Recreate" || (replicas > 0 && most >= replicas)
+fn takes_all(spec: &DeploymentSpec) -> bool {
+    let replicas: u64 = spec.replicas.unwrap_or(1).try_into().unwrap_or_default();
+    let Some(strategy) = &spec.strategy else { return false };
+    let most = strategy.rolling_update.as_ref().and_then(|rolling| rolling.max_unavailable.as_ref());
+    // Where nothing is said it is a quarter, rounded down.
+    let most = most.and_then(|most| scaled(most, replicas, false)).unwrap_or(replicas / 4);
+    strategy.type_.as_deref() == Some("Recreate") || (replicas > 0 && most >= replicas)
 }
 
 #[cfg(test)]

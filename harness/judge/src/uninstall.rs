@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use chartgate_model::plan::Action;
 use chartgate_model::recording::Moment;
-use serde_json::Value;
 
 use super::tally::{Tally, not_applicable, note};
 use super::view::{StepRun, Track, View};
 use super::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{
-    PLACEHOLDER, is_hook, is_named, is_owned_by, is_same, is_terminating, items, kind, name, slashed, text, title,
-};
+use chartgate_k8s::object::{PLACEHOLDER, is_named};
+use chartgate_k8s::ready::goes_when_done;
+use chartgate_k8s::typed::{Object, OrEmpty};
 
 pub(super) const UNINSTALL_CLEAN: Check = Check {
     name: "uninstall-clean",
@@ -75,11 +74,11 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 }
 
 /// What was left: the objects that no other of them owns.
-fn left<'a>(view: &View<'a>, end: u64, unwatched: &'a [String]) -> Vec<&'a Value> {
-    let mut left: Vec<&Value> = came_with_release(view, end);
+fn left<'a>(view: &View<'a>, end: u64, unwatched: &'a [String]) -> Vec<&'a Object> {
+    let mut left: Vec<&Object> = came_with_release(view, end);
     left.extend(unwatched.iter().map(|hash| view.recording.object(hash)));
-    let uids: BTreeSet<&str> = left.iter().map(|object| text(&object["metadata"]["uid"])).collect();
-    left.iter().filter(|object| !uids.iter().any(|uid| is_owned_by(object, uid))).copied().collect()
+    let uids: BTreeSet<&str> = left.iter().map(|object| object.uid()).collect();
+    left.iter().filter(|object| !uids.iter().any(|uid| object.is_owned_by(uid))).copied().collect()
 }
 
 /// What the uninstalls left besides what is kept on purpose: `KIND/NAME`, in order.
@@ -88,23 +87,23 @@ pub(super) fn leftovers(view: &View) -> Vec<String> {
     for entry in &view.recording.entries {
         let Moment::Remains { step, objects } = &entry.moment else { continue };
         let Some((_, end)) = view.steps.get(*step).and_then(StepRun::window) else { continue };
-        let is_kept = |object: &Value| {
+        let is_kept = |object: &Object| {
             view.plan.leaves.iter().any(|leaves| is_meant(leaves, object))
-                || object["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+                || object.annotation("helm.sh/resource-policy") == "keep"
         };
-        all.extend(left(view, end, objects).into_iter().filter(|object| !is_kept(object)).map(slashed));
+        all.extend(left(view, end, objects).into_iter().filter(|object| !is_kept(object)).map(Object::slashed));
     }
     all.into_iter().collect()
 }
 
 /// What stood in the namespace at a moment, and did not before the first step.
-fn came_with_release<'a>(view: &View<'a>, end: u64) -> Vec<&'a Value> {
+fn came_with_release<'a>(view: &View<'a>, end: u64) -> Vec<&'a Object> {
     let first = view.steps.iter().find_map(|run| run.started).map_or(0, |entry| entry.seq);
     let is_helms = |seq: u64| view.step_at(seq).is_some_and(|run| !matches!(run.step.action, Action::RunHook { .. }));
     let tracks = view.tracks_at(end).filter(|track| track.first().seq > first && is_helms(track.first().seq));
-    let tracks = tracks.filter(|track| kind(track.last()) != "Event" && !view.is_neighbours(track));
+    let tracks = tracks.filter(|track| track.last().kind() != "Event" && !view.is_neighbours(track));
     // What the runner made in the place of a program is not the release's.
-    let tracks = tracks.filter(|track| track.last()["metadata"]["labels"][PLACEHOLDER].is_null());
+    let tracks = tracks.filter(|track| !track.last().labels().contains_key(PLACEHOLDER));
     tracks.filter_map(|track| track.at(end)).collect()
 }
 
@@ -112,42 +111,42 @@ fn came_with_release<'a>(view: &View<'a>, end: u64) -> Vec<&'a Value> {
 fn claims_of_stateful_sets(view: &View) -> Vec<String> {
     let sets = view.tracks("StatefulSet").map(Track::last);
     let claims = sets.flat_map(|set| {
-        let of = move |template: &Value| format!("{}-{}-", name(template), name(set));
-        items(&set["spec"]["volumeClaimTemplates"]).map(of)
+        let names = set.claim_templates().iter().map(|claim| claim.metadata.name.or_empty());
+        names.map(|name| format!("{name}-{}-", set.name()))
     });
     claims.collect()
 }
 
-fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tally: &mut Tally) {
-    let (shown, metadata) = (title(object), &object["metadata"]);
+fn judge_object(view: &View, object: &Object, claims: &[String], label: &str, tally: &mut Tally) {
+    let shown = object.title();
     let kept = |why: &str| note(format!("{shown} stayed after {label}: {why}"));
     if view.plan.leaves.iter().any(|leaves| is_meant(leaves, object)) {
         tally.proved(kept("the contract says so"));
-    } else if metadata["annotations"]["helm.sh/resource-policy"] == "keep" {
+    } else if object.annotation("helm.sh/resource-policy") == "keep" {
         tally.proved(kept("its `helm.sh/resource-policy` is `keep`"));
-    } else if is_terminating(object) {
-        let finalizers: Vec<&str> = items(&metadata["finalizers"]).map(text).collect();
+    } else if object.is_terminating() {
+        let finalizers = object.metadata().finalizers.as_deref().unwrap_or_default();
         let why = format!("it waits for its finalizers: `{}`", finalizers.join("`, `"));
         let why = if finalizers.is_empty() { "it ends too slowly".to_owned() } else { why };
         tally.fail(format!("{shown} was still being deleted after {label}: {why}"));
-    } else if is_hook(object) {
-        if object["spec"]["ttlSecondsAfterFinished"].is_u64() {
+    } else if object.is_hook() {
+        if goes_when_done(object) {
             tally.proved(kept("Kubernetes removes it some time after it ended"));
             return;
         }
         let hint = "add `hook-succeeded` to its `helm.sh/hook-delete-policy`: helm removes no hook in an uninstall";
         let message = format!("{shown}, which is a hook, is still there after {label}");
-        let claim = if outlasts_its_namespace(object) || STORES.contains(&kind(object)) {
+        let claim = if outlasts_its_namespace(object) || STORES.contains(&object.kind()) {
             tally.fail(message)
         } else {
             tally.advise(message)
         };
         claim.hint(hint);
-    } else if kind(object) == "PersistentVolumeClaim" && claims.iter().any(|claim| name(object).starts_with(claim)) {
+    } else if object.kind() == "PersistentVolumeClaim" && claims.iter().any(|claim| object.name().starts_with(claim)) {
         let hint =
             "name it in the contract's `leaves` if users are told of it, or set `persistentVolumeClaimRetentionPolicy`";
         tally.advise(format!("{shown} stays after {label}, as Kubernetes keeps what a StatefulSet stored")).hint(hint);
-    } else if view.definitions.iter().any(|it| is_same(it, object)) {
+    } else if view.definitions.iter().any(|it| it.is_same(object)) {
         tally.proved(kept("helm removes no definition of `crds/`"));
     } else if is_of_release(view, object) {
         let hint =
@@ -160,20 +159,20 @@ fn judge_object(view: &View, object: &Value, claims: &[String], label: &str, tal
 }
 
 /// Of a namespace that goes, nothing stays; what has none stays for good.
-fn outlasts_its_namespace(object: &Value) -> bool {
-    text(&object["metadata"]["namespace"]).is_empty()
+fn outlasts_its_namespace(object: &Object) -> bool {
+    object.namespace().is_none()
 }
 
 /// Whether an entry of the contract's `leaves` means an object.
-pub(crate) fn is_meant(leaves: &str, object: &Value) -> bool {
+pub(crate) fn is_meant(leaves: &str, object: &Object) -> bool {
     match leaves.split_once('/') {
-        None => kind(object) == leaves,
-        Some((of_kind, with_name)) => kind(object) == of_kind && is_named(name(object), with_name),
+        None => object.kind() == leaves,
+        Some((of_kind, with_name)) => object.kind() == of_kind && is_named(object.name(), with_name),
     }
 }
 
 /// Whether the release rendered an object of this kind and name.
-fn is_of_release(view: &View, object: &Value) -> bool {
+fn is_of_release(view: &View, object: &Object) -> bool {
     let released = view.steps.iter().filter_map(|run| run.release).flat_map(|release| view.manifest(release));
     let mut all = view
         .steps
@@ -181,7 +180,7 @@ fn is_of_release(view: &View, object: &Value) -> bool {
         .filter_map(|run| run.rendered.as_ref())
         .flat_map(|it| it.objects.iter().copied())
         .chain(released);
-    all.any(|rendered| is_same(rendered, object))
+    all.any(|rendered| rendered.is_same(object))
 }
 
 #[cfg(test)]

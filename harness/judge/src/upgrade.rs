@@ -23,7 +23,6 @@ use super::roles::changes_of;
 use super::tally::{Tally, not_applicable};
 use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, is_terminating, template_of, text};
 
 pub(super) const UPGRADE_HAPPENED: Check = Check {
     name: "upgrade-happened",
@@ -80,16 +79,10 @@ fn upgrade_happened(view: &View) -> Finding {
 /// What runs at a moment: template, images and workload's size of every pod that is no hook's.
 fn running(view: &View, seq: u64) -> BTreeSet<(String, String, usize)> {
     let hooks = view.hook_jobs();
-    let pods = view.tracks("Pod").filter_map(|pod| pod.at(seq)).filter(|pod| !is_terminating(pod));
-    let pods: Vec<_> =
-        pods.filter(|pod| !hooks.iter().any(|job| chartgate_k8s::object::is_owned_by(pod, job.uid()))).collect();
-    let size = |template: &str| pods.iter().filter(|pod| template_of(pod) == template).count();
-    pods.iter()
-        .map(|pod| {
-            let images: Vec<&str> = containers(pod).map(|container| text(&container["image"])).collect();
-            (template_of(pod).to_owned(), images.join(", "), size(template_of(pod)))
-        })
-        .collect()
+    let pods = view.tracks("Pod").filter_map(|pod| pod.at(seq)).filter(|pod| !pod.is_terminating());
+    let pods: Vec<_> = pods.filter(|pod| !hooks.iter().any(|job| pod.is_owned_by(job.uid()))).collect();
+    let size = |template: &str| pods.iter().filter(|pod| pod.template_of() == template).count();
+    pods.iter().map(|pod| (pod.template_of().to_owned(), pod.images().join(", "), size(pod.template_of()))).collect()
 }
 
 #[cfg(test)]

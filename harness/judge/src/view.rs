@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chartgate_model::plan::{Action, Hook, Plan};
 use chartgate_model::recording::{Entry, Moment, Probe, Recording, Release, StepOutcome};
-use serde_json::Value;
 
 use super::lacking;
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
 pub(super) use super::track::{Sighting, Track, warning};
 use super::{Evidence, track};
-use chartgate_k8s::object::{is_hook, is_named, is_owned_by, is_selected, is_terminating, kind, name};
+use chartgate_k8s::object::is_named;
 use chartgate_k8s::trouble::trouble;
+use chartgate_k8s::typed::Object;
 use chartgate_yaml::manifest::is_of_crds;
 
 /// A recording, sorted by what checks ask for.
@@ -33,7 +33,7 @@ pub struct View<'a> {
     /// What a step needs that is the cluster's to have, after which nothing is known of the chart.
     pub(super) lacking: Option<String>,
     /// What came from `crds/`: helm makes it beside the release.
-    pub(super) definitions: Vec<&'a Value>,
+    pub(super) definitions: Vec<&'a Object>,
     tracks: Vec<Track<'a>>,
     /// Positions of the tracks of each kind.
     by_kind: BTreeMap<&'a str, Vec<usize>>,
@@ -76,7 +76,7 @@ impl<'a> View<'a> {
             logs: BTreeMap::new(),
         };
         for (index, track) in view.tracks.iter().enumerate() {
-            view.by_kind.entry(kind(track.last())).or_default().push(index);
+            view.by_kind.entry(track.last().kind()).or_default().push(index);
         }
         for entry in &recording.entries {
             view.take(entry);
@@ -143,7 +143,7 @@ impl<'a> View<'a> {
             let entry = run.rendered.as_ref().map(|rendered| rendered.entry).or(run.started);
             if let (true, Some(entry)) = (is_its_own && !is_refused, entry) {
                 let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
-                let mut objects: Vec<&Value> = hashes.map(|hash| self.recording.object(hash)).collect();
+                let mut objects: Vec<&Object> = hashes.map(|hash| self.recording.object(hash)).collect();
                 // The release says nothing of them.
                 let rendered = run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
                 objects.extend(rendered.filter(|object| self.definitions.iter().any(|it| std::ptr::eq(*it, *object))));
@@ -247,7 +247,7 @@ impl<'a> View<'a> {
     }
 
     /// An object by kind and name, as it was at a moment.
-    pub(super) fn object_at(&self, of_kind: &str, with_name: &str, seq: u64) -> Option<&'a Value> {
+    pub(super) fn object_at(&self, of_kind: &str, with_name: &str, seq: u64) -> Option<&'a Object> {
         self.tracks(of_kind).filter(|track| track.name() == with_name).find_map(|track| track.at(seq))
     }
 
@@ -261,7 +261,7 @@ impl<'a> View<'a> {
         let first = self.steps.iter().find_map(|run| run.started).map_or(u64::MAX, |entry| entry.seq);
         let mut root = track;
         for _ in 0..OWNERS {
-            let owner = self.tracks.iter().find(|owner| is_owned_by(root.last(), owner.uid()));
+            let owner = self.tracks.iter().find(|owner| root.last().is_owned_by(owner.uid()));
             let Some(owner) = owner else { break };
             root = owner;
         }
@@ -272,22 +272,22 @@ impl<'a> View<'a> {
     pub(super) fn pods_of_role(&self, role: &str) -> Vec<&Track<'a>> {
         let Some(role) = self.plan.roles.get(role) else { return Vec::new() };
         let hooks = self.hook_jobs();
-        let is_of_hook = |pod: &Value| hooks.iter().any(|job| is_owned_by(pod, job.uid()));
+        let is_of_hook = |pod: &Object| hooks.iter().any(|job| pod.is_owned_by(job.uid()));
         let pods = self
             .tracks("Pod")
-            .filter(|pod| is_selected(&role.select, pod.last()) && !is_hook(pod.last()) && !is_of_hook(pod.last()));
+            .filter(|pod| pod.last().is_selected(&role.select) && !pod.last().is_hook() && !is_of_hook(pod.last()));
         pods.filter(|pod| !self.is_neighbours(pod)).collect()
     }
 
     /// The Jobs that Helm runs as hooks, or that the contract names as such.
     pub(super) fn hook_jobs(&self) -> Vec<&Track<'a>> {
-        let is_named = |job: &Value| self.plan.hooks.values().any(|hook| is_selected(&hook.select, job));
-        self.tracks("Job").filter(|job| is_hook(job.last()) || is_named(job.last())).collect()
+        let is_named = |job: &Object| self.plan.hooks.values().any(|hook| job.is_selected(&hook.select));
+        self.tracks("Job").filter(|job| job.last().is_hook() || is_named(job.last())).collect()
     }
 
     /// The Jobs of one hook of the contract: each is one run of it.
     pub(super) fn runs_of_hook(&self, hook: &Hook) -> Vec<&Track<'a>> {
-        self.tracks("Job").filter(|job| is_selected(&hook.select, job.last()) && !self.is_neighbours(job)).collect()
+        self.tracks("Job").filter(|job| job.last().is_selected(&hook.select) && !self.is_neighbours(job)).collect()
     }
 
     /// Whether pods only find each other by a Service, says the contract.
@@ -297,7 +297,7 @@ impl<'a> View<'a> {
 
     /// The pods of a Job.
     pub(super) fn pods_of_job(&self, job: &Track) -> Vec<&Track<'a>> {
-        self.tracks("Pod").filter(|pod| is_owned_by(pod.last(), job.uid())).collect()
+        self.tracks("Pod").filter(|pod| pod.last().is_owned_by(job.uid())).collect()
     }
 
     /// Why something was not seen between two moments.
@@ -320,19 +320,19 @@ impl<'a> View<'a> {
     }
 
     /// The objects of a release's manifest.
-    pub(super) fn manifest(&self, release: &'a Release) -> Vec<&'a Value> {
+    pub(super) fn manifest(&self, release: &'a Release) -> Vec<&'a Object> {
         release.objects.iter().map(|hash| self.recording.object(hash)).collect()
     }
 
     /// Everything that was rendered for any judged step, repetitions and hooks included; as the release has it, where there is one.
-    pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Value> {
+    pub(super) fn rendered(&self) -> impl Iterator<Item = &'a Object> {
         self.tested().filter_map(|run| run.rendered.as_ref()).flat_map(|rendered| rendered.objects.iter().copied())
     }
 
     /// Every rendered object once, by kind and name, as it was rendered first.
-    pub(super) fn rendered_once(&self) -> Vec<&'a Value> {
+    pub(super) fn rendered_once(&self) -> Vec<&'a Object> {
         let mut known = BTreeSet::new();
-        self.rendered().filter(|object| known.insert((kind(object), name(object)))).collect()
+        self.rendered().filter(|object| known.insert((object.kind(), object.name()))).collect()
     }
 
     /// Whether any judged step was rendered without an error.
@@ -346,14 +346,14 @@ impl<'a> View<'a> {
         let mut found = Vec::new();
         for pod in self.tracks("Pod") {
             let last = pod.sightings.iter().rev().find(|sighting| run.contains(sighting.seq));
-            let Some(last) = last.filter(|sighting| !is_terminating(sighting.object)) else { continue };
+            let Some(last) = last.filter(|sighting| !sighting.object.is_terminating()) else { continue };
             let Some(trouble) = trouble(last.object) else { continue };
             found.push(last.evidence(&trouble.to_string()));
             found.extend(self.log_tail(pod.name(), None, end));
         }
         for event in self.tracks("Event") {
             let sighting = event.first();
-            if run.contains(sighting.seq) && sighting.object["type"] == "Warning" {
+            if run.contains(sighting.seq) && sighting.object.warning().is_some() {
                 found.push(warning(&sighting));
             }
         }
@@ -363,8 +363,7 @@ impl<'a> View<'a> {
     /// The warning Events about an object until a moment.
     pub(super) fn warnings_about(&self, uid: &str, until: u64) -> Vec<Evidence> {
         let events = self.tracks("Event").map(Track::first).filter(|event| event.seq <= until);
-        let about =
-            events.filter(|event| event.object["type"] == "Warning" && event.object["involvedObject"]["uid"] == uid);
+        let about = events.filter(|event| event.object.warning().is_some_and(|said| said.about_uid() == uid));
         about.map(|event| warning(&event)).collect()
     }
 

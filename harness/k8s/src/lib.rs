@@ -5,3 +5,4 @@ pub mod object;
 pub mod ready;
 pub mod selector;
 pub mod trouble;
+pub mod typed;

@@ -14,6 +14,14 @@ pub fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> b
         && expressions.into_iter().all(|it| meets(it, labels))
 }
 
+/// Whether labels have every pair of a `key=value,…` selector, as the contract writes it. An empty selector selects nothing.
+pub fn selects(selector: &str, labels: &BTreeMap<String, String>) -> bool {
+    let has = |pair: &str| {
+        pair.split_once('=').is_some_and(|(key, value)| labels.get(key.trim()).is_some_and(|own| own == value.trim()))
+    };
+    !selector.trim().is_empty() && selector.split(',').all(has)
+}
+
 fn meets(requirement: &LabelSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
     let value = labels.get(&requirement.key);
     let is_listed = |value: &String| requirement.values.iter().flatten().any(|listed| listed == value);

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::{Container, ContainerState, ContainerStatus};
 
-use super::object::{condition_of, is_owned_by, is_ready_pod, is_terminating, items, kind, name, text};
+use super::typed::{Object, OrEmpty, is_running, is_sidecar};
 
 /// A command that a message shows is cut after this many characters.
 const COMMAND: usize = 160;
@@ -93,105 +94,100 @@ impl Trouble {
 }
 
 /// What keeps a pod from being ready; `None`: nothing does.
-pub fn trouble(pod: &Value) -> Option<Trouble> {
-    if is_terminating(pod) || is_ready_pod(pod) || pod["status"]["phase"] == "Succeeded" {
+pub fn trouble(pod: &Object) -> Option<Trouble> {
+    if pod.is_terminating() || pod.is_ready_pod() || pod.phase() == "Succeeded" {
         return None;
     }
-    if let Some(unscheduled) = condition_of(pod, "PodScheduled").filter(|found| found["status"] == "False") {
-        return Some(Trouble::Unscheduled(said(unscheduled)));
+    if let Some(unscheduled) = pod.condition("PodScheduled").filter(|found| found.is_false()) {
+        return Some(Trouble::Unscheduled(said(&unscheduled.reason, &unscheduled.message)));
     }
-    let of_init = items(&pod["status"]["initContainerStatuses"]).find_map(|status| of_init_container(pod, status));
-    let of_containers = || items(&pod["status"]["containerStatuses"]).find_map(of_container);
-    let phase = || Trouble::Phase(text(&pod["status"]["phase"]).to_lowercase());
+    let of_init = pod.init_statuses().find_map(|status| of_init_container(pod, status));
+    let of_containers = || pod.container_statuses().find_map(of_container);
+    let phase = || Trouble::Phase(pod.phase().to_lowercase());
     Some(of_init.or_else(of_containers).unwrap_or_else(phase))
 }
 
-fn of_init_container(pod: &Value, status: &Value) -> Option<Trouble> {
-    if !status["state"]["running"].is_object() {
+fn of_init_container(pod: &Object, status: &ContainerStatus) -> Option<Trouble> {
+    if !is_running(status) {
         return of_container(status);
     }
-    let container = items(&pod["spec"]["initContainers"]).find(|container| container["name"] == status["name"]);
+    let container = pod.pod().and_then(|pod| pod.init_containers().find(|container| container.name == status.name));
     // A sidecar runs as long as the pod, and holds the others back only until it has started.
-    let is_sidecar = container.is_some_and(|container| container["restartPolicy"] == "Always");
-    if is_sidecar && status["started"] != false {
+    if container.is_some_and(is_sidecar) && status.started != Some(false) {
         return None;
     }
-    Some(Trouble::Initializing {
-        container: text(&status["name"]).to_owned(),
-        command: container.map(command).unwrap_or_default(),
-    })
+    let command = container.map(command).unwrap_or_default();
+    Some(Trouble::Initializing { container: status.name.clone(), command })
 }
 
 /// Command and arguments in one line.
-fn command(container: &Value) -> String {
-    let words = items(&container["command"]).chain(items(&container["args"])).filter_map(Value::as_str);
-    let line = words.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+fn command(container: &Container) -> String {
+    let words = container.command.iter().flatten().chain(container.args.iter().flatten());
+    let line = words.flat_map(|word| word.split_whitespace()).collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(COMMAND) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
 }
 
-fn of_container(status: &Value) -> Option<Trouble> {
-    let container = text(&status["name"]).to_owned();
-    if let Some(how) = ended(&status["state"]) {
+fn of_container(status: &ContainerStatus) -> Option<Trouble> {
+    let container = status.name.clone();
+    if let Some(how) = ended(status.state.as_ref()) {
         return Some(Trouble::Ended { container, how });
     }
-    let waiting = &status["state"]["waiting"];
-    if waiting.is_object() && !["ContainerCreating", "PodInitializing"].contains(&text(&waiting["reason"])) {
-        let before = ended(&status["lastState"]).map_or(String::new(), |ended| format!("; before, it {ended}"));
-        let (reason, why) = (text(&waiting["reason"]).to_owned(), format!("{}{before}", said(waiting)));
-        return Some(Trouble::Waits { container, reason, why });
+    let waiting = status.state.as_ref().and_then(|state| state.waiting.as_ref());
+    let waiting = waiting.map(|waiting| (waiting.reason.or_empty(), waiting.message.or_empty()));
+    if let Some((reason, message)) =
+        waiting.filter(|(reason, _)| !["ContainerCreating", "PodInitializing"].contains(reason))
+    {
+        let before = ended(status.last_state.as_ref()).map_or(String::new(), |ended| format!("; before, it {ended}"));
+        let why = format!("{}{before}", said(reason, message));
+        return Some(Trouble::Waits { container, reason: reason.to_owned(), why });
     }
-    let is_unready = status["state"]["running"].is_object() && status["ready"] == false;
-    is_unready.then_some(Trouble::Unready(container))
+    (is_running(status) && !status.ready).then_some(Trouble::Unready(container))
 }
 
-fn ended(state: &Value) -> Option<String> {
-    let code = state["terminated"]["exitCode"].as_i64().filter(|code| *code != 0)?;
-    Some(format!("ended with exit code {code} ({})", said(&state["terminated"])))
+fn ended(state: Option<&ContainerState>) -> Option<String> {
+    let ended = state?.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;
+    let why = said(ended.reason.or_empty(), ended.message.or_empty());
+    Some(format!("ended with exit code {} ({why})", ended.exit_code))
 }
 
-fn said(state: &Value) -> String {
-    let (reason, message) = (text(&state["reason"]), text(&state["message"]));
+fn said(reason: &str, message: &str) -> String {
     if message.is_empty() { reason.to_owned() } else { format!("{reason} ({})", message.trim()) }
 }
 
 /// The Event that says why no pod of a workload can be made: one of the workload itself, or of a ReplicaSet of it. `among` are objects
 /// of its namespace.
-pub fn creation_failure<'v>(workload: &Value, among: &[&'v Value]) -> Option<&'v Value> {
-    let uid = text(&workload["metadata"]["uid"]);
-    let sets: Vec<&str> = among
-        .iter()
-        .filter(|object| kind(object) == "ReplicaSet" && is_owned_by(object, uid))
-        .map(|set| name(set))
-        .collect();
-    let is_of_maker = |event: &Value| {
-        let about = &event["involvedObject"];
-        let (of_kind, of_name) = (text(&about["kind"]), text(&about["name"]));
-        (of_kind == kind(workload) && of_name == name(workload)) || (of_kind == "ReplicaSet" && sets.contains(&of_name))
-    };
-    let is_failure = |event: &Value| {
-        kind(event) == "Event" && event["type"] == "Warning" && event["reason"] == "FailedCreate" && is_of_maker(event)
-    };
-    among.iter().copied().rfind(|event| is_failure(event))
+pub fn creation_failure<'a>(workload: &Object, among: &[&'a Object]) -> Option<&'a Object> {
+    let is_own = |set: &&&Object| set.is::<ReplicaSet>() && set.is_owned_by(workload.uid());
+    let sets: Vec<&str> = among.iter().filter(is_own).map(|set| set.name()).collect();
+    among.iter().copied().rfind(|event| {
+        event.warning().is_some_and(|said| {
+            let about = (said.about_kind(), said.about_name());
+            let is_of_set = about.0 == "ReplicaSet" && sets.contains(&about.1);
+            said.reason() == "FailedCreate" && (about == (workload.kind(), workload.name()) || is_of_set)
+        })
+    })
 }
 
 /// What such an Event says, without the controller's words around it.
-pub fn creation_message(event: &Value) -> &str {
+pub fn creation_message(event: &Object) -> &str {
     let around = ["(combined from similar events): ", "Error creating: "];
-    around.iter().fold(text(&event["message"]), |message, words| message.strip_prefix(words).unwrap_or(message))
+    let message = event.said().map_or("", |said| said.message());
+    around.iter().fold(message, |message, words| message.strip_prefix(words).unwrap_or(message))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[track_caller]
     fn check_trouble(spec: &Value, status: &Value, says: &str) -> Trouble {
-        let trouble = trouble(&json!({"kind": "Pod", "spec": spec, "status": status})).expect("it has trouble");
+        let pod = Object::from(json!({"kind": "Pod", "spec": spec, "status": status}));
+        let trouble = trouble(&pod).expect("it has trouble");
         assert_eq!(trouble.to_string(), says);
         trouble
     }
@@ -231,11 +227,12 @@ mod tests {
     #[test]
     fn the_reason_for_a_missing_pod_is_that_of_what_makes_it() {
         let event = |of: &str, named: &str, message: &str| {
-            json!({"kind": "Event", "type": "Warning", "reason": "FailedCreate", "message": message,
-                "involvedObject": {"kind": of, "name": named}})
+            Object::from(json!({"kind": "Event", "type": "Warning", "reason": "FailedCreate", "message": message,
+                "involvedObject": {"kind": of, "name": named}}))
         };
-        let deployment = json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "d"}});
-        let set = json!({"kind": "ReplicaSet", "metadata": {"name": "web-1", "ownerReferences": [{"uid": "d"}]}});
+        let deployment = Object::from(json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "d"}}));
+        let set =
+            json!({"kind": "ReplicaSet", "metadata": {"name": "web-1", "ownerReferences": [{"uid": "d"}]}}).into();
         let other = event("ReplicaSet", "other-1", "no");
         let own = event(
             "ReplicaSet",
@@ -244,7 +241,8 @@ mod tests {
         );
         let found = creation_failure(&deployment, &[&set, &own, &other]).map(creation_message);
         assert_eq!(found, Some("pods \"web-1-\" is forbidden: exceeded quota: small"));
-        let (job, of_job) = (json!({"kind": "Job", "metadata": {"name": "web-1"}}), event("Job", "web-1", "denied"));
+        let (job, of_job) =
+            (Object::from(json!({"kind": "Job", "metadata": {"name": "web-1"}})), event("Job", "web-1", "denied"));
         assert_eq!(creation_failure(&job, &[&own, &of_job]).map(creation_message), Some("denied"));
         assert_eq!(creation_failure(&job, &[&own]), None);
     }

@@ -8,18 +8,18 @@ pub mod scheduling;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use chartgate_k8s::typed::{Object, OrEmpty, Said};
+use k8s_openapi::api::core::v1::ContainerStateWaiting;
 
 use crate::recording::Node;
-use chartgate_k8s::object::{is_same, is_terminating, items, kind, name, slashed, statuses, text};
 
 /// What is known at a moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// The objects of the release's namespace, Events included.
-    pub objects: &'a [&'a Value],
+    pub objects: &'a [&'a Object],
     /// What the release consists of: its manifest and its hooks.
-    pub release: &'a [&'a Value],
+    pub release: &'a [&'a Object],
     /// The cluster's nodes; none: nothing is known of them.
     pub nodes: &'a [Node],
     /// The cluster has controllers besides Kubernetes' own and the release's: someone else may make objects and nodes.
@@ -60,8 +60,8 @@ pub enum Blame {
 }
 
 impl Obstacle {
-    fn of(subject: &Value, why: String, hint: &'static str, outlook: Outlook, blame: Blame) -> Self {
-        Self { uid: text(&subject["metadata"]["uid"]).to_owned(), why, hint, outlook, blame }
+    fn of(subject: &Object, why: String, hint: &'static str, outlook: Outlook, blame: Blame) -> Self {
+        Self { uid: subject.uid().to_owned(), why, hint, outlook, blame }
     }
 
     /// Whether it does not pass by itself.
@@ -78,7 +78,7 @@ pub fn obstacles(scene: &Scene) -> Vec<Obstacle> {
     let of_controllers = scene.objects.iter().copied().filter(|object| scene.is_released(object));
     let mut found: Vec<Obstacle> =
         of_pods.chain(of_controllers.filter_map(|controller| admission::refused(controller, scene))).collect();
-    if pods().any(is_terminating) {
+    if pods().any(Object::is_terminating) {
         for obstacle in &mut found {
             obstacle.outlook = Outlook::MayPass;
         }
@@ -86,11 +86,11 @@ pub fn obstacles(scene: &Scene) -> Vec<Obstacle> {
     found
 }
 
-fn has_to_start(pod: &Value) -> bool {
-    !is_terminating(pod) && !["Succeeded", "Failed"].contains(&text(&pod["status"]["phase"]))
+fn has_to_start(pod: &Object) -> bool {
+    !pod.is_terminating() && !["Succeeded", "Failed"].contains(&pod.phase())
 }
 
-fn of_pod(pod: &Value, scene: &Scene) -> Option<Obstacle> {
+fn of_pod(pod: &Object, scene: &Scene) -> Option<Obstacle> {
     scheduling::unscheduled(pod, scene)
         .or_else(|| waiting(pod).find_map(|(container, state)| image::unavailable(pod, container, state, scene)))
         .or_else(|| missing::unmade(pod, scene))
@@ -98,16 +98,34 @@ fn of_pod(pod: &Value, scene: &Scene) -> Option<Obstacle> {
 }
 
 /// The containers of a pod that wait, and for what.
-fn waiting(pod: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let waiting = statuses(pod).map(|status| (text(&status["name"]), &status["state"]["waiting"]));
-    waiting.filter(|(_, state)| state.is_object())
+fn waiting(pod: &Object) -> impl Iterator<Item = (&str, Waiting<'_>)> {
+    pod.statuses().filter_map(|status| Some((status.name.as_str(), Waiting(status.state.as_ref()?.waiting.as_ref()?))))
+}
+
+/// Why a container waits.
+#[derive(Clone, Copy)]
+struct Waiting<'a>(&'a ContainerStateWaiting);
+
+impl<'a> Waiting<'a> {
+    fn reason(self) -> &'a str {
+        self.0.reason.or_empty()
+    }
+
+    fn message(self) -> &'a str {
+        self.0.message.or_empty()
+    }
+
+    /// Whether nothing is wrong yet: volumes are mounted, and images pulled.
+    fn is_starting(self) -> bool {
+        ["ContainerCreating", "PodInitializing"].contains(&self.reason())
+    }
 }
 
 /// The kubelet does not start a container that is to run as another user than its image's.
-fn refused_context(pod: &Value, container: &str, state: &Value, scene: &Scene) -> Option<Obstacle> {
-    let said = text(&state["message"]);
+fn refused_context(pod: &Object, container: &str, state: Waiting, scene: &Scene) -> Option<Obstacle> {
+    let said = state.message();
     let is_refused = said.contains("runAsNonRoot") || said.contains("breaks non-root policy");
-    (state["reason"] == "CreateContainerConfigError" && is_refused).then(|| {
+    (state.reason() == "CreateContainerConfigError" && is_refused).then(|| {
         let why = format!("{}: {}", scene.container(pod, container), without_place(said));
         let hint =
             "set `runAsUser` to a user other than 0 that the image can run as, or use an image with a numeric user";
@@ -121,29 +139,29 @@ fn without_place(said: &str) -> &str {
 }
 
 impl<'a> Scene<'a> {
-    fn of_kind(&self, of_kind: &'static str) -> impl Iterator<Item = &'a Value> {
-        self.objects.iter().copied().filter(move |object| kind(object) == of_kind)
+    fn of_kind(&self, of_kind: &'static str) -> impl Iterator<Item = &'a Object> {
+        self.objects.iter().copied().filter(move |object| object.kind() == of_kind)
     }
 
-    fn find(&self, of_kind: &str, with_name: &str) -> Option<&'a Value> {
-        self.objects.iter().copied().find(|object| kind(object) == of_kind && name(object) == with_name)
+    fn find(&self, of_kind: &str, with_name: &str) -> Option<&'a Object> {
+        self.objects.iter().copied().find(|object| object.kind() == of_kind && object.name() == with_name)
     }
 
     /// The Events about an object, by their reason.
-    fn events(&self, about: &Value, reason: &'static str) -> impl Iterator<Item = &'a Value> {
-        let uid = text(&about["metadata"]["uid"]).to_owned();
-        self.of_kind("Event")
-            .filter(move |event| event["reason"] == reason && event["involvedObject"]["uid"] == uid.as_str())
+    fn events(&self, about: &Object, reason: &'static str) -> impl Iterator<Item = Said<'a>> {
+        let uid = about.uid().to_owned();
+        let all = self.objects.iter().filter_map(|object| object.said());
+        all.filter(move |said| said.reason() == reason && said.about_uid() == uid)
     }
 
     /// The controller of an object, which may have one itself.
-    fn controller(&self, object: &Value) -> Option<&'a Value> {
-        let owner = items(&object["metadata"]["ownerReferences"]).find(|owner| owner["controller"] == true)?;
-        self.find(text(&owner["kind"]), text(&owner["name"]))
+    fn controller(&self, object: &Object) -> Option<&'a Object> {
+        let owner = object.owners().find(|owner| owner.controller == Some(true))?;
+        self.find(&owner.kind, &owner.name)
     }
 
     /// What of the release an object goes back to; the object itself where it has no controller.
-    fn root<'o>(&self, object: &'o Value) -> &'o Value
+    fn root<'o>(&self, object: &'o Object) -> &'o Object
     where
         'a: 'o,
     {
@@ -159,26 +177,26 @@ impl<'a> Scene<'a> {
 
     /// Whether helm or the harness waits for an object: it goes back to a workload or a hook of the release. What a `CronJob` or an
     /// operator starts is waited for by nobody.
-    fn is_released(&self, object: &Value) -> bool {
+    fn is_released(&self, object: &Object) -> bool {
         let root = self.root(object);
         let is_waited_for = matches!(
-            kind(root),
+            root.kind(),
             "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "Pod"
         );
-        is_waited_for && self.release.iter().any(|made| is_same(made, root))
+        is_waited_for && self.release.iter().any(|made| made.is_same(root))
     }
 
     /// A pod and what it belongs to, as messages show them.
-    fn subject(&self, pod: &Value) -> String {
+    fn subject(&self, pod: &Object) -> String {
         let root = self.root(pod);
-        if name(root) == name(pod) && kind(root) == kind(pod) {
-            return slashed(pod);
+        if root.is_same(pod) {
+            return pod.slashed();
         }
-        format!("{} of {}", slashed(pod), slashed(root))
+        format!("{} of {}", pod.slashed(), root.slashed())
     }
 
     /// A container, as messages show it.
-    fn container(&self, pod: &Value, container: &str) -> String {
+    fn container(&self, pod: &Object, container: &str) -> String {
         format!("container `{container}` of {}", self.subject(pod))
     }
 }

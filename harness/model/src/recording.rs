@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
+use chartgate_k8s::typed::Object;
 pub use chartgate_protocol::{Answer, Failure, SessionEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,7 +56,7 @@ pub struct Recording {
     /// The timeline.
     pub entries: Vec<Entry>,
     /// Objects by the hash of their content.
-    pub objects: HashMap<String, Arc<Value>>,
+    pub objects: HashMap<String, Object>,
     /// The template that made an object, by the hash of its content: `CHART/templates/FILE`.
     pub sources: HashMap<String, String>,
 }
@@ -91,7 +92,7 @@ impl Recording {
             bail!("`{}` has recording format {format}, and this chartgate reads format {FORMAT}", folder.display());
         }
         let sources = stored.iter().filter_map(|line| Some((line.hash.clone(), line.source.clone()?))).collect();
-        let objects = stored.into_iter().map(|line| (line.hash, line.object)).collect();
+        let objects = stored.into_iter().map(|line| (line.hash, line.object.into())).collect();
         Ok(Self { plan, entries, objects, sources })
     }
 
@@ -134,8 +135,8 @@ impl Recording {
     }
 
     /// The object that was stored under a hash; JSON `null` if the recording was cut before it was written.
-    pub fn object(&self, hash: &str) -> &Value {
-        self.objects.get(hash).map_or(&Value::Null, AsRef::as_ref)
+    pub fn object(&self, hash: &str) -> &Object {
+        self.objects.get(hash).unwrap_or_else(|| Object::none())
     }
 }
 

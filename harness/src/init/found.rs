@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
 use super::image::{self, Image};
-use super::label::{fits, selector, selects, shared, telling};
+use super::label::{Labels, fits, selector, selects, shared, telling};
 use super::render::Render;
 use super::role::{self, Role};
 use super::secret::{self, Secret};
-use chartgate_k8s::object::{is_hook, items, kind, name, slashed, template, text};
 
 /// Kinds whose pods go on until they are stopped.
 const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
@@ -57,7 +58,7 @@ pub struct Found {
 struct Pods {
     /// The role that they are; `None`: a plain Job's, or a `CronJob`'s.
     role: Option<String>,
-    labels: Value,
+    labels: Labels,
 }
 
 /// A Job that helm runs as a hook.
@@ -134,11 +135,11 @@ impl Found {
 
     /// A Job that is another hook with other values, or none, is neither promised nor absent.
     fn drop_sometimes(&mut self, renders: &[Render]) {
-        let jobs = renders.iter().flat_map(|render| &render.objects).filter(|object| kind(object) == "Job");
+        let jobs = renders.iter().flat_map(|render| &render.objects).filter(|object| object.kind() == "Job");
         let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for job in jobs {
-            if *known.entry(name(job)).or_insert_with(|| events(job)) != events(job) {
-                self.sometimes.insert(name(job).to_owned());
+            if *known.entry(job.name()).or_insert_with(|| events(job)) != events(job) {
+                self.sometimes.insert(job.name().to_owned());
             }
         }
         self.hooks.retain(|_, hook| !self.sometimes.contains(&hook.job));
@@ -152,16 +153,16 @@ impl Found {
     fn add(&mut self, render: &Render, names: &mut Names) {
         let objects = &render.objects;
         let mut present = BTreeSet::new();
-        let goes_on = |object: &&Value| WORKLOADS.contains(&kind(object)) && object["spec"]["replicas"] != 0;
-        let (hooked, workloads): (Vec<&Value>, Vec<&Value>) =
-            objects.iter().filter(goes_on).partition(|object| is_hook(object));
-        let pods = objects.iter().filter(|object| kind(object) == "Pod" && !events(object).is_empty());
-        self.other_hooks.extend(hooked.into_iter().chain(pods).map(slashed));
+        let goes_on = |object: &&Object| WORKLOADS.contains(&object.kind()) && object.common().spec.replicas != Some(0);
+        let (hooked, workloads): (Vec<&Object>, Vec<&Object>) =
+            objects.iter().filter(goes_on).partition(|object| object.is_hook());
+        let pods = objects.iter().filter(|object| object.kind() == "Pod" && !events(object).is_empty());
+        self.other_hooks.extend(hooked.into_iter().chain(pods).map(Object::slashed));
         let mut running = Vec::new();
         for workload in workloads {
             let role = role::of(workload, objects, &render.release);
             let name = self.role_name(workload, &role, &render.release, names);
-            let labels = workload["spec"]["template"]["metadata"]["labels"].clone();
+            let labels = workload.template().map(|pod| pod.labels().clone()).unwrap_or_default();
             running.push(Pods { role: Some(name.clone()), labels });
             present.insert(name.clone());
             // What is not the same with all values tells nothing.
@@ -170,25 +171,24 @@ impl Found {
                 .and_modify(|known| known.select = shared(&known.select, &role.select))
                 .or_insert(role);
         }
-        let plain = objects.iter().filter(|object| ["Job", "CronJob"].contains(&kind(object)) && !is_hook(object));
-        let plain =
-            plain.filter_map(template).map(|pod| Pods { role: None, labels: pod["metadata"]["labels"].clone() });
-        running.extend(plain);
+        let plain = objects.iter().filter(|object| ["Job", "CronJob"].contains(&object.kind()) && !object.is_hook());
+        let plain = plain.filter_map(Object::template);
+        running.extend(plain.map(|pod| Pods { role: None, labels: pod.labels().clone() }));
         self.running.push((render.release.clone(), running));
-        let jobs: Vec<&Value> = objects.iter().filter(|object| kind(object) == "Job").collect();
+        let jobs: Vec<&Object> = objects.iter().filter(|object| object.kind() == "Job").collect();
         for job in jobs.iter().filter(|job| !events(job).is_empty()) {
-            let labels = &job["metadata"]["labels"];
-            let is_like = |other: &&&Value| selects(labels, &other["metadata"]["labels"]);
+            let labels = job.labels();
+            let is_like = |other: &&&Object| selects(labels, other.labels());
             if telling(labels).next().is_none() || jobs.iter().filter(is_like).count() > 1 {
-                self.nameless.insert(name(job).to_owned());
+                self.nameless.insert(job.name().to_owned());
                 continue;
             }
-            let (full, select) = (name(job).to_owned(), selector(labels, &render.release));
+            let (full, select) = (job.name().to_owned(), selector(labels, &render.release));
             let name = self.name_of(job, &render.release, names);
             present.insert(name.clone());
             self.hooks.entry(name).or_insert_with(|| Hook { job: full, select, events: events(job) });
         }
-        let is_test = |object: &Value| written_events(object).any(|event| event == "test");
+        let is_test = |object: &Object| object.hook_events().contains(&"test");
         self.tested.push(objects.iter().any(is_test));
         self.present.push(present);
         secret::collect(objects, &mut self.secrets);
@@ -198,23 +198,23 @@ impl Found {
     }
 
     /// The name of a role. Another workload that has the labels of one, with other values or beside it, is the same.
-    fn role_name(&self, workload: &Value, role: &Role, release: &str, names: &mut Names) -> String {
+    fn role_name(&self, workload: &Object, role: &Role, release: &str, names: &mut Names) -> String {
         let known = self.roles.iter().find(|(_, known)| !role.select.is_empty() && known.select == role.select);
         let Some((known, _)) = known else { return self.name_of(workload, release, names) };
-        names.insert((kind(workload).to_owned(), name(workload).to_owned()), known.clone());
+        names.insert((workload.kind().to_owned(), workload.name().to_owned()), known.clone());
         known.clone()
     }
 
     /// A short name: the object's without the release's, else its component, else the chart's where it is called as the release.
-    fn name_of(&self, object: &Value, release: &str, names: &mut Names) -> String {
-        let key = (kind(object).to_owned(), name(object).to_owned());
+    fn name_of(&self, object: &Object, release: &str, names: &mut Names) -> String {
+        let key = (object.kind().to_owned(), object.name().to_owned());
         if let Some(known) = names.get(&key) {
             return known.clone();
         }
-        let full = name(object);
+        let full = object.name();
         let short = full.strip_prefix(release).map(|rest| rest.trim_start_matches('-')).filter(|rest| !rest.is_empty());
-        let component = object["metadata"]["labels"][COMPONENT].as_str();
-        let with_kind = format!("{full}-{}", kind(object).to_lowercase());
+        let component = object.labels().get(COMPONENT).map(String::as_str);
+        let with_kind = format!("{full}-{}", object.kind().to_lowercase());
         let chart = Some(self.chart.as_str()).filter(|_| full == release);
         let candidates = [short, component, chart, Some(full), Some(with_kind.as_str())];
         let is_free = |name: &&str| !self.roles.contains_key(*name) && !self.hooks.contains_key(*name);
@@ -227,25 +227,17 @@ impl Found {
 /// The name of each role and hook, by kind and name of its object.
 pub type Names = BTreeMap<(String, String), String>;
 
-fn written_events(object: &Value) -> impl Iterator<Item = &str> {
-    let written = text(&object["metadata"]["annotations"]["helm.sh/hook"]).split(',').map(str::trim);
-    written.filter(|event| !event.is_empty())
-}
-
 /// The events of a hook that a scenario can name; none of a test.
-fn events(object: &Value) -> Vec<String> {
+fn events(object: &Object) -> Vec<String> {
     let is_known = |event: &&str| ["pre-", "post-"].iter().any(|part| event.starts_with(part));
-    written_events(object).filter(is_known).map(str::to_owned).collect()
+    object.hook_events().into_iter().filter(is_known).map(str::to_owned).collect()
 }
 
 /// Kinds that neither Kubernetes nor the chart defines.
-fn foreign(objects: &[Value]) -> BTreeSet<String> {
-    let definitions: Vec<&Value> = objects.iter().filter(|object| kind(object) == "CustomResourceDefinition").collect();
-    let defined = |group: &str| definitions.iter().any(|definition| definition["spec"]["group"] == group);
-    let groups = objects.iter().map(|object| {
-        let group = text(&object["apiVersion"]).split_once('/').map_or("", |(group, _)| group);
-        (group, kind(object))
-    });
+fn foreign(objects: &[Object]) -> BTreeSet<String> {
+    let definitions: Vec<&CustomResourceDefinition> = objects.iter().filter_map(Object::typed).collect();
+    let defined = |group: &str| definitions.iter().any(|definition| definition.spec.group == group);
+    let groups = objects.iter().map(|object| (object.group(), object.kind()));
     let is_built_in =
         |group: &str| !ADD_ONS.contains(&group) && (BUILT_IN.contains(&group) || group.ends_with(BUILT_IN_ENDING));
     let unknown = groups.filter(|(group, _)| !is_built_in(group) && !defined(group));
@@ -253,6 +245,7 @@ fn foreign(objects: &[Value]) -> BTreeSet<String> {
 }
 
 /// The container images of a pod's containers, the first one's first, without those that only prepare it.
-pub fn images(workload: &Value) -> impl Iterator<Item = &str> {
-    items(&workload["spec"]["template"]["spec"]["containers"]).map(|container| text(&container["image"]))
+pub fn images(workload: &Object) -> impl Iterator<Item = &str> {
+    let pod = workload.template().filter(|_| workload.kind() != "Pod");
+    pod.into_iter().flat_map(|pod| &pod.spec.containers).map(|container| container.image.or_empty())
 }

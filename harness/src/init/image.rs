@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::found::{Found, Names, images};
 use super::render::Render;
-use chartgate_k8s::object::{kind, name, repository};
+use chartgate_k8s::object::repository;
 
 /// Value paths of an image, and what they are by default.
 pub struct Image {
@@ -26,7 +26,7 @@ pub struct Image {
 pub fn find(values: &Value, renders: &[Render], found: &Found, names: &Names) -> BTreeMap<String, Image> {
     let mut run: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for object in renders.iter().flat_map(|render| &render.objects) {
-        let user = names.get(&(kind(object).to_owned(), name(object).to_owned()));
+        let user = names.get(&(object.kind().to_owned(), object.name().to_owned()));
         let user = user.filter(|user| found.roles.contains_key(*user) || found.hooks.contains_key(*user));
         // What stands beside the first container has an image of its own.
         if let (Some(user), Some(reference)) = (user, images(object).next()) {

@@ -1,8 +1,13 @@
 //! Labels that tell the parts of a chart apart, and selectors made of them.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use chartgate_k8s::selector;
 
 use super::render::NAMESPACE;
+
+/// The labels of an object.
+pub type Labels = BTreeMap<String, String>;
 
 /// Labels that are the same for all of a chart's objects, or that change with each version.
 const COMMON: [&str; 7] = [
@@ -19,20 +24,19 @@ const COMMON: [&str; 7] = [
 const RELEASE: &str = "{{release}}";
 
 /// The labels that say what an object is. One with the namespace's name is another one in each run.
-pub fn telling(labels: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let labels =
-        labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+pub fn telling(labels: &Labels) -> impl Iterator<Item = (&str, &str)> {
+    let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let is_usable = |value: &str| !value.is_empty() && !value.contains([',', '=']) && !value.contains(NAMESPACE);
     labels.filter(move |(key, value)| !COMMON.contains(key) && is_usable(value))
 }
 
 /// Whether other labels have all of the telling ones.
-pub fn selects(labels: &Value, others: &Value) -> bool {
-    telling(labels).all(|(key, value)| others[key] == value)
+pub fn selects(labels: &Labels, others: &Labels) -> bool {
+    telling(labels).all(|(key, value)| others.get(key).is_some_and(|other| other == value))
 }
 
 /// A selector of telling labels, in which the release's name is left open, whole or as the start of a longer one.
-pub fn selector(labels: &Value, release: &str) -> String {
+pub fn selector(labels: &Labels, release: &str) -> String {
     let pairs = telling(labels).map(|(key, value)| match value.strip_prefix(release) {
         Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{key}={RELEASE}{rest}"),
         _ => format!("{key}={value}"),
@@ -41,8 +45,8 @@ pub fn selector(labels: &Value, release: &str) -> String {
 }
 
 /// Whether labels fit a selector, in a release. An empty one fits nothing.
-pub fn fits(select: &str, labels: &Value, release: &str) -> bool {
-    chartgate_k8s::object::selects(&select.replace(RELEASE, release), labels)
+pub fn fits(select: &str, labels: &Labels, release: &str) -> bool {
+    selector::selects(&select.replace(RELEASE, release), labels)
 }
 
 /// What two selectors share.

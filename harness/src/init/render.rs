@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Action, Plan, Step};
 use chartgate_process::home;
 use chartgate_redact::Redactor;
@@ -10,7 +11,7 @@ use chartgate_runner::helm::Helm;
 use chartgate_scenario::Overrides;
 use chartgate_scenario::dependency;
 use chartgate_yaml::Invalid;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use chartgate_model::refusal::Refusal;
 
@@ -28,7 +29,7 @@ pub struct Render {
     /// The values file; `None`: the chart's defaults.
     pub file: Option<PathBuf>,
     /// The rendered objects, hooks and definitions included.
-    pub objects: Vec<Value>,
+    pub objects: Vec<Object>,
 }
 
 /// Renders a chart with each of its `ci/*-values.yaml`, or with its defaults, as a first install.
@@ -50,7 +51,7 @@ pub async fn all(chart: &Path, helm: &str) -> Result<Vec<Render>> {
         let manifest = rendered.map_err(|refusal| Invalid(refused(&plan, &refusal)))?;
         let name = plan.name.rsplit('/').next().unwrap_or_default().to_owned();
         let file = plan.base_files.into_iter().next();
-        let objects = manifest.objects;
+        let objects = manifest.objects.into_iter().map(Object::from).collect();
         renders.push(Render { chart: plan.chart.name, release: plan.release, name, file, objects });
     }
     Ok(renders)

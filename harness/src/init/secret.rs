@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use chartgate_k8s::object::{is_custom, items, kind, name, template, text};
+use chartgate_k8s::object::is_custom_group;
+use chartgate_k8s::typed::rbac::rules;
+use chartgate_k8s::typed::{Object, PodTemplate, ReferredFrom};
+use k8s_openapi::api::networking::v1::{Ingress, IngressTLS};
 
 /// The keys of a Secret, each with a template for its value.
 pub type Secret = BTreeMap<String, &'static str>;
@@ -21,15 +22,14 @@ const SERVERS: [(&str, &str); 4] = [
 ];
 
 /// Adds the Secrets that pods need and nothing of the chart makes.
-pub fn collect(objects: &[Value], needed: &mut BTreeMap<String, Secret>) {
-    let made: BTreeSet<&str> = objects.iter().filter(|object| kind(object) == "Secret").map(name).collect();
+pub fn collect(objects: &[Object], needed: &mut BTreeMap<String, Secret>) {
+    let made: BTreeSet<&str> = objects.iter().filter(|object| object.kind() == "Secret").map(Object::name).collect();
     let mut of_all = BTreeMap::new();
-    for pod in objects.iter().filter_map(template) {
+    for pod in objects.iter().filter_map(Object::template) {
         of_pod(pod, &mut of_all);
     }
     // A user makes the certificate of a host, or an operator does.
-    let hosts = objects.iter().filter(|object| kind(object) == "Ingress").flat_map(|it| items(&it["spec"]["tls"]));
-    for name in hosts.filter_map(|host| host["secretName"].as_str()) {
+    for name in objects.iter().flat_map(certificates) {
         let keys = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), UNKNOWN));
         of_all.entry(name.to_owned()).or_default().extend(keys);
     }
@@ -39,31 +39,33 @@ pub fn collect(objects: &[Value], needed: &mut BTreeMap<String, Secret>) {
     }
 }
 
+/// The Secrets that an Ingress takes certificates from.
+fn certificates(object: &Object) -> impl Iterator<Item = &str> {
+    let spec = object.typed::<Ingress>().and_then(|ingress| ingress.spec.as_ref());
+    let hosts = spec.and_then(|spec| spec.tls.as_ref()).into_iter().flatten();
+    hosts.filter_map(|host: &IngressTLS| host.secret_name.as_deref())
+}
+
 /// The Secrets that something of the chart names which may make them as it runs: a custom resource, for an operator, a Job, or an
 /// account that may change them.
-pub fn made_later(objects: &[Value], needed: &BTreeMap<String, Secret>) -> BTreeSet<String> {
-    let custom = objects.iter().filter(|object| is_custom(object));
-    let jobs = objects.iter().filter(|object| ["Job", "CronJob"].contains(&kind(object))).filter_map(template);
+pub fn made_later(objects: &[Object], needed: &BTreeMap<String, Secret>) -> BTreeSet<String> {
+    let custom = objects.iter().filter(|object| is_custom_group(object.group()));
+    let jobs = objects.iter().filter(|object| ["Job", "CronJob"].contains(&object.kind()));
+    let containers = jobs.filter_map(Object::template).flat_map(|pod| &pod.spec.containers);
     // What a Job reads must be there before it; what it names in its command it may make.
-    let commands = jobs.flat_map(|pod| items(&pod["spec"]["containers"])).flat_map(|container| {
-        let plain = items(&container["env"]).map(|variable| &variable["value"]);
-        items(&container["command"]).chain(items(&container["args"])).chain(plain)
+    let commands = containers.flat_map(|container| {
+        let plain = container.env.iter().flatten().filter_map(|variable| variable.value.as_ref());
+        container.command.iter().chain(&container.args).flatten().chain(plain)
     });
-    let annotated = objects.iter().filter(|object| kind(object) == "Ingress").filter(|ingress| {
-        let annotations = ingress["metadata"]["annotations"].as_object();
-        annotations.into_iter().flatten().any(|(key, _)| key.starts_with("cert-manager.io/"))
+    let is_issued = |object: &&Object| object.annotations().keys().any(|key| key.starts_with("cert-manager.io/"));
+    let certificates: BTreeSet<&str> = objects.iter().filter(is_issued).flat_map(certificates).collect();
+    let writing = objects.iter().flat_map(rules).filter(|rule| {
+        let changes = |verb: &String| ["create", "update", "patch", "*"].contains(&verb.as_str());
+        rule.verbs.iter().any(changes) && rule.resources.iter().flatten().any(|resource| resource == "secrets")
     });
-    let certificates =
-        annotated.flat_map(|ingress| items(&ingress["spec"]["tls"])).filter_map(|host| host["secretName"].as_str());
-    let certificates: BTreeSet<&str> = certificates.collect();
-    let rules = objects.iter().filter(|object| ["Role", "ClusterRole"].contains(&kind(object)));
-    let rules = rules.flat_map(|role| items(&role["rules"])).filter(|rule| {
-        let changes = |verb: &Value| ["create", "update", "patch", "*"].contains(&text(verb));
-        items(&rule["verbs"]).any(changes) && items(&rule["resources"]).any(|resource| resource == "secrets")
-    });
-    let changeable: BTreeSet<&str> = rules.flat_map(|rule| items(&rule["resourceNames"])).map(text).collect();
-    let texts: Vec<String> =
-        custom.map(Value::to_string).chain(commands.filter_map(Value::as_str).map(str::to_owned)).collect();
+    let changeable: BTreeSet<&str> =
+        writing.flat_map(|rule| rule.resource_names.iter().flatten()).map(String::as_str).collect();
+    let texts: Vec<String> = custom.map(|object| object.raw().to_string()).chain(commands.cloned()).collect();
     let is_named = |name: &&String| {
         [&certificates, &changeable].iter().any(|set| set.contains(name.as_str()))
             || texts.iter().any(|text| mentions(text, name))
@@ -80,36 +82,15 @@ fn mentions(text: &str, name: &str) -> bool {
     })
 }
 
-fn of_pod(pod: &Value, needed: &mut BTreeMap<String, Secret>) {
-    let containers = items(&pod["spec"]["initContainers"]).chain(items(&pod["spec"]["containers"]));
-    let is_needed = |source: &&Value| source["optional"] != true;
-    for container in containers {
-        for variable in items(&container["env"]) {
-            let source = Some(&variable["valueFrom"]["secretKeyRef"]).filter(is_needed);
-            if let Some((name, key)) =
-                source.and_then(|source| Some((source["name"].as_str()?, source["key"].as_str()?)))
-            {
-                let value = value_of(text(&variable["name"]), key);
-                needed.entry(name.to_owned()).or_default().insert(key.to_owned(), value);
-            }
-        }
-        for source in items(&container["envFrom"]).map(|source| &source["secretRef"]).filter(is_needed) {
-            needed.extend(
-                source["name"]
-                    .as_str()
-                    .map(|name| (name.to_owned(), Secret::new()))
-                    .filter(|(name, _)| !needed.contains_key(name)),
-            );
-        }
-    }
-    for volume in items(&pod["spec"]["volumes"]) {
-        let projected = items(&volume["projected"]["sources"]).map(|source| (&source["secret"], "name"));
-        for (source, field) in std::iter::once((&volume["secret"], "secretName")).chain(projected) {
-            let Some(name) = source[field].as_str().filter(|_| source["optional"] != true) else { continue };
-            let keys = needed.entry(name.to_owned()).or_default();
-            let named = items(&source["items"]).filter_map(|item| item["key"].as_str());
-            keys.extend(named.map(|key| (key.to_owned(), value_of("", key))));
-        }
+fn of_pod(pod: PodTemplate, needed: &mut BTreeMap<String, Secret>) {
+    let references = pod.references().into_iter();
+    for reference in references.filter(|reference| reference.kind == "Secret" && !reference.is_optional) {
+        let variable = match reference.from {
+            ReferredFrom::Variable { variable, .. } => variable,
+            ReferredFrom::Environment { .. } | ReferredFrom::Volume { .. } => "",
+        };
+        let keys = reference.keys.into_iter().map(|key| (key.to_owned(), value_of(variable, key)));
+        needed.entry(reference.name.to_owned()).or_default().extend(keys);
     }
 }
 

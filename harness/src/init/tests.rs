@@ -1,10 +1,15 @@
 use std::collections::BTreeSet;
 
+use chartgate_k8s::typed::Object;
 use chartgate_scenario::Overrides;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::render::Render;
 use super::*;
+
+fn typed(objects: impl IntoIterator<Item = Value>) -> Vec<Object> {
+    objects.into_iter().map(Object::from).collect()
+}
 
 /// A web server with a hook, a Secret that nobody makes, and a worker that one set of values switches off.
 fn renders() -> Vec<Render> {
@@ -44,7 +49,7 @@ fn renders() -> Vec<Render> {
         release: "my-shop".to_owned(),
         name: name.to_owned(),
         file: Some(PathBuf::from(format!("ci/{name}-values.yaml"))),
-        objects,
+        objects: typed(objects),
     };
     vec![render("small", objects.clone()), render("large", [objects, vec![worker]].concat())]
 }
@@ -113,7 +118,7 @@ fn kinds_that_the_chart_does_not_define_are_named() {
         of("gateway.networking.k8s.io/v1", "HTTPRoute"),
         of("networking.k8s.io/v1", "Ingress"),
     ];
-    renders[0].objects.extend(more);
+    renders[0].objects.extend(typed(more));
     let found = Found::of(&renders, &json!({}));
     assert_eq!(found.foreign, BTreeSet::from(["HTTPRoute of gateway.networking.k8s.io".to_owned()]));
 }
@@ -136,7 +141,7 @@ fn changeable() -> Found {
         release: "my-shop".to_owned(),
         name: name.to_owned(),
         file: None,
-        objects,
+        objects: typed(objects),
     };
     let first = vec![workload("Deployment", "my-shop", json!({})), job(hook.clone()), certificate.clone()];
     let second =
@@ -169,7 +174,7 @@ fn a_role_is_told_from_others_by_its_pods_labels_or_not_at_all() {
     };
     let of = |objects| {
         let (chart, release, name) = ("shop".to_owned(), "my-shop".to_owned(), "a".to_owned());
-        Found::of(&[Render { chart, release, name, file: None, objects }], &json!({}))
+        Found::of(&[Render { chart, release, name, file: None, objects: typed(objects) }], &json!({}))
     };
     let worker = || {
         workload("my-shop-worker", json!({"app": "shop", "part": "worker"}), json!({"app": "shop", "part": "worker"}))
@@ -190,7 +195,7 @@ fn only_a_hook_of_the_first_install_is_seen_before_pods() {
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata})
     };
     let mut renders = renders();
-    renders[0].objects.extend([hook("later", "pre-upgrade"), hook("last", "pre-delete")]);
+    renders[0].objects.extend(typed([hook("later", "pre-upgrade"), hook("last", "pre-delete")]));
     let text = contract::text(&Found::of(&renders, &json!({})));
     assert!(text.contains("events: [pre-upgrade]\n    # before: ["), "{text}");
     assert!(text.contains("events: [pre-delete]\n  ") && !text.contains("events: [pre-delete]\n    before"), "{text}");

@@ -1,13 +1,13 @@
 //! `crds-current`: the definitions of custom resources are there when they are needed, in the version that is needed.
 
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Action;
-use serde_json::Value;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use crate::manifest::{Manifest, group, is_custom, title};
+use crate::manifest::Manifest;
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{hook_events, is_hook, kind, name, text};
 
 pub(crate) const CRDS_CURRENT: Check = Check {
     name: "crds-current",
@@ -43,18 +43,16 @@ fn judge(view: &View) -> Finding {
 
 /// Helm asks the cluster about every object before it makes the first one: a kind that the same templates define is unknown then.
 fn judge_install(manifest: &Manifest, tally: &mut Tally) {
-    for definition in manifest.of_kind(DEFINITION) {
-        tally.proved(note(format!("{} is rendered", title(definition))));
-        let spec = &definition["spec"];
-        let is_of_it = |object: &&&Value| {
-            is_custom(object) && group(object) == text(&spec["group"]) && kind(object) == text(&spec["names"]["kind"])
-        };
+    for (definition, CustomResourceDefinition { spec, .. }) in manifest.each() {
+        tally.proved(note(format!("{} is rendered", definition.slashed())));
+        let is_of_it =
+            |object: &&&Object| object.is_custom() && object.group() == spec.group && object.kind() == spec.names.kind;
         let resource = manifest.objects.iter().find(|object| is_of_it(object) && !comes_later(object));
         if let Some(resource) = resource.filter(|_| !manifest.is_of_crds(definition)) {
             let message = format!(
                 "{} and its definition, {}, are both in the templates, so the first install is refused",
-                title(resource),
-                title(definition)
+                resource.slashed(),
+                definition.slashed()
             );
             tally
                 .fail(message)
@@ -64,8 +62,8 @@ fn judge_install(manifest: &Manifest, tally: &mut Tally) {
 }
 
 /// Whether helm makes an object after all that are no hooks.
-fn comes_later(object: &Value) -> bool {
-    is_hook(object) && hook_events(object).iter().all(|event| !event.starts_with("pre-"))
+fn comes_later(object: &Object) -> bool {
+    object.is_hook() && object.hook_events().iter().all(|event| !event.starts_with("pre-"))
 }
 
 /// Helm leaves what came from `crds/` as it is.
@@ -77,14 +75,16 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, tally: &mut Tally) {
         return;
     }
     for definition in after.of_kind(DEFINITION).filter(|it| after.is_of_crds(it)) {
-        let known = before.of_kind(DEFINITION).find(|it| name(it) == name(definition));
+        let known = before.of_kind(DEFINITION).find(|it| it.name() == definition.name());
         let what = match known {
-            Some(known) if known["spec"] == definition["spec"] => continue,
+            Some(known) if known.raw_spec() == definition.raw_spec() => continue,
             Some(_) => "differs from the version before",
             None => "is new",
         };
-        let message =
-            format!("`crds/` holds {}, which {what}, and helm does not touch `crds/` in an upgrade", title(definition));
+        let message = format!(
+            "`crds/` holds {}, which {what}, and helm does not touch `crds/` in an upgrade",
+            definition.slashed()
+        );
         tally.advise(message).hint("tell users to apply it before the upgrade, or move it into the templates with `helm.sh/resource-policy: keep`");
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_k8s::object::is_named;
+use chartgate_k8s::typed::{Object, OrEmpty};
 use chartgate_model::plan::Action;
-use serde_json::Value;
+use k8s_openapi::api::apps::v1::StatefulSet;
 
 use crate::live;
-use crate::manifest::{Manifest, annotation, is_kind, title};
+use crate::manifest::{Manifest, is_kind};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{hook_events, is_hook, is_named, items, kind, name, text};
 
 pub(crate) const DATA_KEPT: Check = Check {
     name: "data-kept",
@@ -53,17 +54,15 @@ fn judge(view: &View) -> Finding {
 /// A claim that is a hook is deleted and made again, unless it says otherwise.
 fn judge_hooks(manifest: &Manifest, tally: &mut Tally) {
     for object in manifest.objects.iter().filter(|object| HOLDS_DATA.iter().any(|of| is_kind(object, of))) {
-        let events = hook_events(object);
+        let events = object.hook_events();
         if events.is_empty() || events.iter().all(|event| event.starts_with("test")) {
-            tally.proved(note(format!("{} is no hook", title(object))));
+            tally.proved(note(format!("{} is no hook", object.slashed())));
             continue;
         }
-        let policy = annotation(object, "helm.sh/hook-delete-policy");
-        let policies: Vec<&str> = policy.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
-        let has =
-            |wanted: &str| policies.contains(&wanted) || (policies.is_empty() && wanted == "before-hook-creation");
+        let policies = object.delete_policies();
+        let has = |wanted: &str| policies.contains(&wanted);
         let is_repeated = events.iter().any(|event| event.ends_with("-upgrade") || event.ends_with("-rollback"));
-        let shown = format!("{} is a hook ({})", title(object), events.join(", "));
+        let shown = format!("{} is a hook ({})", object.slashed(), events.join(", "));
         let hint =
             "make it a part of the release, with `helm.sh/resource-policy: keep` if it is to stay after an uninstall";
         if has("hook-succeeded") {
@@ -86,26 +85,25 @@ fn judge_hooks(manifest: &Manifest, tally: &mut Tally) {
 
 /// What held data before an upgrade and is not there after it.
 fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally: &mut Tally) {
-    let identity = |manifest: &Manifest, object: &Value| {
-        let ns = object["metadata"]["namespace"].as_str().unwrap_or(manifest.namespace).to_owned();
-        (kind(object).to_owned(), ns, name(object).to_owned())
+    let identity = |manifest: &Manifest, object: &Object| {
+        let ns = object.namespace().unwrap_or(manifest.namespace).to_owned();
+        (object.kind().to_owned(), ns, object.name().to_owned())
     };
     let there: BTreeSet<_> = after.objects.iter().map(|object| identity(after, object)).collect();
     let known: BTreeSet<_> = before.objects.iter().map(|object| identity(before, object)).collect();
-    let new: Vec<&Value> =
+    let new: Vec<&Object> =
         after.objects.iter().copied().filter(|object| !known.contains(&identity(after, object))).collect();
-    for object in before.objects.iter().filter(|object| !is_hook(object)) {
+    for object in before.objects.iter().filter(|object| !object.is_hook()) {
         let is_claim = is_kind(object, "PersistentVolumeClaim");
-        let is_set = is_kind(object, "StatefulSet") && items(&object["spec"]["volumeClaimTemplates"]).next().is_some();
-        if !is_claim && !is_set {
+        if !is_claim && !has_claims(object) {
             continue;
         }
         if there.contains(&identity(before, object)) {
-            tally.proved(note(format!("{} is in both versions", title(object))));
+            tally.proved(note(format!("{} is in both versions", object.slashed())));
             continue;
         }
-        if annotation(object, "helm.sh/resource-policy") == "keep" || is_retained(object, retained) {
-            tally.proved(note(format!("{} is kept", title(object))));
+        if object.annotation("helm.sh/resource-policy") == "keep" || is_retained(object, retained) {
+            tally.proved(note(format!("{} is kept", object.slashed())));
             continue;
         }
         let instead = instead_of(object, &new);
@@ -118,49 +116,51 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally
 }
 
 /// What takes the place of an object that holds data: of its own kind if there is such a one, and of the name that is most like its own.
-fn instead_of<'a>(object: &Value, new: &[&'a Value]) -> Option<&'a Value> {
-    let holds_data = |it: &&&Value| is_kind(it, "PersistentVolumeClaim") || has_claims(it);
+fn instead_of<'a>(object: &Object, new: &[&'a Object]) -> Option<&'a Object> {
+    let holds_data = |it: &&&Object| is_kind(it, "PersistentVolumeClaim") || has_claims(it);
     let likeness =
-        |it: &Value| (kind(it) == kind(object), strsim::normalized_damerau_levenshtein(name(it), name(object)));
+        |it: &Object| (it.kind() == object.kind(), strsim::normalized_damerau_levenshtein(it.name(), object.name()));
     let all = new.iter().copied().filter(|it| holds_data(&it));
     all.max_by(|one, other| likeness(one).partial_cmp(&likeness(other)).unwrap_or(std::cmp::Ordering::Equal))
 }
 
-fn judge_claim(claim: &Value, instead: Option<&Value>, tally: &mut Tally) {
+fn judge_claim(claim: &Object, instead: Option<&Object>, tally: &mut Tally) {
     let replaced =
-        instead.map_or(String::new(), |it| format!(", and the new version starts on an empty {}", title(it)));
+        instead.map_or(String::new(), |it| format!(", and the new version starts on an empty {}", it.slashed()));
     let message =
-        format!("the upgrade removes {}, which has no `helm.sh/resource-policy: keep`{replaced}", title(claim));
+        format!("the upgrade removes {}, which has no `helm.sh/resource-policy: keep`{replaced}", claim.slashed());
     tally.fail(message).hint(
         "keep its name, or give it the annotation one version before it goes and tell users how to move the data",
     );
 }
 
-fn judge_set(set: &Value, instead: Option<&Value>, tally: &mut Tally) {
-    let claims = |set: &Value| {
-        let names = items(&set["spec"]["volumeClaimTemplates"]).map(|claim| format!("{}-{}-0", name(claim), name(set)));
-        names.map(|name| format!("persistentvolumeclaim/{name}")).collect::<Vec<_>>().join(", ")
+fn judge_set(set: &Object, instead: Option<&Object>, tally: &mut Tally) {
+    let claims = |set: &Object| {
+        let names = set.claim_templates().iter().map(|claim| claim.metadata.name.or_empty());
+        names.map(|name| format!("persistentvolumeclaim/{name}-{}-0", set.name())).collect::<Vec<_>>().join(", ")
     };
-    let is_deleted = text(&set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"]) == "Delete";
+    let spec = set.typed::<StatefulSet>().and_then(|set| set.spec.as_ref());
+    let policy = spec.and_then(|spec| spec.persistent_volume_claim_retention_policy.as_ref());
+    let is_deleted = policy.is_some_and(|policy| policy.when_deleted.as_deref() == Some("Delete"));
     let fate = if is_deleted { "are deleted with it" } else { "stay behind, used by nothing" };
-    let message = format!("the upgrade removes {}, whose claims ({}) {fate}", title(set), claims(set));
+    let message = format!("the upgrade removes {}, whose claims ({}) {fate}", set.slashed(), claims(set));
     let hint = "keep its name, or tell users how to move the data";
     match instead {
-        Some(it) => tally.fail(format!("{message}; {} starts on empty ones", title(it))).hint(hint),
+        Some(it) => tally.fail(format!("{message}; {} starts on empty ones", it.slashed())).hint(hint),
         None if is_deleted => tally.fail(message).hint(hint),
         None => tally.advise(message).hint(hint),
     };
 }
 
-fn has_claims(object: &Value) -> bool {
-    is_kind(object, "StatefulSet") && items(&object["spec"]["volumeClaimTemplates"]).next().is_some()
+fn has_claims(object: &Object) -> bool {
+    !object.claim_templates().is_empty()
 }
 
 /// Whether the contract says that an object stays: `KIND` or `KIND/NAME`, where a name may end with `*`.
-fn is_retained(object: &Value, retained: &[String]) -> bool {
+fn is_retained(object: &Object, retained: &[String]) -> bool {
     retained.iter().any(|entry| {
         let (of_kind, wanted) = entry.split_once('/').unwrap_or((entry, "*"));
-        of_kind.eq_ignore_ascii_case(kind(object)) && is_named(name(object), wanted)
+        of_kind.eq_ignore_ascii_case(object.kind()) && is_named(object.name(), wanted)
     })
 }
 

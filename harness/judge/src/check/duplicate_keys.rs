@@ -2,7 +2,6 @@
 
 use chartgate_model::recording::Moment;
 
-use crate::manifest::title;
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
@@ -32,7 +31,8 @@ fn judge(view: &View) -> Finding {
         for (hash, keys) in repeated {
             let source = sources.get(hash).map_or(String::new(), |source| format!(" (`{source}`)"));
             for key in keys {
-                let what = format!("`{}` of {}{source} is there twice", key.path, title(view.recording.object(hash)));
+                let what =
+                    format!("`{}` of {}{source} is there twice", key.path, view.recording.object(hash).slashed());
                 let hint = "render it once: what two templates add to one mapping must not overlap";
                 if key.is_same {
                     tally.advise(format!("{what}, with the same value")).hint(hint);

@@ -1,12 +1,15 @@
 //! `egress-allows-dns`: pods whose egress the release restricts can still resolve the names that they are given.
 
-use serde_json::Value;
+use chartgate_k8s::typed::Object;
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifest::{Manifest, Selector, Workload, is_custom, title};
+use crate::manifest::{Manifest, Selector, Workload};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, kind, name, text};
 
 pub(crate) const EGRESS_ALLOWS_DNS: Check = Check {
     name: "egress-allows-dns",
@@ -39,29 +42,34 @@ const CALLED: [&str; 13] = [
 ];
 
 /// The DNS, and what it is on `OpenShift` behind its Service.
-const DNS: [u64; 2] = [53, 5353];
+const DNS: [i32; 2] = [53, 5353];
 
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(EGRESS_ALLOWS_DNS.name);
     let mut unknown = None;
     for manifest in Manifest::all(view) {
-        let other = manifest.objects.iter().find(|it| is_custom(it) && kind(it).ends_with("NetworkPolicy"));
+        let other = manifest.objects.iter().find(|it| it.is_custom() && it.kind().ends_with("NetworkPolicy"));
         if let Some(other) = other {
-            unknown = Some(format!("{} may allow the DNS", title(other)));
+            unknown = Some(format!("{} may allow the DNS", other.slashed()));
             continue;
         }
-        let policies: Vec<&Value> =
-            manifest.of_kind("NetworkPolicy").filter(|policy| restricts_egress(policy)).collect();
-        for workload in manifest.workloads().iter().filter(|it| it.pod["spec"]["hostNetwork"] != true) {
-            let of_it: Vec<&Value> =
-                policies.iter().copied().filter(|policy| selects(&manifest, policy, workload)).collect();
-            let Some(first) = of_it.first() else { continue };
-            if of_it.iter().any(|policy| items(&policy["spec"]["egress"]).any(allows_dns)) {
+        let policies =
+            manifest.each::<NetworkPolicy>().filter_map(|(object, policy)| Some((object, policy.spec.as_ref()?)));
+        let policies: Vec<(&Object, &NetworkPolicySpec)> =
+            policies.filter(|(_, spec)| restricts_egress(spec)).collect();
+        for workload in manifest.workloads().iter().filter(|it| it.pod.spec.host_network != Some(true)) {
+            let selects = |(object, spec): &&(&Object, &NetworkPolicySpec)| {
+                manifest.namespace_of(object) == workload.namespace
+                    && Selector::of(spec.pod_selector.as_ref()).selects_pods_of(workload)
+            };
+            let of_it: Vec<_> = policies.iter().filter(selects).collect();
+            let Some((first, _)) = of_it.first() else { continue };
+            if of_it.iter().flat_map(|(_, spec)| spec.egress.iter().flatten()).any(allows_dns) {
                 tally.proved(note(format!("{} may ask the DNS", workload.title())));
             } else if let Some((place, host)) = named_host(&manifest, workload) {
                 let message = format!(
                     "{} restricts what {} may reach and allows no port 53, but {place} names `{host}`, which needs the DNS",
-                    title(first),
+                    first.slashed(),
                     workload.title()
                 );
                 tally.fail(message).hint("add an egress rule for port 53, UDP and TCP");
@@ -75,54 +83,48 @@ fn judge(view: &View) -> Finding {
 }
 
 /// Whether a policy is about egress: it says so, or it has rules for it.
-fn restricts_egress(policy: &Value) -> bool {
-    let types = &policy["spec"]["policyTypes"];
-    items(types).any(|it| it == "Egress") || (types.is_null() && items(&policy["spec"]["egress"]).next().is_some())
-}
-
-fn selects(manifest: &Manifest, policy: &Value, workload: &Workload) -> bool {
-    manifest.namespace_of(policy) == workload.namespace
-        && Selector::of(&policy["spec"]["podSelector"]).selects_pods_of(workload)
+fn restricts_egress(policy: &NetworkPolicySpec) -> bool {
+    match &policy.policy_types {
+        Some(types) => types.iter().any(|it| it == "Egress"),
+        None => policy.egress.as_ref().is_some_and(|rules| !rules.is_empty()),
+    }
 }
 
 /// Whether a rule may let a request to the DNS pass: by its port, or to everywhere but pods of the same namespace.
-fn allows_dns(rule: &Value) -> bool {
-    let is_dns = |port: &Value| {
-        let (from, to) = (port["port"].as_u64(), port["endPort"].as_u64());
-        let is_in = |dns: &u64| from.is_some_and(|from| from == *dns || to.is_some_and(|to| (from..=to).contains(dns)));
-        port["port"].is_null() || text(&port["port"]).starts_with("dns") || DNS.iter().any(is_in)
+fn allows_dns(rule: &NetworkPolicyEgressRule) -> bool {
+    let is_dns = |port: &NetworkPolicyPort| match &port.port {
+        None => true,
+        Some(IntOrString::String(name)) => name.starts_with("dns"),
+        Some(IntOrString::Int(from)) => DNS.iter().any(|dns| (*from..=port.end_port.unwrap_or(*from)).contains(dns)),
     };
-    let has_ports = items(&rule["ports"]).next().is_some();
-    let is_elsewhere = |peer: &Value| peer["ipBlock"].is_object() || !peer["namespaceSelector"].is_null();
-    let reaches_elsewhere = items(&rule["to"]).next().is_none() || items(&rule["to"]).any(is_elsewhere);
-    if has_ports { items(&rule["ports"]).any(is_dns) } else { reaches_elsewhere }
+    let is_elsewhere = |peer: &NetworkPolicyPeer| peer.ip_block.is_some() || peer.namespace_selector.is_some();
+    let (ports, peers) = (rule.ports.as_deref().unwrap_or_default(), rule.to.as_deref().unwrap_or_default());
+    match ports {
+        [] => peers.is_empty() || peers.iter().any(is_elsewhere),
+        ports => ports.iter().any(is_dns),
+    }
 }
 
 /// A host by its name in what a pod is given, and where that is.
 fn named_host(manifest: &Manifest, workload: &Workload) -> Option<(String, String)> {
-    let services: Vec<&str> = manifest.of_kind("Service").map(name).filter(|it| manifest.is_own_name(it)).collect();
+    let services: Vec<&str> =
+        manifest.of_kind("Service").map(Object::name).filter(|it| manifest.is_own_name(it)).collect();
     let host = |text: &str| words(text).find(|word| is_host(word, &services)).or(called(text)).map(str::to_owned);
     for container in workload.containers() {
-        let of = text(&container["name"]);
-        for variable in items(&container["env"]) {
-            if let Some(host) = variable["value"].as_str().and_then(host) {
-                return Some((format!("`{}` of container `{of}`", text(&variable["name"])), host));
+        let of = &container.name;
+        for variable in container.env.iter().flatten() {
+            if let Some(host) = variable.value.as_deref().and_then(host) {
+                return Some((format!("`{}` of container `{of}`", variable.name), host));
             }
         }
-        for line in items(&container["args"]).chain(items(&container["command"])) {
-            if let Some(host) = line.as_str().and_then(host) {
-                return Some((format!("the command of container `{of}`"), host));
-            }
+        let mut command = container.args.iter().chain(&container.command).flatten();
+        if let Some(host) = command.find_map(|line| host(line)) {
+            return Some((format!("the command of container `{of}`"), host));
         }
-        for from in items(&container["envFrom"]) {
-            let Some(config) = manifest.find("ConfigMap", workload.namespace, text(&from["configMapRef"]["name"]))
-            else {
-                continue;
-            };
-            let data = config["data"].as_object().into_iter().flatten();
-            let mut named = data.filter_map(|(key, value)| Some((key, host(text(value))?)));
-            if let Some((key, host)) = named.next() {
-                return Some((format!("`{key}` of {}", title(config)), host));
+        for map in container.env_from.iter().flatten().filter_map(|from| from.config_map_ref.as_ref()) {
+            let Some(config) = manifest.find("ConfigMap", workload.namespace, &map.name) else { continue };
+            if let Some((key, host)) = config.data().texts().find_map(|(key, value)| Some((key, host(value)?))) {
+                return Some((format!("`{key}` of {}", config.slashed()), host));
             }
         }
     }

@@ -1,12 +1,11 @@
 //! `grace-covers-drain`: a container that waits before it ends is given the time for it.
 
-use serde_json::Value;
+use k8s_openapi::api::core::v1::LifecycleHandler;
 
 use crate::manifest::Manifest;
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, text};
 
 pub(crate) const GRACE_COVERS_DRAIN: Check = Check {
     name: "grace-covers-drain",
@@ -22,21 +21,19 @@ pub(crate) const GRACE_COVERS_DRAIN: Check = Check {
 };
 
 /// Kubernetes' own, in seconds.
-const DEFAULT_GRACE: u64 = 30;
+const DEFAULT_GRACE: i64 = 30;
 
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(GRACE_COVERS_DRAIN.name);
     for manifest in Manifest::all(view) {
         for workload in manifest.workloads() {
-            let written = workload.pod["spec"]["terminationGracePeriodSeconds"].as_u64();
+            let written = workload.pod.spec.termination_grace_period_seconds;
             let grace = written.unwrap_or(DEFAULT_GRACE);
             for container in workload.lasting_containers() {
-                let Some(sleep) = slept(&container["lifecycle"]["preStop"]) else { continue };
-                let shown = format!(
-                    "`preStop` of container `{}` of {} sleeps {sleep} s",
-                    text(&container["name"]),
-                    workload.title()
-                );
+                let handler = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref());
+                let Some(sleep) = handler.and_then(slept) else { continue };
+                let shown =
+                    format!("`preStop` of container `{}` of {} sleeps {sleep} s", container.name, workload.title());
                 let default = if written.is_none() { ", which is Kubernetes' default" } else { "" };
                 let period = format!("`terminationGracePeriodSeconds` is {grace}{default}");
                 if sleep < grace {
@@ -54,11 +51,12 @@ fn judge(view: &View) -> Finding {
 }
 
 /// How long a `preStop` sleeps for certain, in whole seconds.
-fn slept(handler: &Value) -> Option<u64> {
-    if let Some(seconds) = handler["sleep"]["seconds"].as_u64() {
-        return Some(seconds);
+fn slept(handler: &LifecycleHandler) -> Option<i64> {
+    if let Some(sleep) = &handler.sleep {
+        return Some(sleep.seconds);
     }
-    let command: Vec<&str> = items(&handler["exec"]["command"]).map(text).collect();
+    let command: Vec<&str> =
+        handler.exec.iter().flat_map(|exec| exec.command.iter().flatten()).map(String::as_str).collect();
     let program = |path: &str| path.rsplit('/').next().map(str::to_owned).unwrap_or_default();
     match command.as_slice() {
         [sleep, time] if program(sleep) == "sleep" => seconds(time),
@@ -72,7 +70,7 @@ fn slept(handler: &Value) -> Option<u64> {
 }
 
 /// What a script sleeps in statements of their own. One with branches, loops or jobs in the background is not understood.
-fn slept_in(script: &str) -> Option<u64> {
+fn slept_in(script: &str) -> Option<i64> {
     const BRANCHING: [&str; 12] =
         ["if", "while", "until", "for", "case", "function", "trap", "exit", "exec", "return", "kill", "wait"];
     let is_branching =
@@ -92,7 +90,7 @@ fn slept_in(script: &str) -> Option<u64> {
 }
 
 /// A time as `sleep` takes it.
-fn seconds(time: &str) -> Option<u64> {
+fn seconds(time: &str) -> Option<i64> {
     let time = time.trim_matches(['"', '\'']);
     let (number, unit) = match time.char_indices().last()? {
         (at, 's') => (&time[..at], 1),
@@ -101,7 +99,7 @@ fn seconds(time: &str) -> Option<u64> {
         _ => (time, 1),
     };
     // A fraction of a second decides nothing.
-    number.split('.').next()?.parse::<u64>().ok().map(|number| number * unit)
+    number.split('.').next()?.parse::<i64>().ok().map(|number| number * unit)
 }
 
 #[cfg(test)]

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::manifest::{Manifest, group, is_kind, title};
+use crate::manifest::{Manifest, is_kind};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, kind, name};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const NAMES_FIT: Check = Check {
     name: "names-fit",
@@ -45,10 +43,11 @@ fn judge(view: &View) -> Finding {
 fn judge_collisions(manifest: &Manifest, under: &str, tally: &mut Tally) {
     let mut count: BTreeMap<(&str, &str, &str, &str), usize> = BTreeMap::new();
     // A hook may be rendered once for each event, and helm skips a definition in `crds/` that is there already.
-    let is_alone =
-        |object: &&&Value| !is_hook(object) && !is_kind(object, "CustomResourceDefinition") && !name(object).is_empty();
+    let is_alone = |object: &&&Object| {
+        !object.is_hook() && !is_kind(object, "CustomResourceDefinition") && !object.name().is_empty()
+    };
     for object in manifest.objects.iter().filter(is_alone) {
-        *count.entry((group(object), kind(object), manifest.namespace_of(object), name(object))).or_default() += 1;
+        *count.entry((object.group(), object.kind(), manifest.namespace_of(object), object.name())).or_default() += 1;
     }
     for ((_, of_kind, _, shared), count) in count {
         let shown = format!("{}/{shared}", of_kind.to_lowercase());
@@ -65,21 +64,21 @@ fn judge_collisions(manifest: &Manifest, under: &str, tally: &mut Tally) {
 
 fn judge_lengths(manifest: &Manifest, under: &str, tally: &mut Tally) {
     for object in &manifest.objects {
-        let limit = if ["Service", "Job", "Namespace"].contains(&kind(object)) { LABEL_LIMIT } else { NAME_LIMIT };
-        let length = name(object).len();
+        let limit = if ["Service", "Job", "Namespace"].contains(&object.kind()) { LABEL_LIMIT } else { NAME_LIMIT };
+        let length = object.name().len();
         if length > limit {
             let message =
-                format!("the name of {} has {length} characters{under}, and {limit} are allowed", title(object));
+                format!("the name of {} has {length} characters{under}, and {limit} are allowed", object.slashed());
             tally.advise(message).hint(format!("shorten it with `trunc {limit} | trimSuffix \"-\"`"));
         }
-        let labels = |of: &Value| of["metadata"]["labels"].as_object().cloned().unwrap_or_default();
-        let pods = chartgate_k8s::object::template(object).map(labels).unwrap_or_default();
-        for (key, value) in labels(object).iter().chain(&pods) {
-            let length = value.as_str().unwrap_or_default().len();
+        // A pod is its own template.
+        let of_pods = object.template().filter(|_| object.kind() != "Pod").map(|pod| pod.labels());
+        for (key, value) in object.labels().iter().chain(of_pods.into_iter().flatten()) {
+            let length = value.len();
             if length > LABEL_LIMIT {
                 let message = format!(
                     "label `{key}` of {} has {length} characters{under}, and {LABEL_LIMIT} are allowed",
-                    title(object)
+                    object.slashed()
                 );
                 tally.advise(message).hint("shorten it with `trunc 63 | trimSuffix \"-\"`");
             }

@@ -1,12 +1,13 @@
 //! `pods-alike`: what pods need to start at all reaches every pod of an image.
 
-use serde_json::Value;
+use chartgate_k8s::object::repository;
+use chartgate_k8s::typed::OrEmpty;
+use k8s_openapi::api::core::v1::ServiceAccount;
 
-use crate::manifest::{Manifest, Workload, is_kind, title};
+use crate::manifest::{Manifest, Workload, is_kind};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, repository, text};
 
 pub(crate) const PODS_ALIKE: Check = Check {
     name: "pods-alike",
@@ -40,7 +41,7 @@ fn judge(view: &View) -> Finding {
 /// An image that pods of both run.
 fn shared_image<'a>(one: &Workload<'a>, other: &Workload<'a>) -> Option<&'a str> {
     let images =
-        |it: &Workload<'a>| it.containers().map(|container| repository(text(&container["image"]))).collect::<Vec<_>>();
+        |it: &Workload<'a>| it.containers().map(|container| repository(container.image.or_empty())).collect::<Vec<_>>();
     let others = images(other);
     images(one).into_iter().find(|image| !image.is_empty() && others.contains(image))
 }
@@ -65,24 +66,25 @@ fn judge_pull_secrets(manifest: &Manifest, one: &Workload, other: &Workload, ima
 
 /// Whether pods bring pull secrets, themselves or by their ServiceAccount.
 fn has_pull_secrets(manifest: &Manifest, workload: &Workload) -> bool {
-    let any = |of: &Value| items(&of["imagePullSecrets"]).next().is_some();
-    let account = text(&workload.pod["spec"]["serviceAccountName"]);
-    any(&workload.pod["spec"]) || manifest.find("ServiceAccount", workload.namespace, account).is_some_and(any)
+    let spec = workload.pod.spec;
+    let account = manifest.find("ServiceAccount", workload.namespace, spec.service_account_name.or_empty());
+    let of_account = account.and_then(|account| account.typed::<ServiceAccount>()?.image_pull_secrets.as_ref());
+    [spec.image_pull_secrets.as_ref(), of_account].into_iter().flatten().any(|secrets| !secrets.is_empty())
 }
 
 /// A Job or a hook that lacks what all lasting pods of its image tolerate.
 fn judge_tolerations(workload: &Workload, all: &[Workload], tally: &mut Tally) {
-    if workload.is_lasting() || items(&workload.pod["spec"]["tolerations"]).next().is_some() {
+    if workload.is_lasting() || !workload.pod.tolerations().is_empty() {
         return;
     }
     // What runs on every node tolerates more than others on purpose.
     let lasting = all.iter().filter(|it| it.is_lasting() && !is_kind(it.object, "DaemonSet"));
     let alike: Vec<&Workload> = lasting.filter(|it| shared_image(workload, it).is_some()).collect();
-    let tolerating = alike.iter().filter(|it| items(&it.pod["spec"]["tolerations"]).next().is_some()).count();
+    let tolerating = alike.iter().filter(|it| !it.pod.tolerations().is_empty()).count();
     if let Some(first) = alike.first().filter(|_| tolerating == alike.len()) {
         let message = format!(
             "the pods of {} have no `tolerations`, and those of {}, with the same image, have some",
-            title(workload.object),
+            workload.object.slashed(),
             first.title()
         );
         tally.advise(message).hint("give the same value to every pod template");

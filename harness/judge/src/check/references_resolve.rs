@@ -3,13 +3,14 @@
 mod pods;
 mod routes;
 
-use serde_json::Value;
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::autoscaling::v2::CrossVersionObjectReference;
+use serde::Deserialize;
 
-use crate::manifest::{Manifest, group, is_custom, is_kind, title, title_of};
+use crate::manifest::{Autoscaler, Manifest, is_kind, role_of, subjects, title_of};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, kind, name, text};
 use chartgate_yaml::nearest;
 
 pub(crate) const REFERENCES_RESOLVE: Check = Check {
@@ -45,8 +46,42 @@ struct References<'a, 't> {
 /// Where something is named: the object, and the field in words.
 #[derive(Clone, Copy)]
 struct From<'a> {
-    object: &'a Value,
+    object: &'a Object,
     field: &'a str,
+}
+
+/// What an object scales, and the field that says so.
+struct Target<'a> {
+    field: &'static str,
+    version: &'a str,
+    kind: &'a str,
+    name: &'a str,
+}
+
+/// A `VerticalPodAutoscaler`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct VerticalAutoscaler {
+    spec: VerticalAutoscalerSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct VerticalAutoscalerSpec {
+    target_ref: CrossVersionObjectReference,
+}
+
+impl<'a> Target<'a> {
+    fn of(object: &'a Object) -> Option<Self> {
+        if (object.group(), object.kind()) == ("autoscaling.k8s.io", "VerticalPodAutoscaler") {
+            let CrossVersionObjectReference { api_version, kind, name } =
+                &object.custom::<VerticalAutoscaler>()?.spec.target_ref;
+            let kind = if kind.is_empty() { "Deployment" } else { kind };
+            return Some(Self { field: "targetRef", version: api_version.or_empty(), kind, name });
+        }
+        let Autoscaler { target_version: version, target_kind: kind, target_name: name, .. } = Autoscaler::of(object)?;
+        Some(Self { field: "scaleTargetRef", version, kind, name })
+    }
 }
 
 impl<'a> References<'a, '_> {
@@ -62,61 +97,55 @@ impl<'a> References<'a, '_> {
     }
 
     /// What an autoscaler or a budget of resources is for.
-    fn judge_target(&mut self, object: &'a Value) {
-        let field = match (group(object), kind(object)) {
-            ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject") => "scaleTargetRef",
-            ("autoscaling.k8s.io", "VerticalPodAutoscaler") => "targetRef",
-            _ => return,
-        };
-        let target = &object["spec"][field];
-        let of_kind = target["kind"].as_str().unwrap_or("Deployment");
-        if is_custom(target)
-            || !["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job"].contains(&of_kind)
-        {
+    fn judge_target(&mut self, object: &'a Object) {
+        let Some(Target { field, version, kind: of_kind, name: with_name }) = Target::of(object) else { return };
+        let is_custom = version.rsplit_once('/').is_some_and(|(group, _)| !["apps", "batch"].contains(&group));
+        if is_custom || !["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job"].contains(&of_kind) {
             return;
         }
         let ns = self.manifest.namespace_of(object);
-        let with_name = text(&target["name"]);
-        let other = self.manifest.workloads().into_iter().find(|other| name(other.object) == with_name);
-        if let Some(other) = other.filter(|other| kind(other.object) != of_kind) {
+        let other = self.manifest.workloads().into_iter().find(|other| other.object.name() == with_name);
+        if let Some(other) = other.filter(|other| other.object.kind() != of_kind) {
             let message = format!(
                 "`{field}` of {} is {}, but the chart makes {}",
-                title(object),
+                object.slashed(),
                 title_of(of_kind, with_name),
                 other.title()
             );
-            self.tally.fail(message).hint(format!("name kind `{}`", kind(other.object)));
+            self.tally.fail(message).hint(format!("name kind `{}`", other.object.kind()));
             return;
         }
         self.resolve(From { object, field }, of_kind, ns, with_name);
     }
 
     /// The role and the `ServiceAccount`s of a binding.
-    fn judge_binding(&mut self, object: &'a Value) {
-        if !is_kind(object, "RoleBinding") && !is_kind(object, "ClusterRoleBinding") {
-            return;
-        }
+    fn judge_binding(&mut self, object: &'a Object) {
+        let Some(role) = role_of(object) else { return };
         let ns = self.manifest.namespace_of(object);
-        let role = &object["roleRef"];
-        let role_kind = if role["kind"] == "Role" { "Role" } else { "ClusterRole" };
-        self.resolve(From { object, field: "roleRef" }, role_kind, ns, text(&role["name"]));
-        for subject in items(&object["subjects"]).filter(|subject| subject["kind"] == "ServiceAccount") {
-            let ns = subject["namespace"].as_str().unwrap_or(ns);
-            self.resolve(From { object, field: "subjects" }, "ServiceAccount", ns, text(&subject["name"]));
+        let role_kind = if role.kind == "Role" { "Role" } else { "ClusterRole" };
+        self.resolve(From { object, field: "roleRef" }, role_kind, ns, &role.name);
+        for subject in subjects(object).iter().filter(|subject| subject.kind == "ServiceAccount") {
+            let ns = subject.namespace.as_deref().unwrap_or(ns);
+            self.resolve(From { object, field: "subjects" }, "ServiceAccount", ns, &subject.name);
         }
     }
 
     /// The object that is named, where the chart makes it. Where nobody else can make it either, that is a claim.
-    fn resolve(&mut self, from: From<'a>, of_kind: &str, ns: &str, with_name: &str) -> Option<&'a Value> {
+    fn resolve(&mut self, from: From<'a>, of_kind: &str, ns: &str, with_name: &str) -> Option<&'a Object> {
         if let Some(found) = self.manifest.find(of_kind, ns, with_name) {
-            self.tally.proved(note(format!("`{}` of {} leads to {}", from.field, title(from.object), title(found))));
+            self.tally.proved(note(format!(
+                "`{}` of {} leads to {}",
+                from.field,
+                from.object.slashed(),
+                found.slashed()
+            )));
             return Some(found);
         }
         if self.is_missing(of_kind, ns, with_name) {
             let missing = title_of(of_kind, with_name);
             let hint = self.instead(of_kind, with_name);
             let message =
-                format!("`{}` of {} is {missing}, which the chart does not make", from.field, title(from.object));
+                format!("`{}` of {} is {missing}, which the chart does not make", from.field, from.object.slashed());
             self.tally.fail(message).hint(hint);
         }
         None
@@ -132,7 +161,7 @@ impl<'a> References<'a, '_> {
     /// What is there of the kind that is wanted.
     fn instead(&self, of_kind: &str, with_name: &str) -> String {
         let known: Vec<&str> =
-            self.manifest.objects.iter().filter(|it| is_kind(it, of_kind)).map(|it| name(it)).collect();
+            self.manifest.objects.iter().filter(|it| is_kind(it, of_kind)).map(|it| it.name()).collect();
         match (nearest(with_name, known.iter().copied()), known.as_slice()) {
             (Some(near), _) => format!("the chart makes {}", title_of(of_kind, near)),
             (None, []) => format!("the chart makes no {of_kind}"),

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use crate::manifest::title;
 use crate::tally::{Tally, not_applicable, note};
 use crate::variant::Variants;
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, kind, name};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const RENDER_STABLE: Check = Check {
     name: "render-stable",
@@ -29,16 +28,15 @@ fn judge(view: &View) -> Finding {
     };
     let mut tally = Tally::new(RENDER_STABLE.name);
     // A hook runs, and is gone before anybody compares.
-    let lasting = |objects: &[&Value]| objects.iter().filter(|object| !is_hook(object)).count();
-    for object in variants.base.iter().filter(|object| !is_hook(object)) {
-        let is_it = |other: &&&Value| {
-            kind(other) == kind(object)
-                && name(other) == name(object)
-                && other["metadata"]["namespace"] == object["metadata"]["namespace"]
-                && other["apiVersion"] == object["apiVersion"]
+    let lasting = |objects: &[&Object]| objects.iter().filter(|object| !object.is_hook()).count();
+    for object in variants.base.iter().filter(|object| !object.is_hook()) {
+        let is_it = |other: &&&Object| {
+            other.is_same(object)
+                && other.namespace() == object.namespace()
+                && other.api_version() == object.api_version()
         };
         let Some(other) = again.iter().find(is_it) else {
-            let message = format!("{} has another name in each render", title(object));
+            let message = format!("{} has another name in each render", object.slashed());
             tally.advise(message).hint("derive the name from the release's, or from what it holds");
             continue;
         };
@@ -46,16 +44,16 @@ fn judge(view: &View) -> Finding {
         if again.iter().filter(is_it).count() > 1 {
             continue;
         }
-        match difference(object, other, String::new()) {
+        match difference(object.raw(), other.raw(), String::new()) {
             Some(path) => {
                 let message = format!(
                     "`{path}` of {} differs between two renders of the same chart with the same values",
-                    title(object)
+                    object.slashed()
                 );
                 let hint = "what is random or depends on the time is found again with `lookup` in an upgrade, but not where no cluster is asked; let users name a Secret of their own";
                 tally.advise(message).hint(hint);
             }
-            None => tally.proved(note(format!("{} is the same", title(object)))),
+            None => tally.proved(note(format!("{} is the same", object.slashed()))),
         }
     }
     if lasting(&variants.base) != lasting(again) {

@@ -5,13 +5,15 @@ mod readiness;
 mod volume;
 mod webhook;
 
-use serde_json::Value;
+use chartgate_k8s::typed::PodTemplate;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
+use k8s_openapi::api::core::v1::PodAffinityTerm;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifest::{Manifest, Selector, Workload, is_kind, scaled};
+use crate::manifest::{Manifest, Selector, Workload, scaled};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::items;
 
 pub(crate) const ROLLOUT_CAN_PROCEED: Check = Check {
     name: "rollout-can-proceed",
@@ -46,19 +48,22 @@ fn judge(view: &View) -> Finding {
 
 /// A strategy that lets neither a pod go nor another one come.
 fn judge_strategy(workload: &Workload, tally: &mut Tally) {
-    let spec = &workload.object["spec"];
-    let (rolling, shown) = match () {
-        () if is_kind(workload.object, "Deployment") => (&spec["strategy"]["rollingUpdate"], "strategy.rollingUpdate"),
-        () if is_kind(workload.object, "DaemonSet") => {
-            (&spec["updateStrategy"]["rollingUpdate"], "updateStrategy.rollingUpdate")
-        }
-        () => return,
+    let deployment = || {
+        let strategy = workload.object.typed::<Deployment>()?.spec.as_ref()?.strategy.as_ref()?;
+        let rolling = strategy.rolling_update.as_ref()?;
+        Some((rolling.max_surge.as_ref(), rolling.max_unavailable.as_ref(), "strategy.rollingUpdate"))
     };
+    let daemon_set = || {
+        let strategy = workload.object.typed::<DaemonSet>()?.spec.as_ref()?.update_strategy.as_ref()?;
+        let rolling = strategy.rolling_update.as_ref()?;
+        // Nothing is what Kubernetes takes for its surge where nothing is said.
+        let surge = rolling.max_surge.as_ref().unwrap_or(&IntOrString::Int(0));
+        Some((Some(surge), rolling.max_unavailable.as_ref(), "updateStrategy.rollingUpdate"))
+    };
+    let Some((surge, unavailable, shown)) = deployment().or_else(daemon_set) else { return };
     // The percentages count as written: Kubernetes looks at what they come to only later.
-    let nothing = |value: &Value| scaled(value, 100, true) == Some(0);
-    let is_daemon = is_kind(workload.object, "DaemonSet");
-    let has_no_surge = nothing(&rolling["maxSurge"]) || (is_daemon && rolling["maxSurge"].is_null());
-    if has_no_surge && nothing(&rolling["maxUnavailable"]) {
+    let nothing = |value: Option<&IntOrString>| value.and_then(|value| scaled(value, 100, true)) == Some(0);
+    if nothing(surge) && nothing(unavailable) {
         let message = format!(
             "`{shown}` of {} has `maxSurge` 0 and `maxUnavailable` 0, so no pod can be replaced",
             workload.title()
@@ -71,14 +76,12 @@ fn judge_strategy(workload: &Workload, tally: &mut Tally) {
 fn judge_anti_affinity(manifest: &Manifest, workload: &Workload, workers: u8, tally: &mut Tally) {
     let Some(replicas) = manifest.smallest_size(workload).filter(|replicas| *replicas > 0) else { return };
     let Some(rollout) = workload.rollout(replicas).filter(|rollout| rollout.unavailable == 0) else { return };
-    let required =
-        &workload.pod["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
-    let is_own = |term: &&Value| {
-        let selector = Selector::of(&term["labelSelector"]);
-        let names_version = items(&term["matchLabelKeys"]).any(|key| key == "pod-template-hash");
-        term["topologyKey"] == HOSTNAME && !names_version && !selector.is_empty() && selector.selects(workload.labels())
+    let is_own = |term: &PodAffinityTerm| {
+        let selector = Selector::of(term.label_selector.as_ref());
+        let names_version = term.match_label_keys.iter().flatten().any(|key| key == "pod-template-hash");
+        term.topology_key == HOSTNAME && !names_version && !selector.is_empty() && selector.selects(workload.labels())
     };
-    if !items(required).any(|term| is_own(&term)) {
+    if !keeps_away(workload.pod).any(is_own) {
         return;
     }
     let nodes = replicas + 1;
@@ -92,6 +95,12 @@ fn judge_anti_affinity(manifest: &Manifest, workload: &Workload, workers: u8, ta
         rollout.surge
     );
     tally.advise(message).hint("let the anti-affinity be preferred, or set `maxUnavailable: 1`");
+}
+
+/// What a pod's node must not have.
+fn keeps_away(pod: PodTemplate<'_>) -> impl Iterator<Item = &PodAffinityTerm> {
+    let affinity = pod.spec.affinity.as_ref().and_then(|affinity| affinity.pod_anti_affinity.as_ref());
+    affinity.and_then(|it| it.required_during_scheduling_ignored_during_execution.as_ref()).into_iter().flatten()
 }
 
 #[cfg(test)]

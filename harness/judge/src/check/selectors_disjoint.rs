@@ -1,12 +1,14 @@
 //! `selectors-disjoint`: no two components of the release are mixed by what selects their pods.
 
-use serde_json::Value;
+use chartgate_k8s::object::repository;
+use chartgate_k8s::typed::{Object, OrEmpty, written};
+use k8s_openapi::api::core::v1::{Container, ContainerPort};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifest::{Manifest, Selector, Workload, is_kind, title};
+use crate::manifest::{Manifest, Selector, Workload, is_kind};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, kind, name, repository, text};
 
 pub(crate) const SELECTORS_DISJOINT: Check = Check {
     name: "selectors-disjoint",
@@ -42,10 +44,10 @@ fn judge(view: &View) -> Finding {
 }
 
 /// Whether each port of a Service is served by all the pods that it sends requests to.
-fn judge_service(manifest: &Manifest, service: &Value, workloads: &[Workload], tally: &mut Tally) {
+fn judge_service(manifest: &Manifest, service: &Object, workloads: &[Workload], tally: &mut Tally) {
     let selector = Selector::of_service(service);
     // A headless Service only tells addresses; who asks for them picks the port.
-    if selector.is_empty() || service["spec"]["clusterIP"] == "None" || service["spec"]["type"] == "ExternalName" {
+    if selector.is_empty() || service.is_headless() || service.is_external_name() {
         return;
     }
     let ns = manifest.namespace_of(service);
@@ -54,16 +56,17 @@ fn judge_service(manifest: &Manifest, service: &Value, workloads: &[Workload], t
     if selected.len() < 2 {
         return;
     }
-    for port in Manifest::ports(service) {
-        let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
+    for port in service.service_ports() {
+        let target = &port.target_port.clone().unwrap_or(IntOrString::Int(port.port));
         let (serving, others): (Vec<&Workload>, Vec<&Workload>) =
             selected.iter().partition(|it| container_of(it, target).is_some());
-        let shown = || format!("port {} of {}", port["port"], title(service));
+        let shown = || format!("port {} of {}", port.port, service.slashed());
         match (serving.first(), others.first()) {
-            (Some(serving), Some(other)) if target.is_u64() => {
+            (Some(serving), Some(other)) if matches!(target, IntOrString::Int(_)) => {
                 let message = format!(
-                    "{} sends requests to port {target} of {}, but it selects the pods of {}, too, which do not serve that port (`{selector}`)",
+                    "{} sends requests to port {} of {}, but it selects the pods of {}, too, which do not serve that port (`{selector}`)",
                     shown(),
+                    written(target),
                     serving.title(),
                     other.title()
                 );
@@ -93,24 +96,27 @@ fn judge_service(manifest: &Manifest, service: &Value, workloads: &[Workload], t
 }
 
 /// The container that declares a port, which is a name or a number.
-fn container_of<'a>(workload: &Workload<'a>, port: &Value) -> Option<&'a Value> {
-    let is_it = |declared: &Value| declared["name"] == *port || declared["containerPort"] == *port;
-    workload.lasting_containers().find(|container| items(&container["ports"]).any(is_it))
+fn container_of<'a>(workload: &Workload<'a>, port: &IntOrString) -> Option<&'a Container> {
+    let is_it = |declared: &ContainerPort| match port {
+        IntOrString::Int(number) => declared.container_port == *number,
+        IntOrString::String(name) => declared.name.as_ref() == Some(name),
+    };
+    workload.lasting_containers().find(|container| container.ports.iter().flatten().any(is_it))
 }
 
 /// The image that serves a port, without its tag.
-fn image_of<'a>(workload: &Workload<'a>, port: &Value) -> Option<&'a str> {
-    container_of(workload, port).map(|container| repository(text(&container["image"])))
+fn image_of<'a>(workload: &Workload<'a>, port: &IntOrString) -> Option<&'a str> {
+    container_of(workload, port).map(|container| repository(container.image.or_empty()))
 }
 
 /// Whether one of two workloads selects the other's pods.
 fn judge_pair(manifest: &Manifest, one: &Workload, other: &Workload, tally: &mut Tally) {
-    let is_selecting = |it: &Workload| SELECTING.contains(&kind(it.object));
+    let is_selecting = |it: &Workload| SELECTING.contains(&it.object.kind());
     if one.namespace != other.namespace || !is_selecting(one) || !is_selecting(other) {
         return;
     }
     let selects = |it: &Workload, pods: &Workload| {
-        let selector = Selector::of(&it.object["spec"]["selector"]);
+        let selector = Selector::of_object(it.object);
         !selector.is_empty() && selector.selects(pods.labels())
     };
     let (counting, counted) = match (selects(one, other), selects(other, one)) {
@@ -121,7 +127,7 @@ fn judge_pair(manifest: &Manifest, one: &Workload, other: &Workload, tally: &mut
             return;
         }
     };
-    let selector = Selector::of(&counting.object["spec"]["selector"]);
+    let selector = Selector::of_object(counting.object);
     let message =
         format!("the selector of {} (`{selector}`) selects the pods of {}, too", counting.title(), counted.title());
     let hint = "give each a label of its own in selector and pod template, such as `app.kubernetes.io/component`";
@@ -129,23 +135,23 @@ fn judge_pair(manifest: &Manifest, one: &Workload, other: &Workload, tally: &mut
     let autoscaler = both
         .iter()
         .filter(|it| selects(it, if it.is(one) { other } else { one }))
-        .find_map(|it| manifest.autoscaler(it));
+        .find_map(|it| Some(manifest.autoscaler(it)?.object));
     let counter = autoscaler.or_else(|| budget(manifest, &both));
     match counter {
-        Some(counter) => tally.fail(format!("{message}, and {} counts both", title(counter))).hint(hint),
+        Some(counter) => tally.fail(format!("{message}, and {} counts both", counter.slashed())).hint(hint),
         None => tally.advise(message).hint(hint),
     };
 }
 
 /// A budget that counts the pods of both.
-fn budget<'a>(manifest: &Manifest<'a>, both: &[&Workload; 2]) -> Option<&'a Value> {
-    let counts = |object: &&Value| {
-        let selector = Selector::of(&object["spec"]["selector"]);
+fn budget<'a>(manifest: &Manifest<'a>, both: &[&Workload; 2]) -> Option<&'a Object> {
+    let counts = |object: &&Object| {
+        let selector = Selector::of_object(object);
         is_kind(object, "PodDisruptionBudget")
             && !selector.is_empty()
             && both.iter().all(|it| selector.selects_pods_of(it))
     };
-    manifest.objects.iter().copied().filter(|it| !name(it).is_empty()).find(|it| counts(it))
+    manifest.objects.iter().copied().filter(|it| !it.name().is_empty()).find(|it| counts(it))
 }
 
 #[cfg(test)]

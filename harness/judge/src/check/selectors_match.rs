@@ -1,12 +1,15 @@
 //! `selectors-match`: what selects pods (or Services) of the release finds some.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::manifest::{Manifest, Selector, Workload, group, is_custom, is_kind, title};
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+
+use crate::manifest::custom::{Monitor, MonitorSpec};
+use crate::manifest::{Manifest, Selector, Workload, is_kind};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, kind, name, text};
 
 pub(crate) const SELECTORS_MATCH: Check = Check {
     name: "selectors-match",
@@ -28,9 +31,9 @@ fn judge(view: &View) -> Finding {
         for object in &manifest.objects {
             let Some(subject) = Subject::of(&manifest, object) else { continue };
             match subject.found() {
-                Found::Some(what) => tally.proved(note(format!("{} selects {what}", title(object)))),
+                Found::Some(what) => tally.proved(note(format!("{} selects {what}", object.slashed()))),
                 Found::Unknown(why) => {
-                    unknown = Some(format!("{} selects nothing that is rendered, but {why}", title(object)));
+                    unknown = Some(format!("{} selects nothing that is rendered, but {why}", object.slashed()));
                 }
                 Found::None => subject.claim(&mut tally),
             }
@@ -51,7 +54,7 @@ enum Of {
 /// An object that selects, and what it selects.
 struct Subject<'a, 'm> {
     manifest: &'m Manifest<'a>,
-    object: &'a Value,
+    object: &'a Object,
     selector: Selector<'a>,
     of: Of,
 }
@@ -65,17 +68,18 @@ enum Found {
 }
 
 impl<'a, 'm> Subject<'a, 'm> {
-    fn of(manifest: &'m Manifest<'a>, object: &'a Value) -> Option<Self> {
-        let spec = &object["spec"];
-        let (selector, of) = match (group(object), kind(object)) {
-            ("policy", "PodDisruptionBudget") => (Selector::of(&spec["selector"]), Of::Pods),
-            ("networking.k8s.io" | "extensions", "NetworkPolicy") => (Selector::of(&spec["podSelector"]), Of::Pods),
-            ("", "Service") if spec["type"] != "ExternalName" => (Selector::of_service(object), Of::Pods),
-            ("monitoring.coreos.com", "PodMonitor") | ("operator.victoriametrics.com", "VMPodScrape") => {
-                (Selector::of(&spec["selector"]), Of::Pods)
+    fn of(manifest: &'m Manifest<'a>, object: &'a Object) -> Option<Self> {
+        let (selector, of) = match (object.group(), object.kind()) {
+            ("policy", "PodDisruptionBudget")
+            | ("monitoring.coreos.com", "PodMonitor")
+            | ("operator.victoriametrics.com", "VMPodScrape") => (Selector::of_object(object), Of::Pods),
+            ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
+                let spec = object.typed::<NetworkPolicy>().and_then(|policy| policy.spec.as_ref());
+                (Selector::of(spec.and_then(|spec| spec.pod_selector.as_ref())), Of::Pods)
             }
+            ("", "Service") if !object.is_external_name() => (Selector::of_service(object), Of::Pods),
             ("monitoring.coreos.com", "ServiceMonitor") | ("operator.victoriametrics.com", "VMServiceScrape") => {
-                (Selector::of(&spec["selector"]), Of::Services)
+                (Selector::of_object(object), Of::Services)
             }
             _ => return None,
         };
@@ -86,22 +90,25 @@ impl<'a, 'm> Subject<'a, 'm> {
 
     /// Whether it selects in the release's namespace alone.
     fn is_of_own_namespace(&self) -> bool {
-        let wide = &self.object["spec"]["namespaceSelector"];
-        let names = items(&wide["matchNames"]);
-        self.manifest.namespace_of(self.object) == self.manifest.namespace
-            && wide["any"] != true
-            && names.into_iter().all(|ns| ns == self.manifest.namespace)
+        let own = self.manifest.namespace;
+        let is_wide = self.monitor().is_some_and(|monitor| {
+            monitor.namespace_selector.any || monitor.namespace_selector.match_names.iter().any(|ns| ns != own)
+        });
+        self.manifest.namespace_of(self.object) == own && !is_wide
     }
 
-    fn is_monitor(&self) -> bool {
-        is_custom(self.object)
+    fn monitor(&self) -> Option<&'a MonitorSpec> {
+        if !self.object.is_custom() {
+            return None;
+        }
+        self.object.custom::<Monitor>().map(|monitor| &monitor.spec)
     }
 
-    fn services(&self) -> Vec<&'a Value> {
+    fn services(&self) -> Vec<&'a Object> {
         let manifest = self.manifest;
         let in_namespace =
             manifest.of_kind("Service").filter(|service| manifest.namespace_of(service) == manifest.namespace);
-        in_namespace.filter(|service| self.selector.selects(&service["metadata"]["labels"])).collect()
+        in_namespace.filter(|service| self.selector.selects(service.labels())).collect()
     }
 
     fn found(&self) -> Found {
@@ -113,7 +120,7 @@ impl<'a, 'm> Subject<'a, 'm> {
                 let in_namespace = workloads.iter().filter(|it| it.namespace == manifest.namespace);
                 in_namespace.clone().find(selected).map(|it| format!("the pods of {}", it.title()))
             }
-            Of::Services => self.services().first().map(|service| title(service)),
+            Of::Services => self.services().first().map(|service| service.slashed()),
         };
         if let Some(found) = found {
             return Found::Some(found);
@@ -135,10 +142,10 @@ impl<'a, 'm> Subject<'a, 'm> {
     /// workload of its name.
     fn is_of_absent_component(&self) -> bool {
         let workloads = self.manifest.lasting_workloads();
-        let has_keys = |it: &Workload| self.selector.keys().all(|key| !it.labels()[key].is_null());
-        let own = name(self.object);
+        let has_keys = |it: &Workload| self.selector.keys().all(|key| it.labels().contains_key(key));
+        let own = self.object.name();
         // `web-budget` is for `web`; `web` is not for `web-database`.
-        let is_namesake = |it: &Workload| own == name(it.object) || own.starts_with(&format!("{}-", name(it.object)));
+        let is_namesake = |it: &Workload| own == it.object.name() || own.starts_with(&format!("{}-", it.object.name()));
         self.of == Of::Pods
             && (workloads.is_empty() || (workloads.iter().any(has_keys) && !workloads.iter().any(is_namesake)))
     }
@@ -147,12 +154,12 @@ impl<'a, 'm> Subject<'a, 'm> {
         let is_own = self.selector.pairs().any(|(key, value)| self.manifest.is_own_label(key, value));
         let is_guard = is_kind(self.object, "PodDisruptionBudget") || is_kind(self.object, "NetworkPolicy");
         let what = if self.of == Of::Pods { "no pod" } else { "no Service" };
-        let message = format!("{} selects {what} of the release by `{}`", title(self.object), self.selector);
+        let message = format!("{} selects {what} of the release by `{}`", self.object.slashed(), self.selector);
         let claim = match (is_guard, is_own) {
             (true, true) => tally.fail(message),
             // A policy, and what does not name the release, may be for pods of others.
             (true, false) if is_kind(self.object, "NetworkPolicy") => return,
-            (false, false) if !self.is_monitor() => return,
+            (false, false) if self.monitor().is_none() => return,
             _ => tally.advise(message),
         };
         claim.hint(self.nearest());
@@ -161,16 +168,15 @@ impl<'a, 'm> Subject<'a, 'm> {
     /// The labels that would be found, where one of them alone is wrong.
     fn nearest(&self) -> String {
         let workloads = self.manifest.workloads();
-        let labels: Vec<(String, &Value)> = match self.of {
+        let labels: Vec<(String, &BTreeMap<String, String>)> = match self.of {
             Of::Pods => workloads.iter().map(|it| (format!("the pods of {}", it.title()), it.labels())).collect(),
-            Of::Services => self.manifest.of_kind("Service").map(|it| (title(it), &it["metadata"]["labels"])).collect(),
+            Of::Services => self.manifest.of_kind("Service").map(|it| (it.slashed(), it.labels())).collect(),
         };
-        let missing = |labels: &Value| self.selector.keys().filter(|key| labels[*key].is_null()).count();
+        let missing = |labels: &BTreeMap<_, _>| self.selector.keys().filter(|key| !labels.contains_key(*key)).count();
         match labels.iter().min_by_key(|(_, labels)| missing(labels)) {
             Some((whose, labels)) => {
-                let labels =
-                    labels.as_object().into_iter().flatten().map(|(key, value)| format!("{key}={}", text(value)));
-                format!("{whose} have the labels {}", labels.collect::<Vec<_>>().join(","))
+                let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                format!("{whose} have the labels {}", labels.join(","))
             }
             None => "the release has none at all".to_owned(),
         }
@@ -178,26 +184,23 @@ impl<'a, 'm> Subject<'a, 'm> {
 
     /// A monitor asks a port by name, which what it selects must have.
     fn judge_ports(&self, tally: &mut Tally) {
-        if !self.is_monitor() {
-            return;
-        }
-        let spec = &self.object["spec"];
-        let endpoints = items(&spec["endpoints"]).chain(items(&spec["podMetricsEndpoints"]));
+        let Some(monitor) = self.monitor() else { return };
+        let endpoints = monitor.endpoints.iter().chain(&monitor.pod_metrics_endpoints);
         let names: Vec<&str> = match self.of {
             Of::Services => {
-                self.services().into_iter().flat_map(Manifest::ports).map(|port| text(&port["name"])).collect()
+                self.services().into_iter().flat_map(Object::service_ports).map(|port| port.name.or_empty()).collect()
             }
             Of::Pods => {
                 let workloads = self.manifest.workloads();
                 let selected = workloads.iter().filter(|it| self.selector.selects_pods_of(it));
-                selected.flat_map(Workload::ports).map(|port| text(&port["name"])).collect()
+                selected.flat_map(Workload::ports).map(|port| port.name.or_empty()).collect()
             }
         };
         if names.is_empty() {
             return;
         }
-        for port in endpoints.filter_map(|endpoint| endpoint["port"].as_str()).filter(|port| !names.contains(port)) {
-            let message = format!("{} asks port `{port}`, which nothing that it selects has", title(self.object));
+        for port in endpoints.filter_map(|it| it.port.as_deref()).filter(|port| !names.contains(port)) {
+            let message = format!("{} asks port `{port}`, which nothing that it selects has", self.object.slashed());
             tally.advise(message).hint(format!("the ports are named {}", names.join(", ")));
         }
     }

@@ -1,13 +1,14 @@
 //! `service-links`: a variable that Kubernetes makes of a Service's name does not take the place of one that the application reads.
 
-use serde_json::Value;
+use chartgate_k8s::object::repository;
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::core::v1::Container;
 
 use crate::live::own_name;
-use crate::manifest::{Manifest, Workload, title};
+use crate::manifest::{Manifest, Workload};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, name, repository, text};
 
 pub(crate) const SERVICE_LINKS: Check = Check {
     name: "service-links",
@@ -41,30 +42,30 @@ fn judge(view: &View) -> Finding {
 }
 
 /// Variables that pods get for a Service, also under a release of the chart's own name.
-fn links(service: &Value, chart: &str, release: &str) -> Vec<String> {
-    let own = name(service);
+fn links(service: &Object, chart: &str, release: &str) -> Vec<String> {
+    let own = service.name();
     let renamed = own.replace(&format!("{release}-{chart}"), chart).replace(release, chart);
     let mut names = vec![own.to_owned(), renamed];
     names.dedup();
     names.iter().map(|name| format!("{}_PORT", name.to_uppercase().replace('-', "_"))).collect()
 }
 
-fn judge_link(service: &Value, link: &str, workloads: &[Workload], manifest: &Manifest, tally: &mut Tally) {
-    let sets = |container: &Value| is_set(manifest, container, link);
+fn judge_link(service: &Object, link: &str, workloads: &[Workload], manifest: &Manifest, tally: &mut Tally) {
+    let sets = |container: &Container| is_set(manifest, container, link);
     let setting =
         workloads.iter().find_map(|it| Some((it, it.lasting_containers().find(|container| sets(container))?)));
     let linked = |it: &&Workload| {
-        it.namespace == manifest.namespace_of(service) && it.pod["spec"]["enableServiceLinks"] != false
+        it.namespace == manifest.namespace_of(service) && it.pod.spec.enable_service_links != Some(false)
     };
     for workload in workloads.iter().filter(|it| linked(it)) {
         // An init container only prepares: it reads no port.
         for container in workload.lasting_containers() {
-            let shown = format!("container `{}` of {}", text(&container["name"]), workload.title());
+            let shown = format!("container `{}` of {}", container.name, workload.title());
             match setting {
                 Some((other, reads)) if is_same_image(reads, container) && !sets(container) => {
                     let message = format!(
                         "{shown} gets `{link}` from {} as `tcp://…`, and {} shows that its image reads that variable",
-                        title(service),
+                        service.slashed(),
                         other.title()
                     );
                     tally.advise(message).hint("set the variable there, too, or `enableServiceLinks: false`");
@@ -75,17 +76,18 @@ fn judge_link(service: &Value, link: &str, workloads: &[Workload], manifest: &Ma
     }
 }
 
-fn is_same_image(one: &Value, other: &Value) -> bool {
-    repository(text(&one["image"])) == repository(text(&other["image"]))
+fn is_same_image(one: &Container, other: &Container) -> bool {
+    repository(one.image.or_empty()) == repository(other.image.or_empty())
 }
 
 /// Whether a container is given a variable by the chart itself.
-fn is_set(manifest: &Manifest, container: &Value, variable: &str) -> bool {
-    let from_config = items(&container["envFrom"]).any(|from| {
-        let config = manifest.find("ConfigMap", manifest.namespace, text(&from["configMapRef"]["name"]));
-        config.is_some_and(|config| !config["data"][variable].is_null())
+fn is_set(manifest: &Manifest, container: &Container, variable: &str) -> bool {
+    let mut maps = container.env_from.iter().flatten().filter_map(|from| from.config_map_ref.as_ref());
+    let from_config = maps.any(|map| {
+        let config = manifest.find("ConfigMap", manifest.namespace, &map.name);
+        config.is_some_and(|config| config.data().has_key(variable))
     });
-    from_config || items(&container["env"]).any(|it| it["name"] == variable)
+    from_config || container.env.iter().flatten().any(|it| it.name == variable)
 }
 
 #[cfg(test)]

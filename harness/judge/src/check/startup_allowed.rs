@@ -1,12 +1,11 @@
 //! `startup-allowed`: a start may take its time before the liveness probe ends it.
 
-use serde_json::Value;
+use k8s_openapi::api::core::v1::{Container, Probe};
 
-use crate::manifest::{Manifest, Workload, texts};
+use crate::manifest::{Manifest, Workload};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, text};
 
 pub(crate) const STARTUP_ALLOWED: Check = Check {
     name: "startup-allowed",
@@ -22,9 +21,9 @@ pub(crate) const STARTUP_ALLOWED: Check = Check {
 };
 
 /// What a start may take in any case, in seconds; it is what Kubernetes' own defaults allow.
-const ANY_START: u64 = 30;
+const ANY_START: i32 = 30;
 /// What a start may take that migrates, or waits for a database.
-const SLOW_START: u64 = 60;
+const SLOW_START: i32 = 60;
 
 /// Words of variables that hold a database, and of commands that change its schema.
 const SLOW: [&str; 8] = ["database", "postgres", "mysql", "mariadb", "jdbc", "migrat", "db_host", "db_url"];
@@ -33,23 +32,25 @@ fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(STARTUP_ALLOWED.name);
     for manifest in Manifest::all(view) {
         for workload in manifest.lasting_workloads() {
-            for container in workload.lasting_containers().filter(|container| container["livenessProbe"].is_object()) {
-                judge_container(&workload, container, &mut tally);
+            for container in workload.lasting_containers() {
+                if let Some(liveness) = &container.liveness_probe {
+                    judge_container(&workload, container, liveness, &mut tally);
+                }
             }
         }
     }
     tally.finish_or("each liveness probe allows a slow start", "no container has a liveness probe")
 }
 
-fn judge_container(workload: &Workload, container: &Value, tally: &mut Tally) {
-    let (liveness, startup) = (&container["livenessProbe"], &container["startupProbe"]);
-    let allowed = patience(if startup.is_object() { startup } else { liveness });
-    let shown = format!("container `{}` of {}", text(&container["name"]), workload.title());
+fn judge_container(workload: &Workload, container: &Container, liveness: &Probe, tally: &mut Tally) {
+    let startup = container.startup_probe.as_ref();
+    let allowed = patience(startup.unwrap_or(liveness));
+    let shown = format!("container `{}` of {}", container.name, workload.title());
     let (needed, why) = match slowness(container) {
         Some(why) => (SLOW_START, format!(", and it {why}")),
         None => (ANY_START, String::new()),
     };
-    if startup.is_object() || allowed >= needed || asks_nothing(liveness) {
+    if startup.is_some() || allowed >= needed || asks_nothing(liveness) {
         tally.proved(note(format!("{shown} may take {allowed} s to start")));
     } else {
         let message =
@@ -61,15 +62,16 @@ fn judge_container(workload: &Workload, container: &Value, tally: &mut Tally) {
 }
 
 /// How long a probe lets a container be silent from its start, in seconds.
-fn patience(probe: &Value) -> u64 {
-    let number = |field: &str, default: u64| probe[field].as_u64().unwrap_or(default);
-    number("initialDelaySeconds", 0) + number("periodSeconds", 10) * number("failureThreshold", 3)
+fn patience(probe: &Probe) -> i32 {
+    let (period, failures) = (probe.period_seconds.unwrap_or(10), probe.failure_threshold.unwrap_or(3));
+    probe.initial_delay_seconds.unwrap_or(0).saturating_add(period.saturating_mul(failures))
 }
 
 /// Whether a probe runs a command that succeeds from the first moment on, whatever the application does.
-fn asks_nothing(probe: &Value) -> bool {
+fn asks_nothing(probe: &Probe) -> bool {
     const IDLE: [&str; 5] = ["true", "ls", "echo", "date", "exit 0"];
-    let command: Vec<&str> = items(&probe["exec"]["command"]).map(text).collect();
+    let command: Vec<&str> =
+        probe.exec.iter().flat_map(|exec| exec.command.iter().flatten()).map(String::as_str).collect();
     let words = match command.as_slice() {
         [shell, option, script] if shell.ends_with("sh") && option.starts_with('-') => script.trim(),
         [first, ..] => first.rsplit('/').next().unwrap_or_default(),
@@ -79,14 +81,14 @@ fn asks_nothing(probe: &Value) -> bool {
 }
 
 /// Why a container's start may be slow, as far as its variables and its command show.
-fn slowness(container: &Value) -> Option<String> {
+fn slowness(container: &Container) -> Option<String> {
     let is_slow = |word: &str| SLOW.iter().any(|slow| word.to_lowercase().contains(slow));
-    if let Some(variable) = items(&container["env"]).map(|it| text(&it["name"])).find(|name| is_slow(name)) {
+    if let Some(variable) = container.env.iter().flatten().map(|it| it.name.as_str()).find(|name| is_slow(name)) {
         return Some(format!("uses a database (`{variable}`)"));
     }
-    let command = [texts(&container["command"]), texts(&container["args"])].concat();
-    let sleeps = command.iter().any(|line| line.contains("sleep "));
-    let migrates = command.iter().any(|line| line.to_lowercase().contains("migrat"));
+    let command = || container.command.iter().chain(&container.args).flatten();
+    let sleeps = command().any(|line| line.contains("sleep "));
+    let migrates = command().any(|line| line.to_lowercase().contains("migrat"));
     (sleeps || migrates).then(|| format!("{} in its command", if migrates { "migrates" } else { "sleeps" }))
 }
 

@@ -1,12 +1,16 @@
 //! `values-keep-their-form`: a number or a text of the values arrives as it was written.
 
+use std::collections::BTreeMap;
+
+use chartgate_k8s::object::template;
+use chartgate_k8s::typed::{Object, decode};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::manifest::{Manifest, is_custom, title};
+use crate::manifest::{Manifest, is_kind};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, items, kind, template, text};
 
 pub(crate) const VALUES_KEEP_THEIR_FORM: Check = Check {
     name: "values-keep-their-form",
@@ -33,7 +37,7 @@ fn judge(view: &View) -> Finding {
                 judge_setting(object, setting, &mut tally);
             }
             if !settings.is_empty() {
-                tally.proved(note(format!("{} settings of {} were read", settings.len(), title(object))));
+                tally.proved(note(format!("{} settings of {} were read", settings.len(), object.slashed())));
             }
         }
     }
@@ -41,45 +45,83 @@ fn judge(view: &View) -> Finding {
 }
 
 /// A text that an application or Kubernetes reads, and where it is.
-struct Setting<'a> {
+struct Setting {
     path: String,
-    value: &'a Value,
+    value: Value,
     /// Kubernetes takes a text alone there.
     is_text: bool,
 }
 
+/// What has texts, as it was written: a value of another type is what this check is about.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Written {
+    metadata: WrittenMetadata,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WrittenMetadata {
+    annotations: BTreeMap<String, Value>,
+    labels: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WrittenPod {
+    spec: WrittenPodSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct WrittenPodSpec {
+    init_containers: Vec<WrittenContainer>,
+    containers: Vec<WrittenContainer>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WrittenContainer {
+    name: String,
+    env: Vec<WrittenVariable>,
+    command: Vec<Value>,
+    args: Vec<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WrittenVariable {
+    name: String,
+    value: Value,
+}
+
 /// The settings of an object: variables, arguments, annotations, labels, and the data of a ConfigMap.
-fn settings(object: &Value) -> Vec<Setting<'_>> {
+fn settings(object: &Object) -> Vec<Setting> {
     let mut found = Vec::new();
-    let mut add = |path: String, value| found.push(Setting { path, value, is_text: true });
-    for field in ["annotations", "labels"] {
-        for (key, value) in object["metadata"][field].as_object().into_iter().flatten() {
-            add(format!("metadata.{field}.{key}"), value);
-        }
+    let mut add = |path: String, value: Value| found.push(Setting { path, value, is_text: true });
+    let WrittenMetadata { annotations, labels } = decode::<Written>(object.raw()).metadata;
+    for (field, values) in [("annotations", annotations), ("labels", labels)] {
+        values.into_iter().for_each(|(key, value)| add(format!("metadata.{field}.{key}"), value));
     }
-    if kind(object) == "ConfigMap" && !is_custom(object) {
-        for (key, value) in object["data"].as_object().into_iter().flatten() {
-            add(format!("data.{key}"), value);
-        }
+    if is_kind(object, "ConfigMap") {
+        object.data().data.iter().for_each(|(key, value)| add(format!("data.{key}"), value.clone()));
     }
-    let pod = template(object).filter(|_| !is_custom(object));
-    for container in pod.into_iter().flat_map(containers) {
-        let of = text(&container["name"]);
-        for variable in items(&container["env"]) {
-            add(format!("`env` `{}` of container `{of}`", text(&variable["name"])), &variable["value"]);
+    let pod = template(object.raw()).filter(|_| !object.is_custom()).map(decode::<WrittenPod>).unwrap_or_default().spec;
+    for container in pod.init_containers.into_iter().chain(pod.containers) {
+        let of = container.name;
+        for variable in container.env {
+            add(format!("`env` `{}` of container `{of}`", variable.name), variable.value);
         }
-        for field in ["command", "args"] {
-            for value in items(&container[field]) {
-                add(format!("`{field}` of container `{of}`"), value);
-            }
+        for (field, values) in [("command", container.command), ("args", container.args)] {
+            values.into_iter().for_each(|value| add(format!("`{field}` of container `{of}`"), value));
         }
     }
     found
 }
 
-fn judge_setting(object: &Value, setting: &Setting, tally: &mut Tally) {
-    let (path, shown) = (&setting.path, title(object));
-    match setting.value {
+fn judge_setting(object: &Object, setting: &Setting, tally: &mut Tally) {
+    let (path, shown) = (&setting.path, object.slashed());
+    match &setting.value {
         Value::String(value) => {
             let Some(number) = scientific(value) else { return };
             let digits = number.parse::<f64>().map_or(String::new(), |value| format!("{value:.0}"));

@@ -7,7 +7,7 @@ use crate::tally::{Tally, not_applicable};
 use crate::traffic::lost_in;
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_ready_pod, template_of};
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Fault;
 use chartgate_model::recording::Change;
 
@@ -62,10 +62,10 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 fn judge_new_pods(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let Some((start, _)) = run.window() else { return };
     let pods = view.pods_of_role(role);
-    let old: Vec<&str> = pods.iter().filter_map(|pod| pod.at(start)).map(template_of).collect();
+    let old: Vec<&str> = pods.iter().filter_map(|pod| pod.at(start)).map(Object::template_of).collect();
     let during = start..view.aftermath(run);
     for pod in pods.iter().map(|pod| pod.first()).filter(|pod| during.contains(&pod.seq)) {
-        if pod.change == Change::Applied && !old.contains(&template_of(pod.object)) {
+        if pod.change == Change::Applied && !old.contains(&pod.object.template_of()) {
             let name = chartgate_k8s::object::name(pod.object);
             let message =
                 format!("pod `{name}` of role `{role}` was created in {}, although the migration failed", run.label());
@@ -80,14 +80,14 @@ fn judge_old_pods(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let Some((start, _)) = run.window() else { return };
     let label = run.label();
     let pods = view.pods_of_role(role);
-    let old: Vec<_> = pods.into_iter().filter(|pod| pod.at(start).is_some_and(is_ready_pod)).collect();
+    let old: Vec<_> = pods.into_iter().filter(|pod| pod.at(start).is_some_and(Object::is_ready_pod)).collect();
     let is_upgrade = view.steps.iter().take(run.index).any(StepRun::leaves_release);
     if old.is_empty() && is_upgrade {
         tally.void(format!("no pod of role `{role}` was ready before {label}"));
     }
     for pod in old {
         let later = pod.sightings.iter().filter(|seen| (start..view.aftermath(run)).contains(&seen.seq));
-        let mut lost = later.filter(|seen| seen.change == Change::Deleted || !is_ready_pod(seen.object));
+        let mut lost = later.filter(|seen| seen.change == Change::Deleted || !seen.object.is_ready_pod());
         match lost.next() {
             Some(seen) => {
                 let message = format!(

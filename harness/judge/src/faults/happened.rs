@@ -2,12 +2,11 @@
 
 use chartgate_model::plan::{Fault, Image};
 use chartgate_model::recording::{Entry, Moment};
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable};
 use crate::view::{Sighting, StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, has_condition, statuses, text};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const FAULT_HAPPENED: Check = Check {
     name: "fault-happened",
@@ -58,9 +57,9 @@ fn effect(view: &View, run: &StepRun, fault: &Fault) -> Option<Evidence> {
         }
         Fault::ImageNeverReady => {
             let tags = tags(|image| image.never_ready.as_ref());
-            let is_ready = |pod: &Value| has_condition(pod, "Ready");
-            let is_it = |track: &Track, pod: &Value| {
-                runs(pod, &tags) && chartgate_k8s::object::is_running(pod) && track.first_where(is_ready).is_none()
+            let is_ready = |pod: &Object| pod.has_condition("Ready");
+            let is_it = |track: &Track, pod: &Object| {
+                runs(pod, &tags) && pod.is_running() && track.first_where(is_ready).is_none()
             };
             seen_in(view, run, is_it).map(|seen| seen.evidence("ran, and never became ready"))
         }
@@ -70,7 +69,7 @@ fn effect(view: &View, run: &StepRun, fault: &Fault) -> Option<Evidence> {
 }
 
 /// The first sighting in a step of a new pod in a state.
-fn seen_in<'a>(view: &View<'a>, run: &StepRun, is_it: impl Fn(&Track, &Value) -> bool) -> Option<Sighting<'a>> {
+fn seen_in<'a>(view: &View<'a>, run: &StepRun, is_it: impl Fn(&Track, &Object) -> bool) -> Option<Sighting<'a>> {
     let new = view.tracks("Pod").filter(|pod| run.contains(pod.first().seq) && !view.is_neighbours(pod));
     let mut seen = new.flat_map(|pod| pod.sightings.iter().map(move |sighting| (pod, sighting)));
     let found = seen.find(|(pod, sighting)| run.contains(sighting.seq) && is_it(pod, sighting.object));
@@ -78,18 +77,19 @@ fn seen_in<'a>(view: &View<'a>, run: &StepRun, is_it: impl Fn(&Track, &Value) ->
 }
 
 /// Whether a container of a pod runs an image with one of the tags.
-fn runs(pod: &Value, tags: &[&String]) -> bool {
+fn runs(pod: &Object, tags: &[&String]) -> bool {
     let has_tag = |image: &str| tags.iter().any(|tag| image.ends_with(&format!(":{tag}")));
-    containers(pod).any(|container| has_tag(text(&container["image"])))
+    pod.images().into_iter().any(has_tag)
 }
 
-fn is_missing(pod: &Value) -> bool {
-    statuses(pod).any(|status| MISSING.contains(&text(&status["state"]["waiting"]["reason"])))
+fn is_missing(pod: &Object) -> bool {
+    let mut waiting = pod.statuses().filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    waiting.any(|reason| MISSING.contains(&reason))
 }
 
-fn is_crashed(pod: &Value) -> bool {
-    let is_ended = |state: &Value| state["terminated"].is_object();
-    statuses(pod).any(|status| is_ended(&status["state"]) || is_ended(&status["lastState"]))
+fn is_crashed(pod: &Object) -> bool {
+    let mut states = pod.statuses().flat_map(|status| [&status.state, &status.last_state]).flatten();
+    states.any(|state| state.terminated.is_some())
 }
 
 fn drained(view: &View, run: &StepRun) -> Option<Evidence> {

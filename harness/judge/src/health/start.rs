@@ -1,12 +1,11 @@
 //! Whether the pods of a release can start at all.
 
 use chartgate_model::recording::{Moment, Node, Recording};
-use serde_json::Value;
 
 use super::super::tally::{Tally, at, not_applicable};
 use super::super::view::{StepRun, View};
 use super::super::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::template;
+use chartgate_k8s::typed::Object;
 use chartgate_model::obstacle::{Blame, Obstacle, Scene, obstacles};
 
 pub(crate) const PODS_START: Check = Check {
@@ -23,7 +22,7 @@ pub(crate) const PODS_START: Check = Check {
 };
 
 fn pods_start(view: &View) -> Finding {
-    if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
+    if view.has_render() && !view.rendered().any(|object| object.template().is_some()) {
         return not_applicable(PODS_START.name, "the chart renders nothing that has pods");
     }
     let mut tally = Tally::new(PODS_START.name);
@@ -61,13 +60,13 @@ fn end_of(run: &StepRun) -> Option<u64> {
 
 /// What stood in the way of the release's pods at a moment.
 fn standing(view: &View, run: &StepRun, moment: u64) -> Vec<Obstacle> {
-    let objects: Vec<&Value> = view.tracks_at(moment).filter_map(|track| track.at(moment)).collect();
+    let objects: Vec<&Object> = view.tracks_at(moment).filter_map(|track| track.at(moment)).collect();
     let made = run.release.map(|release| {
         let hashes = release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object));
         hashes.map(|hash| view.recording.object(hash)).collect()
     });
     let rendered = || run.rendered.as_ref().map(|rendered| rendered.objects.clone());
-    let release: Vec<&Value> = made.or_else(rendered).unwrap_or_default();
+    let release: Vec<&Object> = made.or_else(rendered).unwrap_or_default();
     let (nodes, has_other_controllers) = cluster(view.recording);
     obstacles(&Scene { objects: &objects, release: &release, nodes, has_other_controllers })
 }

@@ -1,12 +1,11 @@
 //! `hook-cleanup`: what a hook leaves behind does not stop the next upgrade.
 
-use serde_json::Value;
-
 use crate::tally::{Tally, not_applicable, note};
 use crate::variant::{Variants, same};
 use crate::view::View;
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{delete_policies, hook_events, is_hook, kind, may_hold_revision, name, slashed};
+use chartgate_k8s::object::may_hold_revision;
+use chartgate_k8s::typed::Object;
 
 pub(crate) const HOOK_CLEANUP: Check = Check {
     name: "hook-cleanup",
@@ -24,9 +23,9 @@ pub(crate) const HOOK_CLEANUP: Check = Check {
 const POLICY: &str = "helm.sh/hook-delete-policy";
 
 fn hook_cleanup(view: &View) -> Finding {
-    let is_judged = |object: &&Value| hook_events(object).iter().any(|event| *event != "test");
-    let hooks: Vec<&Value> =
-        view.rendered_once().into_iter().filter(|object| is_hook(object)).filter(is_judged).collect();
+    let is_judged = |object: &&Object| object.hook_events().iter().any(|event| *event != "test");
+    let hooks: Vec<&Object> =
+        view.rendered_once().into_iter().filter(|object| object.is_hook()).filter(is_judged).collect();
     if hooks.is_empty() {
         return not_applicable(HOOK_CLEANUP.name, "the chart renders no hook");
     }
@@ -49,10 +48,10 @@ fn hook_cleanup(view: &View) -> Finding {
     tally.finish("every hook's object is removed before the hook runs again")
 }
 
-fn judge_hook(hook: &Value, variants: &Variants, tally: &mut Tally) {
-    let policies = delete_policies(hook);
+fn judge_hook(hook: &Object, variants: &Variants, tally: &mut Tally) {
+    let policies = hook.delete_policies();
     let has = |wanted: &str| policies.contains(&wanted);
-    let shown = slashed(hook);
+    let shown = hook.slashed();
     if has("before-hook-creation") {
         tally.proved(note(format!("{shown} is removed before it is made again")));
     } else if has("hook-succeeded") && has("hook-failed") {
@@ -80,32 +79,32 @@ fn judge_hook(hook: &Value, variants: &Variants, tally: &mut Tally) {
 }
 
 /// Whether helm waits for the object's end, so that it can fail.
-fn runs(hook: &Value) -> bool {
-    ["Job", "Pod"].contains(&kind(hook))
+fn runs(hook: &Object) -> bool {
+    ["Job", "Pod"].contains(&hook.kind())
 }
 
 /// What runs the hook again after its object stayed behind.
-fn next_run(hook: &Value) -> &'static str {
+fn next_run(hook: &Object) -> &'static str {
     let is_of_delete = |event: &&str| event.ends_with("-delete");
-    if hook_events(hook).iter().all(is_of_delete) { "the next `helm uninstall`" } else { "the next run of it" }
+    if hook.hook_events().iter().all(is_of_delete) { "the next `helm uninstall`" } else { "the next run of it" }
 }
 
 /// Why each run of a hook makes an object of another name; `None`: as far as can be seen, it does not.
-fn new_each_time(hook: &Value, variants: &Variants) -> Option<&'static str> {
+fn new_each_time(hook: &Object, variants: &Variants) -> Option<&'static str> {
     /// Seconds since 1970 have ten digits, days of a calendar eight.
     const DIGITS_OF_A_TIME: usize = 8;
     let is_random =
         same(&variants.base, hook).is_some() && variants.repeated().is_some_and(|again| same(again, hook).is_none());
-    let mut parts = name(hook).split(|c: char| !c.is_ascii_alphanumeric());
+    let mut parts = hook.name().split(|c: char| !c.is_ascii_alphanumeric());
     let is_time = |part: &str| part.len() >= DIGITS_OF_A_TIME && part.bytes().all(|byte| byte.is_ascii_digit());
     if is_random {
         Some("its name is made up anew each time")
-    } else if hook["metadata"]["generateName"].is_string() {
+    } else if hook.metadata().generate_name.is_some() {
         Some("Kubernetes makes up the end of its name")
     } else if parts.any(is_time) {
         Some("its name holds a time")
     } else {
-        may_hold_revision(name(hook)).then_some("its name may hold the release's revision")
+        may_hold_revision(hook.name()).then_some("its name may hold the release's revision")
     }
 }
 

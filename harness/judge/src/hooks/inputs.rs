@@ -3,13 +3,12 @@
 mod availability;
 
 use chartgate_model::plan::Action;
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
 use crate::{Check, Finding, Level, Needs, Rank};
 use availability::{HookEvent, Lack};
-use chartgate_k8s::object::{hook_events, items, kind, name, references, slashed, template, weight};
+use chartgate_k8s::typed::{Object, PodTemplate, ReferredFrom};
 
 pub(crate) const HOOK_INPUTS: Check = Check {
     name: "hook-inputs",
@@ -29,7 +28,7 @@ fn hook_inputs(view: &View) -> Finding {
     let is_rendering = |run: &&StepRun| run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_none());
     // Where an earlier version is installed, the upgrade renders what an install of this one would.
     let has_install = view.tested().filter(is_rendering).any(|run| run.step.action == Action::Install);
-    let (mut before, mut is_first): (Option<&[&Value]>, bool) = (None, true);
+    let (mut before, mut is_first): (Option<&[&Object]>, bool) = (None, true);
     for run in view.steps.iter().filter(is_rendering) {
         let Some(rendered) = &run.rendered else { continue };
         if run.is_tested() {
@@ -57,27 +56,27 @@ fn hook_inputs(view: &View) -> Finding {
 }
 
 /// Whether helm runs an object as a hook and waits for its pod.
-fn is_run(object: &Value) -> bool {
-    ["Job", "Pod"].contains(&kind(object)) && !hook_events(object).is_empty()
+fn is_run(object: &Object) -> bool {
+    ["Job", "Pod"].contains(&object.kind()) && !object.hook_events().is_empty()
 }
 
 fn judge_event(run: &StepRun, moment: &HookEvent, tally: &mut Tally) {
-    for hook in moment.objects.iter().filter(|object| is_run(object) && hook_events(object).contains(&moment.event)) {
-        let needs = template(hook).map(needs).unwrap_or_default();
+    for hook in moment.objects.iter().filter(|object| is_run(object) && object.hook_events().contains(&moment.event)) {
+        let needs = hook.template().map(needs).unwrap_or_default();
         for need in &needs {
             judge_need(run, hook, need, moment, tally);
         }
-        tally.proved(note(format!("{} needs {} objects", slashed(hook), needs.len())));
+        tally.proved(note(format!("{} needs {} objects", hook.slashed(), needs.len())));
     }
 }
 
-fn judge_need(run: &StepRun, hook: &Value, need: &Need, moment: &HookEvent, tally: &mut Tally) {
-    let is_it = |object: &&&Value| kind(object) == need.kind && name(object) == need.name;
+fn judge_need(run: &StepRun, hook: &Object, need: &Need, moment: &HookEvent, tally: &mut Tally) {
+    let is_it = |object: &&&Object| object.kind() == need.kind && object.name() == need.name;
     // What the chart does not make is the user's own.
     let Some(made) = moment.objects.iter().find(is_it) else { return };
     let Some(lack) = moment.lack(hook, made, need.key) else { return };
     let (event, label) = (moment.event, run.label());
-    let (hook_shown, made_shown) = (slashed(hook), slashed(made));
+    let (hook_shown, made_shown) = (hook.slashed(), made.slashed());
     let (message, hint) = match lack {
         Lack::Later => (
             format!("hook {hook_shown} needs {made_shown} before the release makes it in {label}"),
@@ -112,15 +111,15 @@ fn judge_need(run: &StepRun, hook: &Value, need: &Need, moment: &HookEvent, tall
         Lack::Heavier => (
             format!(
                 "hook {hook_shown} (weight {}) needs {made_shown}, which has weight {} in {label}",
-                weight(hook),
-                weight(made)
+                hook.weight(),
+                made.weight()
             ),
             "give what is needed the lower weight".to_owned(),
         ),
         Lack::AfterByName => (
             format!(
                 "hook {hook_shown} needs {made_shown}, which helm makes after it in {label}: both have weight {}, and hooks of one weight run in the order of their names",
-                weight(hook)
+                hook.weight()
             ),
             "give what is needed a lower `helm.sh/hook-weight`".to_owned(),
         ),
@@ -136,20 +135,17 @@ struct Need<'v> {
     key: Option<&'v str>,
 }
 
-fn needs(pod: &Value) -> Vec<Need<'_>> {
-    let spec = &pod["spec"];
-    // The API server takes the field's old name as well.
-    let account = spec["serviceAccountName"].as_str().filter(|name| !name.is_empty());
-    let mut needs = vec![("ServiceAccount", account.or(spec["serviceAccount"].as_str()), None)];
-    let required = references(pod).into_iter().filter(|reference| !reference.is_optional);
-    needs.extend(required.map(|reference| (reference.kind, reference.name.as_str(), reference.key)));
-    for volume in items(&spec["volumes"]) {
-        needs.push(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"].as_str(), None));
-    }
-    needs
-        .into_iter()
-        .filter_map(|(kind, name, key)| Some(Need { kind, name: name.filter(|name| !name.is_empty())?, key }))
-        .collect()
+fn needs(pod: PodTemplate<'_>) -> Vec<Need<'_>> {
+    let required = pod.references().into_iter().filter(|reference| !reference.is_optional);
+    let of_config = required.map(|reference| {
+        // The keys that a volume names are files: which of them a program reads, nobody knows.
+        let key = reference.keys.first().copied().filter(|_| matches!(reference.from, ReferredFrom::Variable { .. }));
+        Need { kind: reference.kind, name: reference.name, key }
+    });
+    let named = |kind: &'static str, name| Need { kind, name, key: None };
+    let account = std::iter::once(named("ServiceAccount", pod.account())).filter(|account| !account.name.is_empty());
+    let claims = pod.claims().map(|claim| named("PersistentVolumeClaim", claim));
+    account.chain(of_config).chain(claims.filter(|claim| !claim.name.is_empty())).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `hook-once`: a hook runs once for each of its events, and at no other time.
 
 use chartgate_model::plan::{Fault, Hook};
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_selected, kind, title};
+use chartgate_k8s::typed::Object;
+use k8s_openapi::api::batch::v1::Job;
 
 pub(crate) const HOOK_ONCE: Check = Check {
     name: "hook-once",
@@ -43,12 +43,12 @@ const HONOUR: &str = "honour the switch: render the hook's Job only where it is 
 
 fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
     if let Some(job) = view.rendered().find(|object| is_job_of(hook, object)) {
-        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", title(job))).hint(HONOUR);
+        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", job.title())).hint(HONOUR);
     }
     let seen = view
         .runs_of_hook(hook)
         .into_iter()
-        .chain(view.tracks("Pod").filter(|pod| is_selected(&hook.select, pod.last())));
+        .chain(view.tracks("Pod").filter(|pod| pod.last().is_selected(&hook.select)));
     let is_by_hand =
         |track: &&Track| view.step_at(track.first().seq).is_some_and(|run| run.is_run_of(name) || !run.is_tested());
     let seen = seen.filter(|track| !is_by_hand(track));
@@ -61,8 +61,8 @@ fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
     }
 }
 
-fn is_job_of(hook: &Hook, object: &Value) -> bool {
-    kind(object) == "Job" && is_selected(&hook.select, object)
+fn is_job_of(hook: &Hook, object: &Object) -> bool {
+    object.kind() == "Job" && object.is_selected(&hook.select)
 }
 
 fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
@@ -80,7 +80,7 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         let is_off = view.plan.is_absent_in(run.index, name);
         if is_off && let Some(job) = run.rendered_objects().find(|object| is_job_of(hook, object)) {
             let message =
-                format!("hook `{name}` is switched off in {}, but the chart renders {}", run.label(), title(job));
+                format!("hook `{name}` is switched off in {}, but the chart renders {}", run.label(), job.title());
             tally.fail(message).hint(HONOUR);
             continue;
         }
@@ -124,11 +124,11 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
 fn judge_attempts(view: &View, run: &StepRun, name: &str, job: &Track, tally: &mut Tally) {
     let pods = view.pods_of_job(job);
     let ended_as = |phase: &str| {
-        let ended = pods.iter().filter_map(|pod| pod.first_where(|pod| pod["status"]["phase"] == phase));
+        let ended = pods.iter().filter_map(|pod| pod.first_where(|pod| pod.phase() == phase));
         ended.collect::<Vec<_>>()
     };
     let (succeeded, failed) = (ended_as("Succeeded"), ended_as("Failed"));
-    let due = job.last()["spec"]["completions"].as_u64().unwrap_or(1);
+    let due = job.last().typed::<Job>().and_then(|job| job.spec.as_ref()?.completions).map_or(1, i64::from);
     let label = run.label();
     let hook = format!("hook `{name}` (Job `{}`)", job.name());
     if !run.is_to_succeed() {
@@ -139,10 +139,10 @@ fn judge_attempts(view: &View, run: &StepRun, name: &str, job: &Track, tally: &m
         claim.with(pods.iter().filter_map(|pod| view.log_tail(pod.name(), None, u64::MAX)));
     } else if pods.is_empty() {
         tally.void(format!("no pod of {hook} was seen in {label}"));
-    } else if succeeded.len() as u64 != due && run.is_succeeded() {
+    } else if i64::try_from(succeeded.len()) != Ok(due) && run.is_succeeded() {
         let message = format!("{} pods of {hook} succeeded in {label}, not {due}", succeeded.len());
         tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created")));
-    } else if succeeded.len() as u64 != due {
+    } else if i64::try_from(succeeded.len()) != Ok(due) {
         let why = run.unfinished().unwrap_or_default();
         tally.void_since(&why, format!("{hook} did not succeed in {label}, which failed"));
     } else {

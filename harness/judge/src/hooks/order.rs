@@ -6,12 +6,11 @@ use std::cmp::Ordering;
 
 use chartgate_model::plan::Hook;
 use chartgate_model::recording::Change;
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{Sighting, StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{hook_events, is_hook, is_selected, kind, name, template_of, title, weight};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const HOOK_ORDER: Check = Check {
     name: "hook-order",
@@ -85,10 +84,12 @@ fn judge_hook(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
 fn first_new_pod<'a>(view: &View<'a>, run: &StepRun, role: &str) -> Option<Sighting<'a>> {
     let (start, _) = run.window()?;
     let pods = view.pods_of_role(role);
-    let old: Vec<&str> = pods.iter().filter_map(|pod| pod.at(start)).map(template_of).collect();
+    let old: Vec<&str> = pods.iter().filter_map(|pod| pod.at(start)).map(Object::template_of).collect();
     let first = pods.iter().map(|pod| pod.first());
     first
-        .filter(|pod| run.contains(pod.seq) && pod.change == Change::Applied && !old.contains(&template_of(pod.object)))
+        .filter(|pod| {
+            run.contains(pod.seq) && pod.change == Change::Applied && !old.contains(&pod.object.template_of())
+        })
         .min_by_key(Sighting::version)
 }
 
@@ -99,14 +100,14 @@ fn judge_missing(run: &StepRun, (of, hook): (&str, &Hook), (role, pod): (&str, S
     let label = run.label();
     let message = format!(
         "hook `{of}` did not run before pod `{}` of role `{role}` was created in {label}: no Job of it was seen",
-        name(pod.object)
+        pod.object.name()
     );
     let claim = tally.fail(message).with([pod.evidence("of the new template was created")]).hint(HINT);
     let objects = run.rendered.iter().flat_map(|rendered| rendered.objects.iter());
-    for job in objects.filter(|object| kind(object) == "Job" && is_selected(&hook.select, object)) {
-        let events = hook_events(job).join(", ");
+    for job in objects.filter(|object| object.kind() == "Job" && object.is_selected(&hook.select)) {
+        let events = job.hook_events().join(", ");
         let events = if events.is_empty() { "no hook".to_owned() } else { format!("a hook of {events}") };
-        claim.with([note(format!("the chart renders {} as {events}", title(job)))]);
+        claim.with([note(format!("the chart renders {} as {events}", job.title()))]);
     }
 }
 
@@ -118,7 +119,7 @@ fn judge_pair(
     tally: &mut Tally,
 ) {
     let label = run.label();
-    let pod_name = name(pod.object);
+    let pod_name = pod.object.name();
     let created = pod.evidence("of the new template was created");
     let Some(done) = job.completed() else {
         let message =
@@ -166,9 +167,9 @@ fn compare(view: &View, one: &Sighting, other: &Sighting) -> Result<Ordering, &'
 /// Whether a step renders hook Jobs of different weights for one of its events.
 fn has_weights(run: &StepRun) -> bool {
     let objects = run.rendered.iter().flat_map(|rendered| rendered.objects.iter());
-    let jobs: Vec<&Value> = objects.filter(|object| kind(object) == "Job" && is_hook(object)).copied().collect();
+    let jobs: Vec<&Object> = objects.filter(|object| object.kind() == "Job" && object.is_hook()).copied().collect();
     run.events().iter().any(|event| {
-        let mut weights = jobs.iter().filter(|job| hook_events(job).contains(event)).map(|job| weight(job));
+        let mut weights = jobs.iter().filter(|job| job.hook_events().contains(event)).map(|job| job.weight());
         weights.next().is_some_and(|first| weights.any(|other| other != first))
     })
 }
@@ -180,8 +181,11 @@ fn judge_weights(view: &View, run: &StepRun, tally: &mut Tally) {
         let ran: Vec<(i64, &Track)> = hooks
             .filter_map(|hook| {
                 let job = view.recording.object(&hook.object);
-                let is_it = |track: &&Track| track.name() == name(job) && run.contains(track.first().seq);
-                (kind(job) == "Job").then(|| view.tracks("Job").find(is_it)).flatten().map(|track| (hook.weight, track))
+                let is_it = |track: &&Track| track.name() == job.name() && run.contains(track.first().seq);
+                (job.kind() == "Job")
+                    .then(|| view.tracks("Job").find(is_it))
+                    .flatten()
+                    .map(|track| (hook.weight, track))
             })
             .collect();
         for (light, earlier) in &ran {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View, warning};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{slashed, template, text};
 use chartgate_model::recording::StepOutcome;
 
 pub(crate) const ADMITTED: Check = Check {
@@ -40,7 +39,7 @@ fn rule(message: &str) -> Option<&'static str> {
 }
 
 fn admitted(view: &View) -> Finding {
-    if view.has_render() && !view.rendered().any(|object| template(object).is_some()) {
+    if view.has_render() && !view.rendered().any(|object| object.template().is_some()) {
         return not_applicable(ADMITTED.name, "the chart renders nothing that has pods");
     }
     let mut tally = Tally::of_whole(ADMITTED.name, view);
@@ -62,10 +61,11 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
     }
     let events = view.tracks("Event").map(Track::first).filter(|event| run.contains(event.seq));
     let mut told = BTreeSet::new();
-    for event in events.filter(|event| event.object["reason"] == "FailedCreate") {
-        let (about, message) = (&event.object["involvedObject"], text(&event.object["message"]));
+    for event in events {
+        let Some(said) = event.object.said().filter(|said| said.reason() == "FailedCreate") else { continue };
+        let message = said.message();
         let Some(rule) = rule(message) else { continue };
-        let owner = owner(view, text(&about["kind"]), text(&about["name"]));
+        let owner = owner(view, said.about_kind(), said.about_name());
         if told.insert((owner.clone(), rule)) {
             refused(run, &owner, rule, message, warning(&event), tally);
         }
@@ -95,10 +95,10 @@ fn refused(run: &StepRun, owner: &str, rule: &str, message: &str, seen: Evidence
 /// The workload that a user knows: a ReplicaSet's pods are its Deployment's.
 fn owner(view: &View, of_kind: &str, with_name: &str) -> String {
     let owned = view.tracks(of_kind).find(|track| track.name() == with_name).map(Track::last);
-    let above = owned.and_then(|object| object["metadata"]["ownerReferences"].as_array()?.first().cloned());
+    let above = owned.and_then(|object| object.owners().next());
     match (above, owned) {
-        (Some(above), _) => format!("{}/{}", text(&above["kind"]).to_lowercase(), text(&above["name"])),
-        (None, Some(object)) => slashed(object),
+        (Some(above), _) => format!("{}/{}", above.kind.to_lowercase(), above.name),
+        (None, Some(object)) => object.slashed(),
         (None, None) => format!("{}/{with_name}", of_kind.to_lowercase()),
     }
 }

@@ -2,12 +2,11 @@
 
 use chartgate_model::plan::Action;
 use chartgate_model::recording::Change;
-use serde_json::Value;
 
 use crate::tally::Tally;
 use crate::uninstall;
 use crate::view::{StepRun, Track, View};
-use chartgate_k8s::object::{is_hook, is_same, items, kind, name, slashed};
+use chartgate_k8s::typed::Object;
 
 /// Judges each upgrade and rollback: no claim and no StatefulSet with claims is removed or replaced by another of its name.
 pub(crate) fn judge(view: &View, tally: &mut Tally) {
@@ -26,10 +25,10 @@ pub(crate) fn judge(view: &View, tally: &mut Tally) {
 
 fn judge_track(view: &View, run: &StepRun, track: &Track, tally: &mut Tally) {
     let (Some((start, _)), object) = (run.window(), track.last()) else { return };
-    if track.at(start).is_none() || is_hook(object) || !holds_data(object) || view.is_neighbours(track) {
+    if track.at(start).is_none() || object.is_hook() || !holds_data(object) || view.is_neighbours(track) {
         return;
     }
-    let is_kept = object["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep";
+    let is_kept = object.annotation("helm.sh/resource-policy") == "keep";
     if is_kept || view.plan.leaves.iter().any(|leaves| uninstall::is_meant(leaves, object)) {
         return;
     }
@@ -39,33 +38,33 @@ fn judge_track(view: &View, run: &StepRun, track: &Track, tally: &mut Tally) {
         return;
     };
     let is_it = |other: &&Track| {
-        other.name() == name(object) && other.first().seq > removed.seq && run.contains(other.first().seq)
+        other.name() == object.name() && other.first().seq > removed.seq && run.contains(other.first().seq)
     };
-    let again = view.tracks(kind(object)).find(is_it);
+    let again = view.tracks(object.kind()).find(is_it);
     // What an upgrade no longer renders is told by the manifests.
     let is_told = again.is_none() && run.step.action == Action::Upgrade && is_rendered(view, object);
     if is_told {
         return;
     }
     let fate = if again.is_some() { "removes it and makes another one of its name" } else { "removes it" };
-    let message = format!("{} holds data, and {} {fate}", slashed(object), run.label());
+    let message = format!("{} holds data, and {} {fate}", object.slashed(), run.label());
     let seen = [Some(removed.evidence("was removed")), again.map(|other| other.first().evidence("was created"))];
     let hint = "let each version render it under the same name, or annotate it `helm.sh/resource-policy: keep`";
     tally.fail(message).with(seen.into_iter().flatten()).hint(hint);
 }
 
 /// Whether the release renders it, in any step.
-fn is_rendered(view: &View, object: &Value) -> bool {
-    view.rendered().any(|rendered| is_same(rendered, object))
+fn is_rendered(view: &View, object: &Object) -> bool {
+    view.rendered().any(|rendered| rendered.is_same(object))
 }
 
-fn holds_data(object: &Value) -> bool {
-    kind(object) == "PersistentVolumeClaim" || items(&object["spec"]["volumeClaimTemplates"]).next().is_some()
+fn holds_data(object: &Object) -> bool {
+    object.kind() == "PersistentVolumeClaim" || !object.claim_templates().is_empty()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::Verdict;

@@ -2,14 +2,12 @@
 
 use chartgate_model::plan::StubImages;
 use chartgate_model::recording::{Answer, Moment, ServicePort};
-use serde_json::Value;
 
+use crate::manifest::Selector;
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{
-    containers, declared_ports, is_hook, is_owned_by, is_ready_pod, items, name, slashed, text,
-};
+use chartgate_k8s::typed::{Object, OrEmpty};
 
 pub(crate) const SERVICE_ENDPOINTS: Check = Check {
     name: "service-endpoints",
@@ -25,7 +23,7 @@ pub(crate) const SERVICE_ENDPOINTS: Check = Check {
 };
 
 fn service_endpoints(view: &View) -> Finding {
-    if view.has_render() && !view.rendered().any(|object| object["kind"] == "Service" && has_selector(object)) {
+    if view.has_render() && !view.rendered().any(|object| has_selector(object)) {
         return not_applicable(SERVICE_ENDPOINTS.name, "the chart renders no Service that selects pods");
     }
     let mut tally = Tally::of_whole(SERVICE_ENDPOINTS.name, view);
@@ -43,9 +41,9 @@ fn service_endpoints(view: &View) -> Finding {
     tally.finish("each port of each Service led to ready pods that accepted connections")
 }
 
-fn has_selector(service: &Value) -> bool {
-    service["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty())
-        && service["spec"]["type"] != "ExternalName"
+fn has_selector(service: &Object) -> bool {
+    let selector = service.service().and_then(|spec| spec.selector.as_ref());
+    selector.is_some_and(|selector| !selector.is_empty()) && !service.is_external_name()
 }
 
 /// What was asked after a step, with the moment as evidence.
@@ -88,7 +86,8 @@ fn judge_port(view: &View, run: &StepRun, seen: &Evidence, port: &ServicePort, t
     for attempt in &port.attempts {
         let pod = view.object_at("Pod", &attempt.pod, end);
         // Where the application would listen on a port that it does not declare, the stub does not know of it.
-        let is_undeclared = pod.is_some_and(|pod| !declared_ports(pod).any(|declared| declared == attempt.port));
+        let pod = pod.and_then(Object::pod);
+        let is_undeclared = pod.is_some_and(|pod| !pod.declared_ports().any(|declared| declared == attempt.port));
         if attempt.answer == Answer::Connected {
             tally.proved(seen.clone());
         } else if !attempt.is_ready_throughout || (view.plan.stub_images != StubImages::Off && is_undeclared) {
@@ -97,20 +96,19 @@ fn judge_port(view: &View, run: &StepRun, seen: &Evidence, port: &ServicePort, t
             let message = format!(
                 "port `{}` of {} leads to port {} of pod/{}, which refuses connections after {label}, although the pod is ready",
                 port.port,
-                slashed(service),
+                service.slashed(),
                 attempt.port,
                 attempt.pod,
             );
             let hint = "let `targetPort` be the port that the program listens on, on all addresses";
             // Clients of a headless Service ask the DNS for addresses; its port is a formality, unless they look up SRV records.
-            let is_headless = service["spec"]["clusterIP"] == "None";
-            let claim = if is_headless { tally.advise(message) } else { tally.fail(message) };
+            let claim = if service.is_headless() { tally.advise(message) } else { tally.fail(message) };
             claim.with([seen.clone()]).hint(hint);
         } else {
             let message = format!(
                 "port `{}` of {}: pod/{} does not answer after {label}: {}",
                 port.port,
-                slashed(service),
+                service.slashed(),
                 attempt.pod,
                 said(&attempt.answer),
             );
@@ -123,35 +121,37 @@ fn judge_port(view: &View, run: &StepRun, seen: &Evidence, port: &ServicePort, t
 fn judge_without_endpoint(
     view: &View,
     run: &StepRun,
-    service: &Value,
+    service: &Object,
     seen: &Evidence,
     port: &ServicePort,
     tally: &mut Tally,
 ) {
     let (_, end) = run.window().unwrap_or_default();
     let hooks = view.hook_jobs();
-    let is_passing = |pod: &Value| {
-        is_hook(pod)
-            || hooks.iter().any(|job| is_owned_by(pod, job.uid()))
-            || items(&pod["metadata"]["ownerReferences"]).any(|owner| owner["kind"] == "Job")
+    let is_passing = |pod: &Object| {
+        pod.is_hook()
+            || hooks.iter().any(|job| pod.is_owned_by(job.uid()))
+            || pod.owners().any(|owner| owner.kind == "Job")
     };
     let pods = view.tracks("Pod").filter_map(|pod| pod.at(end)).filter(|pod| is_behind(service, pod));
-    let ready: Vec<&Value> = pods.filter(|pod| is_ready_pod(pod) && !is_passing(pod)).collect();
+    let ready: Vec<&Object> = pods.filter(|pod| pod.is_ready_pod() && !is_passing(pod)).collect();
     let Some(pod) = ready.first() else {
         // Whether pods are missing is for `ready` and `selectors-match` to say.
         tally.proved(Evidence { text: format!("{} (it selects no ready pod)", seen.text), ..seen.clone() });
         return;
     };
     let target = port.target.as_str();
-    let named: Vec<&str> = containers(pod).flat_map(|it| items(&it["ports"])).map(|it| text(&it["name"])).collect();
+    let containers = pod.pod().into_iter().flat_map(|pod| pod.containers());
+    let ports = containers.flat_map(|container| container.ports.iter().flatten());
+    let named: Vec<&str> = ports.map(|port| port.name.or_empty()).collect();
     let is_missing_name = target.parse::<u16>().is_err() && !named.contains(&target);
     let why = if is_missing_name {
-        format!("no container of pod/{} has a port called `{target}` (it has: `{}`)", name(pod), named.join("`, `"))
+        format!("no container of pod/{} has a port called `{target}` (it has: `{}`)", pod.name(), named.join("`, `"))
     } else {
-        format!("pod/{} is ready", name(pod))
+        format!("pod/{} is ready", pod.name())
     };
     let message =
-        format!("port `{}` of {} has no ready endpoint after {}: {why}", port.port, slashed(service), run.label());
+        format!("port `{}` of {} has no ready endpoint after {}: {why}", port.port, service.slashed(), run.label());
     tally
         .fail(message)
         .with([seen.clone()])
@@ -159,10 +159,8 @@ fn judge_without_endpoint(
 }
 
 /// Whether a Service selects a pod.
-fn is_behind(service: &Value, pod: &Value) -> bool {
-    let labels = &pod["metadata"]["labels"];
-    let selector = service["spec"]["selector"].as_object().into_iter().flatten();
-    has_selector(service) && selector.into_iter().all(|(key, value)| labels[key.as_str()] == *value)
+fn is_behind(service: &Object, pod: &Object) -> bool {
+    has_selector(service) && Selector::of_service(service).selects(pod.labels())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::difference::{Difference, differences};
-use chartgate_k8s::object::{is_hook, is_owned_by, kind, slashed, text};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const IDEMPOTENT_UPGRADE: Check = Check {
     name: "idempotent-upgrade",
@@ -51,7 +51,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
     let workloads = WORKLOADS.iter().flat_map(|of_kind| view.tracks(of_kind));
     for track in workloads {
         let (Some(before), Some(after)) = (track.at(start), track.at(end)) else { continue };
-        let found = differences(&before["spec"]["template"], &after["spec"]["template"]);
+        let found = differences(raw_template(before), raw_template(after));
         if let Some(first) = found.first() {
             replaced(view, run, track, first, tally);
         }
@@ -76,7 +76,7 @@ fn replaced(view: &View, run: &StepRun, workload: &Track, first: &Difference, ta
         "{}, which is the same upgrade again, replaces {pod}: `spec.template{}` of {} changes from {} to {}",
         run.label(),
         first.path,
-        slashed(workload.last()),
+        workload.last().slashed(),
         first.before(),
         first.after(),
     );
@@ -89,15 +89,18 @@ fn replaced(view: &View, run: &StepRun, workload: &Track, first: &Difference, ta
 fn judge_settings(track: &Track, run: &StepRun, tally: &mut Tally) {
     let Some((start, end)) = run.window() else { return };
     let (Some(before), Some(after)) = (track.at(start), track.at(end)) else { return };
-    let Some(first) = ["data", "binaryData"].into_iter().find(|field| before[*field] != after[*field]) else { return };
-    let keys = differences(&before[first], &after[first]);
+    let Some(first) = ["data", "binaryData"].into_iter().find(|field| before.get(field) != after.get(field)) else {
+        return;
+    };
+    let of = |object: &Object| object.get(first).cloned().unwrap_or_default();
+    let keys = differences(&of(before), &of(after));
     let keys: Vec<&str> = keys.iter().map(|found| found.path.trim_matches(['.', '"'])).collect();
     let what =
-        format!("{}, which is the same upgrade again, changes {} in {}", run.label(), keys.join(", "), slashed(after));
+        format!("{}, which is the same upgrade again, changes {} in {}", run.label(), keys.join(", "), after.slashed());
     // A certificate that the chart makes is another one each time, and the pods that use it live with that.
     let is_certificate =
         |key: &&str| ["crt", "key", "pem", "cert", "ca", "p12", "jks"].iter().any(|end| key.ends_with(end));
-    let seen = track.first_where(|object| object[first] == after[first]).map(|seen| seen.evidence("changed"));
+    let seen = track.first_where(|object| object.get(first) == after.get(first)).map(|seen| seen.evidence("changed"));
     let hint = "keep what is there: `lookup` it, and make a new one only where there is none";
     if keys.iter().all(is_certificate) {
         tally.advise(what).with(seen).hint(hint);
@@ -111,13 +114,11 @@ fn judge_names(view: &View, run: &StepRun, tally: &mut Tally) {
     let before = view.steps.iter().take(run.index).rev().find_map(|run| run.release);
     let (Some(before), Some(after)) = (before, run.release) else { return };
     let (before, after) = (view.manifest(before), view.manifest(after));
-    let is_in = |object: &Value, all: &[&Value]| {
-        all.iter().any(|other| kind(other) == kind(object) && other["metadata"]["name"] == object["metadata"]["name"])
-    };
+    let is_in = |object: &Object, all: &[&Object]| all.iter().any(|other| other.is_same(object));
     for object in after.iter().filter(|object| !is_in(object, &before)) {
         // A Job that is removed when it has ended is made anew under another name on purpose.
-        let is_passing = kind(object) == "Job";
-        let message = format!("{}, which is the same upgrade again, makes {}", run.label(), slashed(object));
+        let is_passing = object.kind() == "Job";
+        let message = format!("{}, which is the same upgrade again, makes {}", run.label(), object.slashed());
         let hint = "take what changes (the revision, the time, a random part) out of the name";
         if is_passing {
             tally.advise(message).hint(hint)
@@ -127,9 +128,14 @@ fn judge_names(view: &View, run: &StepRun, tally: &mut Tally) {
     }
 }
 
-fn is_of_hook(view: &View, object: &Value) -> bool {
-    let is_helms = text(&object["type"]).starts_with("helm.sh/");
-    is_hook(object) || is_helms || view.hook_jobs().iter().any(|job| is_owned_by(object, job.uid()))
+/// What pods are made from, as it was given: a field that the types do not know may have changed.
+fn raw_template(workload: &Object) -> &Value {
+    workload.raw_spec().get("template").unwrap_or(&Value::Null)
+}
+
+fn is_of_hook(view: &View, object: &Object) -> bool {
+    let is_helms = object.data().type_.starts_with("helm.sh/");
+    object.is_hook() || is_helms || view.hook_jobs().iter().any(|job| object.is_owned_by(job.uid()))
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use chartgate_model::recording::{Compared, Moment, NOT_COMPARED};
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 use chartgate_k8s::difference::{Difference, differences};
-use chartgate_k8s::object::{kind, slashed};
+use chartgate_k8s::object::kind;
+use chartgate_k8s::typed::Object;
 
 pub(crate) const LIVE_MATCHES_MANIFEST: Check = Check {
     name: "live-matches-manifest",
@@ -65,7 +65,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 /// Whether the API server said what it makes of the object.
 fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: &Evidence, tally: &mut Tally) -> bool {
     let live = view.recording.object(&compared.live);
-    let shown = slashed(live);
+    let shown = live.slashed();
     let Some(applied) = &compared.applied else {
         let why = compared.refusal.as_deref().unwrap_or("nothing was said");
         tally.proved(note(format!("what the API server makes of {shown} is not known: {why}")));
@@ -95,12 +95,12 @@ fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: &Evidence
 }
 
 /// Whether nobody but helm has a say in a field.
-fn is_helms(found: &Difference, foreign: &BTreeSet<&str>, live: &Value) -> bool {
+fn is_helms(found: &Difference, foreign: &BTreeSet<&str>, live: &Object) -> bool {
     let path = found.path.as_str();
     let is_at = |other: &str| path.starts_with(other) || other.starts_with(path);
     let is_bundle = path.ends_with(".caBundle");
     let is_aggregated =
-        kind(live) == "ClusterRole" && live["aggregationRule"].is_object() && path.starts_with(".rules");
+        live.kind() == "ClusterRole" && live["aggregationRule"].is_object() && path.starts_with(".rules");
     let is_own_field =
         NOT_IN_MANIFESTS.iter().any(|field| path.starts_with(field)) && !path.starts_with(".metadata.labels");
     !(is_own_field || is_bundle || is_aggregated || foreign.iter().any(|other| is_at(other)))

@@ -2,13 +2,14 @@
 
 use chartgate_model::plan::Action;
 use chartgate_model::recording::{Asked, Moment};
-use serde_json::Value;
+use k8s_openapi::api::rbac::v1::Subject;
 
+use crate::manifest::subjects;
 use crate::step::StepRun;
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::View;
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, items, kind, name, slashed, statuses, text};
+use chartgate_k8s::typed::{Object, OrEmpty};
 
 pub(crate) const RBAC_SUFFICIENT: Check = Check {
     name: "rbac-sufficient",
@@ -27,12 +28,12 @@ pub(crate) const RBAC_SUFFICIENT: Check = Check {
 const SETTLING_MS: u64 = 5000;
 
 fn rbac_sufficient(view: &View) -> Finding {
-    let accounts: Vec<&Value> = view.rendered_once().into_iter().filter(|it| kind(it) == "ServiceAccount").collect();
+    let accounts: Vec<&Object> = view.rendered_once().into_iter().filter(|it| it.kind() == "ServiceAccount").collect();
     if view.has_render() && accounts.is_empty() {
         return not_applicable(RBAC_SUFFICIENT.name, "the chart renders no ServiceAccount");
     }
     let asked = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
-        Moment::Asked(asked) if accounts.iter().any(|account| name(account) == asked.account) => Some((entry, asked)),
+        Moment::Asked(asked) if accounts.iter().any(|account| account.name() == asked.account) => Some((entry, asked)),
         _ => None,
     });
     let asked: Vec<_> = asked.collect();
@@ -90,25 +91,24 @@ fn lasting(view: &View, asked: &Asked) -> Vec<u64> {
 fn misspelt_binding(view: &View, account: &str) -> Option<String> {
     let rendered = view.rendered_once();
     let is_there = |with_name: &str| {
-        rendered.iter().any(|it| kind(it) == "ServiceAccount" && name(it) == with_name) || with_name == "default"
+        rendered.iter().any(|it| it.kind() == "ServiceAccount" && it.name() == with_name) || with_name == "default"
     };
-    let own = |subject: &Value| ["", view.namespace].contains(&text(&subject["namespace"]));
-    let bindings =
-        rendered.iter().filter(|it| ["RoleBinding", "ClusterRoleBinding"].contains(&kind(it)) && !is_hook(it));
-    let mut subjects = bindings.flat_map(|binding| items(&binding["subjects"]).map(move |subject| (binding, subject)));
-    let is_account = |subject: &Value| subject["kind"] == "ServiceAccount" && own(subject);
+    let own = |subject: &Subject| ["", view.namespace].contains(&subject.namespace.or_empty());
+    let bindings = rendered.iter().filter(|it| !it.is_hook());
+    let mut subjects = bindings.flat_map(|binding| subjects(binding).iter().map(move |subject| (binding, subject)));
     let (binding, subject) = subjects.find(|(_, subject)| {
-        is_account(subject) && !is_there(text(&subject["name"])) && text(&subject["name"]) != account
+        let is_account = subject.kind == "ServiceAccount" && own(subject);
+        is_account && !is_there(&subject.name) && subject.name != account
     })?;
-    let named = text(&subject["name"]);
-    Some(format!("{} binds serviceaccount/{named}, which does not exist", slashed(binding)))
+    Some(format!("{} binds serviceaccount/{}, which does not exist", binding.slashed(), subject.name))
 }
 
 /// A pod of the account that is not well at the end of a step.
 fn suffering(view: &View, account: &str) -> Option<String> {
-    let of_account = |pod: &Value| text(&pod["spec"]["serviceAccountName"]) == account;
+    let of_account =
+        |pod: &Object| pod.pod().is_some_and(|pod| pod.spec.service_account_name.as_deref() == Some(account));
     view.tracks("Pod").filter(|pod| of_account(pod.last())).find_map(|pod| {
-        let restarts: u64 = statuses(pod.last()).filter_map(|status| status["restartCount"].as_u64()).sum();
+        let restarts: i32 = pod.last().statuses().map(|status| status.restart_count).sum();
         if restarts > 0 {
             return Some(format!("pod/{} restarted {restarts} times", pod.name()));
         }

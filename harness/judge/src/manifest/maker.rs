@@ -1,9 +1,11 @@
 //! What may appear beside the rendered objects once the release runs: what is not rendered need not be missing.
 
-use serde_json::Value;
+use chartgate_k8s::typed::rbac::{role_of, rules};
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef};
 
-use super::{Manifest, annotation, group, is_custom, is_kind, texts, title, title_of};
-use chartgate_k8s::object::{items, kind, name, text};
+use super::{Manifest, texts, title_of};
 
 /// Custom resources that make none of what the checks look for; no kind: all of the group.
 const INERT: [(&str, &[&str]); 22] = [
@@ -63,9 +65,9 @@ const NAMES_ITS_SECRET: [(&str, &[&str]); 7] = [
 /// Roles of Kubernetes' own that may make anything in a namespace.
 const MIGHTY: [&str; 3] = ["cluster-admin", "admin", "edit"];
 
-fn is_listed(object: &Value, list: &[(&str, &[&str])]) -> bool {
+fn is_listed(object: &Object, list: &[(&str, &[&str])]) -> bool {
     list.iter()
-        .any(|(of_group, kinds)| *of_group == group(object) && (kinds.is_empty() || kinds.contains(&kind(object))))
+        .any(|(of_group, kinds)| *of_group == object.group() && (kinds.is_empty() || kinds.contains(&object.kind())))
 }
 
 /// Group and plural of what checks look for.
@@ -111,54 +113,52 @@ impl Manifest<'_> {
     }
 
     fn custom_maker(&self, of_kind: &str, with_name: &str) -> Option<String> {
-        let names_it = |object: &Value| {
-            of_kind == "Secret" && (name(object) == with_name || texts(&object["spec"]).contains(&with_name))
+        let names_it = |object: &Object| {
+            of_kind == "Secret" && (object.name() == with_name || texts(object.raw_spec()).contains(&with_name))
         };
-        let may_make = |object: &&&Value| match object {
-            object if !is_custom(object) || is_listed(object, &INERT) => false,
+        let may_make = |object: &&&Object| match object {
+            object if !object.is_custom() || is_listed(object, &INERT) => false,
             object if is_listed(object, &NAMES_ITS_SECRET) => names_it(object),
             // A pod template is all that it makes of pods.
-            object => of_kind != "Pod" || object["spec"]["template"]["spec"].is_null(),
+            object => of_kind != "Pod" || object.common().spec.template.as_ref().is_none_or(|it| it.spec.is_none()),
         };
-        self.objects.iter().find(may_make).map(|object| format!("{} may make it", title(object)))
+        self.objects.iter().find(may_make).map(|object| format!("{} may make it", object.slashed()))
     }
 
     /// Some controllers make a Secret where an annotation asks for one, or where an Ingress needs a certificate.
     fn naming_annotation(&self, with_name: &str) -> Option<String> {
-        let asks = |object: &&&Value| {
-            let annotations = object["metadata"]["annotations"].as_object();
-            let mut annotations = annotations.into_iter().flatten();
+        let asks = |object: &&&Object| {
+            let mut annotations = object.annotations().iter();
             let has_issuer = annotations.clone().any(|(key, _)| key.contains("issuer") || key.contains("acme"));
-            let is_tls =
-                |object: &Value| items(&object["spec"]["tls"]).any(|tls| text(&tls["secretName"]) == with_name);
-            annotations.any(|(key, value)| !key.starts_with("meta.helm.sh/") && text(value) == with_name)
-                || (has_issuer && is_tls(object))
+            annotations.any(|(key, value)| !key.starts_with("meta.helm.sh/") && value == with_name)
+                || (has_issuer && takes_certificate(object, with_name))
         };
-        self.objects.iter().find(asks).map(|object| format!("an annotation of {} asks for it", title(object)))
+        self.objects.iter().find(asks).map(|object| format!("an annotation of {} asks for it", object.slashed()))
     }
 
     /// Which role of the release allows a verb on a kind, in words.
     pub(crate) fn who_may(&self, verb: &str, of_kind: &str) -> Option<String> {
         let (of_group, plural) = resource(of_kind);
-        let has = |list: &Value, wanted: &str| items(list).any(|item| item == wanted || item == "*");
-        let allows = |rule: &Value| {
-            has(&rule["verbs"], verb) && has(&rule["resources"], plural) && has(&rule["apiGroups"], of_group)
+        let has = |list: Option<&Vec<String>>, wanted: &str| {
+            list.is_some_and(|list| list.iter().any(|item| item == wanted || item == "*"))
         };
-        let is_role = |object: &Value| is_kind(object, "Role") || is_kind(object, "ClusterRole");
-        let is_mighty = |object: &Value| {
-            kind(object).ends_with("RoleBinding") && MIGHTY.contains(&text(&object["roleRef"]["name"]))
+        let allows = |rule: &PolicyRule| {
+            has(Some(&rule.verbs), verb)
+                && has(rule.resources.as_ref(), plural)
+                && has(rule.api_groups.as_ref(), of_group)
         };
+        let is_mighty = |role: &RoleRef| MIGHTY.contains(&role.name.as_str());
         let role = self
             .objects
             .iter()
-            .find(|object| (is_role(object) && items(&object["rules"]).any(allows)) || is_mighty(object))?;
-        Some(format!("{} allows to {verb} {plural}", title(role)))
+            .find(|object| rules(object).iter().any(allows) || role_of(object).is_some_and(is_mighty))?;
+        Some(format!("{} allows to {verb} {plural}", role.slashed()))
     }
 
     /// A ServiceAccount that pods run as and that the chart does not make: nobody knows what it may do.
     fn unknown_account(&self) -> Option<String> {
         self.workloads().into_iter().find_map(|workload| {
-            let account = text(&workload.pod["spec"]["serviceAccountName"]);
+            let account = workload.pod.spec.service_account_name.or_empty();
             let is_unknown = !account.is_empty()
                 && account != "default"
                 && self.find("ServiceAccount", workload.namespace, account).is_none()
@@ -170,23 +170,27 @@ impl Manifest<'_> {
     }
 
     /// Whether something fills an object's data later: a controller that an annotation or a label addresses, or one of the release.
-    pub(crate) fn filler(&self, object: &Value) -> Option<String> {
+    pub(crate) fn filler(&self, object: &Object) -> Option<String> {
         const WORDS: [&str; 8] =
             ["generat", "replicat", "reflect", "inject", "sync", "service-account.name", "cert", "vault"];
-        let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
-        let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();
-        let mut marks = annotations.chain(labels).map(|(key, _)| key);
+        let mut marks = object.annotations().keys().chain(object.labels().keys());
         if let Some(mark) =
             marks.find(|key| !key.starts_with("helm.sh/") && WORDS.iter().any(|word| key.contains(word)))
         {
-            return Some(format!("`{mark}` lets a controller fill {}", title(object)));
+            return Some(format!("`{mark}` lets a controller fill {}", object.slashed()));
         }
-        let of_kind = kind(object);
+        let of_kind = object.kind();
         self.who_may("update", of_kind).or_else(|| self.who_may("patch", of_kind)).or_else(|| self.unknown_account())
     }
 
     /// What a Service's annotation tells a controller to do instead of reading the backend as it stands.
-    pub(crate) fn has_action(object: &Value, backend: &str) -> bool {
-        !annotation(object, &format!("alb.ingress.kubernetes.io/actions.{backend}")).is_empty()
+    pub(crate) fn has_action(object: &Object, backend: &str) -> bool {
+        !object.annotation(&format!("alb.ingress.kubernetes.io/actions.{backend}")).is_empty()
     }
+}
+
+/// Whether an Ingress takes its certificate from a Secret.
+fn takes_certificate(object: &Object, secret: &str) -> bool {
+    let spec = object.typed::<Ingress>().and_then(|ingress| ingress.spec.as_ref());
+    spec.is_some_and(|spec| spec.tls.iter().flatten().any(|tls| tls.secret_name.as_deref() == Some(secret)))
 }

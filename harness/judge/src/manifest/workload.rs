@@ -1,15 +1,18 @@
 //! What makes pods: a workload and its pod template.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use chartgate_k8s::object::{containers, is_hook, items, kind, name, template, text};
+use chartgate_k8s::typed::{Object, PodTemplate};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, ContainerPort};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 /// An object with a pod template; a Pod is its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Workload<'a> {
-    pub(crate) object: &'a Value,
+    pub(crate) object: &'a Object,
     /// `metadata` and `spec` of its pods.
-    pub(crate) pod: &'a Value,
+    pub(crate) pod: PodTemplate<'a>,
     pub(crate) namespace: &'a str,
 }
 
@@ -22,25 +25,31 @@ pub(crate) struct Rollout {
 
 impl<'a> Workload<'a> {
     /// An object that makes pods: one of Kubernetes' own, or a custom resource with a pod template.
-    pub(super) fn of(object: &'a Value, namespace: &'a str) -> Option<Self> {
-        let own = if super::is_custom(object) { Some(&object["spec"]["template"]) } else { template(object) };
-        let pod = own.filter(|pod| items(&pod["spec"]["containers"]).next().is_some())?;
+    pub(super) fn of(object: &'a Object, namespace: &'a str) -> Option<Self> {
+        let of_custom = || Some(object.common().spec.template.as_ref().into());
+        let own = if object.is_custom() { of_custom() } else { object.template() };
+        let pod = own.filter(|pod: &PodTemplate| !pod.spec.containers.is_empty())?;
         Some(Self { object, pod, namespace })
     }
 
     /// The labels of its pods.
-    pub(crate) fn labels(&self) -> &'a Value {
-        &self.pod["metadata"]["labels"]
+    pub(crate) fn labels(&self) -> &'a BTreeMap<String, String> {
+        self.pod.labels()
+    }
+
+    /// How many pods it asks for.
+    pub(crate) fn replicas(&self) -> u64 {
+        self.object.common().spec.replicas.map_or(1, |replicas| replicas.try_into().unwrap_or_default())
     }
 
     /// Whether it runs until somebody ends it.
     pub(crate) fn is_lasting(&self) -> bool {
-        !is_hook(self.object) && !["Job", "CronJob", "Pod"].contains(&kind(self.object))
+        !self.object.is_hook() && !["Job", "CronJob", "Pod"].contains(&self.object.kind())
     }
 
     /// Whether Kubernetes sets a label on its pods when it makes them.
     pub(super) fn has_label_at_run_time(&self, key: &str) -> bool {
-        let own: &[&str] = match kind(self.object) {
+        let own: &[&str] = match self.object.kind() {
             "Deployment" | "ReplicaSet" => &["pod-template-hash"],
             "StatefulSet" => {
                 &["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "controller-revision-hash"]
@@ -56,57 +65,59 @@ impl<'a> Workload<'a> {
 
     /// How a Deployment's pods are replaced with this many replicas; `None`: not by a rolling update.
     pub(crate) fn rollout(&self, replicas: u64) -> Option<Rollout> {
-        let strategy = &self.object["spec"]["strategy"];
-        if !super::is_kind(self.object, "Deployment") || strategy["type"] == "Recreate" {
+        let strategy = self.object.typed::<Deployment>()?.spec.as_ref().and_then(|spec| spec.strategy.as_ref());
+        if strategy.is_some_and(|strategy| strategy.type_.as_deref() == Some("Recreate")) {
             return None;
         }
-        let rolling = &strategy["rollingUpdate"];
-        let surge = scaled(&rolling["maxSurge"], replicas, true).unwrap_or_else(|| replicas.div_ceil(4));
-        let unavailable = scaled(&rolling["maxUnavailable"], replicas, false).unwrap_or(replicas / 4);
+        let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+        let surge = rolling.and_then(|rolling| scaled(rolling.max_surge.as_ref()?, replicas, true));
+        let surge = surge.unwrap_or_else(|| replicas.div_ceil(4));
+        let unavailable = rolling.and_then(|rolling| scaled(rolling.max_unavailable.as_ref()?, replicas, false));
+        let unavailable = unavailable.unwrap_or(replicas / 4);
         // Kubernetes lets one pod go where both come out as nothing.
         Some(Rollout { surge, unavailable: if surge == 0 { unavailable.max(1) } else { unavailable } })
     }
 
     /// Names of the claims that its pods mount.
     pub(crate) fn claims(&self) -> impl Iterator<Item = &'a str> {
-        let volumes = items(&self.pod["spec"]["volumes"]);
-        volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str())
+        self.pod.claims()
     }
 
     /// The containers that run as long as the pod: sidecars among the init containers, too.
-    pub(crate) fn lasting_containers(&self) -> impl Iterator<Item = &'a Value> {
-        let sidecars = items(&self.pod["spec"]["initContainers"]).filter(|it| it["restartPolicy"] == "Always");
-        sidecars.chain(items(&self.pod["spec"]["containers"]))
+    pub(crate) fn lasting_containers(&self) -> impl Iterator<Item = &'a Container> {
+        self.pod.lasting_containers()
     }
 
     /// All its containers, init containers first.
-    pub(crate) fn containers(&self) -> impl Iterator<Item = &'a Value> {
-        containers(self.pod)
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &'a Container> {
+        self.pod.containers()
     }
 
     /// The ports that its containers declare.
-    pub(crate) fn ports(&self) -> impl Iterator<Item = &'a Value> {
-        self.lasting_containers().flat_map(|container| items(&container["ports"]))
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &'a ContainerPort> {
+        self.pod.ports()
     }
 
     /// Whether it is this one.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        kind(self.object) == kind(other.object)
-            && name(self.object) == name(other.object)
+        self.object.kind() == other.object.kind()
+            && self.object.name() == other.object.name()
             && self.namespace == other.namespace
     }
 
     /// `deployment/x`
     pub(crate) fn title(&self) -> String {
-        super::title(self.object)
+        self.object.slashed()
     }
 }
 
 /// A number or a percentage of this many pods; Kubernetes rounds a surge up and what may be missing down.
-pub(crate) fn scaled(value: &Value, of: u64, rounds_up: bool) -> Option<u64> {
-    if let Some(number) = value.as_u64() {
-        return Some(number);
+pub(crate) fn scaled(value: &IntOrString, of: u64, rounds_up: bool) -> Option<u64> {
+    match value {
+        IntOrString::Int(number) => (*number).try_into().ok(),
+        IntOrString::String(text) => {
+            let percent: u64 = text.strip_suffix('%')?.parse().ok()?;
+            Some(if rounds_up { (percent * of).div_ceil(100) } else { percent * of / 100 })
+        }
     }
-    let percent: u64 = text(value).strip_suffix('%')?.parse().ok()?;
-    Some(if rounds_up { (percent * of).div_ceil(100) } else { percent * of / 100 })
 }

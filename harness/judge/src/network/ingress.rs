@@ -2,12 +2,16 @@
 
 mod promised;
 
-use serde_json::Value;
+use chartgate_k8s::typed::{Object, OrEmpty, is_ready};
+use k8s_openapi::api::core::v1::ServicePort;
+use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
+use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use crate::manifest::custom::{GatewayRoute, GatewayRule};
 use crate::tally::{Claim, Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{items, kind, text, title};
 
 pub(crate) const INGRESS_LEADS: Check = Check {
     name: "ingress-leads",
@@ -33,7 +37,7 @@ fn ingress_leads(view: &View) -> Finding {
             tally.void(format!("where routes led after {} is unknown: {why}", run.label())).with([seen]);
             continue;
         }
-        let routes: Vec<&Value> = view.manifest(release).into_iter().filter(|object| is_route(object)).collect();
+        let routes: Vec<&Object> = view.manifest(release).into_iter().filter(|object| is_route(object)).collect();
         for route in &routes {
             Route { view, run, end, object: route }.judge(&mut tally);
         }
@@ -45,8 +49,8 @@ fn ingress_leads(view: &View) -> Finding {
     tally.finish("every route led to ready endpoints, and its TLS Secrets and hosts were there")
 }
 
-fn is_route(object: &Value) -> bool {
-    matches!(kind(object), "Ingress" | "HTTPRoute")
+fn is_route(object: &Object) -> bool {
+    matches!(object.kind(), "Ingress" | "HTTPRoute")
 }
 
 /// A route at the end of a step.
@@ -54,29 +58,29 @@ struct Route<'a> {
     view: &'a View<'a>,
     run: &'a StepRun<'a>,
     end: u64,
-    object: &'a Value,
+    object: &'a Object,
 }
 
 /// A Service that a route names, and the port of it: a name, a number, or nothing where a route has to say none.
 struct Backend<'a> {
     service: &'a str,
-    port: &'a Value,
+    port: Option<IntOrString>,
 }
 
 impl Route<'_> {
     fn judge(&self, tally: &mut Tally) {
-        let spec = &self.object["spec"];
-        let backends = backends(spec);
+        let backends = backends(self.object);
         if backends.is_empty() {
             self.fail(tally, "leads nowhere: it names no Service").hint("give each path a `backend`");
         }
         for backend in backends {
             self.judge_backend(&backend, tally);
         }
-        let hosts: Vec<&str> = items(&spec["rules"]).map(|rule| text(&rule["host"])).collect();
-        for tls in items(&spec["tls"]) {
-            self.judge_secret(text(&tls["secretName"]), tally);
-            for host in items(&tls["hosts"]).map(text) {
+        let Some(spec) = ingress(self.object) else { return };
+        let hosts: Vec<&str> = spec.rules.iter().flatten().map(|rule| rule.host.or_empty()).collect();
+        for tls in spec.tls.iter().flatten() {
+            self.judge_secret(tls.secret_name.or_empty(), tally);
+            for host in tls.hosts.iter().flatten() {
                 // A rule without a host is one of all hosts.
                 if !hosts.iter().any(|rule| rule.is_empty() || covers(host, rule) || covers(rule, host)) {
                     let known = if hosts.is_empty() { "none".to_owned() } else { format!("`{}`", hosts.join("`, `")) };
@@ -95,21 +99,21 @@ impl Route<'_> {
             self.fail(tally, &format!("leads to Service `{wanted}`, which does not exist; there are {known}"));
             return;
         };
-        if service["spec"]["type"] == "ExternalName" {
-            tally.proved(note(format!("{} leads out of the cluster by Service `{wanted}`", title(self.object))));
+        if service.is_external_name() {
+            tally.proved(note(format!("{} leads out of the cluster by Service `{wanted}`", self.object.title())));
             return;
         }
-        let mut ports = items(&service["spec"]["ports"]);
-        let Some(declared) = ports.find(|declared| is_port(declared, port)) else {
-            let known: Vec<String> = items(&service["spec"]["ports"]).map(port_title).collect();
-            let known = known.join(", ");
+        let mut ports = service.service_ports().iter();
+        let Some(declared) = ports.find(|declared| is_port(declared, port.as_ref())) else {
+            let known: Vec<String> = service.service_ports().iter().map(port_title).collect();
+            let (known, port) = (known.join(", "), port.as_ref().map_or("null".to_owned(), shown));
             self.fail(tally, &format!("leads to port {port} of Service `{wanted}`, which has only {known}"));
             return;
         };
         let slices = self.view.tracks("EndpointSlice").filter_map(|slice| slice.at(self.end));
-        let mut slices = slices.filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == *wanted);
+        let mut slices = slices.filter(|slice| slice.slice_of() == Some(wanted));
         if slices.any(|slice| serves(slice, declared)) {
-            let shown = format!("{} led to {} of Service `{wanted}`", title(self.object), port_title(declared));
+            let shown = format!("{} led to {} of Service `{wanted}`", self.object.title(), port_title(declared));
             tally.proved(note(format!("{shown} with ready endpoints after {}", self.run.label())));
         } else {
             let what = format!("leads to {} of Service `{wanted}`, which has no ready endpoint", port_title(declared));
@@ -124,8 +128,7 @@ impl Route<'_> {
             return;
         }
         if let Some(secret) = self.view.object_at("Secret", wanted, self.end) {
-            let lacks = |key: &&str| secret["data"][*key].is_null() && secret["stringData"][*key].is_null();
-            if let Some(key) = ["tls.crt", "tls.key"].iter().find(|key| lacks(key)) {
+            if let Some(key) = ["tls.crt", "tls.key"].iter().find(|key| !secret.data().has_key(key)) {
                 self.fail(tally, &format!("takes its certificate from Secret `{wanted}`, which has no `{key}`"));
             }
         } else if !is_issued(self.object) {
@@ -134,7 +137,7 @@ impl Route<'_> {
                 "takes its certificate from Secret `{wanted}`, which does not exist, and nothing is asked to make it"
             );
             // Without a contract nobody has said which Secrets the chart's users make.
-            let what = format!("{} {what} after {}", title(self.object), self.run.label());
+            let what = format!("{} {what} after {}", self.object.title(), self.run.label());
             let has_contract = !self.view.plan.roles.is_empty();
             let claim = if has_contract { tally.fail(what) } else { tally.advise(what) };
             claim.hint(hint);
@@ -142,46 +145,72 @@ impl Route<'_> {
     }
 
     fn fail<'t>(&self, tally: &'t mut Tally, what: &str) -> &'t mut Claim {
-        tally.fail(format!("{} {what} after {}", title(self.object), self.run.label()))
+        tally.fail(format!("{} {what} after {}", self.object.title(), self.run.label()))
     }
 }
 
+fn ingress(object: &Object) -> Option<&IngressSpec> {
+    object.typed::<Ingress>()?.spec.as_ref()
+}
+
 /// The Services that a route names in its own namespace.
-fn backends(spec: &Value) -> Vec<Backend<'_>> {
-    let paths = items(&spec["rules"]).flat_map(|rule| items(&rule["http"]["paths"]));
-    let of_ingress = std::iter::once(&spec["defaultBackend"]).chain(paths.map(|path| &path["backend"]));
-    of_ingress.filter_map(ingress_backend).chain(items(&spec["rules"]).flat_map(route_backends)).collect()
+fn backends(object: &Object) -> Vec<Backend<'_>> {
+    let spec = ingress(object);
+    let paths = spec.into_iter().flat_map(|spec| spec.rules.iter().flatten()).filter_map(|rule| rule.http.as_ref());
+    let paths = paths.flat_map(|http| &http.paths).map(|path| &path.backend);
+    let of_ingress = spec.and_then(|spec| spec.default_backend.as_ref()).into_iter().chain(paths);
+    of_ingress.filter_map(ingress_backend).chain(gateway_rules(object).iter().flat_map(route_backends)).collect()
 }
 
 /// The Service of a backend of an Ingress.
-fn ingress_backend(backend: &Value) -> Option<Backend<'_>> {
-    let service = Some(&backend["service"]).filter(|service| service.is_object())?;
-    let named = &service["port"]["name"];
-    let port = if named.is_null() { &service["port"]["number"] } else { named };
-    Some(Backend { service: text(&service["name"]), port })
+fn ingress_backend(backend: &IngressBackend) -> Option<Backend<'_>> {
+    let service = backend.service.as_ref()?;
+    let port = service.port.as_ref();
+    let named = port.and_then(|port| port.name.clone()).map(IntOrString::String);
+    let port = named.or_else(|| port?.number.map(IntOrString::Int));
+    Some(Backend { service: &service.name, port })
+}
+
+fn gateway_rules(object: &Object) -> &[GatewayRule] {
+    let route = if object.kind() == "HTTPRoute" { object.custom::<GatewayRoute>() } else { None };
+    route.map_or(&[], |route| &route.spec.rules)
 }
 
 /// The Services of a rule of an `HTTPRoute`. Another kind, or a Service of another namespace, is not the release's.
-fn route_backends(rule: &Value) -> impl Iterator<Item = Backend<'_>> {
-    let is_ours = |it: &&Value| it["kind"].as_str().is_none_or(|kind| kind == "Service") && it["namespace"].is_null();
-    items(&rule["backendRefs"]).filter(is_ours).map(|it| Backend { service: text(&it["name"]), port: &it["port"] })
+fn route_backends(rule: &GatewayRule) -> impl Iterator<Item = Backend<'_>> {
+    let ours = rule.backend_refs.iter().filter(|it| it.is_service() && it.namespace.is_none());
+    ours.map(|it| Backend { service: &it.name, port: it.port.clone() })
 }
 
-fn is_port(declared: &Value, wanted: &Value) -> bool {
-    !wanted.is_null() && (declared["name"] == *wanted || declared["port"] == *wanted)
+fn is_port(declared: &ServicePort, wanted: Option<&IntOrString>) -> bool {
+    match wanted {
+        Some(IntOrString::Int(number)) => declared.port == *number,
+        Some(IntOrString::String(name)) => declared.name.as_ref() == Some(name),
+        None => false,
+    }
 }
 
-fn port_title(declared: &Value) -> String {
-    let name = declared["name"].as_str().map_or(String::new(), |name| format!(" (`{name}`)"));
-    format!("port {}{name}", declared["port"])
+fn shown(port: &IntOrString) -> String {
+    match port {
+        IntOrString::Int(number) => number.to_string(),
+        IntOrString::String(name) => format!("`{name}`"),
+    }
+}
+
+fn port_title(declared: &ServicePort) -> String {
+    let name = declared.name.as_ref().map_or(String::new(), |name| format!(" (`{name}`)"));
+    format!("port {}{name}", declared.port)
 }
 
 /// Whether a slice has a ready endpoint for a port of its Service. A port that no pod has a number for is missing in it.
-fn serves(slice: &Value, declared: &Value) -> bool {
-    let is_it = |port: &Value| text(&port["name"]) == text(&declared["name"]);
-    // Where nobody says whether an endpoint is ready, it is (Kubernetes' API, `EndpointConditions`).
-    let is_ready = |endpoint: &Value| endpoint["conditions"]["ready"] != false;
-    items(&slice["ports"]).any(is_it) && items(&slice["endpoints"]).any(is_ready)
+fn serves(slice: &Object, declared: &ServicePort) -> bool {
+    has_port(slice, declared) && slice.endpoints().iter().any(is_ready)
+}
+
+/// Whether a slice is about a port of its Service.
+fn has_port(slice: &Object, declared: &ServicePort) -> bool {
+    let is_it = |port: &EndpointPort| port.name.or_empty() == declared.name.or_empty();
+    slice.typed::<EndpointSlice>().is_some_and(|slice| slice.ports.iter().flatten().any(is_it))
 }
 
 /// Whether `pattern`, which may begin with `*.`, means a host.
@@ -192,10 +221,10 @@ fn covers(pattern: &str, host: &str) -> bool {
 }
 
 /// Whether something outside the chart is asked to make the Secret: cert-manager, or what follows the older convention.
-fn is_issued(route: &Value) -> bool {
-    let annotations = route["metadata"]["annotations"].as_object();
-    let mut keys = annotations.into_iter().flatten();
-    keys.any(|(key, value)| key.starts_with("cert-manager.io/") || (key == "kubernetes.io/tls-acme" && value == "true"))
+fn is_issued(route: &Object) -> bool {
+    let mut annotations = route.annotations().iter();
+    annotations
+        .any(|(key, value)| key.starts_with("cert-manager.io/") || (key == "kubernetes.io/tls-acme" && value == "true"))
 }
 
 #[cfg(test)]

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chartgate_model::plan::Serves;
 use chartgate_model::recording::{Answer, Asker, Entry, Moment, Reach};
-use serde_json::Value;
 
 use super::{closed_ports, guarded_roles, guards, is_exclusive, promised_ports};
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::is_ready_pod;
+use chartgate_k8s::typed::{Object, PodTemplate};
 
 pub(crate) const NETWORK_POLICY: Check = Check {
     name: "network-policy",
@@ -116,7 +115,9 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
             asked.entry(&reach.pod).or_default().push((entry, reach));
         }
     }
-    let is_guarded = |pod: &Value| is_ready_pod(pod) && policies.iter().any(|policy| guards(policy, pod));
+    let is_guarded = |pod: &Object| {
+        pod.is_ready_pod() && pod.pod().is_some_and(|pod| policies.iter().any(|policy| guards(policy, pod)))
+    };
     for pod in view.pods_of_role(role).into_iter().filter(|pod| pod.at(end).is_some_and(is_guarded)) {
         judge_pod(serves, pod, asked.get(pod.name()).map_or(&[], Vec::as_slice), &label, tally);
     }
@@ -124,7 +125,8 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
 
 /// A pod that is guarded: what its askers met, on each port.
 fn judge_pod(serves: &Serves, pod: &Track, asked: &[(&Entry, &Reach)], label: &str, tally: &mut Tally) {
-    let (promised, closed) = (promised_ports(serves, pod.last()), closed_ports(serves, pod.last()));
+    let template = pod.last().pod().unwrap_or_else(PodTemplate::empty);
+    let (promised, closed) = (promised_ports(serves, template), closed_ports(serves, template));
     let peers = serves.network.as_ref().and_then(|network| network.from.as_ref());
     let mut askers = vec![Asker::Prober];
     askers.extend(peers.map(|_| Asker::Elsewhere));

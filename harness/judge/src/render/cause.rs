@@ -1,13 +1,11 @@
 //! Why a step of helm failed: the refusal itself, or the hook that helm waited for.
 
 use chartgate_model::plan::Action;
-use serde_json::Value;
 
 use crate::Evidence;
 use crate::view::{StepRun, Track, View, warning};
-use chartgate_k8s::object::{condition_of, hook_events, is_owned_by, items, kind, name, text, title};
-use chartgate_k8s::ready::has_condition;
 use chartgate_k8s::trouble::{Trouble, creation_failure, creation_message, trouble};
+use chartgate_k8s::typed::Object;
 use chartgate_model::refusal::{Ground, Refusal};
 
 const SERVER_HINT: &str = "correct the object that the API server refuses";
@@ -59,7 +57,9 @@ fn of_hook(view: &View, run: &StepRun) -> Option<Cause> {
     let (_, end) = run.window()?;
     let events = run.events();
     let is_of_step = |track: &&Track| {
-        hook_events(track.last())
+        track
+            .last()
+            .hook_events()
             .iter()
             .any(|event| events.contains(event) || *event == "test-success" && events.contains(&"test"))
             && track.sightings.iter().any(|sighting| run.contains(sighting.seq))
@@ -72,24 +72,24 @@ fn of_hook(view: &View, run: &StepRun) -> Option<Cause> {
 }
 
 /// The last state until a moment; one that its delete policy removed is as it was before.
-fn state_before<'a>(track: &Track<'a>, end: u64) -> Option<&'a Value> {
+fn state_before<'a>(track: &Track<'a>, end: u64) -> Option<&'a Object> {
     track.sightings.iter().rev().find(|sighting| sighting.seq <= end).map(|sighting| sighting.object)
 }
 
-fn has_failed(hook: &Value) -> bool {
-    has_condition(hook, "Failed") || (kind(hook) == "Pod" && hook["status"]["phase"] == "Failed")
+fn has_failed(hook: &Object) -> bool {
+    hook.has_condition("Failed") || hook.phase() == "Failed"
 }
 
 /// Whether helm waits for the hook: for its end, or for it to be gone before it is made again.
-fn is_awaited(hook: &Value) -> bool {
-    let is_done = has_condition(hook, "Complete") || hook["status"]["phase"] == "Succeeded";
-    !hook["metadata"]["deletionTimestamp"].is_null() || (matches!(kind(hook), "Job" | "Pod") && !is_done)
+fn is_awaited(hook: &Object) -> bool {
+    let is_done = hook.has_condition("Complete") || hook.phase() == "Succeeded";
+    hook.is_terminating() || (matches!(hook.kind(), "Job" | "Pod") && !is_done)
 }
 
-fn describe(view: &View, run: &StepRun, hook: &Track, state: &Value, end: u64) -> Cause {
-    let named = title(state);
-    if !state["metadata"]["deletionTimestamp"].is_null() && !has_failed(state) {
-        let kept: Vec<&str> = items(&state["metadata"]["finalizers"]).map(text).collect();
+fn describe(view: &View, run: &StepRun, hook: &Track, state: &Object, end: u64) -> Cause {
+    let named = state.title();
+    if state.is_terminating() && !has_failed(state) {
+        let kept = state.metadata().finalizers.as_deref().unwrap_or_default();
         let kept = if kept.is_empty() { String::new() } else { format!(", which {} keeps", kept.join(" and ")) };
         return Cause {
             message: format!("helm waits for its hook {named} to be gone{kept}"),
@@ -97,16 +97,15 @@ fn describe(view: &View, run: &StepRun, hook: &Track, state: &Value, end: u64) -
             hint: "make no hook of what pods use: helm deletes a hook before it makes it again".to_owned(),
         };
     }
-    let pods = match kind(state) {
+    let pods = match state.kind() {
         "Pod" => vec![hook],
-        _ => view.tracks("Pod").filter(|pod| is_owned_by(pod.last(), hook.uid())).collect(),
+        _ => view.tracks("Pod").filter(|pod| pod.last().is_owned_by(hook.uid())).collect(),
     };
     let pod = pods.iter().rev().find(|pod| run.contains(pod.first().seq)).or(pods.last());
     let pod_state = pod.and_then(|pod| pod.sightings.iter().rev().find(|sighting| trouble(sighting.object).is_some()));
-    let among: Vec<&Value> = view.tracks_at(end).filter_map(|track| track.at(end)).collect();
+    let among: Vec<&Object> = view.tracks_at(end).filter_map(|track| track.at(end)).collect();
     let refused = creation_failure(state, &among).filter(|_| pod.is_none());
-    let why =
-        condition_of(state, "Failed").filter(|found| found["status"] == "True").map(|found| text(&found["reason"]));
+    let why = state.condition("Failed").filter(|found| found.is_true()).map(|found| &found.reason);
     let how = match why {
         Some(reason) => format!("failed ({reason})"),
         None if has_failed(state) => "failed".to_owned(),
@@ -115,7 +114,7 @@ fn describe(view: &View, run: &StepRun, hook: &Track, state: &Value, end: u64) -
     let found = pod_state.and_then(|sighting| Some((sighting, trouble(sighting.object)?)));
     let (detail, hint) = match (&found, refused) {
         (Some((sighting, trouble)), _) => {
-            (format!("; pod `{}`: {trouble}", name(sighting.object)), hint_of(trouble).to_owned())
+            (format!("; pod `{}`: {trouble}", sighting.object.name()), hint_of(trouble).to_owned())
         }
         (None, Some(event)) => (
             format!("; no pod can be made: {}", creation_message(event)),
@@ -128,8 +127,7 @@ fn describe(view: &View, run: &StepRun, hook: &Track, state: &Value, end: u64) -
     evidence.extend(pod.and_then(|pod| view.log_tail(pod.name(), None, u64::MAX)));
     let about: Vec<&str> = pods.iter().map(|pod| pod.name()).chain([hook.name()]).collect();
     let events = view.tracks("Event").map(Track::first).filter(|event| run.contains(event.seq));
-    let is_about =
-        |event: &Value| event["type"] == "Warning" && about.contains(&text(&event["involvedObject"]["name"]));
+    let is_about = |event: &Object| event.warning().is_some_and(|said| about.contains(&said.about_name()));
     evidence.extend(events.filter(|event| is_about(event.object)).map(|event| warning(&event)));
     Cause { message: format!("its hook {named} {how}{detail}"), evidence, hint }
 }

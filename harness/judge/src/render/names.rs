@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use chartgate_model::recording::{Mode, Moment, Variant};
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::variant::{Variants, same};
 use crate::view::View;
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, is_custom, kind, name, slashed, template, text};
+use chartgate_k8s::typed::{Object, OrEmpty, PodTemplate};
 
 pub(crate) const NAMES_UNIQUE: Check = Check {
     name: "names-unique",
@@ -46,22 +45,22 @@ fn names_unique(view: &View) -> Finding {
     let renamed = variants.find(|variant| matches!(variant, Variant::Release { .. }));
     let elsewhere = variants.find(|variant| matches!(variant, Variant::Namespace { .. }));
     // What brings definitions serves a whole cluster: there is one of it.
-    let is_one = objects.iter().any(|object| ["CustomResourceDefinition", "APIService"].contains(&kind(object)));
+    let is_one = objects.iter().any(|object| ["CustomResourceDefinition", "APIService"].contains(&object.kind()));
     let mut tally = Tally::new(NAMES_UNIQUE.name);
     let release = &view.plan.release;
     for object in objects {
         tally.saw("name", 1);
         // Where the same was rendered for another release, a name that is the same there is fixed; a name that is made up is not.
         let known = same(&variants.base, object).and(renamed);
-        let is_own =
-            known.map_or_else(|| name(object).contains(part_of(release)), |(_, others)| same(others, object).is_none());
+        let is_own = known
+            .map_or_else(|| object.name().contains(part_of(release)), |(_, others)| same(others, object).is_none());
         let is_global = !is_one
-            && CLUSTER_SCOPED.contains(&kind(object))
+            && CLUSTER_SCOPED.contains(&object.kind())
             && elsewhere.is_some_and(|(_, others)| same(others, object).is_some());
-        let shown = slashed(object);
-        if SINGULAR.contains(&kind(object)) {
+        let shown = object.slashed();
+        if SINGULAR.contains(&object.kind()) {
             tally.proved(note(format!("{shown} is one for the whole cluster by its kind")));
-        } else if is_custom(object) {
+        } else if object.is_custom() {
             tally.proved(note(format!("whether {shown} is one for the whole cluster, only its definition knows")));
         } else if !is_own {
             let message = format!("the name of {shown} does not derive from the release's name `{release}`");
@@ -128,7 +127,7 @@ fn judge_neighbour(view: &View, tally: &mut Tally) {
     if looks.len() < 2 {
         tally.void(format!("{named} was not looked at before and after the steps"));
     }
-    let identity = |object: &Value| (kind(object).to_owned(), name(object).to_owned());
+    let identity = |object: &Object| (object.kind().to_owned(), object.name().to_owned());
     let own: BTreeSet<_> =
         view.steps.iter().filter_map(|run| run.release).flat_map(|it| view.manifest(it)).map(identity).collect();
     for (when, (entry, objects, trouble)) in ["before", "after"].into_iter().zip(&looks) {
@@ -155,11 +154,11 @@ fn image_pinned(view: &View) -> Finding {
     let mut tally = Tally::new(IMAGE_PINNED.name);
     let mut is_any = false;
     for object in view.rendered_once() {
-        let Some(pod) = template(object) else { continue };
-        for container in containers(pod) {
+        let Some(pod) = object.template() else { continue };
+        for container in pod.containers() {
             is_any = true;
             tally.saw("image", 1);
-            let (image, shown) = (text(&container["image"]), slashed(object));
+            let (image, shown) = (container.image.or_empty(), object.slashed());
             let last = image.rsplit('/').next().unwrap_or_default();
             let tag = last.split_once(':').map(|(_, tag)| tag);
             if image.contains('@') || tag.is_some_and(|tag| !tag.is_empty() && tag != "latest") {
@@ -170,7 +169,7 @@ fn image_pinned(view: &View) -> Finding {
             } else {
                 let message = format!(
                     "container `{}` of {shown} runs `{image}`, which may be another image tomorrow",
-                    text(&container["name"])
+                    container.name
                 );
                 tally.advise(message).hint("set a tag by default, for example the chart's `appVersion`");
             }
@@ -183,11 +182,9 @@ fn image_pinned(view: &View) -> Finding {
 }
 
 /// Whether an image is a bare word in a pod that asks something else of the cluster to fill it in.
-fn is_injected(pod: &Value, image: &str) -> bool {
-    let asks =
-        |field: &str| pod["metadata"][field].as_object().into_iter().flatten().any(|(key, _)| key.contains("inject"));
-    let is_word = !image.contains(['/', ':', '.', '@']);
-    is_word && (asks("labels") || asks("annotations"))
+fn is_injected(pod: PodTemplate, image: &str) -> bool {
+    let mut marks = pod.labels().keys().chain(pod.metadata.annotations.iter().flat_map(|all| all.keys()));
+    !image.contains(['/', ':', '.', '@']) && marks.any(|key| key.contains("inject"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::title;
 use chartgate_model::plan::Expect;
 use chartgate_model::recording::StepOutcome;
 
@@ -58,9 +57,9 @@ fn judge_step(view: &View, run: &StepRun, text: &str, tally: &mut Tally) {
     let kinds =
         ["Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "Service", "ConfigMap", "Secret", "ServiceAccount"];
     let new = kinds.iter().flat_map(|kind| view.tracks(kind)).filter(|track| run.contains(track.first().seq));
-    let mut applied = new.filter(|track| is_applied(&title(track.last())));
+    let mut applied = new.filter(|track| is_applied(&track.last().title()));
     if let Some(track) = applied.next() {
-        let message = format!("{label} was refused, but {} had been applied by then", title(track.last()));
+        let message = format!("{label} was refused, but {} had been applied by then", track.last().title());
         tally.fail(message).with([track.first().evidence("was created")]);
         return;
     }

@@ -1,5 +1,6 @@
 //! `schema-valid`: what the chart renders is what the API server knows.
 
+use chartgate_k8s::typed::Object;
 use chartgate_model::recording::{Moment, Recording};
 use serde_json::Value;
 
@@ -7,7 +8,6 @@ use crate::schema::{Definitions, Known, Kubernetes, Mistake, Wrong};
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Problem, Rank};
-use chartgate_k8s::object::{kind, name, text};
 
 pub(crate) const SCHEMA_VALID: Check = Check {
     name: "schema-valid",
@@ -45,7 +45,7 @@ fn schema_valid(view: &View) -> Finding {
         if let Some(template) = asking_template(recording, object)
             && matches!(kubernetes.kind_of(object), Known::NotServed)
         {
-            let why = format!("{template} asks the cluster which version of {} it serves", kind(object));
+            let why = format!("{template} asks the cluster which version of {} it serves", object.kind());
             tally.proved(note(format!("{} may be of another version there: {why}", title(object))));
             continue;
         }
@@ -64,7 +64,7 @@ fn schema_valid(view: &View) -> Finding {
 }
 
 /// The template that made an object, if it asks the cluster which versions of the API it serves.
-fn asking_template<'a>(recording: &'a Recording, object: &Value) -> Option<&'a str> {
+fn asking_template<'a>(recording: &'a Recording, object: &Object) -> Option<&'a str> {
     let mut asked = recording.entries.iter().filter_map(|entry| match &entry.moment {
         Moment::VersionsAsked { templates } => Some(templates),
         _ => None,
@@ -77,20 +77,21 @@ fn asking_template<'a>(recording: &'a Recording, object: &Value) -> Option<&'a s
 /// What objects break of the schemas of a version of Kubernetes, in sentences; `None`: chartgate has no schemas of it.
 pub fn schema_mistakes(objects: &[Value], version: &str) -> Option<Vec<String>> {
     let kubernetes = Kubernetes::of(version)?;
-    let definitions = Definitions::of(objects);
+    let objects: Vec<Object> = objects.iter().cloned().map(Object::from).collect();
+    let definitions = Definitions::of(&objects);
     let found = objects.iter().flat_map(|object| problems(object, kubernetes, version, &definitions));
     Some(found.map(|problem| problem.what).collect())
 }
 
 /// What is wrong with one object.
-fn problems(object: &Value, kubernetes: &Kubernetes, version: &str, definitions: &Definitions) -> Vec<Problem> {
+fn problems(object: &Object, kubernetes: &Kubernetes, version: &str, definitions: &Definitions) -> Vec<Problem> {
     let mut found = without_identity(object);
     let mistakes = match kubernetes.kind_of(object) {
         Known::Schema(schema) => kubernetes.mistakes(schema, object),
         Known::NotServed => {
-            let (api, minor) = (text(&object["apiVersion"]), minor(version));
+            let (api, minor) = (object.api_version(), minor(version));
             let what =
-                format!("Kubernetes {minor} has no {} of `{api}`: {} cannot be made", kind(object), title(object));
+                format!("Kubernetes {minor} has no {} of `{api}`: {} cannot be made", object.kind(), title(object));
             let hint = "ask `.Capabilities.APIVersions`, or use the version that is served";
             found.push(Problem { what, hint: Some(hint.to_owned()) });
             return found;
@@ -103,9 +104,9 @@ fn problems(object: &Value, kubernetes: &Kubernetes, version: &str, definitions:
 }
 
 /// Every rendered object in each of its states, once.
-fn distinct<'a>(view: &View<'a>) -> Vec<&'a Value> {
+fn distinct<'a>(view: &View<'a>) -> Vec<&'a Object> {
     // The recording holds each state once, whichever steps render it.
-    let mut known: Vec<*const Value> = Vec::new();
+    let mut known: Vec<*const Object> = Vec::new();
     let mut objects = Vec::new();
     for object in view.rendered() {
         if !known.contains(&std::ptr::from_ref(object)) {
@@ -117,12 +118,12 @@ fn distinct<'a>(view: &View<'a>) -> Vec<&'a Value> {
 }
 
 /// What every object needs before its kind is asked, and this one lacks.
-fn without_identity(object: &Value) -> Vec<Problem> {
-    let metadata = &object["metadata"];
-    let has_name = ["name", "generateName"].iter().any(|field| !text(&metadata[*field]).is_empty());
+fn without_identity(object: &Object) -> Vec<Problem> {
+    let generated = object.metadata().generate_name.as_ref().is_some_and(|name| !name.is_empty());
+    let has_name = !object.name().is_empty() || generated;
     let fields = [
-        ("kind", object["kind"].is_string()),
-        ("apiVersion", object["apiVersion"].is_string()),
+        ("kind", !object.kind().is_empty()),
+        ("apiVersion", !object.api_version().is_empty()),
         ("metadata.name", has_name),
     ];
     let missing = fields.into_iter().filter(|(_, is_there)| !is_there);
@@ -150,9 +151,9 @@ fn problem(title: &str, Mistake { path, what }: Mistake) -> Problem {
 }
 
 /// `deployment/x`, as kubectl takes it.
-fn title(object: &Value) -> String {
-    let kind = if kind(object).is_empty() { "an object".to_owned() } else { kind(object).to_lowercase() };
-    if name(object).is_empty() { kind } else { format!("{kind}/{}", name(object)) }
+fn title(object: &Object) -> String {
+    let kind = if object.kind().is_empty() { "an object".to_owned() } else { object.kind().to_lowercase() };
+    if object.name().is_empty() { kind } else { format!("{kind}/{}", object.name()) }
 }
 
 /// The version of Kubernetes that the objects are for.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::plan::Role;
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, items, kind, name, selects, template, text, title};
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::core::v1::{Container, EnvVarSource};
 
 pub(crate) const ROLE_ENV: Check = Check {
     name: "role-env",
@@ -50,9 +50,8 @@ fn role_env(view: &View) -> Finding {
 }
 
 /// The workloads of a role, as rendered: hooks are none.
-fn is_workload_of(role: &Role, object: &Value) -> bool {
-    let labels = template(object).map(|template| &template["metadata"]["labels"]);
-    !is_hook(object) && labels.is_some_and(|labels| selects(&role.select, labels))
+fn is_workload_of(role: &Role, object: &Object) -> bool {
+    !object.is_hook() && object.template().is_some_and(|pod| pod.is_selected(&role.select))
 }
 
 /// The pods of a role, without those that an earlier version of the chart made.
@@ -63,14 +62,14 @@ fn judged_pods<'a, 'v>(view: &'v View<'a>, role: &str) -> Vec<&'v Track<'a>> {
 const HONOUR: &str = "honour the switch: render the role's workload only where it is enabled";
 
 /// A workload of a role that has pods, among rendered objects.
-fn running_workload<'a>(role: &Role, mut rendered: impl Iterator<Item = &'a Value>) -> Option<&'a Value> {
-    let is_idle = |object: &Value| object["spec"]["replicas"] == 0 || object["spec"]["suspend"] == true;
+fn running_workload<'a>(role: &Role, mut rendered: impl Iterator<Item = &'a Object>) -> Option<&'a Object> {
+    let is_idle = |object: &Object| object.common().spec.replicas == Some(0) || object.common().spec.suspend;
     rendered.find(|object| is_workload_of(role, object) && !is_idle(object))
 }
 
 fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
     if let Some(workload) = running_workload(role, view.rendered()) {
-        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", title(workload))).hint(HONOUR);
+        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", workload.title())).hint(HONOUR);
     }
     let pods = judged_pods(view, name);
     if let Some(pod) = pods.first() {
@@ -86,16 +85,16 @@ fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
 fn judge_switched_off(view: &View, run: &StepRun, name: &str, role: &Role, tally: &mut Tally) {
     let label = run.label();
     if let Some(workload) = running_workload(role, run.rendered_objects()) {
-        let message = format!("role `{name}` is switched off in {label}, but the chart renders {}", title(workload));
+        let message = format!("role `{name}` is switched off in {label}, but the chart renders {}", workload.title());
         tally.fail(message).hint(HONOUR);
         return;
     }
     let (Some((start, end)), true) = (run.window(), run.is_succeeded()) else { return };
     let live = view.tracks_at(end).filter(|track| !view.is_neighbours(track)).filter_map(|track| track.at(end));
     // What a workload made goes after it.
-    let live = live.filter(|object| kind(object) != "Pod" && object["metadata"]["ownerReferences"].is_null());
+    let live = live.filter(|object| object.kind() != "Pod" && object.owners().next().is_none());
     if let Some(workload) = running_workload(role, live) {
-        let message = format!("role `{name}` is switched off in {label}, but {} is still there", title(workload));
+        let message = format!("role `{name}` is switched off in {label}, but {} is still there", workload.title());
         tally.fail(message).hint(HONOUR);
     }
     let pods = view.pods_of_role(name).into_iter().filter(|pod| (start..=end).contains(&pod.first().seq));
@@ -159,7 +158,7 @@ fn broken_promises(view: &View, pod: &Track, role: &Role) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (index, container) in containers_in_order(pod.last()).enumerate() {
         let has = environment(view, pod, container);
-        let shown = text(&container["name"]);
+        let shown = &container.name;
         for (variable, promised) in &role.env {
             let (what, is_certain) = match (promised, has.get(variable.as_str())) {
                 // The role's image runs in the first container; what stands beside it need not have the role's variables.
@@ -188,46 +187,49 @@ fn broken_promises(view: &View, pod: &Track, role: &Role) -> Vec<Broken> {
 }
 
 /// The containers, the one that runs the role first.
-fn containers_in_order(pod: &Value) -> impl Iterator<Item = &Value> {
-    items(&pod["spec"]["containers"]).chain(items(&pod["spec"]["initContainers"]))
+fn containers_in_order(pod: &Object) -> impl Iterator<Item = &Container> {
+    pod.pod().into_iter().flat_map(|pod| pod.spec.containers.iter().chain(pod.init_containers()))
 }
 
 /// A container's environment, as the kubelet makes it: later sources win, `env` above `envFrom`.
-fn environment(view: &View, pod: &Track, container: &Value) -> BTreeMap<String, Seen> {
+fn environment(view: &View, pod: &Track, container: &Container) -> BTreeMap<String, Seen> {
     let mut set = BTreeMap::new();
-    for source in items(&container["envFrom"]) {
-        let prefix = text(&source["prefix"]);
-        let (config_map, secret) = (text(&source["configMapRef"]["name"]), text(&source["secretRef"]["name"]));
-        for (key, value) in data(view, "ConfigMap", config_map, pod) {
-            set.insert(format!("{prefix}{key}"), Seen::Plain(text(value).to_owned()));
+    for source in container.env_from.iter().flatten() {
+        let prefix = source.prefix.or_empty();
+        if let Some(map) = &source.config_map_ref {
+            let entries = data(view, "ConfigMap", &map.name, pod);
+            set.extend(entries.map(|(key, value)| (format!("{prefix}{key}"), Seen::Plain(value.to_owned()))));
         }
-        for (key, _) in data(view, "Secret", secret, pod) {
-            set.insert(format!("{prefix}{key}"), Seen::Hidden(format!("Secret `{secret}`")));
+        if let Some(secret) = &source.secret_ref {
+            let hidden = || Seen::Hidden(format!("Secret `{}`", secret.name));
+            let entries = data(view, "Secret", &secret.name, pod);
+            set.extend(entries.map(|(key, _)| (format!("{prefix}{key}"), hidden())));
         }
     }
-    for variable in items(&container["env"]) {
-        let from = &variable["valueFrom"];
-        let value = if from.is_null() {
-            Some(plain(text(&variable["value"]), &set))
-        } else if let Some(reference) = from["configMapKeyRef"].as_object() {
-            let (map, key) = (text(&reference["name"]), text(&reference["key"]));
-            let found = data(view, "ConfigMap", map, pod).find(|(other, _)| *other == key);
-            let is_optional = reference.get("optional").is_some_and(|optional| optional == true);
-            let hidden = || {
-                (!is_optional).then(|| Seen::Hidden(format!("key `{key}` of ConfigMap `{map}`, which was not seen")))
-            };
-            found.map(|(_, value)| Seen::Plain(text(value).to_owned())).or_else(hidden)
-        } else if let Some(reference) = from["secretKeyRef"].as_object() {
-            Some(Seen::Hidden(format!("Secret `{}`", text(&reference["name"]))))
-        } else {
-            Some(Seen::Hidden("a field of the pod".to_owned()))
+    for variable in container.env.iter().flatten() {
+        let value = match &variable.value_from {
+            None => Some(plain(variable.value.or_empty(), &set)),
+            Some(from) => taken(view, pod, from),
         };
         match value {
-            Some(value) => set.insert(text(&variable["name"]).to_owned(), value),
-            None => set.remove(text(&variable["name"])),
+            Some(value) => set.insert(variable.name.clone(), value),
+            None => set.remove(&variable.name),
         };
     }
     set
+}
+
+/// A value that a variable takes from elsewhere; `None`: it stays unset.
+fn taken(view: &View, pod: &Track, from: &EnvVarSource) -> Option<Seen> {
+    if let Some(reference) = &from.config_map_key_ref {
+        let (map, key) = (&reference.name, &reference.key);
+        let found = data(view, "ConfigMap", map, pod).find(|(other, _)| other == key);
+        let hidden = || Seen::Hidden(format!("key `{key}` of ConfigMap `{map}`, which was not seen"));
+        let unseen = || (reference.optional != Some(true)).then(hidden);
+        return found.map(|(_, value)| Seen::Plain(value.to_owned())).or_else(unseen);
+    }
+    let of_secret = from.secret_key_ref.as_ref().map(|reference| format!("Secret `{}`", reference.name));
+    Some(Seen::Hidden(of_secret.unwrap_or_else(|| "a field of the pod".to_owned())))
 }
 
 /// A literal value, with `$(OTHER)` filled in where the other variable can be seen.
@@ -243,17 +245,12 @@ fn plain(value: &str, set: &BTreeMap<String, Seen>) -> Seen {
 }
 
 /// The entries of a ConfigMap or Secret as the pod met them: the last state before the pod, else the first after it.
-fn data<'a>(
-    view: &View<'a>,
-    of_kind: &str,
-    with_name: &str,
-    pod: &Track,
-) -> impl Iterator<Item = (&'a str, &'a Value)> {
+fn data<'a>(view: &View<'a>, of_kind: &str, with_name: &str, pod: &Track) -> impl Iterator<Item = (&'a str, &'a str)> {
     let seq = pod.first().seq;
-    let later = || view.tracks(of_kind).find(|track| name(track.last()) == with_name).map(|track| track.first().object);
+    let later =
+        || view.tracks(of_kind).find(|track| track.last().name() == with_name).map(|track| track.first().object);
     let found = view.object_at(of_kind, with_name, seq).or_else(later);
-    let entries = found.and_then(|object| object["data"].as_object()).into_iter().flatten();
-    entries.map(|(key, value)| (key.as_str(), value))
+    found.into_iter().flat_map(|object| object.data().texts())
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chartgate_model::plan::Image;
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, is_terminating, items, repository, statuses, text};
+use chartgate_k8s::object::repository;
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::core::v1::Container;
 
 pub(crate) const SAME_IMAGE: Check = Check {
     name: "same-image",
@@ -39,7 +40,7 @@ fn same_image(view: &View) -> Finding {
 /// A pod that is to run an image, and the role or hook it belongs to.
 struct User<'a> {
     of: String,
-    pod: &'a Value,
+    pod: &'a Object,
     seen: Evidence,
 }
 
@@ -54,19 +55,19 @@ fn judge_image(view: &View, run: &StepRun, name: &str, image: &Image, tally: &mu
     let users = users(view, run, image);
     let mut is_broken = false;
     for user in &users {
-        let shown = format!("pod `{}` of {}", text(&user.pod["metadata"]["name"]), user.of);
+        let shown = format!("pod `{}` of {}", user.pod.name(), user.of);
         let running = containers_of(user.pod, image);
         if running.is_empty() {
-            let all: Vec<&str> = containers(user.pod).map(|container| text(&container["image"])).collect();
+            let all = user.pod.images();
             let wanted = image.repository.as_deref().unwrap_or_default();
             let message = format!("{shown} runs {} after {label}, and nothing from `{wanted}`", all.join(", "));
             tally.fail(message).with([user.seen.clone()]).hint(format!("let `{}` reach it too", image.repository_path));
             is_broken = true;
         }
         for container in running {
-            references.entry(text(&container["image"])).or_default().push(shown.clone());
-            let status = statuses(user.pod).find(|status| status["name"] == container["name"]);
-            let id = status.map(|status| text(&status["imageID"])).filter(|id| !id.is_empty());
+            references.entry(container.image.or_empty()).or_default().push(shown.clone());
+            let status = user.pod.statuses().find(|status| status.name == container.name);
+            let id = status.map(|status| status.image_id.as_str()).filter(|id| !id.is_empty());
             if let Some(id) = id {
                 ids.entry(id).or_default().push(shown.clone());
             }
@@ -97,10 +98,11 @@ fn differing(found: &BTreeMap<&str, Vec<String>>) -> Option<String> {
 }
 
 /// The containers that run an image: those of its repository, or the first where the contract names none.
-fn containers_of<'a>(pod: &'a Value, image: &Image) -> Vec<&'a Value> {
+fn containers_of<'a>(pod: &'a Object, image: &Image) -> Vec<&'a Container> {
+    let Some(pod) = pod.pod() else { return Vec::new() };
     match &image.repository {
-        Some(wanted) => containers(pod).filter(|container| repository(text(&container["image"])) == wanted).collect(),
-        None => items(&pod["spec"]["containers"]).take(1).collect(),
+        Some(wanted) => pod.containers().filter(|it| repository(it.image.or_empty()) == wanted).collect(),
+        None => pod.spec.containers.iter().take(1).collect(),
     }
 }
 
@@ -111,23 +113,19 @@ fn users<'a>(view: &View<'a>, run: &StepRun, image: &Image) -> Vec<User<'a>> {
     let mut users = Vec::new();
     for (role, _) in view.plan.roles_in(run.index).filter(|(name, _)| is_user(name)) {
         for track in view.pods_of_role(role) {
-            let Some(pod) = track.at(end).filter(|pod| !is_terminating(pod)) else { continue };
-            let seen = track.first().evidence(&format!("runs {}", images(pod)));
+            let Some(pod) = track.at(end).filter(|pod| !pod.is_terminating()) else { continue };
+            let seen = track.first().evidence(&format!("runs {}", pod.images().join(", ")));
             users.push(User { of: format!("role `{role}`"), pod, seen });
         }
     }
     for (name, hook) in view.plan.hooks_in(run.index).filter(|(name, _)| is_user(name)) {
         let jobs = view.runs_of_hook(hook).into_iter().filter(|job| run.contains(job.first().seq));
         for track in jobs.flat_map(|job| view.pods_of_job(job)) {
-            let seen = track.first().evidence(&format!("ran {}", images(track.last())));
+            let seen = track.first().evidence(&format!("ran {}", track.last().images().join(", ")));
             users.push(User { of: format!("hook `{name}`"), pod: track.last(), seen });
         }
     }
     users
-}
-
-fn images(pod: &Value) -> String {
-    containers(pod).map(|container| text(&container["image"])).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_ready_pod, text};
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Hook;
 use chartgate_model::recording::{Entry, Moment, WALL_CLOCK};
 
@@ -107,8 +107,8 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
         .map(|job| {
             let end = job.ended().map_or(u64::MAX, |end| view.wall_clock(end.at));
             // A busy recorder sees the Job later than the database sees its pod.
-            let made = text(&job.last()["metadata"]["creationTimestamp"]).parse::<jiff::Timestamp>();
-            let made = made.ok().and_then(|made| u64::try_from(made.as_millisecond()).ok());
+            let made = job.last().metadata().creation_timestamp.as_ref();
+            let made = made.and_then(|made| u64::try_from(made.0.as_millisecond()).ok());
             let seen = view.wall_clock(job.first().at);
             (made.map_or(seen, |made| made.min(seen)), end, job)
         })
@@ -139,7 +139,7 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
 fn starting_at(view: &View, unix_ms: u64) -> Vec<Evidence> {
     let is_starting = |pod: &&Track| {
         let is_before = |at: u64| view.wall_clock(at) <= unix_ms;
-        let is_ready = pod.first_where(is_ready_pod).is_some_and(|ready| is_before(ready.at));
+        let is_ready = pod.first_where(Object::is_ready_pod).is_some_and(|ready| is_before(ready.at));
         let is_gone = pod.ended().is_some_and(|end| is_before(end.at));
         is_before(pod.first().at) && !is_ready && !is_gone
     };

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use chartgate_model::recording::{Answer, Entry, Probe};
-use serde_json::Value;
 
 use crate::network::guards;
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_ready_pod, items, kind, name, port_of, text};
+use chartgate_k8s::typed::{Object, OrEmpty, is_ready};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 pub(crate) const ROLE_SERVES: Check = Check {
     name: "role-serves",
@@ -127,7 +127,7 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
 fn refused_ports<'a>(view: &View<'a>, role: &str) -> Vec<(&'a str, Option<u16>)> {
     let pods = view.pods_of_role(role);
     let ports = view.plan.roles.get(role).map_or(&[][..], |role| role.refuses.as_slice()).iter();
-    let number = |port: &str| pods.iter().find_map(|pod| port_of(pod.last(), port));
+    let number = |port: &str| pods.iter().find_map(|pod| pod.last().pod()?.port_of(port));
     ports.map(|port| (port.as_str(), number(port))).collect()
 }
 
@@ -164,7 +164,7 @@ fn port_asked(probe: &Probe) -> Option<u16> {
 /// Whether a policy decides who may ask a pod at the step's end: then silence is what a connection meets that is not to arrive.
 fn is_guarded(view: &View, run: &StepRun, pod: &str) -> bool {
     let Some((_, end)) = run.window() else { return false };
-    let Some(pod) = view.object_at("Pod", pod, end) else { return false };
+    let Some(pod) = view.object_at("Pod", pod, end).and_then(Object::pod) else { return false };
     view.tracks("NetworkPolicy").filter_map(|policy| policy.at(end)).any(|policy| guards(policy, pod))
 }
 
@@ -174,7 +174,7 @@ fn is_accepted(answer: &Answer) -> bool {
 
 fn ready_pods<'a, 'v>(view: &'v View<'a>, run: &StepRun, role: &str) -> Vec<&'v Track<'a>> {
     let Some((_, end)) = run.window() else { return Vec::new() };
-    view.pods_of_role(role).into_iter().filter(|pod| pod.at(end).is_some_and(is_ready_pod)).collect()
+    view.pods_of_role(role).into_iter().filter(|pod| pod.at(end).is_some_and(Object::is_ready_pod)).collect()
 }
 
 /// Every ready pod of a serving role is behind a Service at the step's end.
@@ -185,7 +185,7 @@ fn judge_endpoints(view: &View, run: &StepRun, tally: &mut Tally) {
         tally.void(format!("which pods stood behind a Service after {label} is unknown: {why}")).with([seen]);
         return;
     }
-    let slices: Vec<&Value> = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end)).collect();
+    let slices: Vec<&Object> = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end)).collect();
     let behind: BTreeSet<&str> = slices.iter().flat_map(|slice| targets(slice)).map(|(uid, _)| uid).collect();
     for (role, _) in view.plan.roles_in(run.index).filter(|(_, role)| role.serves.is_some()) {
         for pod in ready_pods(view, run, role) {
@@ -223,7 +223,7 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
         for sighting in slice.sightings.iter().filter(|sighting| view.is_tested_at(sighting.seq)) {
             for (uid, pod) in targets(sighting.object).filter(|(uid, _)| others.contains(uid)) {
                 if told.insert(uid) {
-                    let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
+                    let service = sighting.object.slice_of().unwrap_or_default();
                     let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
                     let claim = tally.fail(format!("pod `{pod}` belongs to {of} Service `{service}`")).with([seen]);
                     claim.hint("select by `app.kubernetes.io/instance: {{ .Release.Name }}` too");
@@ -238,7 +238,7 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
                     continue;
                 };
                 if told.insert(uid) {
-                    let service = text(&sighting.object["metadata"]["labels"]["kubernetes.io/service-name"]);
+                    let service = sighting.object.slice_of().unwrap_or_default();
                     let message =
                         format!("pod `{pod}` of {of} serves nothing, but it stood behind Service `{service}`");
                     let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
@@ -251,33 +251,31 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
 
 /// Whether a slice belongs to a Service by which pods find each other, and which brings them no requests: the contract names it, or it
 /// is a headless one on other ports than those that a role serves.
-fn is_discovery(view: &View, slice: &Value) -> bool {
-    let service = text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]);
+fn is_discovery(view: &View, slice: &Object) -> bool {
+    let service = slice.slice_of().unwrap_or_default();
     if view.is_for_discovery(service) {
         return true;
     }
-    let is_it = |object: &Value| kind(object) == "Service" && name(object) == service;
+    let is_it = |object: &Object| object.kind() == "Service" && object.name() == service;
     let seen = view.tracks("Service").map(Track::last).find(|object| is_it(object));
-    let is_headless = seen
-        .or_else(|| view.rendered().find(|object| is_it(object)))
-        .is_some_and(|it| it["spec"]["clusterIP"] == "None");
+    let is_headless = seen.or_else(|| view.rendered().find(|object| is_it(object))).is_some_and(Object::is_headless);
     let serving = view.plan.present_roles().filter_map(|(role, it)| Some((role, it.serves.as_ref()?)));
     let served: BTreeSet<u16> = serving
         .flat_map(|(role, serves)| {
-            view.pods_of_role(role).into_iter().filter_map(|pod| port_of(pod.last(), &serves.port))
+            view.pods_of_role(role).into_iter().filter_map(|pod| pod.last().pod()?.port_of(&serves.port))
         })
         .collect();
-    let mut ports = items(&slice["ports"]).filter_map(|port| port["port"].as_u64());
-    is_headless && !ports.any(|port| served.iter().any(|served| u64::from(*served) == port))
+    let ports = slice.typed::<EndpointSlice>().into_iter().flat_map(|slice| slice.ports.iter().flatten());
+    let mut ports = ports.filter_map(|port| u16::try_from(port.port?).ok());
+    is_headless && !ports.any(|port| served.contains(&port))
 }
 
 /// The pods that get a Service's traffic: uid and name of each ready endpoint's target.
-pub(crate) fn targets(slice: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let ready = items(&slice["endpoints"]).filter(|endpoint| endpoint["conditions"]["ready"] != false);
-    ready.filter(|endpoint| endpoint["targetRef"]["kind"] == "Pod").map(|endpoint| {
-        let target = &endpoint["targetRef"];
-        (text(&target["uid"]), text(&target["name"]))
-    })
+pub(crate) fn targets(slice: &Object) -> impl Iterator<Item = (&str, &str)> {
+    let targets =
+        slice.endpoints().iter().filter(|endpoint| is_ready(endpoint)).filter_map(|it| it.target_ref.as_ref());
+    let pods = targets.filter(|target| target.kind.as_deref() == Some("Pod"));
+    pods.map(|target| (target.uid.or_empty(), target.name.or_empty()))
 }
 
 #[cfg(test)]

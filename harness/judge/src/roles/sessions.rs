@@ -2,6 +2,8 @@
 
 use chartgate_model::recording::{Answer, Entry, Moment};
 
+use chartgate_k8s::typed::PodTemplate;
+
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
@@ -41,9 +43,9 @@ fn session_shared(view: &View) -> Finding {
 fn has_several_replicas(view: &View, role: &str) -> bool {
     let Some(role) = view.plan.roles.get(role) else { return false };
     view.rendered().any(|object| {
-        let template = &object["spec"]["template"];
-        let replicas = object["spec"]["replicas"].as_u64().unwrap_or(1);
-        replicas > 1 && chartgate_k8s::object::is_selected(&role.select, template)
+        let spec = &object.common().spec;
+        let is_of_role = PodTemplate::from(spec.template.as_ref()).is_selected(&role.select);
+        is_of_role && spec.replicas.is_some_and(|replicas| replicas > 1)
     })
 }
 

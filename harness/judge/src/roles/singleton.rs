@@ -3,7 +3,7 @@
 use crate::tally::{Tally, not_applicable};
 use crate::view::{Sighting, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_running, name};
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Fault;
 use chartgate_model::recording::Change;
 
@@ -38,9 +38,9 @@ fn role_singleton(view: &View) -> Finding {
 
 /// When a pod ran: from the first sighting of a running container to that of none.
 fn lifetime<'a>(pod: &Track<'a>) -> Option<(Sighting<'a>, Option<Sighting<'a>>)> {
-    let start = pod.first_where(is_running)?;
+    let start = pod.first_where(Object::is_running)?;
     let is_end = |sighting: &&Sighting| {
-        sighting.seq > start.seq && (sighting.change == Change::Deleted || !is_running(sighting.object))
+        sighting.seq > start.seq && (sighting.change == Change::Deleted || !sighting.object.is_running())
     };
     Some((start, pod.sightings.iter().find(is_end).copied()))
 }
@@ -62,7 +62,7 @@ fn judge_role(view: &View, role: &str, tally: &mut Tally) {
         };
         let when =
             view.step_at(start.seq).map_or("before the first step".to_owned(), |run| format!("in {}", run.label()));
-        let (new, old) = (name(start.object), name(before.object));
+        let (new, old) = (start.object.name(), before.object.name());
         let message =
             format!("two pods of singleton role `{role}` ran at once {when}: `{new}` started before `{old}` ended");
         let seen = [before.evidence("ran"), start.evidence("ran too")];

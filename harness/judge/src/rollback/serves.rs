@@ -6,7 +6,7 @@ use crate::roles::changes_of;
 use crate::tally::{Tally, not_applicable};
 use crate::view::{Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::is_ready_pod;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Action;
 use chartgate_model::recording::WALL_CLOCK;
 
@@ -58,7 +58,7 @@ fn judge_refusal(view: &View, rollback: &Rollback, databases: &[&String], tally:
     for (role, _) in view.plan.roles_in(run.index).filter(|(_, role)| role.serves.is_some()) {
         let new: Vec<&Track> =
             view.pods_of_role(role).into_iter().filter(|pod| run.contains(pod.first().seq)).collect();
-        if new.is_empty() || new.iter().any(|pod| pod.at(end).is_some_and(is_ready_pod)) {
+        if new.is_empty() || new.iter().any(|pod| pod.at(end).is_some_and(Object::is_ready_pod)) {
             continue;
         }
         let message = format!(

@@ -8,7 +8,7 @@ fn every_supported_kubernetes_has_its_schemas() {
     assert!(!releases.is_empty());
     for release in releases {
         let schemas = Kubernetes::of(&release).unwrap_or_else(|| panic!("no schemas of Kubernetes {release}"));
-        let deployment = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment"});
+        let deployment = serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment"}).into();
         assert!(matches!(schemas.kind_of(&deployment), Known::Schema(_)), "{release}");
         assert_eq!(Kubernetes::of(&format!("v{release}+k3s1")).map(|it| it.kinds.len()), Some(schemas.kinds.len()));
     }
@@ -19,7 +19,7 @@ fn every_supported_kubernetes_has_its_schemas() {
 fn a_group_that_only_looks_like_kubernetes_own_is_foreign() {
     let schemas = Kubernetes::of("1.34.4").unwrap();
     let known = |version: &str, kind: &str| {
-        let object = serde_json::json!({"apiVersion": version, "kind": kind});
+        let object = serde_json::json!({"apiVersion": version, "kind": kind}).into();
         matches!(schemas.kind_of(&object), Known::Foreign)
     };
     assert!(

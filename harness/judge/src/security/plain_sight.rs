@@ -2,13 +2,13 @@
 //!
 //! A value is claimed when it is one: not a switch, a number, a path, a command, an address, a reference, or the name of an object.
 
+use chartgate_k8s::typed::{Object, OrEmpty};
 use chartgate_redact::{is_ordinary, is_reference, passwords_of_urls};
-use serde_json::Value;
+use k8s_openapi::api::core::v1::Container;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, items, kind, name, slashed, template, text};
 
 pub(crate) const NO_SECRET_IN_PLAIN_SIGHT: Check = Check {
     name: "no-secret-in-plain-sight",
@@ -28,27 +28,27 @@ fn no_secret_in_plain_sight(view: &View) -> Finding {
     const MOST: usize = 4;
     let mut tally = Tally::new(NO_SECRET_IN_PLAIN_SIGHT.name);
     let objects = view.rendered_once();
-    let names: Vec<&str> = objects.iter().map(|object| name(object)).collect();
+    let names: Vec<&str> = objects.iter().map(|object| object.name()).collect();
     let mut is_any = false;
     for object in &objects {
-        let pod = template(object);
-        if pod.is_none() && kind(object) != "ConfigMap" {
+        let pod = object.template();
+        if pod.is_none() && object.kind() != "ConfigMap" {
             continue;
         }
         is_any = true;
         let mut places: Vec<String> =
-            pod.into_iter().flat_map(containers).flat_map(|it| of_container(it, &names)).collect();
+            pod.into_iter().flat_map(|pod| pod.containers()).flat_map(|it| of_container(it, &names)).collect();
         if pod.is_none() {
             places.extend(of_config_map(object, &names));
         }
         if places.is_empty() {
-            tally.proved(note(format!("{} shows no secret", slashed(object))));
+            tally.proved(note(format!("{} shows no secret", object.slashed())));
             continue;
         }
         let more =
             if places.len() > MOST { format!(" and {} more places", places.len() - MOST) } else { String::new() };
         let shown = places.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let claim = tally.advise(format!("{} shows a secret in {shown}{more}", slashed(object)));
+        let claim = tally.advise(format!("{} shows a secret in {shown}{more}", object.slashed()));
         claim.with(places.into_iter().map(note)).hint("keep it in a Secret, and refer to it with `secretKeyRef`");
     }
     if !is_any {
@@ -58,15 +58,15 @@ fn no_secret_in_plain_sight(view: &View) -> Finding {
 }
 
 /// Where a container shows a secret.
-fn of_container(container: &Value, names: &[&str]) -> Vec<String> {
-    let shown = text(&container["name"]);
-    let variables = items(&container["env"]).filter(|variable| {
-        let (name, value) = (text(&variable["name"]), text(&variable["value"]));
-        gives_away(value) || is_secret(name, value, names)
+fn of_container(container: &Container, names: &[&str]) -> Vec<String> {
+    let shown = &container.name;
+    let variables = container.env.iter().flatten().filter(|variable| {
+        let value = variable.value.or_empty();
+        gives_away(value) || is_secret(&variable.name, value, names)
     });
     let mut places: Vec<String> =
-        variables.map(|variable| format!("variable {} of container `{shown}`", text(&variable["name"]))).collect();
-    let arguments: Vec<&str> = items(&container["command"]).chain(items(&container["args"])).map(text).collect();
+        variables.map(|variable| format!("variable {} of container `{shown}`", variable.name)).collect();
+    let arguments: Vec<&str> = container.command.iter().chain(&container.args).flatten().map(String::as_str).collect();
     for (index, argument) in arguments.iter().enumerate() {
         let option = argument.split_once('=').or_else(|| Some((*argument, *arguments.get(index + 1)?)));
         let is_option = option.is_some_and(|(name, value)| {
@@ -80,16 +80,18 @@ fn of_container(container: &Value, names: &[&str]) -> Vec<String> {
 }
 
 /// Where a ConfigMap shows a secret.
-fn of_config_map(object: &Value, names: &[&str]) -> Vec<String> {
-    let data = object["data"].as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), text(value)));
-    data.filter_map(|(key, value)| {
-        if gives_away(value) || (!is_file(key) && is_secret(key, value, names)) {
-            return Some(format!("key `{key}`"));
-        }
-        let setting = secret_setting(key, value, names)?;
-        Some(format!("`{setting}` in key `{key}`"))
-    })
-    .collect()
+fn of_config_map(object: &Object, names: &[&str]) -> Vec<String> {
+    object
+        .data()
+        .texts()
+        .filter_map(|(key, value)| {
+            if gives_away(value) || (!is_file(key) && is_secret(key, value, names)) {
+                return Some(format!("key `{key}`"));
+            }
+            let setting = secret_setting(key, value, names)?;
+            Some(format!("`{setting}` in key `{key}`"))
+        })
+        .collect()
 }
 
 /// A value that gives a secret away by itself: the recorder knows it, or a URL in it carries a password.

@@ -1,7 +1,6 @@
 //! Recordings that hold renders only, from manifests as a test writes them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use super::Story;
 use chartgate_model::plan::{Action, Chart, Origin, Plan, Step};
@@ -59,7 +58,7 @@ impl Story {
         let (mut hashes, mut sources, mut repeated) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for ((object, source), keys) in manifest.objects.into_iter().zip(manifest.sources).zip(manifest.repeated) {
             let hash = hash_of(&object);
-            self.0.objects.insert(hash.clone(), Arc::new(object));
+            self.0.objects.insert(hash.clone(), object.into());
             sources.extend(source.map(|source| (hash.clone(), source)));
             let keys: Vec<RepeatedKey> =
                 keys.into_iter().map(|key| RepeatedKey { path: key.path, is_same: key.is_same }).collect();

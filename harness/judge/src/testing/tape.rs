@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use chartgate_model::plan::{Action, Backing, Chart, HealthPath, Hook, Image, Plan, Role, Serves, Step};
 use chartgate_model::recording::hash_of;
@@ -112,7 +111,7 @@ impl Tape {
 
     fn store(&mut self, object: &Value) -> String {
         let hash = hash_of(object);
-        self.recording.objects.insert(hash.clone(), Arc::new(object.clone()));
+        self.recording.objects.insert(hash.clone(), object.clone().into());
         hash
     }
 

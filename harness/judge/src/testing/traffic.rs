@@ -2,7 +2,6 @@
 
 use super::Story;
 use crate::view::View;
-use chartgate_k8s::object::is_ready_pod;
 use chartgate_model::plan::Traffic;
 use chartgate_model::recording::{Entry, Moment};
 use chartgate_model::recording::{Failed, Failure, Served, SessionEvent};
@@ -23,7 +22,7 @@ impl Story {
             let view = View::of(&story.0);
             let pods = view.pods_of_role("app");
             let answerer = |at: u64| {
-                let pod = pods.iter().find(|pod| pod.at_time(at).is_some_and(is_ready_pod));
+                let pod = pods.iter().find(|pod| pod.at_time(at).is_some_and(|pod| pod.is_ready_pod()));
                 pod.map_or("cg-app-0".to_owned(), |pod| pod.name().to_owned())
             };
             let slice = |from: u64| Served {

@@ -2,8 +2,8 @@
 
 use crate::Evidence;
 use crate::view::{StepRun, Track, View};
-use chartgate_k8s::object::{containers, is_ready_pod, is_terminating, text};
 use chartgate_k8s::ready::is_pod_of;
+use chartgate_k8s::typed::Object;
 
 /// The watch tells of a change a little after it, and a request is lost at once, in milliseconds.
 const WATCH_LAG: u64 = 100;
@@ -13,14 +13,14 @@ pub(super) fn coming_and_going(view: &View, role: &str, at: u64) -> (String, Vec
     let (mut words, mut evidence) = (Vec::new(), Vec::new());
     for pod in view.pods_of_role(role) {
         let Some(state) = pod.at_time(at) else { continue };
-        let end = pod.first_where(is_terminating).filter(|end| end.at <= at + WATCH_LAG);
+        let end = pod.first_where(Object::is_terminating).filter(|end| end.at <= at + WATCH_LAG);
         if let Some(end) = end {
             words.push(format!("pod `{}` was ending", pod.name()));
             evidence.push(end.evidence("began to end"));
-        } else if !is_ready_pod(state) {
+        } else if !state.is_ready_pod() {
             words.push(format!("pod `{}` was starting", pod.name()));
             evidence.push(pod.first().evidence("was created"));
-            evidence.extend(pod.first_where(is_ready_pod).map(|seen| seen.evidence("was ready")));
+            evidence.extend(pod.first_where(Object::is_ready_pod).map(|seen| seen.evidence("was ready")));
         }
     }
     let text = if words.is_empty() { String::new() } else { format!(", while {}", words.join(" and ")) };
@@ -43,13 +43,12 @@ pub(super) fn stranger(view: &View, run: &StepRun, role: &str, name: &str, at: u
     let Some(state) = own.iter().find_map(|pod| pod.at_time(at)) else {
         return Some("which did not exist any more".to_owned());
     };
-    if is_terminating(state) {
+    if state.is_terminating() {
         return Some("which was ending".to_owned());
     }
     let manifest = view.release_of(run).map(|release| view.manifest(release)).unwrap_or_default();
     let workload = manifest.into_iter().find(|workload| is_pod_of(workload, state))?;
-    let running: Vec<&str> = containers(state).map(|container| text(&container["image"])).collect();
-    let mut wanted = containers(&workload["spec"]["template"]).map(|container| text(&container["image"]));
-    let missing = wanted.find(|image| !running.contains(image))?;
+    let running = state.images();
+    let missing = workload.images().into_iter().find(|image| !running.contains(image))?;
     Some(format!("which runs {}, not {missing}", running.join(", ")))
 }

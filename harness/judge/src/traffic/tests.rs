@@ -6,7 +6,6 @@ use serde_json::json;
 use super::*;
 use crate::Verdict;
 use crate::testing::{Story, check, examples, gap, start_of};
-use chartgate_k8s::object::is_terminating;
 
 fn busy() -> Story {
     Story::good().under_traffic()
@@ -15,7 +14,10 @@ fn busy() -> Story {
 /// When the old pod of the upgrade began to end.
 fn ending(story: &Story) -> u64 {
     let view = View::of(&story.0);
-    let pod = view.tracks("Pod").find(|pod| pod.name() == "cg-app-0").and_then(|pod| pod.first_where(is_terminating));
+    let pod = view
+        .tracks("Pod")
+        .find(|pod| pod.name() == "cg-app-0")
+        .and_then(|pod| pod.first_where(|pod| pod.is_terminating()));
     pod.expect("it ends").at
 }
 

@@ -1,6 +1,6 @@
 use chartgate_model::recording::Change;
 use chartgate_model::recording::hash_of;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict;
@@ -14,7 +14,7 @@ fn uninstalled(staying: &[Value]) -> Story {
         if let Moment::Object { hash, .. } = &entry.moment {
             let object = story.0.object(hash);
             seen.retain(|other| other["metadata"]["uid"] != object["metadata"]["uid"]);
-            seen.push(object.clone());
+            seen.push(object.raw().clone());
         }
     }
     for object in &seen {

@@ -1,13 +1,12 @@
 //! `config-rolls-pods`: a changed ConfigMap or Secret reaches the pods that use it.
 
 use chartgate_model::plan::Action;
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, is_terminating, kind, name, references, slashed, template};
 use chartgate_k8s::ready::is_pod_of;
+use chartgate_k8s::typed::Object;
 
 pub(crate) const CONFIG_ROLLS_PODS: Check = Check {
     name: "config-rolls-pods",
@@ -24,8 +23,8 @@ pub(crate) const CONFIG_ROLLS_PODS: Check = Check {
 
 /// A workload and what it uses that a step changed.
 struct Change<'a> {
-    workload: &'a Value,
-    config: &'a Value,
+    workload: &'a Object,
+    config: &'a Object,
     is_followed: bool,
 }
 
@@ -55,7 +54,7 @@ fn config_rolls_pods(view: &View) -> Finding {
     tally.finish("the pods that use a changed ConfigMap or Secret were replaced")
 }
 
-fn objects<'a>(run: &StepRun<'a>) -> Vec<&'a Value> {
+fn objects<'a>(run: &StepRun<'a>) -> Vec<&'a Object> {
     run.rendered.as_ref().map(|rendered| rendered.objects.clone()).unwrap_or_default()
 }
 
@@ -63,33 +62,30 @@ fn objects<'a>(run: &StepRun<'a>) -> Vec<&'a Value> {
 fn changes<'a>(before: &StepRun<'a>, run: &StepRun<'a>) -> Vec<Change<'a>> {
     let (old, new) = (objects(before), objects(run));
     let mut changes: Vec<Change> = Vec::new();
-    for workload in new.iter().filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind(object))) {
-        for reference in template(workload).map(references).unwrap_or_default() {
-            let is_it =
-                |object: &&&Value| kind(object) == reference.kind && reference.name == name(object) && !is_hook(object);
+    for workload in new.iter().filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&object.kind())) {
+        for reference in workload.template().map(|pod| pod.references()).unwrap_or_default() {
+            let is_it = |object: &&&Object| {
+                object.kind() == reference.kind && reference.name == object.name() && !object.is_hook()
+            };
             let (Some(config), Some(other)) = (new.iter().find(is_it), old.iter().find(is_it)) else { continue };
-            if !differs(config, other) {
+            if !config.data().differs(other.data()) {
                 continue;
             }
             // A pod may use the same by a volume, which follows, and by its environment, which does not.
             let is_known = |change: &&mut Change| {
-                slashed(change.workload) == slashed(workload) && slashed(change.config) == slashed(config)
+                change.workload.slashed() == workload.slashed() && change.config.slashed() == config.slashed()
             };
             match changes.iter_mut().find(is_known) {
-                Some(known) => known.is_followed &= reference.is_followed,
-                None => changes.push(Change { workload, config, is_followed: reference.is_followed }),
+                Some(known) => known.is_followed &= reference.is_followed(),
+                None => changes.push(Change { workload, config, is_followed: reference.is_followed() }),
             }
         }
     }
     changes
 }
 
-fn differs(one: &Value, other: &Value) -> bool {
-    ["data", "stringData", "binaryData"].iter().any(|field| one[*field] != other[*field])
-}
-
 fn judge_change(view: &View, run: &StepRun, change: &Change, tally: &mut Tally) {
-    let (workload, config, label) = (slashed(change.workload), slashed(change.config), run.label());
+    let (workload, config, label) = (change.workload.slashed(), change.config.slashed(), run.label());
     if !run.is_succeeded() {
         return;
     }
@@ -98,15 +94,15 @@ fn judge_change(view: &View, run: &StepRun, change: &Change, tally: &mut Tally) 
         tally.void(format!("whether {label} replaced the pods of {workload} is unknown: {why}")).with([seen]);
         return;
     }
-    let at = |seq: u64| view.object_at(kind(change.config), name(change.config), seq);
+    let at = |seq: u64| view.object_at(change.config.kind(), change.config.name(), seq);
     if let (Some(before), Some(after)) = (at(start), at(end))
-        && !differs(before, after)
+        && !before.data().differs(after.data())
     {
         // What is generated is rendered anew each time, and kept by `lookup` in the cluster.
         tally.proved(note(format!("{config} is rendered anew but stayed the same in {label}")));
         return;
     }
-    let live = |pod: &Value| is_pod_of(change.workload, pod) && !is_terminating(pod);
+    let live = |pod: &Object| is_pod_of(change.workload, pod) && !pod.is_terminating();
     let pods: Vec<_> = view.tracks("Pod").filter(|pod| pod.at(end).is_some_and(live)).collect();
     if pods.is_empty() {
         tally.void(format!("no pod of {workload} was seen after {label}"));

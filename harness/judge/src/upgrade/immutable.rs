@@ -4,13 +4,13 @@ mod fields;
 
 use chartgate_model::plan::Action;
 use chartgate_model::recording::Variant;
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::variant::{Variants, same};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{containers, is_same, repository, slashed, template, text};
+use chartgate_k8s::object::repository;
+use chartgate_k8s::typed::Object;
 use fields::{Difference, difference, has_fields, place};
 
 pub(crate) const IMMUTABLE_FIELDS: Check = Check {
@@ -72,7 +72,7 @@ fn helms_words(run: &StepRun) -> Option<Evidence> {
 
 /// Each object against what the step before rendered of it, an earlier version's too.
 fn judge_steps(view: &View, variants: &Variants, said: &mut Vec<(&StepRun, &str)>, tally: &mut Tally) {
-    let mut before: Vec<(&StepRun, &Value)> = Vec::new();
+    let mut before: Vec<(&StepRun, &Object)> = Vec::new();
     for run in &view.steps {
         if run.step.action == Action::Uninstall {
             before.clear();
@@ -80,10 +80,10 @@ fn judge_steps(view: &View, variants: &Variants, said: &mut Vec<(&StepRun, &str)
         for object in
             run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied()).filter(|it| has_fields(it))
         {
-            let known = before.iter_mut().find(|(_, other)| is_same(other, object));
+            let known = before.iter_mut().find(|(_, other)| other.is_same(object));
             let Some((earlier, old)) = known else {
                 before.push((run, object));
-                tally.proved(note(format!("{} is rendered", slashed(object))));
+                tally.proved(note(format!("{} is rendered", object.slashed())));
                 continue;
             };
             // What a release holds is what was installed; what is only rendered may be made up anew each time.
@@ -127,14 +127,14 @@ fn judge_version(view: &View, variants: &Variants, tally: &mut Tally) {
         );
         tally.fail(message).hint(HINT);
     }
-    let objects: Vec<&Value> = if newer.is_some() { variants.base.clone() } else { view.rendered_once() };
+    let objects: Vec<&Object> = if newer.is_some() { variants.base.clone() } else { view.rendered_once() };
     for workload in objects {
         judge_labels(view, workload, newer.is_some(), tally);
     }
 }
 
 /// Whether a field differs between two renders of the same: then its difference says nothing of steps and versions.
-fn is_random(variants: &Variants, object: &Value, found: &Difference) -> bool {
+fn is_random(variants: &Variants, object: &Object, found: &Difference) -> bool {
     let pair = same(&variants.base, object).zip(variants.repeated().and_then(|again| same(again, object)));
     pair.and_then(|(one, other)| difference(one, other)).is_some_and(|random| random.path == found.path)
 }
@@ -145,16 +145,14 @@ fn named(chart: &str, app: Option<&str>) -> String {
 }
 
 /// A version in a selector that comes from the values shows in no other render.
-fn judge_labels(view: &View, workload: &Value, is_rendered_newer: bool, tally: &mut Tally) {
-    let labels = workload["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
+fn judge_labels(view: &View, workload: &Object, is_rendered_newer: bool, tally: &mut Tally) {
+    let labels = workload.common().spec.selector.iter().flat_map(|selector| selector.match_labels.iter().flatten());
     let released = releases(view, workload);
     let is_versioned = |value: &str| (!is_rendered_newer && has_version(value)) || released.contains(&value);
-    let versioned = labels
-        .filter(|(key, value)| VERSIONED.contains(&key.as_str()) && is_versioned(text(value)))
-        .map(|(key, value)| (key, text(value)));
+    let versioned = labels.filter(|(key, value)| VERSIONED.contains(&key.as_str()) && is_versioned(value));
     for (label, value) in versioned {
         let message =
-            format!("the selector of {} has `{label}: {value}`, which changes with each version", slashed(workload));
+            format!("the selector of {} has `{label}: {value}`, which changes with each version", workload.slashed());
         tally.fail(message).hint("select by name, instance and component alone");
     }
 }
@@ -167,12 +165,10 @@ fn has_version(text: &str) -> bool {
 }
 
 /// What each release changes: the versions of the chart, and the tags of the workload's images.
-fn releases<'v>(view: &'v View, workload: &'v Value) -> Vec<&'v str> {
+fn releases<'v>(view: &'v View, workload: &'v Object) -> Vec<&'v str> {
     let chart = &view.plan.chart;
-    let tags = template(workload).into_iter().flat_map(containers).filter_map(|container| {
-        let image = text(&container["image"]);
-        image.strip_prefix(repository(image))?.strip_prefix(':')
-    });
+    let images = workload.images().into_iter();
+    let tags = images.filter_map(|image| image.strip_prefix(repository(image))?.strip_prefix(':'));
     tags.chain([chart.version.as_str()]).chain(chart.app_version.as_deref()).collect()
 }
 

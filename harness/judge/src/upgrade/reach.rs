@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use chartgate_model::plan::{Action, Awaited, Outcome};
-use serde_json::Value;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{Sighting, StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_owned_by, is_terminating, kind, name, references, statuses, title};
+use chartgate_k8s::object::kind;
+use chartgate_k8s::typed::Object;
 
 pub(crate) const CONFIG_REACHES_PODS: Check = Check {
     name: "config-reaches-pods",
@@ -95,7 +95,7 @@ fn judge_upgrade(view: &View, applies: &[&StepRun], upgrade: &StepRun, tally: &m
     }
     for pod in holders(start) {
         for change in changes.iter().filter(|change| holds(pod, change)) {
-            let what = title(change.seen.object);
+            let what = change.seen.object.title();
             if is_after(view, pod, change) {
                 tally.proved(pod.first().evidence(&format!("was created by itself after {what} had changed")));
             } else {
@@ -117,7 +117,7 @@ fn judge_upgrade(view: &View, applies: &[&StepRun], upgrade: &StepRun, tally: &m
 }
 
 fn judge_pod(view: &View, pod: &Track, change: &Change, upgrade: &StepRun, tally: &mut Tally) {
-    let (what, label) = (title(change.seen.object), upgrade.label());
+    let (what, label) = (change.seen.object.title(), upgrade.label());
     if is_after(view, pod, change) {
         tally
             .proved(pod.first().evidence(&format!("was created after {what} had changed, and is there after {label}")));
@@ -145,16 +145,17 @@ fn changes_in<'a>(view: &View<'a>, apply: &StepRun, start: u64) -> Vec<Change<'a
     let Some((from, _)) = apply.window() else { return Vec::new() };
     let until = view.aftermath(apply).min(start);
     let names = KINDS.iter().flat_map(|of_kind| view.tracks(of_kind));
-    let names: BTreeSet<(&str, &str)> = names.map(|track| (kind(track.last()), track.name())).collect();
+    let names: BTreeSet<(&str, &str)> = names.map(|track| (track.last().kind(), track.name())).collect();
     let changed = names.into_iter().filter_map(|(of_kind, with_name)| {
         let before = view.object_at(of_kind, with_name, from)?;
         let after = view.object_at(of_kind, with_name, until)?;
-        if before["data"] == after["data"] {
+        if before.data().data == after.data().data {
             return None;
         }
         let tracks = view.tracks(of_kind).filter(|track| track.name() == with_name);
         let sightings = tracks.flat_map(|track| track.sightings.iter());
-        let is_new = |seen: &&Sighting| (from..=until).contains(&seen.seq) && seen.object["data"] == after["data"];
+        let is_new =
+            |seen: &&Sighting| (from..=until).contains(&seen.seq) && seen.object.data().data == after.data().data;
         let seen = sightings.filter(is_new).min_by_key(|seen| seen.seq)?;
         Some(Change { seen: *seen, label: apply.label() })
     });
@@ -170,21 +171,20 @@ fn is_after(view: &View, pod: &Track, change: &Change) -> bool {
 }
 
 /// How often a pod's containers had been restarted: a new container reads its environment anew.
-fn restarts(pod: &Track, at: u64) -> u64 {
-    let statuses = pod.at(at).map(|pod| statuses(pod).collect::<Vec<_>>()).unwrap_or_default();
-    statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum()
+fn restarts(pod: &Track, at: u64) -> i32 {
+    pod.at(at).into_iter().flat_map(Object::statuses).map(|status| status.restart_count).sum()
 }
 
 /// Whether a pod is on no way out, and no hook's.
-fn is_live(view: &View, pod: &Value) -> bool {
-    !is_terminating(pod) && !view.hook_jobs().iter().any(|job| is_owned_by(pod, job.uid()))
+fn is_live(view: &View, pod: &Object) -> bool {
+    !pod.is_terminating() && !view.hook_jobs().iter().any(|job| pod.is_owned_by(job.uid()))
 }
 
 /// Whether a pod's environment, or a file that never follows, comes from what changed.
 fn holds(pod: &Track, change: &Change) -> bool {
     let object = change.seen.object;
-    let is_it = |kind_: &str, name_: &Value| kind_ == kind(object) && name_ == name(object);
-    references(pod.last()).iter().any(|used| !used.is_followed && is_it(used.kind, used.name))
+    let used = pod.last().pod().map(|pod| pod.references()).unwrap_or_default();
+    used.iter().any(|it| !it.is_followed() && (it.kind, it.name) == (object.kind(), object.name()))
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use chartgate_model::plan::Action;
 use chartgate_model::recording::Mode;
-use serde_json::Value;
 
+use crate::manifest::Autoscaler;
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{kind, name, selects, slashed, template, text};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const REPLICAS_KEPT: Check = Check {
     name: "replicas-kept",
@@ -28,11 +28,7 @@ const HINT: &str = "leave `replicas` out of the template where an autoscaler is 
 fn replicas_kept(view: &View) -> Finding {
     // What is rendered alone was scaled by nobody.
     let upgrades = if view.recording.mode() == Mode::Run { scaled_upgrades(view) } else { Vec::new() };
-    let scalers: Vec<&Value> = view
-        .rendered_once()
-        .into_iter()
-        .filter(|object| object["spec"]["scaleTargetRef"]["name"].is_string())
-        .collect();
+    let scalers: Vec<Autoscaler> = view.rendered_once().into_iter().filter_map(Autoscaler::of).collect();
     if upgrades.is_empty() && scalers.is_empty() {
         return not_applicable(
             REPLICAS_KEPT.name,
@@ -47,7 +43,7 @@ fn replicas_kept(view: &View) -> Finding {
         judge_upgrade(view, run, role, *replicas, &mut tally);
     }
     for scaler in scalers {
-        judge_scaler(view, scaler, &mut tally);
+        judge_scaler(view, &scaler, &mut tally);
     }
     tally.finish("no upgrade changes the number of pods that a workload was scaled to")
 }
@@ -81,10 +77,9 @@ fn judge_upgrade(view: &View, run: &StepRun, role: &str, replicas: u32, tally: &
     }
     let select = view.plan.roles.get(role).map_or("", |role| role.select.as_str());
     let is_of_role = |track: &&Track| {
-        let labels = template(track.last()).map(|template| &template["metadata"]["labels"]);
-        labels.is_some_and(|labels| selects(select, labels)) && !view.is_neighbours(track)
+        track.last().template().is_some_and(|pod| pod.is_selected(select)) && !view.is_neighbours(track)
     };
-    let scaled = |track: &&Track| track.at(start).is_some_and(|workload| size(workload) >= u64::from(replicas));
+    let scaled = |track: &&Track| track.at(start).is_some_and(|workload| size(workload) >= i64::from(replicas));
     let workloads = KINDS.iter().flat_map(|kind| view.tracks(kind)).filter(is_of_role);
     let workloads: Vec<&Track> = workloads.filter(scaled).collect();
     if workloads.is_empty() {
@@ -92,8 +87,8 @@ fn judge_upgrade(view: &View, run: &StepRun, role: &str, replicas: u32, tally: &
     }
     for workload in workloads {
         let during = workload.sightings.iter().filter(|seen| (start..view.aftermath(run)).contains(&seen.seq));
-        let lowest = during.filter(|seen| size(seen.object) < u64::from(replicas)).min_by_key(|seen| size(seen.object));
-        let shown = slashed(workload.last());
+        let lowest = during.filter(|seen| size(seen.object) < i64::from(replicas)).min_by_key(|seen| size(seen.object));
+        let shown = workload.last().slashed();
         match lowest {
             Some(seen) => {
                 let low = size(seen.object);
@@ -105,24 +100,23 @@ fn judge_upgrade(view: &View, run: &StepRun, role: &str, replicas: u32, tally: &
     }
 }
 
-fn size(workload: &Value) -> u64 {
-    workload["spec"]["replicas"].as_u64().unwrap_or(1)
+fn size(workload: &Object) -> i64 {
+    workload.common().spec.replicas.unwrap_or(1)
 }
 
 /// What an autoscaler scales is rendered without a size.
-fn judge_scaler(view: &View, scaler: &Value, tally: &mut Tally) {
-    let target = &scaler["spec"]["scaleTargetRef"];
-    // Other autoscalers than Kubernetes' own may leave the kind out.
-    let of_kind = target["kind"].as_str().unwrap_or("Deployment");
-    let is_target = |object: &&Value| kind(object) == of_kind && name(object) == text(&target["name"]);
-    let Some(workload) = view.rendered().filter(is_target).find(|object| object["spec"]["replicas"].is_number()) else {
-        tally.proved(note(format!("what {} scales is rendered without `replicas`", slashed(scaler))));
+fn judge_scaler(view: &View, scaler: &Autoscaler, tally: &mut Tally) {
+    let is_target = |object: &&Object| (object.kind(), object.name()) == (scaler.target_kind, scaler.target_name);
+    let scaler = scaler.object;
+    let mut targets = view.rendered().filter(is_target);
+    let Some(workload) = targets.find(|object| object.common().spec.replicas.is_some()) else {
+        tally.proved(note(format!("what {} scales is rendered without `replicas`", scaler.slashed())));
         return;
     };
     let message = format!(
         "{} is rendered with `replicas`, though {} scales it: each upgrade resets its size",
-        slashed(workload),
-        slashed(scaler)
+        workload.slashed(),
+        scaler.slashed()
     );
     tally.advise(message).hint(HINT);
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::{is_hook, kind, name};
+use chartgate_k8s::typed::Object;
 
 pub(crate) const SECRETS_STABLE: Check = Check {
     name: "secrets-stable",
@@ -25,7 +25,7 @@ pub(crate) const SECRETS_STABLE: Check = Check {
 
 fn secrets_stable(view: &View) -> Finding {
     let secrets: BTreeSet<&str> =
-        view.rendered().filter(|object| kind(object) == "Secret" && !is_hook(object)).map(name).collect();
+        view.rendered().filter(|object| object.kind() == "Secret" && !object.is_hook()).map(Object::name).collect();
     let is_change = |run: &&StepRun| matches!(run.step.action, Action::Upgrade | Action::Rollback { .. });
     if secrets.is_empty() || !view.tested().any(|run| is_change(&run)) {
         return not_applicable(SECRETS_STABLE.name, "the chart renders no Secret, or the plan has no upgrade");
@@ -70,10 +70,8 @@ fn secrets_stable(view: &View) -> Finding {
 }
 
 /// Keys whose values differ, or that came or went.
-fn changed_keys(before: &Value, after: &Value) -> Vec<String> {
-    let none = Map::new();
-    let data = |secret: &'_ Value| secret["data"].as_object().unwrap_or(&none).clone();
-    let (before, after) = (data(before), data(after));
+fn changed_keys(before: &Object, after: &Object) -> Vec<String> {
+    let (before, after) = (&before.data().data, &after.data().data);
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).map(|key| format!("`{key}`")).collect()
 }

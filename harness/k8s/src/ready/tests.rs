@@ -1,12 +1,13 @@
 use serde_json::{Value, json};
 
 use super::{is_pod_of, not_ready};
+use crate::typed::Object;
 
-fn workload(kind: &str, spec: &Value, status: &Value) -> Value {
+fn workload(kind: &str, spec: &Value, status: &Value) -> Object {
     let metadata = json!({"name": "x", "uid": "u", "generation": 2});
     let mut spec = spec.clone();
     spec["selector"] = json!({"matchLabels": {"app": "x"}});
-    json!({"kind": kind, "metadata": metadata, "spec": spec, "status": status})
+    json!({"kind": kind, "metadata": metadata, "spec": spec, "status": status}).into()
 }
 
 #[track_caller]
@@ -23,9 +24,9 @@ fn check(kind: &str, spec: &Value, status: &Value, expected: Option<&str>) {
 fn a_hook_is_no_pod_of_a_workload() {
     let deployment = workload("Deployment", &json!({}), &Value::Null);
     let mut pod = json!({"kind": "Pod", "metadata": {"name": "x-test", "labels": {"app": "x"}}});
-    assert!(is_pod_of(&deployment, &pod));
+    assert!(is_pod_of(&deployment, &pod.clone().into()));
     pod["metadata"]["annotations"] = json!({"helm.sh/hook": "test"});
-    assert!(!is_pod_of(&deployment, &pod));
+    assert!(!is_pod_of(&deployment, &pod.into()));
 }
 
 /// A failure would mean that a half-finished rollout counts as done, or that a finished one is waited for.
@@ -74,15 +75,17 @@ fn daemon_sets_and_jobs_have_rules_of_their_own() {
 #[test]
 fn the_reason_names_the_pod_and_what_it_waits_for() {
     let deployment = workload("Deployment", &json!({"replicas": 1}), &json!({"observedGeneration": 2}));
-    let pod =
-        |status: Value| json!({"kind": "Pod", "metadata": {"name": "x-1", "labels": {"app": "x"}}, "status": status});
+    let pod = |status: Value| {
+        Object::from(json!({"kind": "Pod", "metadata": {"name": "x-1", "labels": {"app": "x"}}, "status": status}))
+    };
     let waiting = json!({"reason": "CrashLoopBackOff", "message": "back-off 10s"});
     let ended = json!({"terminated": {"exitCode": 3, "reason": "Error"}});
     let crashing = pod(
         json!({"phase": "Running", "containerStatuses": [{"name": "c", "state": {"waiting": waiting}, "lastState": ended}]}),
     );
-    let stranger =
-        json!({"kind": "Pod", "metadata": {"name": "y", "labels": {"app": "y"}}, "status": {"phase": "Pending"}});
+    let stranger = Object::from(
+        json!({"kind": "Pod", "metadata": {"name": "y", "labels": {"app": "y"}}, "status": {"phase": "Pending"}}),
+    );
     let found = not_ready(&deployment, &[&stranger, &crashing]).expect("it is not ready");
     assert!(
         found.contains(

@@ -1,46 +1,48 @@
 //! Pods that the API server does not let a controller create.
 
-use serde_json::Value;
+use chartgate_k8s::object::quantity;
+use chartgate_k8s::typed::{Object, Said};
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::batch::v1::Job;
 
 use super::missing::can_be_made;
 use super::{Blame, Obstacle, Outlook, Scene};
-use chartgate_k8s::object::{condition_of, is_owned_by, is_terminating, kind, name, quantity, slashed, text};
 
 /// A webhook that denies a pod again and again has not only been slow to start.
 const DENIALS: u64 = 5;
 
 /// Why a controller lacks pods: the API server refuses them.
-pub(super) fn refused(controller: &Value, scene: &Scene) -> Option<Obstacle> {
+pub(super) fn refused(controller: &Object, scene: &Scene) -> Option<Obstacle> {
     if !lacks_pods(controller, scene) {
         return None;
     }
     // Each pod has a name of its own, so each refusal may have an Event of its own.
-    let refusals: Vec<&Value> = scene.events(controller, "FailedCreate").collect();
-    let said = text(&refusals.last()?["message"]);
-    let count = refusals.iter().map(|refusal| refusal["count"].as_u64().unwrap_or(1)).sum();
+    let refusals: Vec<Said> = scene.events(controller, "FailedCreate").collect();
+    let said = refusals.last()?.message();
+    let count = refusals.iter().map(|refusal| refusal.count()).sum();
     let outlook = if is_final(said, count, scene) { Outlook::Certain } else { Outlook::MayPass };
     let root = scene.root(controller);
-    let whose = if name(root) == name(controller) { String::new() } else { format!(" of {}", slashed(root)) };
+    let whose = if root.name() == controller.name() { String::new() } else { format!(" of {}", root.slashed()) };
     let words = said.split_once("Error creating: ").map_or(said, |(_, words)| words);
-    let why = format!("{}{whose} may not create its pods: {words}", slashed(controller));
+    let why = format!("{}{whose} may not create its pods: {words}", controller.slashed());
     let hint = "change what the message names in the pod's template, or the namespace's policy";
     Some(Obstacle::of(controller, why, hint, outlook, Blame::Chart))
 }
 
 /// Whether a controller has fewer pods than it is to have.
-fn lacks_pods(controller: &Value, scene: &Scene) -> bool {
-    let (spec, status) = (&controller["spec"], &controller["status"]);
-    let wanted = match kind(controller) {
-        "ReplicaSet" | "StatefulSet" | "ReplicationController" => spec["replicas"].as_u64().unwrap_or(1),
-        "DaemonSet" => status["desiredNumberScheduled"].as_u64().unwrap_or_default(),
-        "Job" if ["Complete", "Failed"].iter().all(|end| condition_of(controller, end).is_none()) => {
-            spec["parallelism"].as_u64().unwrap_or(1)
+fn lacks_pods(controller: &Object, scene: &Scene) -> bool {
+    let of_daemons = || controller.typed::<DaemonSet>()?.status.as_ref().map(|status| status.desired_number_scheduled);
+    let of_job = || controller.typed::<Job>()?.spec.as_ref()?.parallelism;
+    let wanted: i64 = match controller.kind() {
+        "ReplicaSet" | "StatefulSet" | "ReplicationController" => controller.common().spec.replicas.unwrap_or(1),
+        "DaemonSet" => of_daemons().unwrap_or_default().into(),
+        "Job" if ["Complete", "Failed"].iter().all(|end| controller.condition(end).is_none()) => {
+            of_job().unwrap_or(1).into()
         }
         _ => 0,
     };
-    let uid = text(&controller["metadata"]["uid"]);
-    let pods = scene.of_kind("Pod").filter(|pod| is_owned_by(pod, uid) && !is_terminating(pod));
-    u64::try_from(pods.count()).unwrap_or(u64::MAX) < wanted
+    let pods = scene.of_kind("Pod").filter(|pod| pod.is_owned_by(controller.uid()) && !pod.is_terminating());
+    i64::try_from(pods.count()).unwrap_or(i64::MAX) < wanted
 }
 
 /// Whether the API server answers the same however often it is asked.
@@ -54,7 +56,7 @@ fn is_final(said: &str, count: u64, scene: &Scene) -> bool {
         return quoted_after("serviceaccount").is_some_and(|account| !can_be_made("ServiceAccount", account, scene));
     }
     if has("admission webhook") {
-        let is_own = scene.release.iter().any(|made| kind(made).ends_with("WebhookConfiguration"));
+        let is_own = scene.release.iter().any(|made| made.kind().ends_with("WebhookConfiguration"));
         return has("denied the request") && count >= DENIALS && !is_own;
     }
     let is_limited = (has("maximum ") || has("minimum ")) && has(" usage per ");

@@ -1,9 +1,9 @@
 //! Images that cannot be pulled: what the registry answers decides, and that none answers is the machine's lack.
 
-use serde_json::Value;
+use chartgate_k8s::typed::{Object, OrEmpty, Said};
+use k8s_openapi::api::batch::v1::Job;
 
-use super::{Blame, Obstacle, Outlook, Scene};
-use chartgate_k8s::object::{containers, items, text};
+use super::{Blame, Obstacle, Outlook, Scene, Waiting};
 
 /// After so many attempts, which take the kubelet half a minute, a registry that does not answer is taken for one that is out of reach.
 const ATTEMPTS: u64 = 3;
@@ -71,14 +71,13 @@ pub fn words(said: &str) -> &str {
 }
 
 /// An image that a container waits for and that is not available.
-pub(super) fn unavailable(pod: &Value, container: &str, state: &Value, scene: &Scene) -> Option<Obstacle> {
-    let declared = containers(pod).find(|declared| declared["name"] == container)?;
-    let image = text(&declared["image"]);
+pub(super) fn unavailable(pod: &Object, container: &str, state: Waiting, scene: &Scene) -> Option<Obstacle> {
+    let image = image_of(pod, container)?;
     let who = scene.container(pod, container);
-    let said = text(&state["message"]);
+    let said = state.message();
     let words = words(said);
     let obstacle = |why: String, hint, outlook, blame| Some(Obstacle::of(pod, why, hint, outlook, blame));
-    match text(&state["reason"]) {
+    match state.reason() {
         "InvalidImageName" => {
             let hint = "correct the values that make up the reference: repository, tag or digest";
             obstacle(
@@ -123,29 +122,29 @@ pub(super) fn unavailable(pod: &Value, container: &str, state: &Value, scene: &S
     }
 }
 
+fn image_of<'a>(pod: &'a Object, container: &str) -> Option<&'a str> {
+    let declared = pod.pod()?.containers().find(|declared| declared.name == container)?;
+    Some(declared.image.or_empty())
+}
+
 /// How often the kubelet has failed to pull an image for a pod.
-fn attempts(pod: &Value, image: &str, scene: &Scene) -> u64 {
-    let failed = scene.events(pod, "Failed").filter(|event| {
-        let said = text(&event["message"]);
-        said.starts_with("Failed to pull image") && said.contains(image)
-    });
-    failed.map(|event| event["count"].as_u64().unwrap_or(1)).sum()
+fn attempts(pod: &Object, image: &str, scene: &Scene) -> u64 {
+    let is_of_image = |said: &str| said.starts_with("Failed to pull image") && said.contains(image);
+    scene.events(pod, "Failed").filter(|event| is_of_image(event.message())).map(Said::count).sum()
 }
 
 /// The images that nodes are pulling now.
-pub fn being_pulled(objects: &[&Value]) -> Vec<String> {
+pub fn being_pulled(objects: &[&Object]) -> Vec<String> {
     let scene = Scene { objects, release: &[], nodes: &[], has_other_controllers: true };
     let mut pulled = Vec::new();
     for pod in scene.of_kind("Pod") {
         let is_at = |reason, image: &str| {
             let quoted = format!("\"{image}\"");
-            scene.events(pod, reason).any(|event| text(&event["message"]).contains(&quoted))
+            scene.events(pod, reason).any(|event| event.message().contains(&quoted))
         };
         for (container, state) in super::waiting(pod) {
-            let declared = containers(pod).find(|declared| declared["name"] == container);
-            let image = declared.map_or("", |declared| text(&declared["image"]));
-            let is_starting = ["ContainerCreating", "PodInitializing"].contains(&text(&state["reason"]));
-            if is_starting && is_at("Pulling", image) && !is_at("Pulled", image) {
+            let image = image_of(pod, container).unwrap_or_default();
+            if state.is_starting() && is_at("Pulling", image) && !is_at("Pulled", image) {
                 pulled.push(image.to_owned());
             }
         }
@@ -156,17 +155,19 @@ pub fn being_pulled(objects: &[&Value]) -> Vec<String> {
 }
 
 /// The images that a workload's pods surely run: not those of one without pods.
-pub fn needed_by(object: &Value) -> Vec<String> {
-    let spec = &object["spec"];
-    let has_pods = match text(&object["kind"]) {
-        "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController" => spec["replicas"] != 0,
+pub fn needed_by(object: &Object) -> Vec<String> {
+    let is_idle = || {
+        let spec = object.typed::<Job>()?.spec.as_ref()?;
+        Some(spec.suspend == Some(true) || spec.parallelism == Some(0))
+    };
+    let has_pods = match object.kind() {
+        "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController" => {
+            object.common().spec.replicas != Some(0)
+        }
         "DaemonSet" | "Pod" => true,
-        "Job" => spec["suspend"] != true && spec["parallelism"] != 0,
+        "Job" => is_idle() != Some(true),
         _ => false,
     };
-    let template = chartgate_k8s::object::template(object).filter(|_| has_pods);
-    let all = template
-        .into_iter()
-        .flat_map(|template| items(&template["spec"]["initContainers"]).chain(items(&template["spec"]["containers"])));
-    all.filter_map(|container| container["image"].as_str().map(str::to_owned)).collect()
+    let images = if has_pods { object.images() } else { Vec::new() };
+    images.into_iter().filter(|image| !image.is_empty()).map(str::to_owned).collect()
 }

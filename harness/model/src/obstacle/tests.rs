@@ -91,9 +91,14 @@ impl Case {
         self
     }
 
+    fn objects(&self) -> Vec<Object> {
+        self.others.iter().chain([&self.pod]).cloned().map(Object::from).collect()
+    }
+
     fn found(&self) -> Vec<Obstacle> {
-        let objects: Vec<&Value> = self.others.iter().chain([&self.pod]).collect();
-        let release: Vec<&Value> = self.release.iter().collect();
+        let objects = self.objects();
+        let release: Vec<Object> = self.release.iter().cloned().map(Object::from).collect();
+        let (objects, release): (Vec<&Object>, Vec<&Object>) = (objects.iter().collect(), release.iter().collect());
         let (nodes, has_other_controllers) = (&self.nodes, self.has_other_controllers);
         obstacles(&Scene { objects: &objects, release: &release, nodes, has_other_controllers })
     }
@@ -310,8 +315,8 @@ fn only_the_releases_own_workloads_count() {
 #[test]
 fn an_image_is_being_pulled_until_its_event_says_that_it_was() {
     let pulled = |case: &Case| {
-        let objects: Vec<&Value> = case.others.iter().chain([&case.pod]).collect();
-        being_pulled(&objects)
+        let objects = case.objects();
+        being_pulled(&objects.iter().collect::<Vec<_>>())
     };
     let pulling = Case::new().waits("ContainerCreating", "").event(POD, "Pulling", "Pulling image \"reg/app:1\"", 1);
     assert_eq!(pulled(&pulling), ["reg/app:1"]);
@@ -324,9 +329,9 @@ fn an_image_is_being_pulled_until_its_event_says_that_it_was() {
 fn only_what_runs_for_certain_needs_its_image() {
     let workload = |of_kind: &str, replicas: u64| {
         let template = json!({"spec": {"containers": [{"image": "reg/app:1"}]}});
-        json!({"kind": of_kind, "spec": {"replicas": replicas, "template": template}})
+        Object::from(json!({"kind": of_kind, "spec": {"replicas": replicas, "template": template}}))
     };
     assert_eq!(needed_by(&workload("Deployment", 1)), ["reg/app:1"]);
     assert!(needed_by(&workload("Deployment", 0)).is_empty());
-    assert!(needed_by(&json!({"kind": "CronJob"})).is_empty());
+    assert!(needed_by(&json!({"kind": "CronJob"}).into()).is_empty());
 }

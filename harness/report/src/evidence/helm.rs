@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::super::explanation::moment;
 use super::{Files, Span};
 use chartgate_base::quoted;
-use chartgate_k8s::object::{kind, name};
 
 pub(super) fn write(recording: &Recording, steps: &[Span], files: &mut Files) -> Result<()> {
     for step in steps {
@@ -25,8 +24,8 @@ pub(super) fn write(recording: &Recording, steps: &[Span], files: &mut Files) ->
         }
         if let Some(release) = release {
             files.yaml(&folder, "status", [&status(recording, release)])?;
-            files.yaml(&folder, "manifest", release.objects.iter().map(|hash| recording.object(hash)))?;
-            files.yaml(&folder, "hooks", release.hooks.iter().map(|hook| recording.object(&hook.object)))?;
+            files.yaml(&folder, "manifest", release.objects.iter().map(|hash| recording.object(hash).raw()))?;
+            files.yaml(&folder, "hooks", release.hooks.iter().map(|hook| recording.object(&hook.object).raw()))?;
             files.yaml(&folder, "values", [&values(recording, release)])?;
         }
         let history = history(recording, step);
@@ -49,7 +48,7 @@ fn told(call: &HelmCall) -> String {
 fn status(recording: &Recording, release: &Release) -> Value {
     let hook = |hook: &chartgate_model::recording::HookRun| {
         let object = recording.object(&hook.object);
-        json!({"kind": kind(object), "name": name(object), "events": hook.events, "weight": hook.weight})
+        json!({"kind": object.kind(), "name": object.name(), "events": hook.events, "weight": hook.weight})
     };
     json!({
         "release": recording.plan.release,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use chartgate_judge::track::Track;
+use chartgate_k8s::typed::Object;
 use chartgate_model::recording::{Moment, Recording};
-use serde_json::Value;
+use k8s_openapi::api::core::v1::ContainerStatus;
 
 use super::{Files, safe};
-use chartgate_k8s::object::{items, name, text};
 
 /// Pod, which of that name, container and restart.
 type Key<'a> = (&'a str, usize, &'a str, u32);
@@ -55,16 +55,16 @@ type Life<'a> = (u64, BTreeMap<&'a str, u32>);
 /// The pods of each name in their order.
 fn lives<'a>(tracks: &[Track<'a>]) -> BTreeMap<&'a str, Vec<Life<'a>>> {
     let mut lives: BTreeMap<&str, Vec<Life>> = BTreeMap::new();
-    for pod in tracks.iter().filter(|track| track.last()["kind"] == "Pod") {
+    for pod in tracks.iter().filter(|track| track.last().kind() == "Pod") {
         let mut restarts: BTreeMap<&str, u32> = BTreeMap::new();
         for object in pod.sightings.iter().map(|sighting| sighting.object) {
             for status in started(object) {
-                let count = u32::try_from(status["restartCount"].as_u64().unwrap_or_default()).unwrap_or_default();
-                let known = restarts.entry(text(&status["name"])).or_default();
+                let count = u32::try_from(status.restart_count).unwrap_or_default();
+                let known = restarts.entry(status.name.as_str()).or_default();
                 *known = count.max(*known);
             }
         }
-        lives.entry(name(pod.last())).or_default().push((pod.first().seq, restarts));
+        lives.entry(pod.name()).or_default().push((pod.first().seq, restarts));
     }
     for lives in lives.values_mut() {
         lives.sort_by_key(|(since, _)| *since);
@@ -73,8 +73,8 @@ fn lives<'a>(tracks: &[Track<'a>]) -> BTreeMap<&'a str, Vec<Life<'a>>> {
 }
 
 /// The status of each container of a pod that has, or had, a process.
-fn started(pod: &Value) -> impl Iterator<Item = &Value> {
-    let lists = ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"];
-    let all = lists.into_iter().flat_map(|list| items(&pod["status"][list]));
-    all.filter(|status| !text(&status["containerID"]).is_empty())
+fn started(pod: &Object) -> impl Iterator<Item = &ContainerStatus> {
+    let ephemeral = pod.pod_status().and_then(|status| status.ephemeral_container_statuses.as_ref());
+    let all = pod.statuses().chain(ephemeral.into_iter().flatten());
+    all.filter(|status| status.container_id.as_ref().is_some_and(|id| !id.is_empty()))
 }

@@ -7,17 +7,16 @@ use chartgate_model::recording::Change;
 
 use super::super::explanation::moment;
 use super::{Files, Span};
-use chartgate_k8s::object::{kind, name, text};
 
 pub(super) fn write(tracks: &[Track], steps: &[Span], files: &mut Files) -> Result<()> {
     for step in steps {
         let folder = format!("objects/{}", step.name);
-        for track in tracks.iter().filter(|track| kind(track.last()) != "Event") {
+        for track in tracks.iter().filter(|track| track.last().kind() != "Event") {
             let seen = track.sightings.iter().rev().find(|sighting| sighting.seq <= step.to);
             let gone_before = |at: &&Sighting| at.change == Change::Deleted && at.seq < step.from;
             if let Some(seen) = seen.filter(|seen| !gone_before(seen)) {
-                let title = format!("{}-{}", kind(seen.object).to_lowercase(), name(seen.object));
-                files.yaml(&folder, &title, [seen.object])?;
+                let title = format!("{}-{}", seen.object.kind().to_lowercase(), seen.object.name());
+                files.yaml(&folder, &title, [seen.object.raw()])?;
             }
         }
     }
@@ -26,23 +25,21 @@ pub(super) fn write(tracks: &[Track], steps: &[Span], files: &mut Files) -> Resu
 
 /// The events of the cluster, a line for each time that one was seen.
 pub(super) fn events(tracks: &[Track]) -> Vec<String> {
-    let events = tracks.iter().filter(|track| kind(track.last()) == "Event");
-    let sightings = events.flat_map(|track| &track.sightings).filter(|sighting| sighting.change != Change::Deleted);
-    let mut sightings: Vec<_> = sightings.collect();
+    let events = tracks.iter().flat_map(|track| &track.sightings);
+    let mut sightings: Vec<_> = events.filter(|sighting| sighting.change != Change::Deleted).collect();
     sightings.sort_by_key(|sighting| sighting.seq);
     let line = |sighting: &&Sighting| {
-        let (event, about) = (sighting.object, &sighting.object["involvedObject"]);
-        let times = event["count"].as_u64().filter(|count| *count > 1);
-        let times = times.map_or(String::new(), |count| format!(" ({count} times)"));
-        let message = text(&event["message"]).lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        format!(
+        let said = sighting.object.said()?;
+        let times = if said.count() > 1 { format!(" ({} times)", said.count()) } else { String::new() };
+        let message = said.message().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        Some(format!(
             "{:>10}  {:<7}  {:<20}  {} {}: {message}{times}",
             moment(sighting.at),
-            text(&event["type"]),
-            text(&event["reason"]),
-            text(&about["kind"]),
-            text(&about["name"]),
-        )
+            said.type_(),
+            said.reason(),
+            said.about_kind(),
+            said.about_name(),
+        ))
     };
-    sightings.iter().map(line).collect()
+    sightings.iter().filter_map(line).collect()
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use chartgate_k8s::typed::OrEmpty;
 use chartgate_model::recording::{Moment, Recording};
 use serde_json::{Map, Value, json};
 
 use super::Files;
-use chartgate_k8s::object::{items, text};
 
 pub(super) fn write(recording: &Recording, files: &mut Files) -> Result<()> {
     let plan = &recording.plan;
@@ -31,14 +31,11 @@ pub(super) fn write(recording: &Recording, files: &mut Files) -> Result<()> {
 /// What the nodes made of each image's name: the digests that its containers ran.
 fn images(recording: &Recording) -> BTreeMap<&str, Vec<&str>> {
     let mut images: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for pod in recording.objects.values().filter(|object| object["kind"] == "Pod") {
-        for (containers, statuses) in [("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")]
-        {
-            for container in items(&pod["spec"][containers]) {
-                let digests = images.entry(text(&container["image"])).or_default();
-                let ran = items(&pod["status"][statuses]).filter(|status| status["name"] == container["name"]);
-                digests.extend(ran.map(|status| text(&status["imageID"])).filter(|id| !id.is_empty()));
-            }
+    for object in recording.objects.values() {
+        for container in object.pod().into_iter().flat_map(|pod| pod.containers()) {
+            let digests = images.entry(container.image.or_empty()).or_default();
+            let ran = object.statuses().filter(|status| status.name == container.name);
+            digests.extend(ran.map(|status| status.image_id.as_str()).filter(|id| !id.is_empty()));
         }
     }
     for digests in images.values_mut() {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chartgate_judge::track::Track;
+use chartgate_k8s::typed::Object;
 use chartgate_model::recording::{Answer, Change, HelmCall, Moment, Release};
-use serde_json::Value;
+use k8s_openapi::api::discovery::v1::Endpoint;
 
 use super::story::{Bar, Detail, Group, Lane, Mark, Scene, merged, note, shown};
-use chartgate_k8s::object::{has_condition, is_selected, items, kind, name, text, title};
 
 /// Characters of an answer.
 const LABEL: usize = 120;
@@ -53,8 +53,8 @@ pub(super) fn jobs(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
         let (first, ended) = (job.first(), job.ended());
         let (class, how) = match ended {
             None => ("starting", "running at the end"),
-            Some(end) if has_condition(end.object, "Complete") => ("done", "completed"),
-            Some(end) if has_condition(end.object, "Failed") => ("broken", "failed"),
+            Some(end) if end.object.has_condition("Complete") => ("done", "completed"),
+            Some(end) if end.object.has_condition("Failed") => ("broken", "failed"),
             Some(_) => ("broken", "was removed while it ran"),
         };
         let bars =
@@ -66,33 +66,34 @@ pub(super) fn jobs(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
         let detail = Some(note(details, Detail { title: title.clone(), facts, states, ..Detail::default() }));
         Lane { title, detail, bars, marks: Vec::new() }
     };
-    let jobs = scene.tracks.iter().filter(|track| kind(track.last()) == "Job");
+    let jobs = scene.tracks.iter().filter(|track| track.last().kind() == "Job");
     vec![Group { title: "hooks and other jobs".to_owned(), lanes: jobs.map(lane).collect() }]
 }
 
 /// What a Job is called on the page, by its uid.
 pub(super) fn job_title(scene: &Scene, uid: &str) -> Option<String> {
-    let job = scene.tracks.iter().find(|track| kind(track.last()) == "Job" && track.uid() == uid)?;
+    let job = scene.tracks.iter().find(|track| track.last().kind() == "Job" && track.uid() == uid)?;
     Some(title_of_job(scene, job.last()))
 }
 
-fn title_of_job(scene: &Scene, job: &Value) -> String {
-    let hook = scene.recording.plan.hooks.iter().find(|(_, hook)| is_selected(&hook.select, job));
-    let is_annotated = job["metadata"]["annotations"]["helm.sh/hook"].is_string();
+fn title_of_job(scene: &Scene, job: &Object) -> String {
+    let hook = scene.recording.plan.hooks.iter().find(|(_, hook)| job.is_selected(&hook.select));
+    let is_annotated = job.annotations().contains_key("helm.sh/hook");
     match hook {
-        Some((hook, _)) => format!("hook {hook}: Job {}", name(job)),
-        None if is_annotated => format!("hook: Job {}", name(job)),
-        None => format!("Job {}", name(job)),
+        Some((hook, _)) => format!("hook {hook}: Job {}", job.name()),
+        None if is_annotated => format!("hook: Job {}", job.name()),
+        None => format!("Job {}", job.name()),
     }
 }
 
 /// How many pods stand behind each Service.
 pub(super) fn endpoints(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
     let mut services: BTreeMap<&str, Vec<Slice>> = BTreeMap::new();
-    for slice in scene.tracks.iter().filter(|track| kind(track.last()) == "EndpointSlice") {
-        let service = text(&slice.last()["metadata"]["labels"]["kubernetes.io/service-name"]);
+    for slice in scene.tracks.iter().filter(|track| track.last().kind() == "EndpointSlice") {
+        let service = slice.last().slice_of().unwrap_or_default();
         for sighting in &slice.sightings {
-            let ready = items(&sighting.object["endpoints"]).filter(|it| it["conditions"]["ready"] == true).count();
+            let is_ready = |it: &&Endpoint| it.conditions.as_ref().and_then(|it| it.ready) == Some(true);
+            let ready = sighting.object.endpoints().iter().filter(is_ready).count();
             let ready = if sighting.change == Change::Deleted { 0 } else { ready };
             services.entry(service).or_default().push(Slice { at: sighting.at, uid: slice.uid(), ready });
         }
@@ -216,7 +217,7 @@ pub(super) fn applied(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
     for entry in &scene.recording.entries {
         match &entry.moment {
             Moment::Applied { objects, .. } => {
-                let titles = objects.iter().map(|hash| title(scene.recording.object(hash))).collect::<Vec<_>>();
+                let titles = objects.iter().map(|hash| scene.recording.object(hash).title()).collect::<Vec<_>>();
                 let mark = Mark { at: entry.at, class: "answered", label: titles.join(", ") };
                 lanes.entry("applied").or_default().push(mark);
             }
@@ -297,7 +298,7 @@ pub(super) fn objects(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
         let Moment::Release(release) = &entry.moment else { continue };
         for hash in release.objects.iter().chain(release.hooks.iter().map(|hook| &hook.object)) {
             let object = scene.recording.object(hash);
-            objects.entry((kind(object), name(object))).or_default().push((release, hash));
+            objects.entry((object.kind(), object.name())).or_default().push((release, hash));
         }
     }
     let lane = |((kind, name), revisions): ((&str, &str), Vec<(&Release, &str)>)| {

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chartgate_judge::track::Track;
+use chartgate_k8s::typed::{Object, OrEmpty, PodTemplate};
 use chartgate_model::recording::{Change, Moment};
-use serde_json::Value;
+use k8s_openapi::api::core::v1::ContainerStatus;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::lanes::job_title;
 use super::story::{Bar, Detail, Group, Lane, Scene, note, shown};
-use chartgate_k8s::object::{is_ready_pod, is_selected, is_terminating, items, text};
 use chartgate_k8s::trouble::{Trouble, trouble};
 
 /// Events of one pod beyond these are left out.
@@ -24,7 +25,7 @@ type Log<'a> = Vec<(u64, &'a str, &'a str)>;
 pub(super) fn pods(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
     let (logs, events) = (logs(scene), events(scene));
     let mut groups: BTreeMap<Key, Vec<Lane>> = BTreeMap::new();
-    for pod in scene.tracks.iter().filter(|track| track.last()["kind"] == "Pod") {
+    for pod in scene.tracks.iter().filter(|track| track.last().kind() == "Pod") {
         let first = pod.first();
         let (role, revision) = (role(scene, pod.last()), scene.revision_at(first.at));
         let log = logs.get(pod.name()).map(Vec::as_slice).unwrap_or_default();
@@ -41,47 +42,44 @@ pub(super) fn pods(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
 }
 
 /// The contract's role or hook that a pod is of; else what made it.
-fn role(scene: &Scene, pod: &Value) -> String {
+fn role(scene: &Scene, pod: &Object) -> String {
     let plan = &scene.recording.plan;
-    if let Some((name, _)) = plan.roles.iter().find(|(_, role)| is_selected(&role.select, pod)) {
+    if let Some((name, _)) = plan.roles.iter().find(|(_, role)| pod.is_selected(&role.select)) {
         return name.clone();
     }
-    if let Some((name, _)) = plan.hooks.iter().find(|(_, hook)| is_selected(&hook.select, pod)) {
+    if let Some((name, _)) = plan.hooks.iter().find(|(_, hook)| pod.is_selected(&hook.select)) {
         return format!("hook {name}");
     }
-    let Some(owner) = items(&pod["metadata"]["ownerReferences"]).next() else { return "no controller".to_owned() };
-    let name = text(&owner["name"]);
-    let hash = text(&pod["metadata"]["labels"]["pod-template-hash"]);
-    match name.strip_suffix(&format!("-{hash}")).filter(|_| !hash.is_empty()) {
+    let Some(OwnerReference { kind, name, uid, .. }) = pod.owners().next() else { return "no controller".to_owned() };
+    let hash = pod.labels().get("pod-template-hash");
+    match hash.and_then(|hash| name.strip_suffix(&format!("-{hash}"))) {
         Some(deployment) => format!("Deployment {deployment}"),
-        None => job_title(scene, text(&owner["uid"])).unwrap_or_else(|| format!("{} {name}", text(&owner["kind"]))),
+        None => job_title(scene, uid).unwrap_or_else(|| format!("{kind} {name}")),
     }
 }
 
 /// What a pod is at a sighting: the bar's class, and what keeps it from being ready.
-fn state(pod: &Value) -> (&'static str, String) {
-    let phase = text(&pod["status"]["phase"]);
+fn state(pod: &Object) -> (&'static str, String) {
+    let phase = pod.phase();
     let trouble = trouble(pod);
     // One that is not scheduled yet waits for its place, which another pod may leave.
     let is_in_trouble = trouble.as_ref().is_some_and(Trouble::is_failure);
     let said = trouble.map(|trouble| trouble.to_string()).unwrap_or_default();
-    let runs = statuses(pod).any(|status| status["state"]["running"].is_object());
-    let is_over =
-        statuses(pod).next().is_some() && statuses(pod).all(|status| status["state"]["terminated"]["exitCode"] == 0);
+    let runs = pod.is_running();
+    let has_ended = |status: &ContainerStatus| {
+        status.state.as_ref().and_then(|state| state.terminated.as_ref()).is_some_and(|ended| ended.exit_code == 0)
+    };
+    let is_over = pod.container_statuses().next().is_some() && pod.container_statuses().all(has_ended);
     match phase {
         "Succeeded" => ("done", String::new()),
-        _ if is_terminating(pod) => ("ending", String::new()),
+        _ if pod.is_terminating() => ("ending", String::new()),
         "Failed" => ("broken", said),
-        _ if is_ready_pod(pod) => ("ready", String::new()),
+        _ if pod.is_ready_pod() => ("ready", String::new()),
         _ if is_in_trouble => ("broken", said),
         _ if runs => ("starting", said),
         "Running" if is_over => ("done", String::new()),
         _ => ("pending", said),
     }
-}
-
-fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
-    items(&pod["status"]["containerStatuses"])
 }
 
 fn states(pod: &Track, length: u64) -> Vec<Bar> {
@@ -114,12 +112,11 @@ fn detail(
 ) -> Detail {
     let is_cited = scene.is_cited(pod.name());
     let last = pod.last();
-    let images: Vec<_> = items(&last["spec"]["containers"]).map(|container| text(&container["image"])).collect();
+    let pod_spec = last.pod().unwrap_or_else(PodTemplate::empty).spec;
+    let images: Vec<_> = pod_spec.containers.iter().map(|container| container.image.or_empty()).collect();
+    let address = last.pod_status().and_then(|status| status.pod_ip.as_deref()).unwrap_or_default();
     let mut facts = vec![("role", role.to_owned()), ("revision", revision.to_owned()), ("image", images.join(", "))];
-    facts.extend(
-        [("node", &last["spec"]["nodeName"]), ("address", &last["status"]["podIP"])]
-            .map(|(key, value)| (key, text(value).to_owned())),
-    );
+    facts.extend([("node", pod_spec.node_name.or_empty().to_owned()), ("address", address.to_owned())]);
     let mut facts: Vec<_> = facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     facts.extend(bars.iter().map(|bar| (super::super::explanation::moment(bar.from), bar.label.clone())));
     let has_yaml = scene.depth.has_pods_yaml || is_cited;
@@ -164,14 +161,11 @@ fn logs<'a>(scene: &Scene<'a>) -> HashMap<&'a str, Log<'a>> {
 /// Events by the uid of what they are about.
 fn events<'a>(scene: &Scene<'a>) -> HashMap<&'a str, Vec<(u64, String)>> {
     let mut events: HashMap<&str, Vec<(u64, String)>> = HashMap::new();
-    for track in scene.tracks.iter().filter(|track| track.last()["kind"] == "Event") {
-        let (first, event) = (track.first(), track.last());
-        let count = event["count"]
-            .as_u64()
-            .filter(|count| *count > 1)
-            .map_or(String::new(), |count| format!(" ({count} times)"));
-        let said = format!("{} {}: {}{count}", text(&event["type"]), text(&event["reason"]), text(&event["message"]));
-        events.entry(text(&event["involvedObject"]["uid"])).or_default().push((first.at, said));
+    for track in &scene.tracks {
+        let Some(said) = track.last().said() else { continue };
+        let count = if said.count() > 1 { format!(" ({} times)", said.count()) } else { String::new() };
+        let text = format!("{} {}: {}{count}", said.type_(), said.reason(), said.message());
+        events.entry(said.about_uid()).or_default().push((track.first().at, text));
     }
     events
 }

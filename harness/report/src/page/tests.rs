@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use chartgate_judge::Evidence;
+use chartgate_k8s::typed::Object;
 use chartgate_model::recording::{Answer, Change, Entry, Moment, Probe};
 use serde_json::{Value, json};
 
@@ -120,8 +120,8 @@ fn crowded(pods: usize, requests: usize) -> Recording {
     let mut recording = golden();
     let template =
         recording.objects.values().find(|object| object["kind"] == "Pod" && object["status"]["podIP"].is_string());
-    let template = template.unwrap().as_ref().clone();
-    let mut objects: HashMap<String, Arc<Value>> = HashMap::new();
+    let template = template.unwrap().raw().clone();
+    let mut objects: HashMap<String, Object> = HashMap::new();
     let length = recording.entries.last().unwrap().at;
     for index in 0..pods {
         for (phase, at) in [("Pending", 1000), ("Running", 3000), ("Succeeded", 20_000)] {
@@ -132,7 +132,7 @@ fn crowded(pods: usize, requests: usize) -> Recording {
             pod["metadata"]["resourceVersion"] = json!(hash);
             pod["status"]["phase"] = json!(phase);
             let at = at + index as u64 * 17;
-            objects.insert(hash.clone(), Arc::new(pod));
+            objects.insert(hash.clone(), pod.into());
             recording.entries.push(Entry { seq: 0, at, moment: Moment::Object { change: Change::Applied, hash } });
         }
         for line in 0..80 {

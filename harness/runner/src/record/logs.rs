@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chartgate_cluster::error;
+use chartgate_k8s::typed::Object;
 use chartgate_process::wait;
 use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -51,7 +52,7 @@ struct Started {
 }
 
 /// The containers of a pod that have, or had, a log; of one that was restarted, the one before it as well.
-fn started_containers(pod: &Arc<Value>) -> Vec<Started> {
+fn started_containers(pod: &Arc<Object>) -> Vec<Started> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let statuses = ["initContainerStatuses", "containerStatuses"].into_iter().filter_map(|list| {
         let statuses = pod["status"][list].as_array()?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chartgate_k8s::typed::Object;
 use futures::StreamExt;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::WatchStreamExt;
@@ -48,7 +49,7 @@ pub fn is_watched(object: &Value) -> bool {
 }
 
 /// Each object, and when it was last seen to change.
-type ByKindAndName = BTreeMap<(String, String), (Arc<Value>, Instant)>;
+type ByKindAndName = BTreeMap<(String, String), (Arc<Object>, Instant)>;
 
 /// The namespace as it is now, and a signal for each change of it.
 #[derive(Clone)]
@@ -59,18 +60,18 @@ pub struct Namespace {
 
 impl Namespace {
     /// All objects of a kind, by name.
-    pub fn of_kind(&self, kind: &str) -> Vec<Arc<Value>> {
+    pub fn of_kind(&self, kind: &str) -> Vec<Arc<Object>> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
         objects.iter().filter(|(key, _)| key.0 == kind).map(|(_, (object, _))| object.clone()).collect()
     }
 
     /// All objects.
-    pub fn all(&self) -> Vec<Arc<Value>> {
+    pub fn all(&self) -> Vec<Arc<Object>> {
         self.objects.read().unwrap_or_else(PoisonError::into_inner).values().map(|(object, _)| object.clone()).collect()
     }
 
     /// One object.
-    pub fn get(&self, kind: &str, name: &str) -> Option<Arc<Value>> {
+    pub fn get(&self, kind: &str, name: &str) -> Option<Arc<Object>> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
         objects.get(&(kind.to_owned(), name.to_owned())).map(|(object, _)| object.clone())
     }
@@ -173,7 +174,7 @@ impl Watch {
         if change == Change::Deleted {
             objects.remove(&key);
         } else {
-            objects.insert(key, (Arc::new(object), Instant::now()));
+            objects.insert(key, (Arc::new(object.into()), Instant::now()));
         }
         drop(objects);
         self.changed.send_modify(|version| *version += 1);

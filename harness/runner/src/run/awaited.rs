@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 
-use serde_json::Value;
+use chartgate_k8s::typed::Object;
 
 use super::Stage;
 use chartgate_k8s::ready;
@@ -20,7 +20,7 @@ pub async fn tell(stage: &Stage, activity: &str) -> Infallible {
     loop {
         changes.mark_unchanged();
         let all = stage.namespace.all();
-        let all: Vec<&Value> = all.iter().map(Arc::as_ref).collect();
+        let all: Vec<&Object> = all.iter().map(Arc::as_ref).collect();
         let now = being_pulled(&all);
         if now != pulled {
             let pulling = if now.is_empty() { String::new() } else { format!(", pulling {}", now.join(", ")) };

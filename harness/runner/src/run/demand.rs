@@ -1,5 +1,6 @@
 //! How much of a node a scenario asks for: pods that do not fit are never scheduled, and the scenario would wait for others to end.
 
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Action, Plan, StubImages};
 use serde_json::Value;
 
@@ -24,15 +25,17 @@ pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>
 }
 
 fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
-    let of_pod = |spec: &Value| if plan.stub_images == StubImages::All { STUB } else { cpu_of(spec) };
-    let pods = objects.iter().filter_map(|object| {
-        let template = &object["spec"]["template"]["spec"];
+    let of_pod = |object: &Object| match object.template() {
+        Some(_) if plan.stub_images == StubImages::All => STUB,
+        template => template.map_or(0, |pod| cpu_of(pod.spec)),
+    };
+    let pods = objects.iter().filter_map(|raw| {
+        let object = &Object::from(raw.clone());
         // How many stay, and what one of them requests.
-        match object["kind"].as_str()? {
-            "Deployment" | "StatefulSet" => Some((replicas(plan, object, objects), of_pod(template))),
-            "DaemonSet" => Some((1, of_pod(template))),
-            "Job" => Some((0, of_pod(template))),
-            "Pod" => Some((0, of_pod(&object["spec"]))),
+        match object.kind() {
+            "Deployment" | "StatefulSet" => Some((replicas(plan, raw, objects), of_pod(object))),
+            "DaemonSet" => Some((1, of_pod(object))),
+            "Job" | "Pod" => Some((0, of_pod(object))),
             _ => None,
         }
     });

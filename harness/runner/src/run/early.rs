@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Expect, Plan, Step};
 use chartgate_process::home::Environment;
 use k8s_openapi::api::core::v1::{Node as KubernetesNode, Pod};
@@ -134,9 +135,10 @@ pub async fn certain(early: Option<&Early<'_>>) -> Result<Obstacle> {
 }
 
 /// All that stands in the way of pods. Without knowing the release, every workload is taken for its own.
-fn found(objects: &[Arc<Value>], release: Option<&[Value]>, stage: &Stage) -> Vec<Obstacle> {
-    let objects: Vec<&Value> = objects.iter().map(Arc::as_ref).collect();
-    let release: Vec<&Value> = release.map_or_else(|| objects.clone(), |release| release.iter().collect());
+fn found(objects: &[Arc<Object>], release: Option<&[Value]>, stage: &Stage) -> Vec<Obstacle> {
+    let made: Option<Vec<Object>> = release.map(|release| release.iter().cloned().map(Object::from).collect());
+    let objects: Vec<&Object> = objects.iter().map(Arc::as_ref).collect();
+    let release: Vec<&Object> = made.as_ref().map_or_else(|| objects.clone(), |made| made.iter().collect());
     obstacles(&Scene {
         objects: &objects,
         release: &release,
@@ -156,7 +158,7 @@ pub async fn nodes(client: &Client) -> Vec<Node> {
         .filter(is_system)
         .filter_map(|pod| {
             let spec = pod.spec.as_ref()?;
-            Some((spec.node_name.clone(), cpu_of(&serde_json::to_value(spec).ok()?)))
+            Some((spec.node_name.clone(), cpu_of(spec)))
         })
         .collect();
     let described = nodes.into_iter().map(|node| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use chartgate_cluster::error;
 use chartgate_k8s::object::{is_ready_pod, is_selected, name};
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Effect, Plan};
 use chartgate_model::recording::{EffectSeen, EffectState};
 use k8s_openapi::api::core::v1::Pod;
@@ -45,7 +46,7 @@ async fn look(effect: &Effect, stage: &Stage) -> EffectState {
 }
 
 /// Runs the effect's program in a pod's first container, and returns what it printed.
-async fn print(effect: &Effect, pod: &Arc<Value>, stage: &Stage) -> Result<String> {
+async fn print(effect: &Effect, pod: &Arc<Object>, stage: &Stage) -> Result<String> {
     let pods: Api<Pod> = Api::namespaced(stage.client.clone(), &stage.ns);
     let container = pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default();
     let parameters = AttachParams::default().container(container).stdout(true).stderr(true);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate_k8s::typed::Object;
 use chartgate_process::wait::pause;
 use chartgate_protocol::{Question, Scheme};
 use futures::future::try_join_all;
@@ -26,7 +27,7 @@ const ENDPOINTS: usize = 5;
 pub async fn ask(step: usize, manifest: &[Value], stage: &Stage, timeline: &Timeline) -> Result<()> {
     let services = manifest.iter().filter(|object| kind(object) == "Service");
     let live = services.filter_map(|object| stage.namespace.get("Service", name(object)));
-    let live: Vec<Arc<Value>> = live.filter(|service| selects_pods(service)).collect();
+    let live: Vec<Arc<Object>> = live.filter(|service| selects_pods(service)).collect();
     let ports = live.iter().flat_map(|service| items(&service["spec"]["ports"]).map(move |port| (service, port)));
     let asked = ports
         .filter(|(_, port)| port["protocol"].as_str().is_none_or(|it| it == "TCP"))
@@ -48,7 +49,7 @@ async fn ask_port(step: usize, service: &Value, port: &Value, stage: &Stage) -> 
     let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
     // A controller notes a pod that became ready a moment later, and a port that no pod has it never notes.
     let is_late = || {
-        let is_behind = |pod: &Arc<Value>| is_ready_pod(pod) && is_of_service(service, pod);
+        let is_behind = |pod: &Arc<Object>| is_ready_pod(pod) && is_of_service(service, pod);
         let is_missing = ready_endpoints(service, port, stage).is_empty();
         let has_pod = is_missing && stage.namespace.of_kind("Pod").iter().any(is_behind);
         has_pod.then(|| format!("service/{} has no ready endpoint yet", name(service)))
@@ -96,7 +97,8 @@ fn endpoints(service: &Value, port: &Value, stage: &Stage) -> Vec<(String, Strin
     for (endpoint, number) in ready_endpoints(service, port, stage) {
         let pod = text(&endpoint["targetRef"]["name"]);
         let live = stage.namespace.get("Pod", pod);
-        let is_guarded = live.as_ref().is_none_or(|pod| policies.iter().any(|policy| guards(policy, pod)));
+        let live = live.as_ref().and_then(|pod| pod.pod());
+        let is_guarded = live.is_none_or(|pod| policies.iter().any(|policy| guards(policy, pod)));
         if let (false, Some(address)) = (is_guarded, endpoint["addresses"][0].as_str()) {
             found.push((pod.to_owned(), host_and_port(address, number), number));
         }

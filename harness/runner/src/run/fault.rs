@@ -23,6 +23,7 @@ use crate::helm::Helm;
 use crate::record::{Moment, StepOutcome, Timeline};
 use chartgate_k8s::object::{kind, name};
 use chartgate_k8s::ready;
+use chartgate_k8s::typed::Object;
 
 pub use client::rest;
 
@@ -84,10 +85,10 @@ async fn kill_migrator(plan: &Plan, index: usize, stage: &Stage, timeline: &Time
     let hooks = plan.hooks.values().filter(|hook| hook.migrates.is_some());
     let selectors: Vec<&str> = hooks.map(|hook| hook.select.as_str()).collect();
     let jobs = stage.namespace.of_kind("Job");
-    let jobs: Vec<&Value> = jobs
+    let jobs: Vec<&Object> = jobs
         .iter()
         .map(AsRef::as_ref)
-        .filter(|job| selectors.iter().any(|selector| ready::is_selected(selector, job)))
+        .filter(|job| selectors.iter().any(|selector| job.is_selected(selector)))
         .collect();
     for pod in stage.namespace.of_kind("Pod") {
         if jobs.iter().any(|job| ready::is_pod_of(job, &pod)) && !is_finished(&pod) {

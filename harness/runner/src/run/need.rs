@@ -65,7 +65,7 @@ pub fn needed_images(plan: &Plan, renders: &[Render]) -> Vec<String> {
             if hook.is_empty() { !events.is_empty() } else { hook.into_iter().any(runs) }
         };
         let rendered = render.iter().flatten().flat_map(|manifest| &manifest.objects);
-        rendered.filter(is_run).flat_map(needed_by).collect::<Vec<_>>()
+        rendered.filter(is_run).flat_map(|object| needed_by(&object.clone().into())).collect::<Vec<_>>()
     };
     let to_succeed = plan.steps.iter().zip(renders).filter(|(step, _)| step.expect == Expect::Succeeds);
     let mut images: Vec<String> = to_succeed.flat_map(of_step).collect();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chartgate_cluster::Lease;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Plan;
 use chartgate_process::home;
 use chartgate_process::wait::pause;
@@ -34,6 +35,7 @@ const DROPPED: Duration = Duration::from_secs(2);
 
 /// Whether the pods of a role that serves are guarded by a policy among some objects, or are to be.
 pub fn guards_a_role(plan: &Plan, objects: &[Value]) -> bool {
+    let objects: Vec<Object> = objects.iter().cloned().map(Object::from).collect();
     !guarded_roles(plan, &objects.iter().collect::<Vec<_>>()).is_empty()
 }
 
@@ -101,7 +103,7 @@ impl Network {
     pub async fn ask(
         &self,
         plan: &Plan,
-        pods: &[Arc<Value>],
+        pods: &[Arc<Object>],
         step: usize,
         stage: &Stage,
         timeline: &Timeline,
@@ -111,9 +113,10 @@ impl Network {
         for (role, serves, of) in
             plan.present_roles().filter_map(|(name, role)| Some((name, role.serves.as_ref()?, role)))
         {
-            for pod in of_role(pods, of).filter(|pod| policies.iter().any(|policy| guards(policy, pod))) {
-                let promised = promised_ports(serves, pod);
-                for port in promised.iter().copied().chain(closed_ports(serves, pod)) {
+            let pods = of_role(pods, of).filter_map(|pod| Some((pod, pod.pod()?)));
+            for (pod, template) in pods.filter(|(_, pod)| policies.iter().any(|policy| guards(policy, *pod))) {
+                let promised = promised_ports(serves, template);
+                for port in promised.iter().copied().chain(closed_ports(serves, template)) {
                     for (asker, prober) in &self.askers {
                         let may_ask = *asker == Asker::Prober || !is_exclusive(serves);
                         let limit = if may_ask && promised.contains(&port) { Duration::ZERO } else { DROPPED };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_cluster::api_of;
 use chartgate_k8s::object::text;
+use chartgate_k8s::typed::Object;
 use kube::Client;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -45,13 +46,13 @@ pub async fn look(
 fn what_is_going(stage: &Stage) -> Option<String> {
     let objects = stage.namespace.all();
     let uids: BTreeSet<&str> = objects.iter().filter_map(|object| object["metadata"]["uid"].as_str()).collect();
-    let is_orphan = |object: &Arc<Value>| {
+    let is_orphan = |object: &Arc<Object>| {
         let owners = object["metadata"]["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
         let is_gone = |owner: &Value| owner["uid"].as_str().is_some_and(|uid| !uids.contains(uid));
         // Of an owner that no watch shows nobody knows whether it is there.
         !owners.is_empty() && owners.iter().all(|owner| is_watched(owner) && is_gone(owner))
     };
-    let is_going = |object: &&Arc<Value>| !object["metadata"]["deletionTimestamp"].is_null() || is_orphan(object);
+    let is_going = |object: &&Arc<Object>| !object["metadata"]["deletionTimestamp"].is_null() || is_orphan(object);
     objects.iter().find(is_going).map(|object| format!("{} {} is going", object["kind"], object["metadata"]["name"]))
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Plan;
 use chartgate_process::wait::pause;
 use serde_json::Value;
@@ -39,7 +40,7 @@ pub async fn until_routed(plan: &Plan, stage: &Stage) {
         }
         let since = stage.namespace.last_change(SLICE).map_or(TAKEN_OVER, |at| at.elapsed());
         // Where none leaves, none can answer in another's place, and late routes are asked again.
-        let is_leaving = |pod: &Arc<Value>| !pod["metadata"]["deletionTimestamp"].is_null();
+        let is_leaving = |pod: &Arc<Object>| !pod["metadata"]["deletionTimestamp"].is_null();
         if since >= TAKEN_OVER || !pods().iter().any(is_leaving) {
             return;
         }
@@ -48,7 +49,7 @@ pub async fn until_routed(plan: &Plan, stage: &Stage) {
 }
 
 /// What a Service in front of these pods does not yet send to, or still does.
-fn misrouted(pods: &[Arc<Value>], services: &[Arc<Value>], slices: &[Arc<Value>]) -> Option<String> {
+fn misrouted(pods: &[Arc<Object>], services: &[Arc<Object>], slices: &[Arc<Object>]) -> Option<String> {
     services.iter().find_map(|service| {
         let name = &service["metadata"]["name"];
         let own = slices.iter().filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == *name);
@@ -73,26 +74,26 @@ mod tests {
 
     use super::*;
 
-    fn pod(uid: &str, is_leaving: bool) -> Arc<Value> {
+    fn pod(uid: &str, is_leaving: bool) -> Arc<Object> {
         let ready = json!([{"type": "Ready", "status": "True"}]);
         let mut pod =
             json!({"metadata": {"uid": uid, "name": uid, "labels": {"app": "web"}}, "status": {"conditions": ready}});
         if is_leaving {
             pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         }
-        Arc::new(pod)
+        Arc::new(pod.into())
     }
 
-    fn service(selector: &Value) -> [Arc<Value>; 1] {
+    fn service(selector: &Value) -> [Arc<Object>; 1] {
         let spec = json!({"selector": selector, "clusterIP": "10.0.0.1"});
-        [Arc::new(json!({"metadata": {"name": "web"}, "spec": spec}))]
+        [Arc::new(json!({"metadata": {"name": "web"}, "spec": spec}).into())]
     }
 
-    fn slice(endpoints: &[(&str, bool)]) -> [Arc<Value>; 1] {
+    fn slice(endpoints: &[(&str, bool)]) -> [Arc<Object>; 1] {
         let endpoint = |(uid, ready): &(&str, bool)| json!({"targetRef": {"uid": uid}, "conditions": {"ready": ready}});
         let endpoints: Vec<Value> = endpoints.iter().map(endpoint).collect();
         let labels = json!({"kubernetes.io/service-name": "web"});
-        [Arc::new(json!({"metadata": {"labels": labels}, "endpoints": endpoints}))]
+        [Arc::new(json!({"metadata": {"labels": labels}, "endpoints": endpoints}).into())]
     }
 
     /// A failure would mean that an old pod answers in the new one's place, and a Service that leads nowhere seems to work.
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(misrouted(&pods, &service(&json!({"app": "api"})), &slice(&[])), None);
         assert_eq!(misrouted(&pods, &[], &[]), None);
         let spec = json!({"selector": {"app": "web"}, "publishNotReadyAddresses": true});
-        let published = [Arc::new(json!({"metadata": {"name": "web"}, "spec": spec}))];
+        let published = [Arc::new(json!({"metadata": {"name": "web"}, "spec": spec}).into())];
         assert_eq!(misrouted(&[pod("old", true)], &published, &slice(&[("old", true)])), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Plan, Role, Serves};
 use chartgate_process::wait::pause;
 use chartgate_protocol::{Question, Reply, Scheme, Session};
@@ -73,7 +74,7 @@ pub async fn of_settled<'a>(
         let asked = ready_pods(stage);
         take(plan, step, stage, timeline).await.context("sample the release")?;
         endpoints::ask(step, manifest, stage, timeline).await.context("ask the Services' endpoints")?;
-        let is_new = |pod: &Arc<Value>| asked.iter().all(|known| known["metadata"]["uid"] != pod["metadata"]["uid"]);
+        let is_new = |pod: &Arc<Object>| asked.iter().all(|known| known["metadata"]["uid"] != pod["metadata"]["uid"]);
         if stage.not_ready(manifest).is_none() && !ready_pods(stage).iter().any(is_new) {
             break;
         }
@@ -82,7 +83,7 @@ pub async fn of_settled<'a>(
 }
 
 /// The pods that are asked now.
-fn ready_pods(stage: &Stage) -> Vec<Arc<Value>> {
+fn ready_pods(stage: &Stage) -> Vec<Arc<Object>> {
     stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect()
 }
 
@@ -92,12 +93,12 @@ pub fn is_possible(plan: &Plan, step: usize, stage: &Stage) -> bool {
     plan.roles_in(step).all(|(_, role)| of_role(&pods, role).next().is_some())
 }
 
-pub(super) fn of_role<'a>(pods: &'a [Arc<Value>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Value>> {
+pub(super) fn of_role<'a>(pods: &'a [Arc<Object>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Object>> {
     pods.iter().filter(|pod| is_selected(&role.select, pod))
 }
 
 /// A connection to each port that a role could serve, a request for each path that it promises, a session for each pair.
-fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
+fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Object>]) -> Vec<Ask<'a>> {
     let serving = plan.present_roles().filter_map(|(_, role)| Some((role, role.serves.as_ref()?)));
     let served = serving.flat_map(|(role, serves)| {
         of_role(pods, role).filter_map(|pod| Some((address_of(pod), port_of(pod, &serves.port)?)))
@@ -141,7 +142,7 @@ fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
 }
 
 /// A request for each path that a role promises, through each Service in front of it.
-fn service_asks<'a>(plan: &'a Plan, pods: &[Arc<Value>], stage: &Stage) -> Vec<Ask<'a>> {
+fn service_asks<'a>(plan: &'a Plan, pods: &[Arc<Object>], stage: &Stage) -> Vec<Ask<'a>> {
     let serving = plan.present_roles().filter_map(|(name, role)| Some((name, role, role.serves.as_ref()?)));
     let asks = serving.flat_map(|(name, role, serves)| {
         let addresses = of_role(pods, role).next().map(|pod| service_addresses(stage, pod, &serves.port));
@@ -204,7 +205,7 @@ async fn ask_all(asks: Vec<Ask<'_>>, step: usize, stage: &Stage, timeline: &Time
 }
 
 /// A session opened through each pod and reached through the next one.
-fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Value>]) -> Vec<Ask<'a>> {
+fn sessions<'a>(role: &'a str, serves: &'a Serves, pods: &[Arc<Object>]) -> Vec<Ask<'a>> {
     let Some(sessions) = serves.sessions.as_ref().filter(|_| pods.len() > 1) else { return Vec::new() };
     let pairs = pods.iter().zip(pods.iter().cycle().skip(1));
     let asks = pairs.filter_map(|(first, second)| {

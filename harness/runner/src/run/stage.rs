@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use chartgate_cluster::backing;
 use chartgate_cluster::{Lease, Owned};
 use chartgate_k8s::ready;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Backing, Plan};
 use chartgate_process::home;
 use chartgate_scenario::fill;
@@ -191,14 +192,14 @@ impl Stage {
 
     /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.
     pub async fn settle(&self, manifest: &[Value], deadline: Instant) -> Result<(), String> {
-        let failed = || self.jobs(manifest).find(|job| ready::has_condition(job, "Failed"));
+        let failed = || self.jobs(manifest).find(|job| job.has_condition("Failed"));
         // A Job that failed does not become ready any more.
         self.wait(deadline, || self.not_ready(manifest).filter(|_| failed().is_none())).await?;
         failed().map_or(Ok(()), |_| self.not_ready(manifest).map_or(Ok(()), Err))
     }
 
     /// The Jobs of a manifest that are there.
-    fn jobs<'a>(&'a self, manifest: &'a [Value]) -> impl Iterator<Item = Arc<Value>> + 'a {
+    fn jobs<'a>(&'a self, manifest: &'a [Value]) -> impl Iterator<Item = Arc<Object>> + 'a {
         let jobs = manifest.iter().filter(|object| object["kind"] == "Job");
         jobs.filter_map(|job| self.namespace.get("Job", job["metadata"]["name"].as_str()?))
     }
@@ -226,12 +227,12 @@ impl Stage {
     /// What keeps a workload of the manifest from being ready. Another namespace is helm's to look at.
     pub fn not_ready(&self, manifest: &[Value]) -> Option<String> {
         let all = self.namespace.all();
-        let all: Vec<&Value> = all.iter().map(Arc::as_ref).collect();
-        let is_ours = |object: &&Value| ready::is_workload(object) && ready::is_in(&self.ns, object);
-        manifest.iter().filter(is_ours).find_map(|object| {
-            let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
+        let all: Vec<&Object> = all.iter().map(Arc::as_ref).collect();
+        let is_ours = |object: &Object| ready::is_workload(object) && ready::is_in(&self.ns, object);
+        manifest.iter().cloned().map(Object::from).filter(is_ours).find_map(|object| {
+            let (kind, name) = (object.kind(), object.name());
             match self.namespace.get(kind, name) {
-                None if ready::goes_when_done(object) => None,
+                None if ready::goes_when_done(&object) => None,
                 None => Some(format!("{kind} `{name}` does not exist")),
                 Some(live) => ready::not_ready(&live, &all),
             }
@@ -244,10 +245,8 @@ impl Stage {
         let mut changes = self.namespace.changes();
         loop {
             changes.mark_unchanged();
-            let is_leaving = |pod: &Value| {
-                let is_ours = selectors.iter().any(|selector| ready::is_selected(selector, pod));
-                is_ours && !pod["metadata"]["deletionTimestamp"].is_null()
-            };
+            let is_leaving =
+                |pod: &Object| pod.is_terminating() && selectors.iter().any(|selector| pod.is_selected(selector));
             let is_drained = !self.namespace.of_kind("Pod").iter().any(|pod| is_leaving(pod));
             if is_drained || !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
                 return;
@@ -258,9 +257,7 @@ impl Stage {
     /// What is wrong with the namespace's pods, a line each.
     pub fn troubles(&self) -> String {
         let pods = self.namespace.of_kind("Pod");
-        let lines = pods
-            .iter()
-            .filter_map(|pod| Some(format!("pod `{}`: {}", pod["metadata"]["name"].as_str()?, ready::trouble(pod)?)));
+        let lines = pods.iter().filter_map(|pod| Some(format!("pod `{}`: {}", pod.name(), ready::trouble(pod)?)));
         lines.collect::<Vec<_>>().join("\n")
     }
 

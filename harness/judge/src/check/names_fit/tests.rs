@@ -1,5 +1,5 @@
 use chartgate_model::recording::Variant;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict::{Advice, Fail, NotApplicable, Pass};

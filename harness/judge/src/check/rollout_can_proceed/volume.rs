@@ -1,11 +1,11 @@
 //! Claims that a new pod must wait for while an old one holds them.
 
-use serde_json::Value;
+use chartgate_k8s::typed::Object;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, PodAffinityTerm};
 
 use super::HOSTNAME;
-use crate::manifest::{Manifest, Rollout, Selector, Workload, is_kind, title};
+use crate::manifest::{Manifest, Rollout, Selector, Workload, is_kind};
 use crate::tally::Tally;
-use chartgate_k8s::object::{items, name};
 
 pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally) {
     let replicas = manifest.smallest_size(workload);
@@ -13,7 +13,9 @@ pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally)
     let starts_first = rollout.filter(|rollout| rollout.unavailable == 0);
     for claim in workload.claims() {
         let Some(claim) = manifest.find("PersistentVolumeClaim", workload.namespace, claim) else { continue };
-        let modes: Vec<&str> = items(&claim["spec"]["accessModes"]).filter_map(Value::as_str).collect();
+        let spec = claim.typed::<PersistentVolumeClaim>().and_then(|claim| claim.spec.as_ref());
+        let modes = spec.and_then(|spec| spec.access_modes.as_ref());
+        let modes: Vec<&str> = modes.into_iter().flatten().map(String::as_str).collect();
         match modes.as_slice() {
             ["ReadWriteOncePod"] => judge_one_pod(workload, claim, replicas, starts_first, tally),
             ["ReadWriteOnce"] if !stays_on_one_node(manifest, workload, claim) => {
@@ -27,12 +29,12 @@ pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally)
 /// One pod of the whole cluster may mount it.
 fn judge_one_pod(
     workload: &Workload,
-    claim: &Value,
+    claim: &Object,
     replicas: Option<u64>,
     starts_first: Option<Rollout>,
     tally: &mut Tally,
 ) {
-    let (shown, volume) = (workload.title(), title(claim));
+    let (shown, volume) = (workload.title(), claim.slashed());
     if let Some(replicas) = replicas.filter(|replicas| *replicas > 1 && !is_kind(workload.object, "DaemonSet")) {
         let message = format!(
             "{shown} has {replicas} replicas that all mount {volume}, which is ReadWriteOncePod: one pod alone can start"
@@ -47,32 +49,32 @@ fn judge_one_pod(
 }
 
 /// The pods of one node may mount it; a new pod may come to another one.
-fn judge_one_node(workload: &Workload, claim: &Value, starts_first: Option<Rollout>, tally: &mut Tally) {
+fn judge_one_node(workload: &Workload, claim: &Object, starts_first: Option<Rollout>, tally: &mut Tally) {
     if starts_first.is_some() {
         let message = format!(
             "{} rolls out with a new pod before the old one goes, and both mount {}, which is ReadWriteOnce: on another node the new pod waits for the old one for ever",
             workload.title(),
-            title(claim)
+            claim.slashed()
         );
         tally.advise(message).hint("set `strategy.type: Recreate`, or a claim that several nodes can mount");
     }
 }
 
 /// Whether the new pod comes to the node of the old one in any case.
-fn stays_on_one_node(manifest: &Manifest, workload: &Workload, claim: &Value) -> bool {
-    let spec = &workload.pod["spec"];
-    let required = &spec["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
-    let is_to_itself = |term: &Value| {
-        term["topologyKey"] == HOSTNAME && Selector::of(&term["labelSelector"]).selects(workload.labels())
+fn stays_on_one_node(manifest: &Manifest, workload: &Workload, claim: &Object) -> bool {
+    let spec = workload.pod.spec;
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.pod_affinity.as_ref());
+    let required = affinity.and_then(|it| it.required_during_scheduling_ignored_during_execution.as_ref());
+    let is_to_itself = |term: &PodAffinityTerm| {
+        term.topology_key == HOSTNAME && Selector::of(term.label_selector.as_ref()).selects(workload.labels())
     };
-    let volume = claim["spec"]["volumeName"].as_str().unwrap_or_default();
-    let of_node = |volume: &Value| {
-        ["local", "hostPath"].iter().any(|of| volume["spec"][of].is_object())
-            || volume["spec"]["nodeAffinity"].is_object()
+    let volume = claim.typed::<PersistentVolumeClaim>().and_then(|claim| claim.spec.as_ref()?.volume_name.as_deref());
+    let of_node = |volume: &PersistentVolumeSpec| {
+        volume.local.is_some() || volume.host_path.is_some() || volume.node_affinity.is_some()
     };
-    let volume = manifest.of_kind("PersistentVolume").find(|it| name(it) == volume);
-    spec["nodeName"].is_string()
-        || spec["nodeSelector"][HOSTNAME].is_string()
-        || items(required).any(is_to_itself)
-        || volume.is_some_and(of_node)
+    let volume = manifest.each::<PersistentVolume>().find(|(object, _)| Some(object.name()) == volume);
+    spec.node_name.is_some()
+        || spec.node_selector.as_ref().is_some_and(|labels| labels.contains_key(HOSTNAME))
+        || required.into_iter().flatten().any(is_to_itself)
+        || volume.and_then(|(_, volume)| volume.spec.as_ref()).is_some_and(of_node)
 }

@@ -1,3 +1,4 @@
+use chartgate_k8s::object::template;
 use chartgate_model::recording::{Change, StepOutcome};
 use serde_json::{Value, json};
 

@@ -1,3 +1,4 @@
+use chartgate_k8s::object::is_hook;
 use chartgate_model::recording::{Moment, Variant};
 use serde_json::json;
 

@@ -1,16 +1,14 @@
 //! What exists at the moment at which helm runs the hooks of an event.
 
-use serde_json::Value;
-
-use chartgate_k8s::object::{delete_policies, hook_events, is_hook, is_same, name, weight};
+use chartgate_k8s::typed::Object;
 
 /// The hooks of an event are about to run.
 pub(super) struct HookEvent<'v, 'a> {
     pub(super) event: &'static str,
     /// What the step renders.
-    pub(super) objects: &'v [&'a Value],
+    pub(super) objects: &'v [&'a Object],
     /// What the step before rendered; `None`: the release is new, or nothing is known of it.
-    pub(super) before: Option<&'v [&'a Value]>,
+    pub(super) before: Option<&'v [&'a Object]>,
 }
 
 /// Why an object is not there for a hook that needs it.
@@ -39,16 +37,16 @@ const LIFE: [&str; 7] =
 
 impl HookEvent<'_, '_> {
     /// Why `made` (with the key that is needed of it) is not there for `hook`; `None`: it is.
-    pub(super) fn lack<'v>(&self, hook: &Value, made: &'v Value, key: Option<&'v str>) -> Option<Lack<'v>> {
-        if !is_hook(made) {
+    pub(super) fn lack<'v>(&self, hook: &Object, made: &'v Object, key: Option<&'v str>) -> Option<Lack<'v>> {
+        if !made.is_hook() {
             return self.lack_of_object(made, key);
         }
-        let is_of_event = hook_events(made).contains(&self.event);
+        let is_of_event = made.hook_events().contains(&self.event);
         // Helm sorts by weight, then by name; what a pod needs is made before a pod of the same name.
         if (is_of_event && rank(made) <= rank(hook)) || self.stayed(made) {
             return None;
         }
-        Some(if is_of_event && weight(made) > weight(hook) {
+        Some(if is_of_event && made.weight() > hook.weight() {
             Lack::Heavier
         } else if is_of_event {
             Lack::AfterByName
@@ -59,58 +57,48 @@ impl HookEvent<'_, '_> {
         })
     }
 
-    fn lack_of_object<'v>(&self, made: &'v Value, key: Option<&'v str>) -> Option<Lack<'v>> {
+    fn lack_of_object<'v>(&self, made: &'v Object, key: Option<&'v str>) -> Option<Lack<'v>> {
         match self.event {
             "pre-install" => Some(Lack::Later),
             "pre-upgrade" => {
-                let known = self.before?.iter().find(|object| is_same(object, made));
+                let known = self.before?.iter().find(|object| object.is_same(made));
                 let Some(known) = known else { return Some(Lack::New) };
                 // Content that neither of the two shows is filled in by something else.
-                let key = key.filter(|key| has_content(known) && !has_key(known, key) && has_key(made, key))?;
+                let key = key.filter(|key| {
+                    let old = known.data();
+                    old.keys().next().is_some() && !old.has_key(key) && made.data().has_key(key)
+                })?;
                 Some(Lack::NewKey(key))
             }
-            "post-delete" => {
-                (made["metadata"]["annotations"]["helm.sh/resource-policy"] != "keep").then_some(Lack::Gone)
-            }
+            "post-delete" => (made.annotation("helm.sh/resource-policy") != "keep").then_some(Lack::Gone),
             _ => None,
         }
     }
 
     /// Whether a hook's object is left from an event before this one.
-    fn stayed(&self, made: &Value) -> bool {
+    fn stayed(&self, made: &Object) -> bool {
         !is_removed(made) && self.ran_before(made)
     }
 
     /// Whether a hook ran at an event before this one.
-    fn ran_before(&self, made: &Value) -> bool {
+    fn ran_before(&self, made: &Object) -> bool {
         let now = LIFE.iter().position(|event| *event == self.event).unwrap_or_default();
         // A release need not have been upgraded or tested, and an earlier version need not have had the hook.
-        let had = || self.before.is_none_or(|before| before.iter().any(|object| is_same(object, made)));
+        let had = || self.before.is_none_or(|before| before.iter().any(|object| object.is_same(made)));
         let counts = |event: &&&str| match **event {
             "pre-install" | "post-install" => !self.event.ends_with("-upgrade") || had(),
             "pre-upgrade" => self.event == "post-upgrade",
             "pre-delete" => self.event == "post-delete",
             _ => false,
         };
-        LIFE[..now].iter().filter(counts).any(|event| hook_events(made).contains(event))
+        LIFE[..now].iter().filter(counts).any(|event| made.hook_events().contains(event))
     }
 }
 
-fn rank(hook: &Value) -> (i64, &str) {
-    (weight(hook), name(hook))
+fn rank(hook: &Object) -> (i64, &str) {
+    (hook.weight(), hook.name())
 }
 
-fn is_removed(hook: &Value) -> bool {
-    delete_policies(hook).contains(&"hook-succeeded")
-}
-
-/// The fields of a ConfigMap or Secret that hold keys.
-const CONTENT: [&str; 3] = ["data", "stringData", "binaryData"];
-
-fn has_content(object: &Value) -> bool {
-    CONTENT.iter().any(|field| object[*field].as_object().is_some_and(|map| !map.is_empty()))
-}
-
-fn has_key(object: &Value, key: &str) -> bool {
-    CONTENT.iter().any(|field| !object[*field][key].is_null())
+fn is_removed(hook: &Object) -> bool {
+    hook.delete_policies().contains(&"hook-succeeded")
 }

@@ -1,11 +1,9 @@
 //! A post hook begins once helm has seen the release's pods ready. Pods that are ready only with what it makes wait for it in vain, and it for them.
 
-use serde_json::Value;
-
 use crate::tally::{Tally, note};
 use crate::view::{StepRun, Track, View};
-use chartgate_k8s::object::{is_hook, items, kind, name, slashed};
-use chartgate_k8s::ready::{is_pod_of, is_ready_pod, is_workload, not_ready, trouble};
+use chartgate_k8s::ready::{is_pod_of, is_workload, not_ready, trouble};
+use chartgate_k8s::typed::{Object, is_running};
 use chartgate_model::plan::Hook;
 
 /// Whether a step runs the hook after the release's objects.
@@ -31,23 +29,23 @@ pub(super) fn judge(view: &View, of: &str, hook: &Hook, tally: &mut Tally) {
 /// others may wait for that one.
 fn judge_waiting(view: &View, run: &StepRun, of: &str, tally: &mut Tally) {
     let Some((_, end)) = run.window() else { return };
-    let pods: Vec<&Value> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
+    let pods: Vec<&Object> = view.tracks("Pod").filter_map(|pod| pod.at(end)).collect();
     if pods.iter().any(|pod| trouble(pod).is_some() && !only_lacks_readiness(pod)) {
         return;
     }
     let objects = run.rendered.iter().flat_map(|rendered| rendered.objects.iter());
-    for workload in objects.filter(|object| is_workload(object) && !is_hook(object)) {
-        let is_it = |track: &&Track| track.name() == name(workload);
-        let Some(live) = view.tracks(kind(workload)).find(is_it).and_then(|track| track.at(end)) else { continue };
+    for workload in objects.filter(|object| is_workload(object) && !object.is_hook()) {
+        let is_it = |track: &&Track| track.name() == workload.name();
+        let Some(live) = view.tracks(workload.kind()).find(is_it).and_then(|track| track.at(end)) else { continue };
         let Some(why) = not_ready(live, &pods) else { continue };
         let Some(pod) = pods.iter().find(|pod| is_pod_of(live, pod) && only_lacks_readiness(pod)) else { continue };
         let message = format!(
             "hook `{of}` never began in {}: helm runs it once all pods are ready, and those of {} ran without becoming so",
             run.label(),
-            slashed(workload)
+            workload.slashed()
         );
         let seen =
-            [note(why), note(format!("all containers of pod/{} ran, none of them was ever restarted", name(pod)))];
+            [note(why), note(format!("all containers of pod/{} ran, none of them was ever restarted", pod.name()))];
         tally
             .fail(message)
             .with(seen)
@@ -56,8 +54,9 @@ fn judge_waiting(view: &View, run: &StepRun, of: &str, tally: &mut Tally) {
 }
 
 /// Whether all containers of a pod run since they were started, and the pod is not ready: nothing but a probe keeps it from being so.
-fn only_lacks_readiness(pod: &Value) -> bool {
-    let mut containers = items(&pod["status"]["containerStatuses"]).peekable();
-    let runs = |status: &Value| status["state"]["running"].is_object() && status["restartCount"] == 0;
-    containers.peek().is_some() && containers.all(runs) && !is_ready_pod(pod)
+fn only_lacks_readiness(pod: &Object) -> bool {
+    let mut containers = pod.container_statuses().peekable();
+    containers.peek().is_some()
+        && containers.all(|status| is_running(status) && status.restart_count == 0)
+        && !pod.is_ready_pod()
 }

@@ -1,5 +1,5 @@
 use chartgate_model::recording::{Attempt, Change};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict;

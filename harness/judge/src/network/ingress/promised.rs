@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use super::{Backend, covers, gateway_rules, has_port, ingress, ingress_backend, is_port, route_backends};
+use chartgate_k8s::typed::{Object, OrEmpty};
+use k8s_openapi::api::networking::v1::IngressSpec;
 
-use super::{Backend, covers, ingress_backend, is_port, route_backends};
+use crate::manifest::custom::{GatewayRoute, PathMatch};
 use crate::roles::targets;
 use crate::tally::{Tally, note};
 use crate::view::{StepRun, View};
-use chartgate_k8s::object::{items, kind, text, title};
 
 /// A route of the chart for one host and one path, and where it leads.
 pub(super) struct Leg<'a> {
-    object: &'a Value,
+    object: &'a Object,
     host: &'a str,
     path: &'a str,
     is_exact: bool,
@@ -20,7 +21,7 @@ pub(super) struct Leg<'a> {
 }
 
 /// Judges the contract's routes by those that the chart has at the end of a step.
-pub(super) fn judge(view: &View, run: &StepRun, end: u64, routes: &[&Value], tally: &mut Tally) {
+pub(super) fn judge(view: &View, run: &StepRun, end: u64, routes: &[&Object], tally: &mut Tally) {
     let legs: Vec<Leg> = routes.iter().flat_map(|object| legs(object)).collect();
     let present = |(_, role): &(&String, &String)| !view.plan.is_absent_in(run.index, role);
     for (promised, role) in view.plan.routes.iter().filter(present) {
@@ -50,15 +51,13 @@ struct Promise<'a> {
 fn judge_backend(view: &View, run: &StepRun, end: u64, promise: &Promise, tally: &mut Tally) {
     let Promise { promised, role, leg, backend } = promise;
     let Some(service) = view.object_at("Service", backend.service, end) else { return };
-    let declared = items(&service["spec"]["ports"]).find(|declared| is_port(declared, backend.port));
+    let declared = service.service_ports().iter().find(|declared| is_port(declared, backend.port.as_ref()));
     let Some(declared) = declared else { return };
-    let slices = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end)).filter(|slice| {
-        let is_of_port = items(&slice["ports"]).any(|port| text(&port["name"]) == text(&declared["name"]));
-        slice["metadata"]["labels"]["kubernetes.io/service-name"] == *backend.service && is_of_port
-    });
+    let slices = view.tracks("EndpointSlice").filter_map(|slice| slice.at(end));
+    let slices = slices.filter(|slice| slice.slice_of() == Some(backend.service) && has_port(slice, declared));
     let behind: Vec<(&str, &str)> = slices.flat_map(targets).collect();
     let is_of = |role: &str, uid: &str| view.pods_of_role(role).iter().any(|pod| pod.uid() == uid);
-    let shown = format!("{} leads `{promised}` to Service `{}`", title(leg.object), backend.service);
+    let shown = format!("{} leads `{promised}` to Service `{}`", leg.object.title(), backend.service);
     let after = run.label();
     // That nothing stands behind a Service is told of each route in any case.
     let Some((uid, pod)) = behind.iter().find(|(uid, _)| !is_of(role, uid)) else {
@@ -105,23 +104,21 @@ impl Leg<'_> {
 }
 
 /// What a route leads where, a host and a path at a time. A path that only its controller can read (a regular expression) stands for itself.
-pub(super) fn legs(object: &Value) -> Vec<Leg<'_>> {
-    let spec = &object["spec"];
-    if kind(object) == "Ingress" {
-        return legs_of_ingress(object);
+pub(super) fn legs(object: &Object) -> Vec<Leg<'_>> {
+    if let Some(spec) = ingress(object) {
+        return legs_of_ingress(object, spec);
     }
-    let named: Vec<&str> = items(&spec["hostnames"]).map(text).collect();
-    let hosts = if named.is_empty() { vec![""] } else { named };
+    let named = object.custom::<GatewayRoute>().map(|route| route.spec.hostnames.as_slice()).unwrap_or_default();
+    let hosts: Vec<&str> = if named.is_empty() { vec![""] } else { named.iter().map(String::as_str).collect() };
     let mut legs = Vec::new();
-    for rule in items(&spec["rules"]) {
-        let matches: Vec<&Value> = items(&rule["matches"]).map(|it| &it["path"]).collect();
-        let paths = if matches.is_empty() { vec![&Value::Null] } else { matches };
-        for path in paths {
+    for rule in gateway_rules(object) {
+        let paths: Vec<Option<&PathMatch>> = rule.matches.iter().map(|it| Some(&it.path)).collect();
+        for path in if paths.is_empty() { vec![None] } else { paths } {
             legs.extend(hosts.iter().map(|host| Leg {
                 object,
                 host,
-                path: path["value"].as_str().unwrap_or("/"),
-                is_exact: !matches!(path["type"].as_str(), None | Some("PathPrefix")),
+                path: path.and_then(|path| path.value.as_deref()).unwrap_or("/"),
+                is_exact: !matches!(path.and_then(|path| path.type_.as_deref()), None | Some("PathPrefix")),
                 backends: route_backends(rule).collect(),
             }));
         }
@@ -129,18 +126,20 @@ pub(super) fn legs(object: &Value) -> Vec<Leg<'_>> {
     legs
 }
 
-fn legs_of_ingress(object: &Value) -> Vec<Leg<'_>> {
-    let spec = &object["spec"];
-    let by_default = ingress_backend(&spec["defaultBackend"]);
+fn legs_of_ingress<'a>(object: &'a Object, spec: &'a IngressSpec) -> Vec<Leg<'a>> {
+    let by_default = spec.default_backend.as_ref().and_then(ingress_backend);
     let by_default =
         by_default.map(|backend| Leg { object, host: "", path: "/", is_exact: false, backends: vec![backend] });
-    let rules = items(&spec["rules"]).flat_map(|rule| items(&rule["http"]["paths"]).map(move |path| (rule, path)));
-    let legs = rules.map(|(rule, path)| Leg {
+    let paths = spec.rules.iter().flatten().flat_map(|rule| {
+        let paths = rule.http.iter().flat_map(|http| &http.paths);
+        paths.map(|path| (rule.host.or_empty(), path))
+    });
+    let legs = paths.map(|(host, path)| Leg {
         object,
-        host: text(&rule["host"]),
-        path: path["path"].as_str().unwrap_or("/"),
-        is_exact: path["pathType"] == "Exact",
-        backends: ingress_backend(&path["backend"]).into_iter().collect(),
+        host,
+        path: path.path.as_deref().unwrap_or("/"),
+        is_exact: path.path_type == "Exact",
+        backends: ingress_backend(&path.backend).into_iter().collect(),
     });
     legs.chain(by_default).collect()
 }

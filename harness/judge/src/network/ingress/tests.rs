@@ -1,6 +1,6 @@
 use chartgate_model::plan::Action;
 use chartgate_model::recording::Change;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict;
@@ -174,6 +174,7 @@ fn the_longest_path_decides_where_a_request_goes() {
         .as_array_mut()
         .expect("a list")
         .push(json!({"path": "/api", "pathType": "Prefix", "backend": other}));
+    let two = two.into();
     let meets = |promised: &str| {
         let legs = promised::legs(&two);
         let (host, path) = promised::split(promised);
@@ -191,7 +192,7 @@ fn the_longest_path_decides_where_a_request_goes() {
             {"backendRefs": [{"name": "web", "port": 80}]},
         ],
     });
-    let route = json!({"kind": "HTTPRoute", "metadata": {"name": "cg"}, "spec": spec});
+    let route = json!({"kind": "HTTPRoute", "metadata": {"name": "cg"}, "spec": spec}).into();
     let legs = promised::legs(&route);
     let meets = |host: &str, path: &str| promised::best(&legs, host, path).first().map(|leg| leg.backends[0].service);
     assert_eq!((meets("a.example.com", "/api"), meets("a.example.com", "/api/v1")), (Some("api"), Some("web")));

@@ -1,7 +1,8 @@
+use chartgate_k8s::object::{kind, name};
 use chartgate_model::plan::Neighbour;
 use chartgate_model::recording::Variant;
 use chartgate_model::recording::hash_of;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict;

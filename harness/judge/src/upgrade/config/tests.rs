@@ -1,8 +1,7 @@
-use std::sync::Arc;
-
+use chartgate_k8s::object::{kind, name};
 use chartgate_model::recording::hash_of;
 use chartgate_model::recording::{Moment, Release};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict;
@@ -19,7 +18,7 @@ fn is_release(moment: &Moment) -> bool {
 /// Another object of the same kind and name stands in what the upgrade rendered, or in the release that it made.
 fn with(mut story: Story, other: &Value, in_it: fn(&Moment) -> bool) -> Story {
     let hash = hash_of(other);
-    story.0.objects.insert(hash.clone(), Arc::new(other.clone()));
+    story.0.objects.insert(hash.clone(), other.clone().into());
     let all = story.0.objects.clone();
     let is_same = |known: &String| kind(&all[known]) == kind(other) && name(&all[known]) == name(other);
     story.moments(|moment| {

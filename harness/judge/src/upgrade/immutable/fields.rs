@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use chartgate_k8s::object::{is_hook, kind, may_hold_revision, name, slashed};
+use chartgate_k8s::object::may_hold_revision;
+use chartgate_k8s::ready::goes_when_done;
+use chartgate_k8s::typed::Object;
 
 /// A field that two states of an object have different values of.
 pub(super) struct Difference {
@@ -26,7 +28,7 @@ impl Difference {
 }
 
 /// The first field that Kubernetes refuses to change from one state of an object to another.
-pub(super) fn difference(before: &Value, after: &Value) -> Option<Difference> {
+pub(super) fn difference(before: &Object, after: &Object) -> Option<Difference> {
     if !lasts(before) || !lasts(after) {
         return None;
     }
@@ -38,22 +40,21 @@ pub(super) fn difference(before: &Value, after: &Value) -> Option<Difference> {
 }
 
 /// Whether an object has fields that this check looks at.
-pub(super) fn has_fields(object: &Value) -> bool {
-    let is_frozen = kind(object) == "ConfigMap" && object["immutable"] == true;
-    lasts(object) && (!fields(object).is_empty() || kind(object) == "Service" || is_frozen)
+pub(super) fn has_fields(object: &Object) -> bool {
+    let is_frozen = object.kind() == "ConfigMap" && *at(object, "immutable") == true;
+    lasts(object) && (!fields(object).is_empty() || object.kind() == "Service" || is_frozen)
 }
 
 /// Hooks are made anew, Jobs that Kubernetes removes after their end may be gone by the next upgrade, and each revision may have a Job
 /// of its own.
-fn lasts(object: &Value) -> bool {
-    let spec = &object["spec"];
-    let is_removed = spec["ttlSecondsAfterFinished"].is_u64() || spec["suspend"] == true;
-    !is_hook(object) && !(kind(object) == "Job" && (is_removed || may_hold_revision(name(object))))
+fn lasts(object: &Object) -> bool {
+    let is_removed = goes_when_done(object) || object.common().spec.suspend;
+    !object.is_hook() && !(object.kind() == "Job" && (is_removed || may_hold_revision(object.name())))
 }
 
 /// By kind, as the API server's validation of an update has it.
-fn fields(object: &Value) -> &'static [&'static str] {
-    match kind(object) {
+fn fields(object: &Object) -> &'static [&'static str] {
+    match object.kind() {
         "Deployment" | "DaemonSet" | "ReplicaSet" => &["spec.selector"],
         "StatefulSet" => {
             &["spec.selector", "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy"]
@@ -87,8 +88,8 @@ const DEFAULTED: [&str; 6] = [
     "reclaimPolicy",
 ];
 
-fn is_refused(object: &Value, difference: &Difference) -> bool {
-    if kind(object) == "Secret" && difference.path == "type" {
+fn is_refused(object: &Object, difference: &Difference) -> bool {
+    if object.kind() == "Secret" && difference.path == "type" {
         let known = |of: &Value| of.as_str().unwrap_or("Opaque").to_owned();
         return known(&difference.before) != known(&difference.after);
     }
@@ -96,7 +97,7 @@ fn is_refused(object: &Value, difference: &Difference) -> bool {
     if is_silent && DEFAULTED.contains(&difference.path.as_str()) {
         return false;
     }
-    if kind(object) == "PersistentVolumeClaim" && difference.path.ends_with("storage") {
+    if object.kind() == "PersistentVolumeClaim" && difference.path.ends_with("storage") {
         // A claim may grow, where its class allows it.
         let sizes = [&difference.before, &difference.after].map(quantity);
         return matches!(sizes, [Some(before), Some(after)] if after < before);
@@ -105,26 +106,25 @@ fn is_refused(object: &Value, difference: &Difference) -> bool {
 }
 
 /// A Service that has an address of its own cannot give it up.
-fn headless(before: &Value, after: &Value) -> Option<Difference> {
-    let (old, new) = (&before["spec"]["clusterIP"], &after["spec"]["clusterIP"]);
-    let is_external = |service: &Value| service["spec"]["type"] == "ExternalName";
-    let is_changed = kind(after) == "Service" && (*old == "None") != (*new == "None");
-    (is_changed && !is_external(before) && !is_external(after)).then(|| Difference {
-        path: "spec.clusterIP".to_owned(),
-        before: old.clone(),
-        after: new.clone(),
+fn headless(before: &Object, after: &Object) -> Option<Difference> {
+    const PATH: &str = "spec.clusterIP";
+    let is_changed = after.kind() == "Service" && before.is_headless() != after.is_headless();
+    (is_changed && !before.is_external_name() && !after.is_external_name()).then(|| Difference {
+        path: PATH.to_owned(),
+        before: at(before, PATH).clone(),
+        after: at(after, PATH).clone(),
     })
 }
 
 /// What says that it never changes.
-fn frozen(before: &Value, after: &Value) -> Option<Difference> {
-    if before["immutable"] != true {
+fn frozen(before: &Object, after: &Object) -> Option<Difference> {
+    if *at(before, "immutable") != true {
         return None;
     }
     let content = ["data", "stringData", "binaryData", "immutable"];
     content.iter().find_map(|field| differing(field, &before[*field], &after[*field])).map(|difference| {
         // A Secret's values are nobody's business.
-        let shown = if kind(after) == "Secret" { json!("…") } else { Value::Null };
+        let shown = if after.kind() == "Secret" { json!("…") } else { Value::Null };
         if shown.is_null() { difference } else { Difference { before: shown.clone(), after: shown, ..difference } }
     })
 }
@@ -206,6 +206,6 @@ fn normal(value: &Value) -> Value {
 }
 
 /// An object's place in a message, with the field.
-pub(super) fn place(object: &Value, difference: &Difference) -> String {
-    format!("`{}` of {}", difference.path, slashed(object))
+pub(super) fn place(object: &Object, difference: &Difference) -> String {
+    format!("`{}` of {}", difference.path, object.slashed())
 }

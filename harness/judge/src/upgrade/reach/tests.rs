@@ -1,6 +1,6 @@
 use chartgate_model::plan::Step;
 use chartgate_model::recording::{Change as Seen, Moment, StepOutcome};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Verdict;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_cluster::error;
+use chartgate_k8s::typed::Object;
 use chartgate_process::wait::{Check, pause, until};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -24,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Drains the node with the most pods of the release, waits until the release stands again, and gives the node back.
 pub async fn drain(disturbance: &Disturbance<'_>) -> Result<StepOutcome> {
     let stage = disturbance.stage;
-    let pods: Vec<Arc<Value>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| leaves(pod)).collect();
+    let pods: Vec<Arc<Object>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| leaves(pod)).collect();
     let probers: Api<Pod> = Api::namespaced(stage.client.clone(), &format!("{}-prober", stage.ns));
     let prober = probers.get("prober").await.context("look for the prober's node")?;
     let kept = prober.spec.and_then(|spec| spec.node_name).unwrap_or_default();
@@ -47,7 +48,7 @@ fn leaves(pod: &Value) -> bool {
 }
 
 /// The node with the most of these pods, which is not the one that must be kept.
-fn busiest(pods: &[Arc<Value>], kept: &str) -> Option<String> {
+fn busiest(pods: &[Arc<Object>], kept: &str) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for node in pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).filter(|node| *node != kept) {
         *counts.entry(node).or_default() += 1;
@@ -55,8 +56,8 @@ fn busiest(pods: &[Arc<Value>], kept: &str) -> Option<String> {
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(node, _)| node.to_owned())
 }
 
-async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Value>]) -> Result<StepOutcome> {
-    let pods: Vec<&Value> = pods.iter().map(AsRef::as_ref).filter(|pod| pod["spec"]["nodeName"] == node).collect();
+async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Object>]) -> Result<StepOutcome> {
+    let pods: Vec<&Object> = pods.iter().map(AsRef::as_ref).filter(|pod| pod["spec"]["nodeName"] == node).collect();
     let client = chartgate_cluster::client_without_retries(&disturbance.stage.kubeconfig).await?;
     let evictions: Api<Pod> = Api::namespaced(client, &disturbance.stage.ns);
     let left = join_all(pods.iter().map(|pod| evict(disturbance, &evictions, pod))).await;
@@ -103,8 +104,8 @@ mod tests {
 
     use super::*;
 
-    fn pod(node: &str) -> Arc<Value> {
-        Arc::new(json!({"spec": {"nodeName": node}}))
+    fn pod(node: &str) -> Arc<Object> {
+        Arc::new(json!({"spec": {"nodeName": node}}).into())
     }
 
     /// A failure would mean that a drain takes the prober with it, and its losses are blamed on the chart.
