@@ -15,10 +15,10 @@ setup := harness/setup
 helms := $(CHARTGATE_HOME)/bin/helm-3 $(CHARTGATE_HOME)/bin/helm-4
 # What the chosen scenarios need beside a cluster, and how many of these preparations run at once: most wait for a compiler or a download.
 needs = $(shell $(setup)/needs $(CHART))
-scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh .ci/run
+scripts = $(shell grep -rlE '^#!.*(ba)?sh$$' harness/setup harness/node) $(setup)/lib.sh tests/support/bare-root .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine engine-stop tools mdbook programs images node-image backing app-images prepare gate test browser-test mutants soak fuzz bench book lint msrv deny clean versions
+.PHONY: help setup engine engine-stop tools mdbook programs static-binary images node-image backing app-images prepare gate test browser-test mutants soak fuzz bench book lint msrv deny clean versions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; do printf '  make %-13s %s\n' "$$target" "$$what"; done
@@ -39,6 +39,9 @@ kind helm-3 helm-4 mdbook:
 
 programs: ## the command (bin/chartgate in the state directory) and what the images consist of
 	@$(setup)/programs
+
+static-binary: ## the command as one file for machines without a checkout, target/chartgate-linux-…; ARCHITECTURE=arm64 for another one
+	@$(setup)/static-binary $(ARCHITECTURE)
 
 images: node-image backing app-images ## the images that a run starts; each is a target of its own
 

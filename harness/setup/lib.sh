@@ -135,6 +135,9 @@ triple=$(uname -m)-unknown-linux-gnu
 target=$home/target
 # shellcheck disable=SC2034 # used by the scripts that source this file
 binaries=$target/$triple/image
+# `chartgate setup` unpacks these scripts alone, and puts the command there under the name of each program that it is.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+[ -f "$repo/Cargo.toml" ] || binaries=$repo/programs
 
 # has_image REF: whether the engine has it.
 has_image() {

@@ -158,7 +158,7 @@ async fn prepare_jobs(jobs: &mut [Job]) -> Result<Option<Origins>> {
 /// # Errors
 /// [`Environment`] if helm is not there.
 pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
-    prepare_for(plans, &options.helm).await
+    prepare_with(plans, &options.helm, options.ca_file.as_deref()).await
 }
 
 /// The same for a helm of a major version.
@@ -166,6 +166,10 @@ pub async fn prepare(plans: &mut [Plan], options: &Options) -> Result<Origins> {
 /// # Errors
 /// [`Environment`] if it is not there.
 pub async fn prepare_for(plans: &mut [Plan], helm: &str) -> Result<Origins> {
+    prepare_with(plans, helm, None).await
+}
+
+async fn prepare_with(plans: &mut [Plan], helm: &str, ca_file: Option<&Path>) -> Result<Origins> {
     let program = home::helm(helm)?;
     let charts: BTreeSet<&Path> = plans
         .iter()
@@ -176,7 +180,7 @@ pub async fn prepare_for(plans: &mut [Plan], helm: &str) -> Result<Origins> {
     for chart in charts {
         dependency::build(&program, chart).await?;
     }
-    origin::resolve(plans, &program).await
+    origin::resolve(plans, &program, ca_file).await
 }
 
 /// Runs one plan and judges it.

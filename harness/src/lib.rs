@@ -21,6 +21,7 @@ pub mod release;
 
 pub mod init;
 pub mod doctor;
+pub mod setup;
 pub mod list;
 pub mod reference;
 pub mod repeat;

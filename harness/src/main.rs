@@ -94,6 +94,8 @@ enum Command {
     },
     /// Check this machine's prerequisites and say how to fix what is wrong
     Doctor,
+    /// Set up what this machine lacks for a run: an engine, kind, both helms, images; needs no checkout
+    Setup(command::setup::Arguments),
     /// Remove every cluster and container that chartgate left, and its namespaces in clusters of yours, kept ones too
     Clean,
     /// Print the completions for a shell
@@ -151,6 +153,9 @@ enum Page {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = command::part::play() {
+        return ended;
+    }
     let Arguments { command, color } = Arguments::parse();
     stdio::set_color(color.into());
     let ended = match command {
@@ -162,6 +167,8 @@ fn main() -> ExitCode {
         }
         Command::Run(arguments) => run(arguments.run()),
         Command::Release(arguments) => run(arguments.run()),
+        Command::Mutate(arguments) => run(arguments.run()),
+        Command::Soak(arguments) => run(arguments.run()),
         command => run(interruptible(perform(command))),
     };
     match ended {
@@ -178,6 +185,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+    home::look_on_path().await;
     work.await
 }
 
@@ -250,13 +258,12 @@ async fn perform(command: Command) -> Result<u8> {
             chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
         }
         Command::Check(arguments) => arguments.run().await,
-        Command::Soak(arguments) => Box::pin(arguments.run()).await,
-        Command::Mutate(arguments) => Box::pin(arguments.run()).await,
         Command::PostRender { operator } => command::mutate::post_render(&operator),
         Command::Verify(arguments) => arguments.run().await,
+        Command::Setup(arguments) => arguments.run().await,
         Command::Merge(arguments) => arguments.run(),
         Command::Compare(arguments) => arguments.run(),
-        Command::Run(_) | Command::Release(_) | Command::Exec { .. } => Ok(0),
+        Command::Run(_) | Command::Release(_) | Command::Mutate(_) | Command::Soak(_) | Command::Exec { .. } => Ok(0),
     }
 }
 

@@ -30,8 +30,8 @@ pub struct Difference {
 /// Runs the plans so many times; a round that has a report already is not run again.
 ///
 /// # Errors
-/// [`Environment`](chartgate_process::home::Environment) if something is missing on the machine.
-pub async fn run(plans: &[Plan], rounds: usize, options: &Options, out: &Path) -> Result<Vec<Difference>> {
+/// [`Environment`](chartgate_process::home::Environment) if something is missing on the machine; the cause, if it is asked to stop.
+pub async fn run(plans: &[Plan], rounds: usize, options: &Options, out: &Path, stop: &Stop) -> Result<Vec<Difference>> {
     let mut reports = Vec::new();
     for round in 1..=rounds {
         let folder = out.join(format!("round-{round}"));
@@ -41,9 +41,14 @@ pub async fn run(plans: &[Plan], rounds: usize, options: &Options, out: &Path) -
         } else {
             let show = Show::new(Loudness::Normal);
             show.say(&format!("round {round} of {rounds}"));
-            let (plans, stop) = (shuffled(plans), Stop::default());
-            let ran = gate::run(Job::all(plans, options), &folder, &Course::default(), &show, &stop).await;
+            let plans = shuffled(plans);
+            let ran = gate::run(Job::all(plans, options), &folder, &Course::default(), &show, stop).await;
             show.end();
+            if let Some(cause) = stop.cause() {
+                // A round that was ended in its midst is run again.
+                std::fs::remove_file(folder.join("verdict.json")).ok();
+                return Err(cause.into());
+            }
             ran.with_context(|| format!("run round {round}"))?
         };
         reports.push((folder, report));

@@ -39,9 +39,13 @@ async fn a_machine_that_lacks_everything_is_told_how_to_fix_it() {
     let tool = command(&["doctor"]).env("DOCKER_HOST", "unix:///no/engine.sock");
     let bare = run(tool.env("CHARTGATE_HOME", home.path().join("empty"))).await;
     assert_eq!(bare.status.and_then(|status| status.code()), Some(4), "{}{}", bare.stdout, bare.stderr);
-    for part in
-        ["WRONG  engine ", "to fix it: `make engine`", "WRONG  tool ", "to fix it: run `make setup`", "leftovers  none"]
-    {
+    for part in [
+        "WRONG  engine ",
+        "to fix it: `chartgate setup`",
+        "WRONG  tool ",
+        "to fix it: run `chartgate setup`",
+        "leftovers  none",
+    ] {
         assert!(bare.stdout.contains(part), "`{part}` is not in:\n{}", bare.stdout);
     }
 }

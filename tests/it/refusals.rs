@@ -137,7 +137,7 @@ async fn what_the_machine_lacks_is_named_with_a_hint() {
     check_said(&full.run_unchecked().await.expect("it starts"), 4, &["/dev/full/out"]);
     let out = || vec![scenario.0.join("out").into_os_string()];
     let bare = support::chartgate([case(), out()].concat()).env("CHARTGATE_HOME", scenario.0.join("home"));
-    check_said(&bare.run_unchecked().await.expect("it starts"), 4, &["hint: run `make setup`"]);
+    check_said(&bare.run_unchecked().await.expect("it starts"), 4, &["hint: run `chartgate setup`"]);
     let engineless = support::chartgate([case(), out()].concat()).env("DOCKER_HOST", "unix:///no/engine.sock");
     let home = support::Home::new();
     let engineless = engineless.env("CHARTGATE_HOME", home.path());

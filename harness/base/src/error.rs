@@ -81,11 +81,13 @@ mod tests {
     /// A failure would mean that a person reads what to do in the middle of what is wrong, or not at all.
     #[test]
     fn what_to_do_is_told_apart_from_what_is_wrong() {
-        let error = anyhow::Error::from(Environment::hinted("no image `REDIS`", "run `make setup`"));
-        assert_eq!(error.to_string(), "no image `REDIS`\nhint: run `make setup`");
+        let error = anyhow::Error::from(Environment::hinted("no image `REDIS`", "run `chartgate setup`"));
+        assert_eq!(error.to_string(), "no image `REDIS`\nhint: run `chartgate setup`");
         let wrapped = Err::<(), _>(error).context("start Redis").unwrap_err();
-        let expected =
-            Problem { what: "start Redis: no image `REDIS`".to_owned(), hint: Some("run `make setup`".to_owned()) };
+        let expected = Problem {
+            what: "start Redis: no image `REDIS`".to_owned(),
+            hint: Some("run `chartgate setup`".to_owned()),
+        };
         assert_eq!(Problem::of(&wrapped), expected);
         assert_eq!(Problem::of(&anyhow::anyhow!("a")), Problem { what: "a".to_owned(), hint: None });
     }

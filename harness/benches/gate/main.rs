@@ -12,6 +12,7 @@
 mod course;
 mod needs;
 mod report;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,8 @@ use serde_json::{Value, json};
 
 use course::{Alone, Course, span};
 use needs::{LOOK, Needs};
-use report::report;
+use report::{Measured, report};
+use verdicts::Verdicts;
 
 const RECORDINGS: usize = 50;
 
@@ -115,7 +117,10 @@ async fn main() {
     let delays = bench.delays().await;
     println!("judging {RECORDINGS} recordings, and writing their reports");
     let judging = bench.judging(&files).await;
-    report(&plans, &alone, [sequence, parallel, set], &needs, delays, judging);
+    println!("verdicts on renders, and with stub images on the running cluster");
+    let verdicts = Verdicts::take(&chart, &bench.lease.cluster.kubeconfig, &bench.context()).await;
+    let set = [sequence, parallel, set];
+    report(&plans, &Measured { alone, set, needs, delays, judging, verdicts });
     bench.lease.end().await.expect("the broker answers");
 }
 
@@ -246,11 +251,16 @@ impl Bench {
         (made, templates)
     }
 
+    /// The cluster's context in its kubeconfig.
+    fn context(&self) -> String {
+        let kubeconfig = Kubeconfig::read_from(&self.lease.cluster.kubeconfig).expect("a kubeconfig");
+        kubeconfig.current_context.expect("a context")
+    }
+
     /// Runs the harness on scenario files, and waits until nothing of it is left: from the first recording's begin to the last
     /// one's end, and what it needed.
     async fn harness(&self, files: &[PathBuf]) -> (Duration, Needs) {
-        let kubeconfig = &self.lease.cluster.kubeconfig;
-        let context = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig").current_context.expect("a context");
+        let (kubeconfig, context) = (&self.lease.cluster.kubeconfig, self.context());
         let out = self.out.join("recordings");
         let run = Tool::new("chartgate", Path::new(env!("CARGO_BIN_EXE_chartgate")))
             .args(["run", "--context", &context, "--out"])

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::course::Alone;
 use super::needs::Needs;
 use super::out;
+use super::verdicts::Verdicts;
 
 /// A scenario takes at most this many times what its helm commands take by hand, less the samples that a probe needs before a step.
 const SCENARIO_BUDGET: f64 = 1.2;
 /// All scenarios at the same time, likewise.
-const SET_BUDGET: f64 = 1.5;
+const SET_BUDGET: f64 = 1.3;
 /// From an event of the API server to the harness's next request, in milliseconds.
 const NOTICING_BUDGET_MS: f64 = 100.0;
 /// Resident memory of the harness, in MiB.
@@ -21,22 +22,36 @@ const MEMORY_BUDGET_MIB: f64 = 150.0;
 const CPU_BUDGET: f64 = 0.05;
 /// Judging so many recordings again, or writing their reports, in seconds.
 const JUDGING_BUDGET_S: f64 = 3.0;
+/// `check` on one chart, in seconds on two cores.
+const CHECK_BUDGET_S: f64 = 5.0;
+/// `check --explore=100`, likewise.
+const EXPLORE_BUDGET_S: f64 = 60.0;
+/// A small chart's whole sequence with stub images on a running cluster, in seconds.
+const STUBS_BUDGET_S: f64 = 60.0;
+
+/// All that was measured.
+pub(super) struct Measured {
+    /// One scenario, by hand and by the harness in turns.
+    pub(super) alone: Alone,
+    /// All scenarios: by hand in sequence, by hand in parallel, by the harness.
+    pub(super) set: [Duration; 3],
+    pub(super) needs: Needs,
+    /// From an event to the harness's next request, in milliseconds.
+    pub(super) delays: Vec<f64>,
+    /// `judge` and `report` of many recordings.
+    pub(super) judging: [Duration; 2],
+    pub(super) verdicts: Verdicts,
+}
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-pub(super) fn report(
-    plans: &[Plan],
-    alone: &Alone,
-    set: [Duration; 3],
-    needs: &Needs,
-    delays: Vec<f64>,
-    judging: [Duration; 2],
-) {
+pub(super) fn report(plans: &[Plan], measured: &Measured) {
+    let Measured { alone, set, needs, delays, judging, verdicts } = measured;
     let [sequence, parallel, harness] = set.map(|duration| duration.as_secs_f64());
-    let (count, noticing, waiting) = (delays.len(), median(delays), median(needs.cpu.clone()));
+    let (count, noticing, waiting) = (delays.len(), median(delays.clone()), median(needs.cpu.clone()));
     let course = &alone.harness;
     let rows = [
         ("one scenario, harness to helm by hand", alone.ratio(course.counted()), SCENARIO_BUDGET),
@@ -46,6 +61,9 @@ pub(super) fn report(
         ("share of a core while it waits, median", waiting, CPU_BUDGET),
         ("judging 50 recordings, seconds", judging[0].as_secs_f64(), JUDGING_BUDGET_S),
         ("writing the reports of 50 recordings, seconds", judging[1].as_secs_f64(), JUDGING_BUDGET_S),
+        ("`check` of one chart, no engine, seconds", verdicts.check.as_secs_f64(), CHECK_BUDGET_S),
+        ("`check --explore=100` of it, seconds", verdicts.explored.as_secs_f64(), EXPLORE_BUDGET_S),
+        ("small chart, stub images, whole life, seconds", verdicts.stubs.as_secs_f64(), STUBS_BUDGET_S),
     ];
     println!("\n{:<52} {:>9} {:>9}", "", "measured", "budget");
     for (what, measured, budget) in rows {

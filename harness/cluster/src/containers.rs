@@ -43,8 +43,7 @@ pub async fn remove_containers(name: &str) -> Result<Vec<String>> {
     }
     let Some(error) = stuck else { return Ok(removed.into_iter().collect()) };
     let what = format!("the engine cannot end a container of `{name}`");
-    let hint =
-        "restart the engine (`make engine-stop`, `make engine`, or your system's way), then run `chartgate clean`";
+    let hint = "restart the engine (your system's way, or where chartgate started it, by `make engine-stop engine`), then run `chartgate clean`";
     Err(Environment::because(&what, &error, hint).into())
 }
 

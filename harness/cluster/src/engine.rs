@@ -3,6 +3,7 @@
 //! Containers of servers are started through testcontainers, which speaks to the same engine.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -140,6 +141,47 @@ pub async fn image_id(reference: &str) -> Result<Option<String>> {
     if output.stderr.to_lowercase().contains("no such image") { Ok(None) } else { Err(inspect.failure(&output)) }
 }
 
+/// The references of the engine's images whose repositories match this pattern, the newest first.
+///
+/// # Errors
+/// That the engine does not answer.
+pub(crate) async fn images(pattern: &str) -> Result<Vec<String>> {
+    let list = ["image", "ls", "--filter", &format!("reference={pattern}"), "--format", "{{.Repository}}:{{.Tag}}"];
+    let output = docker(list).deadline(ANSWER).run().await?;
+    Ok(output.stdout.lines().map(str::to_owned).collect())
+}
+
+/// Makes an image of a root file system, a tar archive, changed as these lines of a Dockerfile say.
+pub(crate) async fn import(archive: &Path, changes: &[&str], reference: &str) -> Result<()> {
+    let changes = changes.iter().flat_map(|change| ["--change", change]);
+    let import = docker(["import"]).args(changes).args([archive]).args([reference]).deadline(LOAD);
+    import.run().await.map(drop)
+}
+
+/// Forgets an image, unless a container uses it.
+pub(crate) async fn remove_image(reference: &str) {
+    docker(["image", "rm", reference]).run_unchecked().await.ok();
+}
+
+/// Whether a container may mount this directory of ours: not where the engine is on another machine, or we are in a container or a root of our
+/// own. It is asked with a container of this name, which is not started.
+pub(crate) async fn sees(directory: &Path, image: &str, container: &str) -> Result<bool> {
+    let mount = format!("type=bind,source={},target=/chartgate,readonly", directory.display());
+    let create = docker(["create", "--name", container, "--mount", &mount, image]);
+    let created = create.run_unchecked().await?;
+    if created.is_success() {
+        remove(&[container.to_owned()], ANSWER).await?.done()?;
+        return Ok(true);
+    }
+    // What it says of a directory that it does not have.
+    if created.stderr.contains("bind source path does not exist") { Ok(false) } else { Err(create.failure(&created)) }
+}
+
+/// Whether the engine has an image, under a tag or by its digest.
+pub async fn has_image(reference: &str) -> bool {
+    docker(["image", "inspect", "--format", ".", reference]).run().await.is_ok()
+}
+
 /// Pulls an image. Gives the last words of the client where it could not.
 pub(crate) async fn pull(reference: &str, deadline: Duration) -> Result<Result<(), String>> {
     let output = docker(["pull", "--quiet", reference]).deadline(deadline).run_unchecked().await?;
@@ -172,7 +214,7 @@ pub(crate) struct Engine {
 /// [`Environment`]: none answers, or it has no room.
 pub(crate) async fn with_room(needed: u64) -> Result<Engine> {
     let info = info().await.map_err(|error| {
-        Environment::because("no Docker engine answers", &error, "run `make setup`, or start the engine")
+        Environment::because("no Docker engine answers", &error, "run `chartgate setup`, or start the engine")
     })?;
     let root = info["DockerRootDir"].as_str().unwrap_or_default();
     // Elsewhere the directory is in a virtual machine, and cannot be looked at.

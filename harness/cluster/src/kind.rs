@@ -33,6 +33,8 @@ pub(super) use config::Part;
 
 /// Making a cluster takes about twenty seconds, each node more ten; a machine under load is several times slower.
 const CREATE: Duration = Duration::from_secs(300);
+/// A node's image is a gigabyte, and a slow line takes its time.
+const PULL: Duration = Duration::from_secs(1800);
 /// A node is ready about ten seconds after its start.
 const NODE_READY: Duration = Duration::from_secs(120);
 /// The cluster's DNS is up a few seconds after the node.
@@ -113,12 +115,12 @@ impl Cluster {
     ) -> Result<Self> {
         let kind = home::tool("kind", home::version("KIND")?)?;
         let engine = engine::with_room(ROOM).await?;
+        pull_node_image(node_image, progress).await?;
         let creating = format!("creating cluster {name} (Kubernetes {kubernetes}, nodes: {nodes})");
         progress.say(creating.as_str());
         let making = std::sync::Mutex::new(Making::new(creating, nodes));
         let progress = progress.clone();
-        let parts: Vec<Part> =
-            audit::part(kubernetes, &kubeconfig)?.into_iter().chain([requests::part(&kubeconfig)?]).collect();
+        let parts = parts(name, &kubeconfig, node_image, kubernetes).await?;
         let is_cgroup_v1 = engine.is_cgroup_v1 && needs_cgroup_v1_patch(kubernetes);
         let create = Tool::new("kind", &kind)
             .args(["create", "cluster", "--name", name, "--image", node_image])
@@ -231,6 +233,27 @@ impl Cluster {
     pub fn client(&self) -> kube::Client {
         self.client.clone()
     }
+}
+
+/// The files that a node reads of ours. An engine that does not see them makes a cluster as kind does by itself: its programs request more,
+/// and nothing is kept of what pods ask for.
+async fn parts(name: &str, kubeconfig: &Path, node_image: &str, kubernetes: &str) -> Result<Vec<Part>> {
+    let parts = audit::part(kubernetes, kubeconfig)?.into_iter().chain([requests::part(kubeconfig)?]).collect();
+    let folder = kubeconfig.parent().context("a kubeconfig is in a folder")?;
+    let sees = engine::sees(folder, node_image, &format!("{name}-look")).await;
+    Ok(if sees.context("failed to ask the engine whether it sees our files")? { parts } else { Vec::new() })
+}
+
+/// Pulls the image of a node, unless the engine has it.
+async fn pull_node_image(reference: &str, progress: &Progress) -> Result<()> {
+    if engine::has_image(reference).await {
+        return Ok(());
+    }
+    progress.say(format!("pulling {reference}"));
+    engine::pull(reference, PULL).await?.map_err(|said| {
+        let what = format!("the node image `{reference}` is not there, and cannot be pulled: {}", said.trim());
+        Environment::hinted(what, "`chartgate setup` builds one where no registry answers").into()
+    })
 }
 
 /// Removes a cluster: its nodes with their volumes. That is all that `kind delete cluster` does beside editing a kubeconfig.

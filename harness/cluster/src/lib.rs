@@ -22,6 +22,7 @@ mod lease;
 mod making;
 mod namespace;
 mod outside;
+mod own;
 mod protocol;
 mod provider;
 mod pull;
@@ -44,6 +45,7 @@ pub use kinds::{api, api_of};
 pub use lease::Lease;
 pub use namespace::{client, client_without_retries};
 pub use outside::Outside;
+pub use own::{find_images, is_static};
 pub use registry::{Standing, clean, standing};
 pub use server::postgres::restart;
 

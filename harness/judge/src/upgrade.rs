@@ -68,12 +68,21 @@ fn upgrade_happened(view: &View) -> Finding {
             )));
         } else if let Some(change) = change {
             tally.proved(change.evidence(view));
+        } else if is_to_another_version(view, run) {
+            tally.proved(seen(format!("{label} brought another version of the chart, which runs the same pods")));
         } else {
             let message = format!("{label} changed nothing: the same pods run the same images, and no schema changed");
             tally.void(message).hint("let the upgrade take another image or values that change a pod");
         }
     }
     tally.finish("each upgrade changed what runs")
+}
+
+/// Whether a step before has installed another version of the chart: that is what users upgrade, whatever differs.
+fn is_to_another_version(view: &View, run: &StepRun) -> bool {
+    let steps = view.plan.steps.iter().take(run.index);
+    let mut installed = steps.filter(|step| matches!(step.action, Action::Install | Action::Upgrade));
+    installed.any(|before| before.from != run.step.from)
 }
 
 /// What runs at a moment: template, images and workload's size of every pod that is no hook's.

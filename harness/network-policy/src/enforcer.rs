@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::process::Stdio;
 
+use crate::{Cluster, ruleset};
 use anyhow::{Context, Result, ensure};
-use chartgate_network_policy::{Cluster, ruleset};
 use futures::stream::{BoxStream, select_all};
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Pod};

@@ -1,11 +1,16 @@
-//! Where chartgate keeps its state, and what `make setup` put there: tools, images, and which versions of them.
+//! Where chartgate keeps its state, and what the set-up put there: tools, images, and which versions of them. What it did not put there is
+//! looked for on the `PATH`, or is the image that `versions.env` pins.
+
+mod path;
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 pub use chartgate_base::{Environment, is_environment};
+pub use path::look_on_path;
 
 /// The versions of tools, images and Kubernetes, as the one file that names them has them.
 const VERSIONS: &str = include_str!("../../versions.env");
@@ -41,18 +46,24 @@ pub fn exe() -> Option<&'static Path> {
     EXE.get().map(PathBuf::as_path)
 }
 
-/// What `make setup` noted of the tools that it took from the `PATH` or made, by the keys of `versions.env`.
+/// What the set-up noted of the tools that it took from the `PATH` or made, by the keys of `versions.env`.
 static TOOLS: OnceLock<String> = OnceLock::new();
 
-/// The version under `key`, for example `KIND`: the one that `make setup` took, else the one that `versions.env` names.
+/// The version under `key`, for example `KIND`: that of the program on the `PATH` where there was no set-up, else the one that the set-up
+/// took, else the one that `versions.env` names.
 pub fn version(key: &str) -> Result<&'static str> {
-    let read =
-        || folder().and_then(|folder| Ok(std::fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
-    entries(TOOLS.get_or_init(read))
+    let read = || folder().and_then(|folder| Ok(fs::read_to_string(folder.join("tools.env"))?)).unwrap_or_default();
+    path::versions()
+        .chain(entries(TOOLS.get_or_init(read)))
         .chain(entries(VERSIONS))
         .find(|(name, _)| *name == key)
         .map(|(_, value)| value)
         .with_context(|| format!("`versions.env` has no `{key}`"))
+}
+
+/// What `versions.env` has under `key`.
+fn pinned(key: &str) -> Option<&'static str> {
+    entries(VERSIONS).find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 /// The version of helm that a major version stands for.
@@ -88,22 +99,23 @@ pub fn kubernetes_releases() -> Vec<String> {
     releases.into_iter().map(|(_, release)| release).collect()
 }
 
-/// The program `name` in a `version`, as `make setup` put it into the state folder.
+/// The program `name` in a `version`: the one that the set-up put into the state folder, else the one on the `PATH`.
 ///
 /// # Errors
 /// [`Environment`] if it is not there.
 pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
     let path = folder()?.join("bin").join(format!("{name}-{version}"));
-    if !path.exists() {
-        return Err(
-            Environment::hinted(format!("no {name} {version} at `{}`", path.display()), "run `make setup`").into()
-        );
+    if path.exists() {
+        return Ok(path);
     }
-    Ok(path)
+    path::program(name, version).ok_or_else(|| {
+        let what = format!("no {name} {version} at `{}`, and none on the `PATH` that will do", path.display());
+        Environment::hinted(what, "run `chartgate setup`").into()
+    })
 }
 
-/// The reference of the image under `key`, for example `POSTGRES`: the one that the user named, else the one that `make setup`
-/// pulled or built.
+/// The reference of the image under `key`, for example `POSTGRES`: the one that the user named, else the one that the set-up pulled or
+/// built, else the one that `versions.env` pins, which is pulled where it is used.
 ///
 /// # Errors
 /// [`Environment`] if there is none.
@@ -114,17 +126,27 @@ pub fn image(key: &str) -> Result<String> {
     let images = noted_images()?;
     // Nodes are containers of this machine's engine.
     let is_node = key.starts_with("NODE_");
-    let found = images.get(key).map(|reference| if is_node { reference.clone() } else { in_registry(reference) });
-    found.ok_or_else(|| {
+    let found = images.get(key).cloned().or_else(|| pinned_image(key));
+    found.map(|reference| if is_node { reference } else { in_registry(&reference) }).ok_or_else(|| {
         let known: Vec<_> = images.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let what = format!("no image `{key}` in `images.env` of the state folder, which has {known}");
-        Environment::hinted(what, format!("run `make setup`, or name one with `{}`", variable_of(key))).into()
+        Environment::hinted(what, format!("run `make setup` in a checkout, or name one with `{}`", variable_of(key)))
+            .into()
     })
 }
 
-/// Every image by the name that templates give it, for example `postgres`: those that `make setup` noted, and those that the user
-/// named, also under names of their own.
+/// The reference that `versions.env` has for an image's key.
+fn pinned_image(key: &str) -> Option<String> {
+    let pinned = match key.strip_prefix("NODE_") {
+        Some(minor) => pinned(&format!("NODE_IMAGE_{minor}")),
+        None => pinned(&format!("{key}_IMAGE")),
+    };
+    pinned.map(str::to_owned)
+}
+
+/// Every image by the name that templates give it, for example `postgres`: those that are pinned, those that the set-up noted, and those that
+/// the user named, also under names of their own.
 pub fn images() -> BTreeMap<String, String> {
     // What else is noted there is no reference of one image.
     let is_reference = |text: &str| text.contains([':', '/']) && !text.contains(',');
@@ -136,10 +158,13 @@ pub fn images() -> BTreeMap<String, String> {
         let key = name.strip_prefix("CHARTGATE_")?.strip_suffix("_IMAGE")?;
         Some((key.to_owned(), reference))
     });
-    noted.chain(named).map(|(key, reference)| (key.to_lowercase().replace('_', "-"), reference)).collect()
+    let pinned = entries(VERSIONS).filter_map(|(key, reference)| Some((key.strip_suffix("_IMAGE")?, reference)));
+    let pinned = pinned.map(|(key, reference)| (key.to_owned(), reference.to_owned()));
+    let all = pinned.chain(noted).chain(named);
+    all.map(|(key, reference)| (key.to_lowercase().replace('_', "-"), reference)).collect()
 }
 
-/// The reference of the image that the user named in place of what `make setup` noted under `key`: `CHARTGATE_PROBER_IMAGE`.
+/// The reference of the image that the user named in place of what the set-up noted under `key`: `CHARTGATE_PROBER_IMAGE`.
 pub fn named_image(key: &str) -> Option<String> {
     std::env::var(variable_of(key)).ok().filter(|reference| !reference.is_empty())
 }
@@ -154,7 +179,27 @@ pub fn variable_of(key: &str) -> String {
 /// # Errors
 /// [`Environment`] if there is none.
 pub fn prober() -> Result<String> {
-    image("PROBER")
+    let hint = "take the static binary of a release, which is the prober itself, run `make setup` in a checkout, or name an image with `CHARTGATE_PROBER_IMAGE`";
+    image("PROBER").map_err(|_| Environment::hinted("there is no image of the prober", hint).into())
+}
+
+/// The reference that was noted under `key`.
+pub fn noted_image(key: &str) -> Result<Option<String>> {
+    Ok(noted_images()?.remove(key))
+}
+
+/// Notes a reference under `key`, as the set-up does: one of them at a time, and a reader never finds a part.
+pub fn note_image(key: &str, reference: &str) -> Result<()> {
+    let folder = folder()?;
+    fs::create_dir_all(folder.join("lock"))?;
+    let lock = File::create(folder.join("lock/images.env"))?;
+    lock.lock()?;
+    let mut images = noted_images()?;
+    images.insert(key.to_owned(), reference.to_owned());
+    let lines: String = images.iter().map(|(key, reference)| format!("{key}={reference}\n")).collect();
+    fs::write(folder.join("images.env.new"), lines)?;
+    fs::rename(folder.join("images.env.new"), folder.join("images.env"))?;
+    Ok(())
 }
 
 static IMAGE_REGISTRY: OnceLock<String> = OnceLock::new();
@@ -180,10 +225,10 @@ fn placed(reference: &str, place: &str) -> String {
     format!("{}/{}", place.trim_end_matches('/'), reference.rsplit('/').next().unwrap_or(reference))
 }
 
-/// What `make setup` noted, by key.
+/// What was noted, by key.
 fn noted_images() -> Result<BTreeMap<String, String>> {
     let path = folder()?.join("images.env");
-    let text = match std::fs::read_to_string(&path) {
+    let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).with_context(|| format!("failed to read `{}`", path.display())),
@@ -194,10 +239,12 @@ fn noted_images() -> Result<BTreeMap<String, String>> {
 /// The reference of the node image for a minor version of Kubernetes, for example `1.34`.
 ///
 /// # Errors
-/// [`Environment`] if `make setup` noted none.
+/// [`Environment`] if there is none.
 pub fn node_image(kubernetes: &str) -> Result<String> {
     image(&format!("NODE_{}", kubernetes.replace('.', "_"))).with_context(|| {
-        format!("failed to find a node of Kubernetes {kubernetes} (`KUBERNETES={kubernetes} make setup` makes one)")
+        format!(
+            "failed to find a node of Kubernetes {kubernetes} (`chartgate setup --kubernetes {kubernetes}` makes one)"
+        )
     })
 }
 
@@ -214,6 +261,21 @@ fn release_of(image: &str, minor: &str) -> Option<String> {
     let number = |c: char| c.is_ascii_digit() || c == '.';
     let version: String = tag.trim_start_matches('v').chars().take_while(|c| number(*c)).collect();
     version.starts_with(&format!("{minor}.")).then_some(version)
+}
+
+/// The repository and the beginning of the tag under which the set-up builds each image that it cannot pull, by key.
+pub fn built_images() -> Vec<(String, String)> {
+    let debian = version("DEBIAN").unwrap_or_default();
+    let of = |(key, value): (&str, &str)| {
+        if let Some(minor) = key.strip_prefix("KUBERNETES_") {
+            return Some((format!("NODE_{minor}"), format!("chartgate/node:{value}-")));
+        }
+        let key = key.strip_suffix("_IMAGE")?;
+        // Kafka and its ZooKeeper are one image.
+        let name = if key == "ZOOKEEPER" { "kafka".to_owned() } else { key.to_lowercase().replace('_', "-") };
+        Some((key.to_owned(), format!("chartgate/{name}:{debian}-")))
+    };
+    entries(VERSIONS).filter_map(of).collect()
 }
 
 /// The `KEY=value` lines of a file; `#` begins a comment line.
@@ -244,6 +306,19 @@ mod tests {
         assert_eq!(release_of("chartgate/node:1.34.4-bookworm-0a1b", "1.34").as_deref(), Some("1.34.4"));
         assert_eq!(release_of("own/node:latest", "1.34"), None);
         assert!(kubernetes_release("1.34").starts_with("1.34."));
+    }
+
+    /// A failure would mean that a machine without a set-up finds no image to pull, and not the one that another set-up built.
+    #[test]
+    fn each_image_that_can_be_built_is_pinned_too() {
+        let built = built_images();
+        let node = ("NODE_1_34".to_owned(), "chartgate/node:1.34.4-".to_owned());
+        assert!(built.contains(&node), "{built:?}");
+        assert!(built.contains(&("ZOOKEEPER".to_owned(), "chartgate/kafka:bookworm-".to_owned())), "{built:?}");
+        for (key, _) in &built {
+            assert!(pinned_image(key).is_some_and(|reference| reference.contains(':')), "{key}");
+        }
+        assert_eq!(pinned_image("PROBER"), None);
     }
 
     /// A failure would mean that a cluster which pulls everything looks for our images where they never were.

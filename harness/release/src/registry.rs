@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use chartgate_base::Environment;
 use chartgate_yaml::Invalid;
 use docker_credential::DockerCredential;
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::{
     ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageIndex, OciImageManifest,
@@ -44,11 +44,12 @@ pub(crate) struct Found {
 }
 
 impl Registry {
-    /// The repository of `oci://HOST/PATH`, with this user's login to it. What it names beyond that, a tag or a digest, comes with it.
+    /// The repository of `oci://HOST/PATH`, with this user's login to it; `ca_file` holds certificates that are trusted beside the system's.
+    /// What it names beyond that, a tag or a digest, comes with it.
     ///
     /// # Errors
-    /// [`Invalid`] if it is no such reference.
-    pub async fn open(reference: &str) -> Result<(Self, Option<String>)> {
+    /// [`Invalid`] if it is no such reference, or the file holds no certificate.
+    pub async fn open(reference: &str, ca_file: Option<&Path>) -> Result<(Self, Option<String>)> {
         let expected = "hint: it begins with `oci://`, as in `oci://registry.example/charts/app:1.2.3`";
         let refuse = |why: &str| Invalid(format!("`{reference}` is no reference of a chart: {why}\n{expected}"));
         let name = reference.strip_prefix("oci://").ok_or_else(|| refuse("it is not in a registry"))?;
@@ -57,10 +58,11 @@ impl Registry {
         let is_tagged = at.tag().is_some_and(|tag| name.ends_with(&format!(":{tag}")));
         let place = at.digest().or(at.tag().filter(|_| is_tagged)).map(str::to_owned);
         let host = at.resolve_registry().to_owned();
-        // As Docker does it: a registry on this machine needs no certificate.
-        let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host_of(&host));
+        // As Docker does it: a registry on this machine needs no certificate. One that is to be trusted is there, then.
+        let is_plain = ca_file.is_none() && ["localhost", "127.0.0.1", "[::1]"].contains(&host_of(&host));
         let config = ClientConfig {
-            protocol: if is_local { ClientProtocol::HttpsExcept(vec![host.clone()]) } else { ClientProtocol::Https },
+            protocol: if is_plain { ClientProtocol::HttpsExcept(vec![host.clone()]) } else { ClientProtocol::Https },
+            extra_root_certificates: ca_file.map(certificate).transpose()?.into_iter().collect(),
             connect_timeout: Some(CONNECT),
             read_timeout: Some(READ),
             user_agent: concat!("chartgate/", env!("CARGO_PKG_VERSION")),
@@ -238,6 +240,16 @@ impl Registry {
         };
         Environment::because(&format!("failed to {what} in `{}`", self.name()), &anyhow!(error), &hint).into()
     }
+}
+
+/// The certificates of a file.
+fn certificate(file: &Path) -> Result<Certificate> {
+    let refuse = |why: &str| Invalid(format!("no certificate can be read from `{}`: {why}", file.display()));
+    let data = std::fs::read(file).map_err(|error| refuse(&error.to_string()))?;
+    if !data.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----") {
+        return Err(refuse("it holds none in PEM").into());
+    }
+    Ok(Certificate { encoding: CertificateEncoding::Pem, data })
 }
 
 /// The host without its port.

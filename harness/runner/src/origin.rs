@@ -27,6 +27,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub struct Origins {
     directory: TempDir,
     helm: PathBuf,
+    ca_file: Option<PathBuf>,
     /// What was found for a place and a chart. The inner error is the reason why there is nothing.
     known: BTreeMap<(Place, PathBuf), Result<Found, String>>,
     /// The charts under their next version numbers, by their paths.
@@ -41,13 +42,15 @@ struct Found {
     state: Option<String>,
 }
 
-/// Looks for every version that a plan is upgraded from, with this helm, and notes in the plan what it found.
+/// Looks for every version that a plan is upgraded from, with this helm, and notes in the plan what it found. `ca_file` holds certificates of
+/// registries.
 ///
 /// # Errors
 /// If no folder can be made for what is fetched.
-pub async fn resolve(plans: &mut [Plan], helm: &Path) -> Result<Origins> {
+pub async fn resolve(plans: &mut [Plan], helm: &Path, ca_file: Option<&Path>) -> Result<Origins> {
     let directory = TempDir::with_prefix("chartgate-from-").context("make a directory for versions to upgrade from")?;
-    let mut origins = Origins { directory, helm: helm.to_owned(), known: BTreeMap::new(), next: BTreeMap::new() };
+    let (helm, ca_file) = (helm.to_owned(), ca_file.map(Path::to_owned));
+    let mut origins = Origins { directory, helm, ca_file, known: BTreeMap::new(), next: BTreeMap::new() };
     for plan in plans {
         let chart = plan.chart.clone();
         for origin in &mut plan.from {
@@ -131,7 +134,7 @@ impl Origins {
 
     /// Fetches a chart from a registry.
     async fn pull(&self, reference: &str, folder: &Path) -> Result<Chart> {
-        pull(&self.helm, reference, folder, &[]).await?;
+        pull(&self.helm, reference, folder, &[], self.ca_file.as_deref()).await?;
         let mut files = folder.read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
         let archive = files.find(|path| path.extension().is_some_and(|ending| ending == "tgz"));
         self.describe(&archive.with_context(|| format!("`helm pull` left no archive of `{reference}`"))?).await
@@ -184,7 +187,7 @@ impl Pulled {
             let package = std::fs::read(chart).with_context(|| Invalid(format!("cannot read `{reference}`")))?;
             archive::unpack(&package, reference, directory.path())?;
         } else {
-            pull(program, reference, directory.path(), &["--untar"]).await.with_context(missing)?;
+            pull(program, reference, directory.path(), &["--untar"], None).await.with_context(missing)?;
         }
         let entries = directory.path().read_dir().context("read what was pulled")?.flatten().map(|entry| entry.path());
         let chart = entries.into_iter().find(|path| path.join("Chart.yaml").exists());
@@ -203,7 +206,7 @@ fn is_reference(chart: &Path) -> bool {
 }
 
 /// Fetches a chart from a registry into a folder, with the user's own logins.
-async fn pull(helm: &Path, reference: &str, folder: &Path, options: &[&str]) -> Result<()> {
+async fn pull(helm: &Path, reference: &str, folder: &Path, options: &[&str], ca_file: Option<&Path>) -> Result<()> {
     let (name, version) = split_version(reference);
     let destination = folder.display().to_string();
     let mut args = vec!["pull", name, "--destination", &destination, "--untardir", &destination];
@@ -212,10 +215,12 @@ async fn pull(helm: &Path, reference: &str, folder: &Path, options: &[&str]) -> 
         args.extend(["--version", version]);
     }
     // As Docker does it: a registry on this machine needs no certificate.
-    if ["localhost", "127.0.0.1"].contains(&host(name)) {
+    if ca_file.is_none() && ["localhost", "127.0.0.1"].contains(&host(name)) {
         args.push("--plain-http");
     }
-    Tool::new("helm", helm).args(args).deadline(LIMIT).run().await.map(drop)
+    let call = Tool::new("helm", helm).args(args);
+    let call = ca_file.iter().fold(call, |call, file| call.args(["--ca-file"]).args([file]));
+    call.deadline(LIMIT).run().await.map(drop)
 }
 
 fn short(commit: &str) -> &str {

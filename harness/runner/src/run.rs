@@ -36,13 +36,13 @@ mod variant;
 mod versions;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_cluster::error;
-use chartgate_cluster::{KubeContext, Lease};
+use chartgate_cluster::{KubeContext, Lease, find_images};
 use chartgate_model::plan::{Action, Plan, StubImages};
 use chartgate_process::home::{self, Environment};
 use chartgate_redact::Redactor;
@@ -78,6 +78,8 @@ pub struct Options {
     pub keep_warm: Option<Duration>,
     /// How long a pod that cannot start, for a reason that does not pass by itself, is watched before its step is ended.
     pub patience: Duration,
+    /// Certificates of the registries that versions to upgrade from are in, beside those that the system trusts.
+    pub ca_file: Option<PathBuf>,
     /// With what the cluster pulls chartgate's own images; `None`: without.
     pub pull_secret: Option<PullSecret>,
 }
@@ -86,8 +88,8 @@ impl Options {
     /// A run on a cluster of our own that leaves nothing, with these versions of Kubernetes and helm.
     pub fn new(kubernetes: String, helm: String) -> Self {
         let (keep, checks_first) = (false, false);
-        let (context, keep_warm, pull_secret) = (None, None, None);
-        Self { kubernetes, context, helm, keep, checks_first, keep_warm, patience: PATIENCE, pull_secret }
+        let (context, keep_warm, pull_secret, ca_file) = (None, None, None, None);
+        Self { kubernetes, context, helm, keep, checks_first, keep_warm, patience: PATIENCE, pull_secret, ca_file }
     }
 }
 
@@ -136,6 +138,7 @@ async fn record(
         return timeline.end(plan);
     }
 
+    stop.unless(find_images(|doing| progress.works(doing))).await?;
     let known = stop.unless(Rehearsal::of(plan, options, &ns, &redactor)).await?;
     if known.is_refused(plan) {
         let timeline = Timeline::create(folder, plan, redactor)?;

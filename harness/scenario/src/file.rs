@@ -216,7 +216,7 @@ pub struct Options {
     pub without: Vec<String>,
     /// Helm's `--timeout` for this step; by default the scenario's.
     pub timeout: Option<Duration>,
-    /// The same once more, as a controller does it every few minutes: it need not change anything.
+    /// The same once more, as a controller does it every few minutes, with the values and images that the release has: it need not change anything.
     #[serde(default)]
     pub again: bool,
     /// What goes wrong during the step.

@@ -74,7 +74,9 @@ fn fill_text(text: &str, known: &BTreeMap<String, String>, tell: &mut dyn FnMut(
             let image = name.trim().strip_prefix("image.").map(home::variable_of);
             let hint = match (near, image) {
                 (Some(near), _) => format!("\nhint: did you mean `{{{{{near}}}}}`?"),
-                (None, Some(variable)) => format!("\nhint: `make setup` makes some images, and `{variable}` names one"),
+                (None, Some(variable)) => {
+                    format!("\nhint: `make setup` in a checkout makes some images, and `{variable}` names one")
+                }
                 (None, None) => String::new(),
             };
             bail!("`{text}` names the unknown template `{}`; known are {possible}{hint}", name.trim());

@@ -1,10 +1,9 @@
-//! The helms of this machine: those of the set-up, and the one on the `PATH`.
+//! The helms of this machine: those of the set-up, else the one on the `PATH`, else those of an older set-up.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use chartgate_process::home::{self, Environment};
-use chartgate_process::tool::Tool;
 use semver::Version;
 
 /// The majors that are supported, and the key of each in `versions.env`.
@@ -32,21 +31,20 @@ impl Helms {
     /// # Errors
     /// [`Environment`] if there is none at all.
     pub async fn find(asked: Option<&str>) -> Result<Self> {
-        let on_path = on_path().await;
+        home::look_on_path().await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for (major, key) in MAJORS.iter().filter(|(major, _)| asked.is_none_or(|asked| asked == *major)) {
             let version = home::version(key)?;
             let pinned = home::tool("helm", version).ok().map(|path| Program { path, version: version.to_owned() });
             let older = || of_an_older_set_up(major);
-            let users = on_path.clone().filter(|program| program.version.starts_with(&format!("{major}.")));
-            match pinned.or(users).or_else(older) {
+            match pinned.or_else(older) {
                 Some(program) => found.push(program),
                 None => missing.push(format!("no Helm {major} is on this machine, so nothing was rendered with it")),
             }
         }
         if found.is_empty() {
             let which = asked.map(|major| format!(" {major}")).unwrap_or_default();
-            let hint = "put `helm` on the PATH, or run `make tools`";
+            let hint = "put `helm` on the PATH, or run `chartgate setup`";
             return Err(Environment::hinted(format!("no Helm{which} on this machine"), hint).into());
         }
         Ok(Self { found, missing })
@@ -78,12 +76,4 @@ fn of_an_older_set_up(major: &str) -> Option<Program> {
     });
     let (version, path) = found.max()?;
     Some(Program { path, version: version.to_string() })
-}
-
-/// The user's own helm.
-async fn on_path() -> Option<Program> {
-    let call = Tool::on_path("helm").args(["version", "--template", "{{.Version}}"]).env("KUBECONFIG", "/dev/null");
-    let output = call.run().await.ok()?;
-    let version = output.stdout.trim().trim_start_matches('v').to_owned();
-    (!version.is_empty()).then(|| Program { path: PathBuf::from("helm"), version })
 }

@@ -160,7 +160,7 @@ pub async fn prepare(subjects: &mut [Subject], helm: &Program) -> Result<Origins
     }
     let mut plans: Vec<Plan> =
         subjects.iter().flat_map(|subject| subject.plans.iter().map(|(_, plan)| plan.clone())).collect();
-    let origins = origin::resolve(&mut plans, &helm.path).await?;
+    let origins = origin::resolve(&mut plans, &helm.path, None).await?;
     let mut resolved = plans.into_iter();
     for subject in subjects {
         for (_, plan) in &mut subject.plans {

@@ -6,8 +6,10 @@ pub mod compare;
 mod interrupt;
 pub mod merge;
 pub mod mutate;
+pub mod part;
 pub mod release;
 pub mod run;
+pub mod setup;
 pub mod soak;
 pub mod verify;
 

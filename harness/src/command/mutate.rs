@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chartgate::mutate::{self, Options, Reach};
+use chartgate::progress::{Loudness, Show};
 use chartgate_base::stdio;
 use chartgate_mutate::{OPERATORS, Operator};
 use chartgate_process::home;
 use chartgate_runner::run;
+use chartgate_runner::stop::Stop;
 use chartgate_scenario::Overrides;
 use chartgate_yaml::{Invalid, nearest};
 
 use super::common::duration;
+use super::interrupt;
 
 /// What is tried, and how far.
 #[derive(clap::Args)]
@@ -49,6 +52,11 @@ pub struct Arguments {
 impl Arguments {
     /// Tries the mutants and gives the exit code.
     pub async fn run(self) -> Result<u8> {
+        let (show, stop) = (Show::new(Loudness::Normal), Stop::default());
+        interrupt::listening(&show, &stop, Box::pin(self.carry_out(&stop))).await
+    }
+
+    async fn carry_out(self, stop: &Stop) -> Result<u8> {
         for name in &self.operators {
             operator(name)?;
         }
@@ -64,7 +72,7 @@ impl Arguments {
         };
         let (out, only) = (self.out.clone(), self.operators);
         let options = Options { run, reach, only, budget: self.budget, least: self.min_score, out: self.out };
-        let report = Box::pin(mutate::run(plans, options)).await?;
+        let report = Box::pin(mutate::run(plans, options, stop)).await?;
         stdio::print(format_args!("{}report: {}\n", report.print(), out.join("mutation.json").display()))?;
         Ok(super::exit_code(report.verdict))
     }

@@ -28,6 +28,9 @@ pub struct Arguments {
     /// Where the chart goes, as for `helm push`: its name is put behind
     #[arg(long, value_name = "oci://REGISTRY/PATH")]
     to: String,
+    /// Certificates that are trusted as the registry's, beside those that the system trusts, as for `helm push`: a file in PEM
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Private key that signs the verdict: a file in PKCS#8 PEM (ECDSA P-256), or `env://NAME`. `CHARTGATE_KEY_PASSWORD` opens it
     #[arg(long, value_name = "FILE", required_unless_present = "unsigned")]
     key: Option<String>,
@@ -90,7 +93,8 @@ impl Arguments {
         // Whatever is wrong here shows before minutes of judging.
         let key = self.key.as_deref().map(PrivateKey::read).transpose()?;
         let name = describe_chart(&self.chart)?.name;
-        let (registry, _) = Registry::open(&format!("{}/{name}", self.to.trim_end_matches('/'))).await?;
+        let (registry, _) =
+            Registry::open(&format!("{}/{name}", self.to.trim_end_matches('/')), self.ca_file.as_deref()).await?;
         let wanted = self.wanted()?;
         let prepared = stop.unless(release::prepare(&wanted, &registry)).await?;
         let package = &prepared.package;
@@ -158,7 +162,11 @@ impl Arguments {
             }
         }
         let kubernetes = self.kubernetes.clone().map_or_else(home::kubernetes, Ok)?;
-        let options = Options { checks_first: true, ..Options::new(kubernetes, wanted.helm.clone()) };
+        let options = Options {
+            checks_first: true,
+            ca_file: self.ca_file.clone(),
+            ..Options::new(kubernetes, wanted.helm.clone())
+        };
         let shown = Overrides { chart: Some(self.chart.clone()), ..overrides };
         repeat::note(&mut plans, &shown, &options);
         gate::run(Job::all(plans, &options), &self.out, &Course::default(), show, stop).await

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate::progress::{Loudness, Show};
 use chartgate::soak;
 use chartgate_base::stdio;
 use chartgate_process::home;
 use chartgate_runner::run::Options;
+use chartgate_runner::stop::Stop;
 use chartgate_scenario::Overrides;
+
+use super::interrupt;
 
 /// What is run, and how often.
 #[derive(clap::Args)]
@@ -26,9 +30,14 @@ pub struct Arguments {
 impl Arguments {
     /// Runs the rounds and gives the exit code: 1, if a verdict differs.
     pub async fn run(self) -> Result<u8> {
+        let (show, stop) = (Show::new(Loudness::Normal), Stop::default());
+        interrupt::listening(&show, &stop, Box::pin(self.carry_out(&stop))).await
+    }
+
+    async fn carry_out(self, stop: &Stop) -> Result<u8> {
         let plans = chartgate_scenario::plans(&self.paths, &Overrides::default())?;
         let options = Options::new(home::kubernetes()?, home::version("HELM")?.to_owned());
-        let differences = soak::run(&plans, self.rounds, &options, &self.out).await?;
+        let differences = soak::run(&plans, self.rounds, &options, &self.out, stop).await?;
         stdio::print(soak::print(&differences, self.rounds))?;
         Ok(u8::from(!differences.is_empty()))
     }

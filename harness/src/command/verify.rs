@@ -36,6 +36,9 @@ pub struct Arguments {
     /// Refuse a verdict in which waivers counted
     #[arg(long)]
     no_waivers: bool,
+    /// Certificates that are trusted as the registry's, beside those that the system trusts, as for `helm pull`: a file in PEM
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Accept an attestation that nobody signed
     #[arg(long)]
     allow_unsigned: bool,
@@ -76,7 +79,7 @@ impl Arguments {
             let hint = "hint: leave it out: the registry holds the attestation";
             return Err(Invalid(format!("`--bundle` belongs to a package\n{hint}")).into());
         }
-        let (registry, place) = Registry::open(&self.chart).await?;
+        let (registry, place) = Registry::open(&self.chart, self.ca_file.as_deref()).await?;
         let unnamed = || Invalid(format!("`{}` names no version\nhint: add `:VERSION` or `@sha256:…`", self.chart));
         let place = place.ok_or_else(unnamed)?;
         chartgate_release::of_registry(&registry, &place).await

@@ -45,7 +45,7 @@ fn wrong_if(is_wrong: bool, fix: impl Into<String>) -> Health {
 
 /// Wrong with the error's own hint, where it has one.
 fn of_error(of: &'static str, problem: &Problem) -> Symptom {
-    let fix = problem.hint.as_deref().unwrap_or("run `make setup`");
+    let fix = problem.hint.as_deref().unwrap_or("run `chartgate setup`");
     symptom(of, problem.what.as_str(), Health::Wrong(fix.to_owned()))
 }
 
@@ -62,7 +62,7 @@ fn engine(facts: &Facts) -> Symptom {
             let fix = if error.contains("permission denied") {
                 "`sudo usermod -aG docker $USER`, then log in again"
             } else {
-                "`make engine`, or start the engine that you use"
+                "`chartgate setup`, or start the engine that you use"
             };
             symptom("engine", format!("no Docker engine answers: {said}"), Health::Wrong(fix.to_owned()))
         }
@@ -82,7 +82,10 @@ fn image(image: &Result<(String, bool), Problem>) -> Symptom {
         Ok((reference, true)) => symptom("image", reference, Health::Fine),
         Ok((reference, false)) => {
             let seen = format!("the engine does not have `{reference}`");
-            symptom("image", seen, Health::Wrong("`make images`".to_owned()))
+            // No registry has what was built here.
+            let is_built = reference.starts_with("chartgate/");
+            let pulls = Health::Note("the first run that needs it pulls it, `chartgate setup` does so now".to_owned());
+            symptom("image", seen, if is_built { Health::Wrong("run `chartgate setup`".to_owned()) } else { pulls })
         }
     }
 }

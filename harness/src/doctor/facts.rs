@@ -163,11 +163,14 @@ async fn ask_tool(name: &str, key: &str) -> Result<String> {
 async fn images() -> Vec<Result<(String, bool), Problem>> {
     let node = home::kubernetes().and_then(|minor| home::node_image(&minor));
     let mut images = Vec::new();
-    for image in [node, home::prober(), home::image("POSTGRES"), home::image("REDIS")] {
+    // The static command makes the prober of itself, in the first run.
+    let prober = Some(home::prober()).filter(|prober| prober.is_ok() || !chartgate_cluster::is_static());
+    let servers = ["POSTGRES", "REDIS"].map(home::image);
+    for image in [node].into_iter().chain(prober).chain(servers) {
         images.push(match image {
             Err(error) => Err(Problem::of(&error)),
             Ok(reference) => {
-                let is_there = engine::image_id(&reference).await.is_ok_and(|id| id.is_some());
+                let is_there = engine::has_image(&reference).await;
                 Ok((reference, is_there))
             }
         });

@@ -80,7 +80,7 @@ fn a_sound_machine_has_nothing_to_fix() {
 fn an_engine_that_does_not_answer_is_started_or_allowed() {
     let failing = |error: &str| sick(|facts| facts.engine = Err(error.to_owned()));
     let silent = "failed to run docker\nCannot connect to the Docker daemon at unix:///var/run/docker.sock";
-    check_wrong(&failing(silent), "engine", "no Docker engine answers: Cannot connect", "`make engine`");
+    check_wrong(&failing(silent), "engine", "no Docker engine answers: Cannot connect", "`chartgate setup`");
     let denied = "permission denied while trying to connect to the Docker daemon socket";
     check_wrong(&failing(denied), "engine", "permission denied", "usermod -aG docker");
     check_wrong(&with_engine(|engine| engine.version = "19.03.5".to_owned()), "engine", "19.03.5", "20.10 or newer");
@@ -89,15 +89,17 @@ fn an_engine_that_does_not_answer_is_started_or_allowed() {
 /// A failure would mean that a person is told what is wrong, and not what to do.
 #[test]
 fn what_is_missing_is_said_with_what_brings_it() {
-    let no_tool = sick(|facts| facts.tools = vec![Err(problem("no kind 0.1 at `bin`", Some("run `make setup`")))]);
-    check_wrong(&no_tool, "tool", "no kind 0.1 at `bin`", "run `make setup`");
+    let no_tool = sick(|facts| facts.tools = vec![Err(problem("no kind 0.1 at `bin`", Some("run `chartgate setup`")))]);
+    check_wrong(&no_tool, "tool", "no kind 0.1 at `bin`", "run `chartgate setup`");
     let broken = sick(|facts| facts.tools = vec![Err(problem("helm version: exec format error", None))]);
-    check_wrong(&broken, "tool", "exec format error", "run `make setup`");
+    check_wrong(&broken, "tool", "exec format error", "run `chartgate setup`");
     let gone = sick(|facts| facts.images = vec![Ok(("chartgate/node:1.34".to_owned(), false))]);
-    check_wrong(&gone, "image", "does not have `chartgate/node:1.34`", "`make images`");
+    check_wrong(&gone, "image", "does not have `chartgate/node:1.34`", "run `chartgate setup`");
+    let unpulled = sick(|facts| facts.images = vec![Ok(("kindest/node:v1.34.0@sha256:74".to_owned(), false))]);
+    check_note(&unpulled, "image", "does not have `kindest/node:v1.34.0@sha256:74`", "pulls it");
     let shown = print(&no_tool);
     assert!(
-        shown.contains("WRONG  tool       no kind 0.1 at `bin`\n                  to fix it: run `make setup`\n"),
+        shown.contains("WRONG  tool       no kind 0.1 at `bin`\n                  to fix it: run `chartgate setup`\n"),
         "{shown}"
     );
 }

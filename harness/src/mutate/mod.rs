@@ -24,6 +24,7 @@ use chartgate_base::stdio;
 use chartgate_model::plan::Plan;
 use chartgate_mutate::{CANARY, OPERATORS, Operator};
 use chartgate_runner::run;
+use chartgate_runner::stop::Stop;
 use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
@@ -67,6 +68,8 @@ pub enum Reach {
 struct Shared {
     options: Options,
     began: Instant,
+    /// Asks what runs to end, and to remove what it made.
+    stop: Stop,
     /// Helm computes all the time that it runs.
     cores: Semaphore,
 }
@@ -81,15 +84,15 @@ impl Shared {
 /// Scenarios that are on the cluster at the same time: a small node holds so many.
 const AT_ONCE: usize = 4;
 
-/// Tries the mutants of the charts of these plans, and writes the reports.
+/// Tries the mutants of the charts of these plans, and writes the reports. What was decided before it is asked to stop is kept.
 ///
 /// # Errors
 /// [`Environment`](chartgate_process::home::Environment) if something is missing on the machine.
-pub async fn run(mut plans: Vec<Plan>, options: Options) -> Result<MutationReport> {
+pub async fn run(mut plans: Vec<Plan>, options: Options, stop: &Stop) -> Result<MutationReport> {
     let _only = gate::take(&options.out)?;
-    let _origins = gate::prepare(&mut plans, &options.run).await?;
+    let _origins = stop.unless(gate::prepare(&mut plans, &options.run)).await?;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let shared = Arc::new(Shared { options, began: Instant::now(), cores: Semaphore::new(cores) });
+    let shared = Arc::new(Shared { options, began: Instant::now(), stop: stop.clone(), cores: Semaphore::new(cores) });
     let mut charts = Vec::new();
     for subject in subjects(plans) {
         charts.push(chart(&subject, &shared).await?);

@@ -8,7 +8,6 @@ use chartgate_model::plan::{Plan, StubImages};
 use chartgate_model::recording::Recording;
 use chartgate_report::ScenarioReport;
 use chartgate_runner::run::{Beside, record_renders};
-use chartgate_runner::stop::Stop;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +62,7 @@ impl Trial {
     /// Runs a plan, unless it is remembered.
     ///
     /// # Errors
-    /// [`Environment`](chartgate_process::home::Environment) if something is missing on the machine.
+    /// [`Environment`](chartgate_process::home::Environment) if something is missing on the machine; the cause, if it is asked to stop.
     pub(super) async fn of(plan: &Plan, way: Way, into: &Path, shared: &Shared) -> Result<Self> {
         let key = memory::key(plan, way, &shared.options.run)?;
         // Renders are read again, and take a second.
@@ -73,7 +72,7 @@ impl Trial {
             return Ok(known);
         }
         let report = match way {
-            Way::Renders => rendered(plan, into, shared).await?,
+            Way::Renders => shared.stop.unless(rendered(plan, into, shared)).await?,
             Way::Stubs => on_cluster(plan, StubImages::All, into, shared).await?,
             Way::Cluster => on_cluster(plan, StubImages::Off, into, shared).await?,
         };
@@ -109,7 +108,8 @@ async fn on_cluster(plan: &Plan, stub_images: StubImages, into: &Path, shared: &
     }
     let options = chartgate_runner::run::Options { checks_first: false, ..shared.options.run.clone() };
     let show = Show::new(Loudness::Quiet);
-    let ended = gate::run_one(&plan, &options, into.to_owned(), &show.scenario(&plan.name), &Stop::default()).await;
+    let ended = gate::run_one(&plan, &options, into.to_owned(), &show.scenario(&plan.name), &shared.stop).await;
     show.end();
-    ended
+    // What was ended in its midst shows nothing.
+    shared.stop.cause().map_or(ended, |cause| Err(cause.into()))
 }

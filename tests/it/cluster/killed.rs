@@ -66,13 +66,34 @@ async fn a_gate_that_is_interrupted_twice_ends_at_once_and_leaves_nothing() {
     victim.until_nothing_is_left(&clusters).await;
 }
 
+/// A failure would mean that who stops a search for what no scenario notices cannot begin another at once: the namespaces are still there.
+#[tokio::test]
+#[ignore = "the nightly CI runs it: `make test ALL=1`"]
+async fn a_terminated_mutate_removes_what_it_made_before_it_ends() {
+    let victim = Victim::new();
+    let mut command = victim.command(Path::new(env!("CARGO_BIN_EXE_chartgate")));
+    command.args(["mutate", SCENARIO, "--operator", "hook-removed", "--out"]).arg(victim.home.path().join("out"));
+    let child = command.spawn().expect("it starts");
+    victim.until("helm to be at work", |helms| !helms.is_empty()).await;
+    let clusters = victim.clusters();
+    assert!(namespaces_in(&clusters).contains("/cg-"), "no namespace of a scenario is there");
+    signal(&child, Signal::TERM);
+    let ended = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted: ending the scenarios"), "{said}");
+    let left = namespaces_in(&clusters);
+    assert!(!left.contains("/cg-"), "{left}");
+    victim.until_nothing_is_left(&clusters).await;
+}
+
 /// A failure would mean that each aborted test run leaves a cluster that somebody must find and remove.
 #[tokio::test]
 #[ignore = "the nightly CI runs it: `make test ALL=1`"]
 async fn a_killed_test_leaves_nothing() {
     let victim = Victim::new();
     let mut command = victim.command(&std::env::current_exe().expect("a test knows its binary"));
-    command.args(["--exact", "killed::to_be_killed", "--ignored", "--nocapture"]);
+    command.args(["--exact", "cluster::killed::to_be_killed", "--ignored", "--nocapture"]);
     victim.kill_during_helm(command).await;
 }
 
@@ -186,6 +207,19 @@ fn read_until(child: &mut Child, text: &str) {
         seen.push(line);
     }
     std::thread::spawn(move || lines.map_while(Result::ok).count());
+}
+
+/// The namespaces of these clusters, as a node's own client tells them.
+#[expect(clippy::disallowed_methods, reason = "a plain look from outside, as a person would")]
+fn namespaces_in(clusters: &[String]) -> String {
+    let nodes = containers_of(clusters).into_iter().filter(|name| name.ends_with("-control-plane"));
+    let ask = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "namespaces", "--output", "name"];
+    let told = nodes.map(|node| {
+        let output = Command::new("docker").arg("exec").arg(node).args(ask).output().expect("docker runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    });
+    told.collect()
 }
 
 /// Names of the containers, running or not, that belong to one of the clusters.

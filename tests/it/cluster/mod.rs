@@ -6,6 +6,7 @@ mod evidence;
 mod init;
 mod killed;
 mod network_policy;
+mod no_clone;
 mod publish;
 mod release;
 mod strangers;

@@ -1,8 +1,10 @@
 //! `chartgate release` and `verify` on real registries, with the verdict of a recording: one without the referrers API, and, nightly, one
 //! with it. No cluster is needed.
 
+mod cosign;
 mod keys;
 mod registries;
+mod secured;
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +41,7 @@ impl Stage {
     /// The repository of the chart, at the registry or at what stands before it.
     async fn at(&self, address: &str) -> Registry {
         let reference = format!("oci://{address}/charts/codex-pooler");
-        Registry::open(&reference).await.expect("it is a reference").0
+        Registry::open(&reference, None).await.expect("it is a reference").0
     }
 
     async fn registry(&self) -> Registry {

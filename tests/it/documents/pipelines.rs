@@ -83,6 +83,41 @@ async fn the_action_judges_what_it_is_given() {
     assert!(std::fs::read_to_string(&summary).expect("it is written").contains("## chartgate: "), "no summary");
 }
 
+/// A failure would mean that the action of a release compiles what the release has ready, or takes another file for it.
+#[tokio::test]
+async fn the_action_installs_the_binary_of_its_release() {
+    let action = read("action.yml");
+    let blocks = run_blocks(&action["runs"]["steps"]);
+    let install = &blocks.iter().find(|(id, _)| id == "install").expect("the action installs").1;
+    let machine = tempfile::tempdir().expect("a directory can be made");
+    let at = |place: &str| machine.path().join(place);
+    let release = at("server/owner/gate/releases/download/v1");
+    for directory in [&release, &at("temp"), &at("home")] {
+        std::fs::create_dir_all(directory).expect("a directory can be made");
+    }
+    let binary = "#!/bin/sh\necho \"$@\" >> \"$HOME/called\"\n";
+    std::fs::write(release.join("chartgate-linux-arm64"), binary).expect("it can be written");
+    let root = machine.path().display();
+    let begin = format!(
+        "export HOME={root}/home RUNNER_TEMP={root}/temp RUNNER_ARCH=ARM64 GITHUB_SERVER_URL=file://{root}/server \
+         REPOSITORY=owner/gate VERSION=v1 GITHUB_PATH={root}/path GITHUB_ACTION_PATH=/nowhere\n"
+    );
+    let shell = Shell::new(&support::repository());
+    let sum = format!("cd {} && sha256sum chartgate-linux-arm64 > chartgate-linux-arm64.sha256", release.display());
+    assert!(shell.run(&sum).await.is_success());
+    for (command, called) in [("check", "setup --tools-only\n"), ("run", "setup --tools-only\nsetup\n")] {
+        let output = shell.run(&format!("{begin}export COMMAND={command}\n{install}")).await;
+        assert!(output.is_success(), "{}{}", output.stdout, output.stderr);
+        assert_eq!(std::fs::read_to_string(at("home/called")).expect("it was called"), called);
+    }
+    let own = at("home/.cache/chartgate/bin");
+    assert!(std::fs::read_to_string(at("path")).expect("it is written").contains(&own.display().to_string()));
+    std::fs::remove_file(own.join("chartgate")).expect("it is there");
+    std::fs::write(release.join("chartgate-linux-arm64"), "something else\n").expect("it can be written");
+    let output = shell.run(&format!("{begin}export COMMAND=check\n{install}")).await;
+    assert!(!output.is_success() && !own.join("chartgate").exists(), "another file was taken: {}", output.stdout);
+}
+
 /// A failure would mean that `helm gate` is no command.
 #[tokio::test]
 async fn the_plugin_works_in_both_helms() {

@@ -22,6 +22,15 @@ fn an_upgrade_that_changes_nothing_is_void() {
     check(&UPGRADE_HAPPENED, &unchanged(), Verdict::Void, "step 2 (upgrade) changed nothing");
 }
 
+/// A failure would mean that a version of a chart which changes its definitions or its words alone cannot be released.
+#[test]
+fn an_upgrade_from_another_version_may_leave_the_pods() {
+    let from = unchanged().plan(|plan| plan.steps[0].from = Some(0));
+    let says = "step 2 (upgrade) brought another version of the chart, which runs the same pods";
+    let finding = check(&UPGRADE_HAPPENED, &from, Verdict::Pass, "");
+    assert!(finding.evidence.iter().any(|seen| seen.text == says), "{finding:?}");
+}
+
 /// A failure would mean that an upgrade of the schema alone is taken for none.
 #[test]
 fn a_changed_schema_is_a_change() {

@@ -71,7 +71,7 @@ fn helm() -> PathBuf {
 /// Resolves a plan, which has one version to upgrade from.
 async fn resolved(plan: Plan) -> (Plan, Origins) {
     let mut plans = [plan];
-    let origins = resolve(&mut plans, &helm()).await.unwrap();
+    let origins = resolve(&mut plans, &helm(), None).await.unwrap();
     let [plan] = plans;
     (plan, origins)
 }

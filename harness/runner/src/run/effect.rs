@@ -12,7 +12,6 @@ use chartgate_model::recording::{EffectSeen, EffectState};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
-use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 /// A pair.
 pub struct Keys {
     pub private: PrivateKey,
+    /// Its file.
+    pub private_file: PathBuf,
     /// The file of the public half.
     pub public: PathBuf,
     _directory: TempDir,
@@ -19,10 +21,12 @@ impl Keys {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let made = openssl(&["ecparam", "-genkey", "-name", "prime256v1", "-noout"], "").await;
         let pem = openssl(&["pkcs8", "-topk8", "-nocrypt"], &made).await;
+        let private_file = directory.path().join("private.pem");
+        std::fs::write(&private_file, &pem).expect("it can be written");
         let public = directory.path().join("public.pem");
         std::fs::write(&public, openssl(&["pkey", "-pubout"], &pem).await).expect("it can be written");
         let private = PrivateKey::of_pem(&pem, None, "key.pem").expect("it is a key");
-        Self { private, public, _directory: directory }
+        Self { private, private_file, public, _directory: directory }
     }
 }
 

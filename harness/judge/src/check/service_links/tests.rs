@@ -46,7 +46,18 @@ fn own_name() -> Story {
 
 fn taken_for_a_setting() -> Story {
     let why = "deployment/codex-pooler has 0 of 1 pods available: container `app` ended with exit code 1".to_owned();
-    own_name().ending(0, &StepOutcome::NotReady { why }, "")
+    let crash = |pod: &mut serde_json::Value| {
+        pod["status"]["containerStatuses"][0]["lastState"] = serde_json::json!({"terminated": {"exitCode": 1}});
+    };
+    own_name().ending(0, &StepOutcome::NotReady { why }, "").edit(|object| object["kind"] == "Pod", crash)
+}
+
+/// A failure would mean that a chart is told to change its Services because its values name a Secret that nobody made.
+#[test]
+fn pods_that_never_start_do_not_blame_the_name() {
+    let why = "deployment/codex-pooler has 0 of 1 pods available: secret \"cert\" not found".to_owned();
+    let never_started = own_name().ending(0, &StepOutcome::NotReady { why }, "");
+    check(&SERVICE_LINKS, &never_started, Verdict::Void, "whether the name is at fault is unknown: step 1 (install)");
 }
 
 /// A failure would mean that a chart which does not start under its own name is green.
