@@ -156,6 +156,10 @@ fn main() -> ExitCode {
     if let Some(ended) = command::part::play() {
         return ended;
     }
+    // Whatever it is called: a release's file has the architecture in its name.
+    if let Ok(exe) = std::env::current_exe() {
+        home::set_exe(exe);
+    }
     let Arguments { command, color } = Arguments::parse();
     stdio::set_color(color.into());
     let ended = match command {

@@ -26,11 +26,12 @@ async fn the_binary_alone_judges_a_chart_in_a_root_without_the_repository() {
     let helm = home::version("HELM").and_then(home::helm).expect("the set-up made it");
     let kind = home::version("KIND").and_then(|version| home::tool("kind", version)).expect("the set-up made it");
     let own = home::folder().expect("there is a state folder").join("bin/chartgate");
-    let programs = [("chartgate", own), ("helm", helm), ("kind", kind), ("docker", on_path("docker"))];
+    let programs = [("chartgate-linux-amd64", own), ("helm", helm), ("kind", kind), ("docker", on_path("docker"))];
     let programs = programs.map(|(name, program)| format!("{name}={}", program.display()));
     let chart = support::repository().join("tests/stubs/everything");
     let call = Tool::new("bare-root", support::repository().join("tests/support/bare-root")).args([chart]);
-    let call = call.args(programs).args(["--", "chartgate", "run", "/chart", "--stub-images", "--out", "/out"]);
+    let call =
+        call.args(programs).args(["--", "chartgate-linux-amd64", "run", "/chart", "--stub-images", "--out", "/out"]);
     let output = call.deadline(LIMIT).run_unchecked().await.expect("it starts");
     check_said(&output, 0, &["putting this command into the image of the prober", "pass: "]);
 }
