@@ -120,6 +120,7 @@ pub const GROUPS: &[Group] = &[
             upgrade::UPGRADE_HAPPENED,
             traffic::UPGRADE_AVAILABLE,
             traffic::SESSION_CONTINUITY,
+            traffic::JOBS_DONE,
             upgrade::CONFIG_ROLLS_PODS,
             upgrade::CONFIG_REACHES_PODS,
             upgrade::SECRETS_STABLE,

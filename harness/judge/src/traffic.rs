@@ -1,10 +1,12 @@
 //! What the users of the release met while it was changed.
 
+mod jobs;
 mod load;
 mod phases;
 mod pods;
 mod sessions;
 
+pub(super) use jobs::JOBS_DONE;
 pub(super) use sessions::SESSION_CONTINUITY;
 
 use std::collections::BTreeMap;

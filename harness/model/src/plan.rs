@@ -89,6 +89,9 @@ pub struct Plan {
     /// What the users of a role do from the end of the first step to the end of the last one, by role.
     #[serde(default)]
     pub traffic: BTreeMap<String, Traffic>,
+    /// Jobs a second that users hand in meanwhile, by role.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, u32>,
     /// Worker nodes, on a cluster of the scenario's own; 0: any cluster will do.
     #[serde(default)]
     pub workers: u8,

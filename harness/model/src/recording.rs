@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use chartgate_k8s::typed::Object;
-pub use chartgate_protocol::{Answer, Failure, SessionEvent};
+pub use chartgate_protocol::{Answer, Failure, JobEnd, SessionEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -32,7 +32,7 @@ pub use entry::{Entry, Mode, Moment};
 pub use helm::{HelmCall, HookRun, Release, StepOutcome};
 pub use probe::{Asker, Attempt, Probe, Reach, ServicePort};
 pub use render::{LintMessage, RepeatedKey, Variant};
-pub use traffic::{Failed, Served};
+pub use traffic::{Failed, JobEnded, Served};
 
 /// Version of the recording's format; a change that old readers would misread raises it.
 pub const FORMAT: u32 = 1;

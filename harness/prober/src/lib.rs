@@ -5,6 +5,7 @@
 
 mod clock;
 mod connection;
+mod job;
 mod keep;
 mod load;
 mod request;
@@ -81,6 +82,7 @@ async fn probe() -> Result<()> {
                 drop(told.send(Told::Reply(ask(question).await)));
             })),
             Order::Send(load) => loads.begin(load.load, |stop| load::send(load, ports.clone(), told, stop)),
+            Order::HandIn(load) => loads.begin(load.load, |stop| job::hand_in(load, ports.clone(), told, stop)),
             Order::Keep(load) => loads.begin(load.load, |stop| keep::keep(load, told, stop)),
             Order::Stop(load) => loads.stop(load),
         }

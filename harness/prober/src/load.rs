@@ -87,7 +87,7 @@ fn whole(ended: Result<Ended, JoinError>) -> Ended {
 }
 
 /// When a request is to be sent, since the load's beginning: computed from its number, so that delays do not add up.
-fn due(number: u64, rate: u32) -> Duration {
+pub fn due(number: u64, rate: u32) -> Duration {
     let (rate, nanos) = (u64::from(rate.max(1)), 1_000_000_000);
     Duration::from_secs(number / rate) + Duration::from_nanos(number % rate * nanos / rate)
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_protocol::{Failure, RequestLoad};
+use chartgate_protocol::{Failure, RequestLoad, Scheme};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::HOST;
 use hyper::{Request, Response};
@@ -72,10 +72,22 @@ pub struct Outcome {
 }
 
 /// An answer as far as it is looked at.
-struct Answer {
-    status: u16,
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
     pod: Option<String>,
-    body: String,
+    /// The body's beginning.
+    pub body: String,
+}
+
+/// Where a request goes, and how.
+pub struct Server<'a> {
+    /// How it is spoken to.
+    pub scheme: Scheme,
+    /// Host (or IP address) and port.
+    pub address: &'a str,
+    /// Header of its answers, in lower case, that names the pod.
+    pub pod: Option<&'a str>,
 }
 
 /// Makes the request that each connection sends.
@@ -96,7 +108,8 @@ pub fn describe(load: &RequestLoad) -> Result<Request<Empty<Bytes>>> {
 /// Sends the request and says what became of it, within the load's limit.
 pub async fn send(load: &RequestLoad, ports: &Ports, request: Request<Empty<Bytes>>) -> Outcome {
     let started = Instant::now();
-    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(load, ports, request)).await;
+    let server = Server { scheme: load.scheme, address: &load.address, pod: load.pod.as_deref() };
+    let answer = timeout(Duration::from_millis(load.limit_ms), exchange(&server, ports, request)).await;
     let took = started.elapsed();
     match answer {
         Err(_) => Outcome { took, pod: None, failure: Some(Failure::TimedOut) },
@@ -105,14 +118,24 @@ pub async fn send(load: &RequestLoad, ports: &Ports, request: Request<Empty<Byte
     }
 }
 
-async fn exchange(load: &RequestLoad, ports: &Ports, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
-    let stream = ports.connect(&load.address).await.map_err(|error| not_connected(&error))?;
+/// Sends a request on a connection of its own, and reads the answer.
+///
+/// # Errors
+/// Why there is no whole answer.
+pub async fn exchange<B>(server: &Server<'_>, ports: &Ports, request: Request<B>) -> Result<Answer, Failure>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let stream = ports.connect(server.address).await.map_err(|error| not_connected(&error))?;
     // The kernel keeps a port for a minute after an orderly end, and high rates would run out of them.
     stream.set_zero_linger().map_err(|error| other(&error))?;
     stream.set_nodelay(true).map_err(|error| other(&error))?;
-    let stream = connection::secure(stream, load.scheme, &load.address).await.map_err(|error| not_connected(&error))?;
+    let stream =
+        connection::secure(stream, server.scheme, server.address).await.map_err(|error| not_connected(&error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-    let mut exchanged = pin!(async move { read(sender.send_request(request).await?, load).await });
+    let mut exchanged = pin!(async move { read(sender.send_request(request).await?, server.pod).await });
     let answer = tokio::select! {
         biased;
         answer = &mut exchanged => answer,
@@ -123,8 +146,8 @@ async fn exchange(load: &RequestLoad, ports: &Ports, request: Request<Empty<Byte
 }
 
 /// Reads the whole body: an answer that ends before it is none.
-async fn read(mut response: Response<Incoming>, load: &RequestLoad) -> hyper::Result<Answer> {
-    let pod = load.pod.as_ref().and_then(|header| response.headers().get(header.as_str()));
+async fn read(mut response: Response<Incoming>, pod: Option<&str>) -> hyper::Result<Answer> {
+    let pod = pod.and_then(|header| response.headers().get(header));
     let pod = pod.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let mut body = Vec::new();
     while let Some(frame) = response.frame().await {
@@ -135,18 +158,32 @@ async fn read(mut response: Response<Incoming>, load: &RequestLoad) -> hyper::Re
     Ok(Answer { status: response.status().as_u16(), pod, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
+impl Answer {
+    /// Enough of the body to know who wrote it.
+    pub fn beginning(&self) -> String {
+        self.body.chars().take(TOLD).collect()
+    }
+
+    /// What is wrong with an answer of another status than this.
+    pub fn unless_status(&self, right: u16) -> Option<Failure> {
+        let status = self.status;
+        if status == right {
+            return None;
+        }
+        if (500..=599).contains(&status) {
+            return Some(Failure::ServerError { status, body: self.beginning() });
+        }
+        Some(Failure::Wrong { what: format!("status {status} in place of {right}: {}", self.beginning()) })
+    }
+}
+
 /// Compares an answer with the right one.
 fn judge(load: &RequestLoad, answer: &Answer, took: Duration) -> Option<Failure> {
-    let beginning = || answer.body.chars().take(TOLD).collect::<String>();
-    let status = answer.status;
-    if status != load.status && (500..=599).contains(&status) {
-        return Some(Failure::ServerError { status, body: beginning() });
-    }
-    if status != load.status {
-        return Some(Failure::Wrong { what: format!("status {status} in place of {}: {}", load.status, beginning()) });
+    if let Some(failure) = answer.unless_status(load.status) {
+        return Some(failure);
     }
     if let Some(text) = load.body.as_ref().filter(|text| !answer.body.contains(text.as_str())) {
-        return Some(Failure::Wrong { what: format!("no `{text}` in the body: {}", beginning()) });
+        return Some(Failure::Wrong { what: format!("no `{text}` in the body: {}", answer.beginning()) });
     }
     (took > Duration::from_millis(load.slow_ms)).then_some(Failure::Slow)
 }

@@ -15,6 +15,8 @@ pub enum Order {
     Send(RequestLoad),
     /// Keep a websocket session from now on; [`Told::Session`] tells of it.
     Keep(SessionLoad),
+    /// Hand in jobs from now on, and wait for the result of each; [`Told::Job`] tells of them.
+    HandIn(JobLoad),
     /// End the load with this number; [`Told::Stopped`] answers when all that was in flight has ended or was given up.
     Stop(u64),
 }
@@ -38,6 +40,8 @@ pub enum Told {
     Failed(Failed),
     /// Something about a session.
     Session(SessionTold),
+    /// What became of a job.
+    Job(JobTold),
     /// The load has ended.
     Stopped {
         /// The load's number.
@@ -146,6 +150,75 @@ pub enum Failure {
     Other {
         /// In words.
         why: String,
+    },
+}
+
+/// Work that is handed in with one request and whose result is found with others. In each text `{{n}}` stands for the job's number, from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Path of the POST that hands it in.
+    pub path: String,
+    /// Its body, a JSON document.
+    pub body: String,
+    /// Status code of the answer that accepts it.
+    pub status: u16,
+    /// Key of that answer, a JSON object, whose value names the job: `{{id}}` below.
+    pub id: String,
+    /// Path of the result, which answers 200 once it is there.
+    pub result: String,
+    /// Text that the result's body contains.
+    pub shows: Option<String>,
+    /// The result is there so long after the job was accepted, in milliseconds.
+    pub within_ms: u64,
+}
+
+/// Jobs that are handed in at a fixed rate, each on a connection of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobLoad {
+    /// Chosen by the asker, among all loads.
+    pub load: u64,
+    /// How the server is spoken to.
+    pub scheme: Scheme,
+    /// Host (or IP address) and port.
+    pub address: String,
+    /// What is handed in.
+    pub job: Job,
+    /// Jobs a second. The schedule does not wait for results.
+    pub rate: u32,
+    /// After this a request is given up, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// A job that has ended, or was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTold {
+    /// The load's number.
+    pub load: u64,
+    /// When it was handed in.
+    pub sent: u64,
+    /// How long it took until its end was known, in milliseconds.
+    pub took_ms: u64,
+    /// What became of it.
+    pub end: JobEnd,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobEnd {
+    /// It was accepted, and its result was there in time.
+    Done,
+    /// It was not accepted: nobody was promised anything.
+    NotAccepted {
+        /// Why.
+        failure: Failure,
+    },
+    /// It was accepted, and had no result in time.
+    Lost {
+        /// Its name.
+        id: String,
+        /// The last answer to the question for its result.
+        last: String,
     },
 }
 

@@ -80,6 +80,10 @@ pub struct ScenarioFile {
     /// reconnects when it is closed. The role's contract says how one goes on (`serves.sessions.continuity`).
     #[serde(default)]
     pub sessions: BTreeMap<String, u32>,
+    /// Jobs that are handed in through the Service of a role all the time, by role: `{api: 2/s}`. The role's contract says what one is and where its
+    /// result is found (`serves.job`): each that was accepted must get it.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, Rate>,
     /// An answer under traffic that takes longer is a failure; by default `5s`.
     pub slow: Option<Duration>,
     /// Worker nodes, on a cluster of the scenario's own whose control plane takes no pods of the release; by default any cluster will do.

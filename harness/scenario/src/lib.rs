@@ -190,6 +190,7 @@ fn plan(path: &Path, written: &Written, scenario: &ScenarioFile, chart: Chart, o
         routes: contract.routes.clone(),
         waivers: waivers(path, contract, overrides),
         traffic: traffic::traffic(source, names, scenario, contract),
+        jobs: traffic::jobs(source, names, scenario, contract),
         workers: scenario.workers,
         namespace: namespace(root.key("namespace").key("name"), scenario),
         namespace_labels: scenario.namespace.labels.clone(),

@@ -50,6 +50,34 @@ pub(super) fn traffic(
     traffic
 }
 
+/// The jobs of each role that the scenario names.
+pub(super) fn jobs(
+    source: &Source,
+    names: &Names,
+    scenario: &ScenarioFile,
+    contract: &ContractFile,
+) -> BTreeMap<String, u32> {
+    let mut jobs = BTreeMap::new();
+    for (role, rate) in &scenario.jobs {
+        let at = source.root().key("jobs").key(role).of_key();
+        if !names.check_role(at, role) {
+            continue;
+        }
+        let serves = contract.roles.get(role).and_then(|role| role.serves.as_ref());
+        if serves.is_some_and(|serves| serves.job.is_some()) {
+            jobs.insert(role.clone(), rate.0);
+        } else {
+            let mistake = Mistake::new(&format!("the role `{role}` takes no jobs, says the contract"));
+            at.refuse(
+                mistake.with_hint(
+                    "say there what one is: `serves: {job: {path: /jobs, id: id, result: \"/jobs/{{id}}\"}}`",
+                ),
+            );
+        }
+    }
+    jobs
+}
+
 fn keys<'a, T>(key: &'static str, map: &'a BTreeMap<String, T>) -> impl Iterator<Item = (&'static str, &'a String)> {
     map.keys().map(move |role| (key, role))
 }

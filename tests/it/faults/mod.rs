@@ -1,5 +1,6 @@
 //! What the gate is for: charts with a fault are refused, and the check that the fault breaks is named.
 
+mod hooks;
 mod planted;
 mod protections;
 mod strangers;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_protocol::{Continuity, Scheme, Session};
+use chartgate_protocol::{Continuity, Job, Scheme, Session};
 use serde::{Deserialize, Serialize};
 
 /// A part of the application with pods of its own.
@@ -43,6 +43,9 @@ pub struct Serves {
     /// ask the serving port.
     #[serde(default)]
     pub network: Option<Network>,
+    /// What its users hand in, and where they find the result; `None`: nothing.
+    #[serde(default)]
+    pub job: Option<Job>,
 }
 
 /// Whom a `NetworkPolicy` lets ask a role, and on which ports besides the serving one.

@@ -6,8 +6,8 @@ use chartgate_protocol::{Answer, SessionEvent};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asked, Change, Compared, EffectSeen, Failed, HelmCall, LintMessage, Node, Probe, Reach, Release, RepeatedKey,
-    Served, ServicePort, StepOutcome, Variant,
+    Asked, Change, Compared, EffectSeen, Failed, HelmCall, JobEnded, LintMessage, Node, Probe, Reach, Release,
+    RepeatedKey, Served, ServicePort, StepOutcome, Variant,
 };
 
 /// One moment on the timeline.
@@ -224,6 +224,8 @@ pub enum Moment {
     Served(Served),
     /// A request of a role's users that was not.
     Failed(Failed),
+    /// What became of a job that a role's users handed in.
+    Job(JobEnded),
     /// Something happened to a websocket session that is kept open.
     SessionKept {
         /// The role whose Service it goes through.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_protocol::Failure;
+use chartgate_protocol::{Failure, JobEnd};
 use serde::{Deserialize, Serialize};
 
 /// Requests of one slice of time that were answered well. Times are in milliseconds since the recording began.
@@ -37,4 +37,17 @@ pub struct Failed {
     pub failure: Failure,
     /// The pod that answered, where the answer names it.
     pub pod: Option<String>,
+}
+
+/// A job that has ended, or was given up. Times are in milliseconds since the recording began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobEnded {
+    /// The role whose Service it was handed to.
+    pub role: String,
+    /// When it was handed in.
+    pub sent: u64,
+    /// How long it took until its end was known, in milliseconds.
+    pub took_ms: u64,
+    /// What became of it.
+    pub end: JobEnd,
 }

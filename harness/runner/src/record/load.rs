@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chartgate_protocol as prober;
 use tokio::sync::{oneshot, watch};
 
 use super::Moment;
-use super::recording::{Failed, Served};
+use super::recording::{Failed, JobEnded, Served};
 
 /// Whose users a load plays.
 pub(super) enum Subject {
     /// Those of a role who send requests.
     Requests { role: String },
+    /// Those of a role who hand in jobs.
+    Jobs { role: String },
     /// One of a role who keeps a websocket session.
     Session { role: String, session: String },
 }
@@ -21,6 +24,8 @@ pub(super) enum Subject {
 pub struct Load {
     pub(super) number: u64,
     pub(super) stopped: oneshot::Receiver<()>,
+    /// How long what is in flight may take once the load is told to stop.
+    pub(super) rest: Duration,
     answered: watch::Receiver<Answered>,
     since: Arc<AtomicU64>,
 }
@@ -65,13 +70,13 @@ impl Running {
         let (count, answered) = watch::channel(Answered::default());
         let (stop, stopped) = oneshot::channel();
         let since = Arc::new(AtomicU64::default());
-        let load = Load { number, stopped, answered, since: since.clone() };
+        let load = Load { number, stopped, rest: Duration::ZERO, answered, since: since.clone() };
         (Self { subject, ordered, began, answered: count, since, stopped: stop }, load)
     }
 
     pub fn role(&self) -> &str {
         match &self.subject {
-            Subject::Requests { role } | Subject::Session { role, .. } => role,
+            Subject::Requests { role } | Subject::Jobs { role } | Subject::Session { role, .. } => role,
         }
     }
 
@@ -107,6 +112,12 @@ impl Running {
         self.count(sent, 1);
         let (role, took_ms) = (self.role().to_owned(), told.took_ms);
         Moment::Failed(Failed { role, sent, took_ms, failure: told.failure, pod: told.pod })
+    }
+
+    pub fn job(&self, told: prober::JobTold) -> Moment {
+        let sent = self.at(told.sent);
+        self.count(sent, 1);
+        Moment::Job(JobEnded { role: self.role().to_owned(), sent, took_ms: told.took_ms, end: told.end })
     }
 
     /// A moment of a session; a load of requests has none.

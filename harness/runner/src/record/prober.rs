@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use chartgate_cluster::error;
-use chartgate_protocol::{Order, Question, Reply, RequestLoad, SessionLoad, Told};
+use chartgate_protocol::{JobLoad, Order, Question, Reply, RequestLoad, SessionLoad, Told};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{AttachParams, AttachedProcess, PostParams};
 use kube::runtime::conditions::is_pod_running;
@@ -177,6 +177,18 @@ impl Prober {
         self.begin(load.load, subject, Order::Keep(load))
     }
 
+    /// Hands in jobs of a role's users from now on; the load's number is the prober's to set.
+    ///
+    /// # Errors
+    /// If the prober itself is gone.
+    pub fn hand_in(&self, role: &str, mut load: JobLoad) -> Result<Load> {
+        load.load = self.number();
+        let rest = Duration::from_millis(load.job.within_ms + load.limit_ms);
+        let mut begun = self.begin(load.load, Subject::Jobs { role: role.to_owned() }, Order::HandIn(load))?;
+        begun.rest = rest;
+        Ok(begun)
+    }
+
     fn begin(&self, number: u64, subject: Subject, order: Order) -> Result<Load> {
         let timeline = &self.shared.timeline;
         let (running, load) = Running::begin(number, subject, timeline.unix_ms(), timeline.now());
@@ -193,8 +205,12 @@ impl Prober {
         for load in &loads {
             self.order(Order::Stop(load.number))?;
         }
+        let rest = loads.iter().map(|load| load.rest).max().unwrap_or_default();
         let stopped = futures::future::try_join_all(loads.into_iter().map(|load| load.stopped));
-        timeout(STOP_LIMIT, stopped).await.context("the prober did not stop its loads")?.context("the prober ended")?;
+        timeout(STOP_LIMIT + rest, stopped)
+            .await
+            .context("the prober did not stop its loads")?
+            .context("the prober ended")?;
         Ok(())
     }
 
@@ -255,6 +271,7 @@ impl Shared {
             }
             Told::Served(served) => self.note(served.load, |running| Some(running.served(served))),
             Told::Failed(failed) => self.note(failed.load, |running| Some(running.failed(failed))),
+            Told::Job(job) => self.note(job.load, |running| Some(running.job(job))),
             Told::Session(session) => self.note(session.load, |running| running.session(session)),
             Told::Stopped { load } => {
                 if let Some(running) = lock(&self.loads).remove(&load) {

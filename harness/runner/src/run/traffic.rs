@@ -9,7 +9,7 @@ use anyhow::Result;
 use chartgate_base::random;
 use chartgate_cluster::error;
 use chartgate_model::plan::{Plan, Serves, Traffic, UserRequest};
-use chartgate_protocol::{RequestLoad, SessionLoad};
+use chartgate_protocol::{JobLoad, RequestLoad, SessionLoad};
 use futures::future::join_all;
 use tokio::time::timeout;
 
@@ -21,6 +21,8 @@ use crate::record::{Moment, Timeline};
 
 /// So many answers show a settled release: one failure in a hundred is seen.
 const ENOUGH_ANSWERS: u64 = 100;
+/// So many jobs that ended show that work is done again.
+const ENOUGH_JOBS: u64 = 5;
 /// A session that still goes on has one message acknowledged.
 const ENOUGH_MESSAGES: u64 = 1;
 /// Two seconds do at the default rate; a rate of a few a second gives fewer answers, and the judge counts them.
@@ -50,17 +52,18 @@ impl<'a> Users<'a> {
     /// # Errors
     /// If the prober does not run.
     pub async fn come(&mut self) -> Result<()> {
-        if !self.loads.is_empty() || self.plan.traffic.is_empty() {
+        if !self.loads.is_empty() || (self.plan.traffic.is_empty() && self.plan.jobs.is_empty()) {
             return Ok(());
         }
         self.stage.prober.until_started().await?;
+        for (name, rate) in &self.plan.jobs {
+            let Some((serves, address)) = self.reached(name) else { continue };
+            let Some(job) = serves.job.clone() else { continue };
+            let load = JobLoad { load: 0, scheme: serves.scheme, address, job, rate: *rate, limit_ms: LIMIT_MS };
+            self.loads.push((self.stage.prober.hand_in(name, load)?, ENOUGH_JOBS));
+        }
         for (name, traffic) in &self.plan.traffic {
-            let Some(role) = self.plan.roles.get(name) else { continue };
-            let (Some(serves), Some(address)) = (&role.serves, service_address(role, self.stage)) else {
-                let why = "no Service sends to a ready pod of the role".to_owned();
-                self.timeline.append(Moment::Gap { of: format!("traffic {name}"), why });
-                continue;
-            };
+            let Some((serves, address)) = self.reached(name) else { continue };
             let load = self.stage.prober.send(name, requests(serves, traffic, &address))?;
             self.loads.push((load, ENOUGH_ANSWERS));
             for _ in 0..traffic.sessions {
@@ -72,10 +75,22 @@ impl<'a> Users<'a> {
         Ok(())
     }
 
+    /// What a role serves, and the address of its Service.
+    fn reached(&self, role: &str) -> Option<(&'a Serves, String)> {
+        let promised = self.plan.roles.get(role)?;
+        let reached = promised.serves.as_ref().zip(service_address(promised, self.stage));
+        if reached.is_none() {
+            let why = "no Service sends to a ready pod of the role".to_owned();
+            self.timeline.append(Moment::Gap { of: format!("traffic {role}"), why });
+        }
+        reached
+    }
+
     /// Waits until the serving pods that are on their way out are gone: until then the step is not over for its users.
     pub async fn drain(&self) {
         if !self.loads.is_empty() {
-            let roles = self.plan.traffic.keys().filter_map(|name| self.plan.roles.get(name));
+            let roles =
+                self.plan.traffic.keys().chain(self.plan.jobs.keys()).filter_map(|name| self.plan.roles.get(name));
             let selectors: Vec<&str> = roles.map(|role| role.select.as_str()).collect();
             self.stage.until_drained(&selectors, DRAIN_LIMIT).await;
         }
@@ -97,7 +112,7 @@ impl<'a> Users<'a> {
         }
         let loads = self.loads.drain(..).map(|(load, _)| load).collect();
         if let Err(error) = self.stage.prober.stop(loads).await {
-            for role in self.plan.traffic.keys() {
+            for role in self.plan.traffic.keys().chain(self.plan.jobs.keys()) {
                 self.timeline.append(Moment::Gap { of: format!("traffic {role}"), why: error::message(&error) });
             }
         }

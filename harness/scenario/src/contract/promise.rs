@@ -1,11 +1,12 @@
 //! What the plan makes of a contract.
 
 use chartgate_model::plan::{Effect, HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
-use chartgate_protocol::{Continuity, Scheme, Session};
+use chartgate_protocol::{Continuity, Job, Scheme, Session};
 
-use super::role::ok;
+use super::role::{JobFile, ok};
 use super::{EffectFile, HookFile, ImageFile, PortFile, RoleFile, SchemeFile, ServesFile};
 use crate::network::NetworkFile;
+use crate::scalar::Duration;
 
 impl RoleFile {
     /// As the plan holds it, for a release.
@@ -63,7 +64,25 @@ impl ServesFile {
             paths,
             sessions,
             traffic,
+            job: self.job.map(JobFile::plan),
             network: self.network.map(NetworkFile::plan),
+        }
+    }
+}
+
+/// What takes longer is lost to most who wait for it.
+const WITHIN: Duration = Duration(60);
+
+impl JobFile {
+    fn plan(self) -> Job {
+        Job {
+            path: self.path,
+            body: self.body,
+            status: self.status,
+            id: self.id,
+            result: self.result,
+            shows: self.shows,
+            within_ms: self.within.unwrap_or(WITHIN).0 * 1000,
         }
     }
 }

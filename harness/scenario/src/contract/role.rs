@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
 use crate::network::NetworkFile;
+use crate::scalar::Duration;
 
 /// A role's promises.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -54,6 +55,8 @@ pub struct ServesFile {
     pub answers: Vec<AnswerFile>,
     /// What its users ask for under traffic; by default the readiness path.
     pub traffic: Option<TrafficFile>,
+    /// Work that its users hand in, and whose result they find later.
+    pub job: Option<JobFile>,
     /// That a `NetworkPolicy` of the chart guards it, and whom that lets ask; without it, one that the chart renders all the same
     /// is to let anyone ask the serving port, and no other.
     pub network: Option<NetworkFile>,
@@ -87,6 +90,29 @@ pub struct TrafficFile {
     pub body: Option<String>,
     /// Header of the answer that holds the name of the pod which gave it.
     pub pod: Option<String>,
+}
+
+/// Work that is handed in with one request and whose result is found with others. In each text `{{n}}` stands for the job's number, from 1.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Job")]
+pub struct JobFile {
+    /// Path of the POST that hands it in.
+    pub path: String,
+    /// Its body, a JSON document.
+    #[serde(default)]
+    pub body: String,
+    /// Exact status code of the answer that accepts it; by default 200.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Key of that answer, a JSON object, whose value names the job.
+    pub id: String,
+    /// Path of the result, where `{{id}}` stands for that name: it answers 200 once the result is there.
+    pub result: String,
+    /// Text that the result's body contains.
+    pub shows: Option<String>,
+    /// How long after it was accepted the result is there at the latest; by default `60s`.
+    pub within: Option<Duration>,
 }
 
 /// How a websocket session is spoken to.

@@ -9,7 +9,7 @@ use krafka::consumer::{AutoOffsetReset, Consumer};
 use krafka::error::{ErrorCode, KrafkaError};
 use krafka::producer::{Acks, Producer};
 use krafka::{Kafka, Record};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::config;
@@ -27,17 +27,20 @@ const DELIVERY: Duration = Duration::from_secs(8);
 /// A killed consumer's partitions are others' after so long: little more than the least that a broker takes by default.
 const SESSION: Duration = Duration::from_secs(8);
 
+/// The file that is there once a worker consumes its topic.
+const CONSUMES: &str = "/tmp/consumes";
+
 /// A connection to Kafka that is made when it is first needed.
 pub struct Log {
     config: config::Kafka,
     client_id: String,
-    producer: Mutex<Option<Producer>>,
+    producer: OnceCell<Producer>,
 }
 
 impl Log {
     /// The log at an address; nothing is connected yet.
     pub fn new(config: &config::Kafka, client_id: &str) -> Self {
-        Self { config: config.clone(), client_id: client_id.to_owned(), producer: Mutex::new(None) }
+        Self { config: config.clone(), client_id: client_id.to_owned(), producer: OnceCell::new() }
     }
 
     /// A topic's name as it is in Kafka.
@@ -55,17 +58,15 @@ impl Log {
     /// # Errors
     /// If the broker does not take it in time.
     pub async fn send(&self, topic: &str, key: &str, message: String) -> Result<()> {
-        let mut shared = self.producer.lock().await;
-        let producer = if let Some(producer) = shared.as_ref() {
-            producer
-        } else {
-            let builder = self.connect().await?.producer().acks(Acks::All).linger(Duration::ZERO);
-            let built = builder.delivery_timeout(DELIVERY).max_block(DELIVERY / 2).build().await;
-            shared.insert(built.context("make a producer")?)
-        };
+        let producer = self.producer.get_or_try_init(|| self.make_producer()).await?;
         let topic = self.topic(topic);
         let sent = producer.send(Record::new(topic.clone(), message).key(key.to_owned())).await;
         sent.map(drop).with_context(|| format!("publish to `{topic}`"))
+    }
+
+    async fn make_producer(&self) -> Result<Producer> {
+        let builder = self.connect().await?.producer().acks(Acks::All).linger(Duration::ZERO);
+        builder.delivery_timeout(DELIVERY).max_block(DELIVERY / 2).build().await.context("make a producer")
     }
 
     /// Makes the topics that are missing. True for each that is new.
@@ -159,6 +160,9 @@ impl Log {
             match self.subscribed(group, topic).await {
                 Ok(consumer) => {
                     println!("consumes `{topic}` as `{group}`");
+                    if let Err(error) = std::fs::write(CONSUMES, topic) {
+                        eprintln!("could not write {CONSUMES}: {error}");
+                    }
                     return Some(consumer);
                 }
                 Err(error) => say(&mut said, &format!("waits for the topic `{topic}`: {error:#}")),

@@ -1,6 +1,6 @@
 //! The seven workers, each one process. They listen on no port, and wait for Kafka and for their topics.
 //!
-//! What a script does: `sleep MS` takes so long, `fail` fails each time, anything else is its own output. What fails three times goes to the
+//! What a script does: `sleep MS …` takes so long, `fail` fails each time, anything else is its own output. What fails three times goes to the
 //! dead letters.
 
 use std::time::Duration;
@@ -134,7 +134,9 @@ impl Process {
 
     async fn run(&self, mut message: Message) -> Result<()> {
         self.send("pod_events", &message).await?;
-        if let Some(millis) = message.script.strip_prefix("sleep ").and_then(|millis| millis.parse().ok()) {
+        if let Some(millis) =
+            message.script.strip_prefix("sleep ").and_then(|rest| rest.split(' ').next()?.parse().ok())
+        {
             pause(Duration::from_millis(millis)).await;
         }
         if message.script != "fail" {
