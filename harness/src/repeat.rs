@@ -1,6 +1,7 @@
 //! The command that runs one scenario alone once more, noted in its plan, and so in its recording.
 
 use chartgate_model::plan::{Plan, StubImages};
+use chartgate_process::home;
 use chartgate_process::tool::quoted;
 use chartgate_runner::run::Options;
 use chartgate_scenario::Overrides;
@@ -29,6 +30,9 @@ fn flags(overrides: &Overrides, options: &Options) -> Vec<String> {
     match &options.context {
         Some(context) => add("--context", context.name().to_owned()),
         None => add("--kubernetes", options.kubernetes.clone()),
+    }
+    if let Some(registry) = home::image_registry() {
+        add("--image-registry", registry.to_owned());
     }
     if let Some(secret) = &options.pull_secret {
         add("--image-pull-secret", secret.to_string());

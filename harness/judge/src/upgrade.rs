@@ -14,8 +14,9 @@ pub(super) use reach::CONFIG_REACHES_PODS;
 pub(super) use replicas::REPLICAS_KEPT;
 pub(super) use secrets::SECRETS_STABLE;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Action;
 use chartgate_model::recording::WALL_CLOCK;
 
@@ -90,8 +91,10 @@ fn running(view: &View, seq: u64) -> BTreeSet<(String, String, usize)> {
     let hooks = view.hook_jobs();
     let pods = view.tracks("Pod").filter_map(|pod| pod.at(seq)).filter(|pod| !pod.is_terminating());
     let pods: Vec<_> = pods.filter(|pod| !hooks.iter().any(|job| pod.is_owned_by(job.uid()))).collect();
-    let size = |template: &str| pods.iter().filter(|pod| pod.template_of() == template).count();
-    pods.iter().map(|pod| (pod.template_of().to_owned(), pod.images().join(", "), size(pod.template_of()))).collect()
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    pods.iter().for_each(|pod| *sizes.entry(pod.template_of()).or_default() += 1);
+    let running = |pod: &&Object| (pod.template_of().to_owned(), pod.images().join(", "), sizes[pod.template_of()]);
+    pods.iter().map(running).collect()
 }
 
 #[cfg(test)]

@@ -209,15 +209,19 @@ pub fn set_image_registry(place: String) {
     IMAGE_REGISTRY.get_or_init(|| place);
 }
 
+/// Where chartgate's own images are, if the user said so.
+pub fn image_registry() -> Option<&'static str> {
+    IMAGE_REGISTRY.get().map(String::as_str)
+}
+
 /// Whether a cluster finds an image elsewhere than on this machine.
 pub fn is_elsewhere(key: &str) -> bool {
-    IMAGE_REGISTRY.get().is_some() || named_image(key).is_some()
+    image_registry().is_some() || named_image(key).is_some()
 }
 
 /// A noted reference, with the registry that the user named in its registry's place; its name, tag and digest stay.
 fn in_registry(reference: &str) -> String {
-    let place = IMAGE_REGISTRY.get().map(String::as_str);
-    place.map_or_else(|| reference.to_owned(), |place| placed(reference, place))
+    image_registry().map_or_else(|| reference.to_owned(), |place| placed(reference, place))
 }
 
 fn placed(reference: &str, place: &str) -> String {

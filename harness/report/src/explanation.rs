@@ -126,7 +126,9 @@ pub(super) fn account(scenario: &ScenarioReport, finding: &Finding) -> String {
 pub(super) fn whereabouts(scenario: &ScenarioReport) -> String {
     let mut lines = Lines::default();
     lines.say("repeat", scenario.repeat.as_deref().map(plain));
-    lines.say("evidence", [scenario.evidence.display().to_string()]);
+    // Of what nobody ran there is none.
+    let evidence = scenario.evidence.display().to_string();
+    lines.say("evidence", Some(evidence).filter(|place| !place.is_empty()));
     lines.0
 }
 

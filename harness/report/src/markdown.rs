@@ -47,11 +47,11 @@ fn render(report: &Report, out: &mut String) -> std::fmt::Result {
         }
         writeln!(out)?;
     }
-    writeln!(out, "| verdict | scenario | chart | checks passed | time |\n| --- | --- | --- | ---: | ---: |")?;
-    report.scenarios.iter().try_for_each(|scenario| row(scenario, out))?;
     if let Some(matrix) = &report.matrix {
         table(matrix, out)?;
     }
+    writeln!(out, "| verdict | scenario | chart | checks passed | time |\n| --- | --- | --- | ---: | ---: |")?;
+    report.scenarios.iter().try_for_each(|scenario| row(scenario, out))?;
     let mut left = EXPLAINED;
     for verdict in [Verdict::Fail, Verdict::Void] {
         let of = report.scenarios.iter().filter(|scenario| scenario.verdict == verdict);
@@ -80,7 +80,7 @@ fn row(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
 /// Scenarios by versions, and what is not the same on all of them.
 fn table(matrix: &Matrix, out: &mut String) -> std::fmt::Result {
     let titles: String = matrix.columns.iter().map(|column| format!(" {} |", inline(&column.to_string()))).collect();
-    writeln!(out, "\n| scenario |{titles}\n| --- |{}", " --- |".repeat(matrix.columns.len()))?;
+    writeln!(out, "| scenario |{titles}\n| --- |{}", " --- |".repeat(matrix.columns.len()))?;
     for row in &matrix.rows {
         let verdicts: String = row.verdicts.iter().map(|verdict| format!(" {} |", verdict.map_or("", word))).collect();
         writeln!(out, "| {} |{verdicts}", inline(&row.scenario))?;
@@ -90,7 +90,7 @@ fn table(matrix: &Matrix, out: &mut String) -> std::fmt::Result {
     };
     let differences: String = matrix.differences.iter().map(difference).collect();
     if differences.is_empty() {
-        return writeln!(out, "\nEach check ended the same on all versions.");
+        return writeln!(out, "\nEach check ended the same on all versions.\n");
     }
     writeln!(out, "\nNot the same on all versions:\n\n{differences}")
 }

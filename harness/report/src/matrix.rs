@@ -75,7 +75,7 @@ impl Matrix {
         Some(Self { columns: columns.into_iter().cloned().collect(), rows, differences })
     }
 
-    /// What a difference is, in words: `pass on Helm 3, Kubernetes 1.34; FAIL on …`.
+    /// What a difference is, in words: `FAIL on Helm 4, Kubernetes 1.37; pass elsewhere`.
     pub(super) fn said(&self, difference: &Difference) -> String {
         let mut on: Vec<(&str, Vec<String>)> = Vec::new();
         for (verdict, column) in difference.verdicts.iter().zip(&self.columns) {
@@ -85,7 +85,13 @@ impl Matrix {
                 None => on.push((word, vec![column.to_string()])),
             }
         }
-        let said = on.iter().map(|(word, columns)| format!("{word} on {}", columns.join(" and ")));
+        // Stable: what is rarer comes first, else what is further to the left.
+        on.sort_by_key(|(_, columns)| columns.len());
+        let usual = on.last().filter(|(_, columns)| columns.len() > 1).map(|(word, _)| *word);
+        let said = on.iter().map(|(word, columns)| match usual {
+            Some(usual) if usual == *word => format!("{word} elsewhere"),
+            _ => format!("{word} on {}", columns.join(" and ")),
+        });
         said.collect::<Vec<_>>().join("; ")
     }
 
@@ -153,6 +159,15 @@ mod tests {
         assert!(page.contains(&format!("ready in chart/case: {said}")), "{page}");
         let junit = crate::junit::document(&both).unwrap();
         assert!(junit.contains("chart/case (Helm 4, Kubernetes 1.34)") && junit.contains(said), "{junit}");
+    }
+
+    /// A failure would mean that a reader searches the one version that differs among many.
+    #[test]
+    fn of_many_versions_the_rare_ones_are_named() {
+        let mut scenarios = vec![on("3", Verdict::Pass), on("4", Verdict::Pass), on("4", Verdict::Fail)];
+        scenarios[2].on = Some(Versions { kubernetes: "1.37".to_owned(), helm: "4".to_owned() });
+        let matrix = Report::new(scenarios).matrix.unwrap();
+        assert_eq!(matrix.said(&matrix.differences[0]), "FAIL on Helm 4, Kubernetes 1.37; pass elsewhere");
     }
 
     /// A failure would mean that a run on one pair of versions has a table of one column.

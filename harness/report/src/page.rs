@@ -103,13 +103,15 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
     if report.scenarios.is_empty() {
         return writeln!(out, "<p>No scenario ran, so nothing was proven.</p>");
     }
+    if let Some(matrix) = &report.matrix {
+        versions(matrix, report, out)?;
+    }
     writeln!(out, "<div class=\"wide\"><table>\n<caption>Scenarios</caption>")?;
     writeln!(out, "<thead><tr><th>verdict<th>scenario<th>what is broken<th>passed<th>time</thead>\n<tbody>")?;
     for (index, scenario) in report.scenarios.iter().enumerate() {
         row(index, scenario, out)?;
     }
-    writeln!(out, "</tbody></table></div>")?;
-    report.matrix.as_ref().map_or(Ok(()), |matrix| versions(matrix, report, out))
+    writeln!(out, "</tbody></table></div>")
 }
 
 /// Scenarios by versions, each verdict a link to its scenario, and what is not the same on all of them.

@@ -85,10 +85,11 @@ fn headline(comparison: &Comparison) -> String {
     match comparison.outcome {
         Outcome::Void => "VOID: no scenario is in both runs, so nothing was compared".to_owned(),
         Outcome::Worse | Outcome::NotWorse => format!(
-            "{worse} worse, {} better, {} changed otherwise, {} slower, in {common} scenarios",
+            "{worse} worse, {} better, {} changed otherwise, {} slower, in {common} scenario{}",
             count(Direction::Better),
             count(Direction::Other),
-            comparison.durations.slower.len()
+            comparison.durations.slower.len(),
+            if *common == 1 { "" } else { "s" }
         ),
     }
 }

@@ -1,6 +1,7 @@
 //! What the page shows of one recording: lanes of bars and marks over time, and what a click on one opens.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use chartgate_judge::Verdict;
@@ -107,6 +108,8 @@ pub(super) struct Scene<'a> {
     pub depth: Depth,
     /// Text of the evidence of what is broken or unproven: what it names is shown in full.
     cited: String,
+    /// Objects as YAML, by where they are: each depth shows the same ones.
+    shown: RefCell<HashMap<*const Value, String>>,
 }
 
 impl<'a> Scene<'a> {
@@ -120,7 +123,13 @@ impl<'a> Scene<'a> {
             length: recording.entries.last().map_or(1, |entry| entry.at.max(1)),
             depth: DEPTHS[0],
             cited: texts.collect::<Vec<_>>().join("\n"),
+            shown: RefCell::default(),
         }
+    }
+
+    /// An object of the recording as YAML, without what only machines read.
+    pub(super) fn shown(&self, object: &Value) -> String {
+        self.shown.borrow_mut().entry(std::ptr::from_ref(object)).or_insert_with(|| shown(object)).clone()
     }
 
     /// Whether it is to be shown in full because a failure names it.
@@ -188,8 +197,7 @@ pub(super) fn note(details: &mut Vec<Detail>, detail: Detail) -> usize {
     details.len() - 1
 }
 
-/// An object as YAML, without what only machines read.
-pub(super) fn shown(object: &Value) -> String {
+fn shown(object: &Value) -> String {
     let mut object = object.clone();
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("managedFields");
