@@ -20,5 +20,6 @@ mod refusals;
 mod rendered;
 mod reports;
 mod schemas;
+mod untyped;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,6 @@ pub(super) mod custom;
 mod maker;
 mod own;
 mod selector;
-mod webhook;
 mod workload;
 
 use chartgate_model::plan::Action;
@@ -18,10 +17,10 @@ use super::view::View;
 pub(super) use autoscaler::Autoscaler;
 pub(super) use chartgate_k8s::typed::rbac::{role_of, rules, subjects};
 use chartgate_k8s::typed::{Kind, Object};
+pub(super) use chartgate_k8s::typed::{Webhook, webhooks};
 use chartgate_yaml::manifest::is_of_crds;
 use own::Names;
 pub(super) use selector::Selector;
-pub(super) use webhook::{Webhook, webhooks};
 pub(super) use workload::{Rollout, Workload, scaled};
 
 /// Helm's limit for a release's name.

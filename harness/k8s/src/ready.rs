@@ -5,7 +5,6 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-pub use super::object::{has_condition, is_ready_pod, is_selected};
 use super::selector::matches;
 pub use super::trouble::trouble;
 use super::trouble::{creation_failure, creation_message};
@@ -81,7 +80,7 @@ fn wanted(workload: &Object) -> i64 {
 /// The controller has not yet looked at the newest specification: its status speaks of an older one.
 fn unobserved(workload: &Object) -> Option<String> {
     let generation = workload.metadata().generation.unwrap_or_default();
-    let is_older = workload.common().status.observed_generation < generation;
+    let is_older = workload.common().status.observed_generation.unwrap_or_default() < generation;
     is_older.then(|| format!("was not yet seen by its controller in generation {generation}"))
 }
 

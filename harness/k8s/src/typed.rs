@@ -11,6 +11,7 @@ mod pod;
 pub mod rbac;
 mod service;
 mod spec;
+mod webhook;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use event::Said;
 pub use pod::{Reference, ReferredFrom, is_running};
 pub use service::{is_ready, written};
 pub use spec::{Common, Condition, PodTemplate, is_sidecar};
+pub use webhook::{Webhook, webhooks};
 
 /// Groups of the API that Kubernetes serves itself; every other group is that of a custom resource.
 const BUILT_IN: [&str; 22] = [

@@ -2,8 +2,8 @@
 
 use chartgate_judge::Verdict;
 
-use crate::support::{self, PatchedChart};
 use super::{first_steps, on_chart};
+use crate::support::{self, PatchedChart};
 
 /// The worker's resources: a probe fits before them.
 const RESOURCES: &str = "          {{- with merge (deepCopy $worker.resources) $common.resources }}";

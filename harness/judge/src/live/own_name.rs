@@ -1,8 +1,9 @@
 //! The live part of `service-links`: the release also works under the chart's own name.
 
-use chartgate_k8s::object::{is_terminating, statuses};
+use chartgate_k8s::typed::is_running;
 use chartgate_model::plan::Action;
 use chartgate_model::recording::StepOutcome;
+use k8s_openapi::api::core::v1::ContainerState;
 
 use crate::Evidence;
 use crate::tally::Tally;
@@ -42,11 +43,9 @@ pub(crate) fn judge(view: &View, tally: &mut Tally) {
 /// Whether a container ran and ended, or runs and is not ready: one that was never started has read no variable.
 fn a_program_ended(view: &View, run: &StepRun) -> bool {
     let pods = view.tracks("Pod").filter_map(|pod| pod.sightings.iter().rev().find(|seen| run.contains(seen.seq)));
-    pods.filter(|pod| !is_terminating(pod.object)).flat_map(|pod| statuses(pod.object)).any(|status| {
-        let state = &status["state"];
-        let has_failed = |ended: &serde_json::Value| ended["exitCode"].as_i64().is_some_and(|code| code != 0);
-        has_failed(&state["terminated"])
-            || has_failed(&status["lastState"]["terminated"])
-            || (state["running"].is_object() && status["ready"] == false)
+    pods.filter(|pod| !pod.object.is_terminating()).flat_map(|pod| pod.object.statuses()).any(|status| {
+        let has_failed = |state: &ContainerState| state.terminated.as_ref().is_some_and(|ended| ended.exit_code != 0);
+        [&status.state, &status.last_state].into_iter().flatten().any(has_failed)
+            || (is_running(status) && !status.ready)
     })
 }

@@ -35,8 +35,8 @@ pub struct CommonSpec {
 #[serde(default, rename_all = "camelCase")]
 pub struct CommonStatus {
     pub conditions: Vec<Condition>,
-    /// The generation that its controller has seen.
-    pub observed_generation: i64,
+    /// The generation that its controller has seen; not every controller says.
+    pub observed_generation: Option<i64>,
     /// How many of its pods are ready, and have been for long enough.
     pub available_replicas: i64,
 }

@@ -1,17 +1,15 @@
 //! Follows every container's log from its first line.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chartgate_cluster::error;
 use chartgate_k8s::typed::Object;
 use chartgate_process::wait;
 use futures::{AsyncBufReadExt, TryStreamExt};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::LogParams;
 use kube::{Api, Client};
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::Moment;
@@ -52,19 +50,15 @@ struct Started {
 }
 
 /// The containers of a pod that have, or had, a log; of one that was restarted, the one before it as well.
-fn started_containers(pod: &Arc<Object>) -> Vec<Started> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let statuses = ["initContainerStatuses", "containerStatuses"].into_iter().filter_map(|list| {
-        let statuses = pod["status"][list].as_array()?;
-        Some(statuses.iter().filter(|status| status["containerID"].as_str().is_some_and(|id| !id.is_empty())))
-    });
-    let started = statuses.flatten().flat_map(|status| {
-        let restart = u32::try_from(status["restartCount"].as_u64().unwrap_or_default()).unwrap_or_default();
+fn started_containers(pod: &Object) -> Vec<Started> {
+    let has_log = |status: &&ContainerStatus| status.container_id.as_ref().is_some_and(|id| !id.is_empty());
+    let started = pod.statuses().filter(has_log).flat_map(|status| {
+        let restart = u32::try_from(status.restart_count).unwrap_or_default();
         let before = restart.checked_sub(1).map(|before| (before, true));
         before.into_iter().chain([(restart, false)]).map(|(restart, is_previous)| Started {
-            pod: text(&pod["metadata"]["name"]),
-            uid: text(&pod["metadata"]["uid"]),
-            container: text(&status["name"]),
+            pod: pod.name().to_owned(),
+            uid: pod.uid().to_owned(),
+            container: status.name.clone(),
             restart,
             is_previous,
         })

@@ -41,9 +41,15 @@ const KINDS: [(&str, &str, &str, &str); 18] = [
 
 /// Whether the watches show an object, or what it refers to, where it is in the release's namespace.
 pub fn is_watched(object: &Value) -> bool {
+    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
+    is_watched_kind(text("apiVersion"), text("kind"))
+}
+
+/// Whether the watches show objects of a kind.
+pub fn is_watched_kind(api_version: &str, of_kind: &str) -> bool {
     let is_it = |(group, version, kind, _): &(&str, &str, &str, &str)| {
         let own = if group.is_empty() { (*version).to_owned() } else { format!("{group}/{version}") };
-        object["kind"] == *kind && object["apiVersion"] == own
+        of_kind == *kind && api_version == own
     };
     KINDS.iter().any(is_it)
 }

@@ -23,7 +23,8 @@ use super::sample;
 use super::stage::{Stage, Templates};
 use crate::helm::Helm;
 use crate::record::{Moment, StepOutcome, Timeline};
-use chartgate_k8s::object::{condition_of, name, text, title};
+use chartgate_k8s::object::{name, text, title};
+use chartgate_k8s::typed::{Condition, Object, OrEmpty};
 
 /// Owner of the fields that we apply.
 const MANAGER: &str = "chartgate";
@@ -227,7 +228,7 @@ impl Wait {
         let version = found.and_then(|object| object.metadata.resource_version).unwrap_or_default();
         let number = |version: &str| version.parse::<u64>().unwrap_or_default();
         let is_late = || {
-            let own = stage.namespace.get(kind, name).map(|own| number(text(&own["metadata"]["resourceVersion"])));
+            let own = stage.namespace.get(kind, name).map(|own| number(own.metadata().resource_version.or_empty()));
             let is_late = stage.namespace.is_watched(kind) && own.is_none_or(|own| own < number(&version));
             is_late.then(|| format!("{kind} `{name}` is not recorded in version {version}"))
         };
@@ -244,16 +245,15 @@ fn missing(awaited: &Awaited, object: Option<&Value>, before: Option<&Value>) ->
     let Some(object) = object else { return Some(format!("{kind} `{name}` does not exist")) };
     match outcome {
         Outcome::Condition(condition) => {
-            let generation = object["metadata"]["generation"].as_u64();
-            let observed = object["status"]["observedGeneration"].as_u64();
-            let Some(found) = condition_of(object, condition) else {
+            let object = Object::from(object.clone());
+            let generation = object.metadata().generation.unwrap_or_default();
+            let Some(found @ Condition { status, reason, message, .. }) = object.condition(condition) else {
                 return Some(format!("{kind} `{name}` has no condition `{condition}`"));
             };
-            if observed.zip(generation).is_some_and(|(observed, generation)| observed < generation) {
+            if object.common().status.observed_generation.is_some_and(|observed| observed < generation) {
                 return Some(format!("the status of {kind} `{name}` is of an older state"));
             }
-            let (status, reason, message) = (text(&found["status"]), text(&found["reason"]), text(&found["message"]));
-            (status != "True").then(|| format!("`{condition}` of {kind} `{name}` is {status}: {reason}: {message}"))
+            (!found.is_true()).then(|| format!("`{condition}` of {kind} `{name}` is {status}: {reason}: {message}"))
         }
         Outcome::Changes(path) => {
             // The value may be a secret: it is not told.

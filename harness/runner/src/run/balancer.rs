@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use chartgate_k8s::typed::Object;
 use chartgate_process::wait::pause;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::record::watch::Namespace;
 use crate::record::{Moment, Timeline};
-use chartgate_k8s::object::{items, name, slashed, text};
 
 /// How long a user's own load balancer has to answer first: there is one for kind, too.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -29,14 +29,14 @@ pub async fn answer(client: Client, ns: String, namespace: Namespace, timeline: 
             pause(grace).await;
         }
         for service in namespace.of_kind("Service").iter().filter(|service| is_waiting(service)) {
-            let uid = text(&service["metadata"]["uid"]);
+            let uid = service.uid();
             let ingress = json!([{"ip": address(uid).to_string()}]);
             let status = json!({"status": {"loadBalancer": {"ingress": ingress}}});
             let patched =
-                services.patch_status(name(service), &PatchParams::default(), &Patch::Merge(status)).await.is_ok();
+                services.patch_status(service.name(), &PatchParams::default(), &Patch::Merge(status)).await.is_ok();
             // What is gone meanwhile needs none; another change of it comes here again.
             if patched && answered.insert(uid.to_owned()) {
-                let what = format!("{} got an address, as a cloud's load balancer gives it", slashed(service));
+                let what = format!("{} got an address, as a cloud's load balancer gives it", service.slashed());
                 timeline.append(Moment::Assumed { what });
             }
         }
@@ -46,10 +46,11 @@ pub async fn answer(client: Client, ns: String, namespace: Namespace, timeline: 
     }
 }
 
-fn is_waiting(service: &Value) -> bool {
-    service["spec"]["type"] == "LoadBalancer"
-        && service["metadata"]["deletionTimestamp"].is_null()
-        && items(&service["status"]["loadBalancer"]["ingress"]).next().is_none()
+fn is_waiting(service: &Object) -> bool {
+    let Some(Service { spec, status, .. }) = service.typed() else { return false };
+    let is_balanced = spec.as_ref().is_some_and(|spec| spec.type_.as_deref() == Some("LoadBalancer"));
+    let given = status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
+    is_balanced && !service.is_terminating() && given.is_none_or(|given| given.is_empty())
 }
 
 /// One of 198.18.0.0/15, which RFC 2544 keeps for tests: kube-proxy leads it to the Service's pods, and nothing else has it.
@@ -60,12 +61,16 @@ fn address(uid: &str) -> Ipv4Addr {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     /// A failure would mean that helm waits for ever, or that an address which somebody gave is replaced.
     #[test]
     fn a_service_waits_until_it_has_an_address() {
-        let service = |spec: &str, ingress: Value| json!({"spec": {"type": spec}, "status": {"loadBalancer": ingress}});
+        let service = |spec: &str, ingress: Value| {
+            Object::from(json!({"kind": "Service", "spec": {"type": spec}, "status": {"loadBalancer": ingress}}))
+        };
         assert!(is_waiting(&service("LoadBalancer", json!({}))));
         assert!(!is_waiting(&service("LoadBalancer", json!({"ingress": [{"hostname": "a.example"}]}))));
         assert!(!is_waiting(&service("ClusterIP", json!({}))));

@@ -2,10 +2,10 @@
 
 use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Action, Plan, StubImages};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use serde_json::Value;
 
 use super::network;
-use chartgate_k8s::ready::is_selected;
 use chartgate_model::obstacle::scheduling::cpu_of;
 
 /// What the prober's pod requests.
@@ -25,41 +25,39 @@ pub fn millicores(plan: &Plan, renders: impl Iterator<Item = impl AsRef<[Value]>
 }
 
 fn of_release(plan: &Plan, objects: &[Value]) -> u64 {
+    let askers = if network::guards_a_role(plan, objects) { ASKERS } else { 0 };
+    let objects: Vec<Object> = objects.iter().cloned().map(Object::from).collect();
     let of_pod = |object: &Object| match object.template() {
         Some(_) if plan.stub_images == StubImages::All => STUB,
         template => template.map_or(0, |pod| cpu_of(pod.spec)),
     };
-    let pods = objects.iter().filter_map(|raw| {
-        let object = &Object::from(raw.clone());
-        // How many stay, and what one of them requests.
-        match object.kind() {
-            "Deployment" | "StatefulSet" => Some((replicas(plan, raw, objects), of_pod(object))),
-            "DaemonSet" => Some((1, of_pod(object))),
-            "Job" | "Pod" => Some((0, of_pod(object))),
-            _ => None,
-        }
+    // How many stay, and what one of them requests.
+    let pods = objects.iter().filter_map(|object| match object.kind() {
+        "Deployment" | "StatefulSet" => Some((replicas(plan, object, &objects), of_pod(object))),
+        "DaemonSet" => Some((1, of_pod(object))),
+        "Job" | "Pod" => Some((0, of_pod(object))),
+        _ => None,
     });
     let pods: Vec<(u64, u64)> = pods.collect();
     let passing = pods.iter().map(|(_, one)| *one).max().unwrap_or_default();
-    let askers = if network::guards_a_role(plan, objects) { ASKERS } else { 0 };
     pods.iter().map(|(count, one)| count * one).sum::<u64>() + passing + askers
 }
 
 /// The pods of a workload: its own number, its autoscaler's floor, or what a step scales it to, whatever is most.
-fn replicas(plan: &Plan, workload: &Value, objects: &[Value]) -> u64 {
-    let autoscaler = objects.iter().find(|object| {
-        object["kind"] == "HorizontalPodAutoscaler"
-            && object["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]
-    });
-    let floor = autoscaler.and_then(|it| it["spec"]["minReplicas"].as_u64());
-    let is_of =
-        |role: &str| plan.roles.get(role).is_some_and(|role| is_selected(&role.select, &workload["spec"]["template"]));
+fn replicas(plan: &Plan, workload: &Object, objects: &[Object]) -> u64 {
+    let scalers = objects.iter().filter_map(|object| object.typed::<HorizontalPodAutoscaler>()?.spec.as_ref());
+    let floor = scalers.into_iter().find(|spec| spec.scale_target_ref.name == workload.name());
+    let floor = floor.and_then(|spec| spec.min_replicas?.try_into().ok());
+    let is_of = |role: &str| {
+        let role = plan.roles.get(role).zip(workload.template());
+        role.is_some_and(|(role, pod)| pod.is_selected(&role.select))
+    };
     let scaled = plan.steps.iter().filter_map(|step| match &step.action {
         Action::Scale { role, replicas } if is_of(role) => Some(u64::from(*replicas)),
         _ => None,
     });
-    let own = workload["spec"]["replicas"].as_u64().unwrap_or(1);
-    own.max(floor.unwrap_or_default()).max(scaled.max().unwrap_or_default())
+    let own = workload.common().spec.replicas.map_or(1, |own| own.try_into().unwrap_or_default());
+    floor.into_iter().chain(scaled).fold(own, u64::max)
 }
 
 #[cfg(test)]

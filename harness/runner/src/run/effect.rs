@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chartgate_cluster::error;
-use chartgate_k8s::object::{is_ready_pod, is_selected, name};
 use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Effect, Plan};
 use chartgate_model::recording::{EffectSeen, EffectState};
@@ -34,11 +33,11 @@ pub async fn note(plan: &Plan, after: Option<usize>, stage: &Stage, timeline: &T
 
 async fn look(effect: &Effect, stage: &Stage) -> EffectState {
     let pods = stage.namespace.of_kind("Pod");
-    let Some(pod) = pods.iter().find(|pod| is_selected(&effect.pods, pod) && is_ready_pod(pod)) else {
+    let Some(pod) = pods.iter().find(|pod| pod.is_selected(&effect.pods) && pod.is_ready_pod()) else {
         return EffectState::NoPod;
     };
     match timeout(LIMIT, print(effect, pod, stage)).await {
-        Ok(Ok(output)) => EffectState::Shown { pod: name(pod).to_owned(), output },
+        Ok(Ok(output)) => EffectState::Shown { pod: pod.name().to_owned(), output },
         Ok(Err(error)) => EffectState::Failed { why: error::message(&error) },
         Err(_) => EffectState::Failed { why: format!("it did not end within {} s", LIMIT.as_secs()) },
     }
@@ -47,9 +46,9 @@ async fn look(effect: &Effect, stage: &Stage) -> EffectState {
 /// Runs the effect's program in a pod's first container, and returns what it printed.
 async fn print(effect: &Effect, pod: &Arc<Object>, stage: &Stage) -> Result<String> {
     let pods: Api<Pod> = Api::namespaced(stage.client.clone(), &stage.ns);
-    let container = pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default();
+    let container = pod.pod().and_then(|pod| pod.spec.containers.first()).map_or("", |first| &first.name);
     let parameters = AttachParams::default().container(container).stdout(true).stderr(true);
-    let mut process = pods.exec(name(pod), &effect.command, &parameters).await.context("start it")?;
+    let mut process = pods.exec(pod.name(), &effect.command, &parameters).await.context("start it")?;
     let ended = process.take_status();
     let (mut output, mut errors) = (String::new(), String::new());
     let (Some(mut stdout), Some(mut stderr)) = (process.stdout(), process.stderr()) else {

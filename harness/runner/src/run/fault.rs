@@ -168,9 +168,9 @@ impl Disturbance<'_> {
         let pods = self.stage.namespace.of_kind("Pod");
         self.manifest.iter().filter(|object| scale::is_scalable(object)).find_map(|object| {
             let live = self.stage.namespace.get(object["kind"].as_str()?, name(object))?;
-            let ready = pods.iter().filter(|pod| ready::is_pod_of(&live, pod) && ready::is_ready_pod(pod)).count();
-            let wanted = live["spec"]["replicas"].as_u64().unwrap_or(1);
-            let is_short = u64::try_from(ready).unwrap_or(u64::MAX) < wanted;
+            let ready = pods.iter().filter(|pod| ready::is_pod_of(&live, pod) && pod.is_ready_pod()).count();
+            let wanted = live.common().spec.replicas.unwrap_or(1);
+            let is_short = i64::try_from(ready).unwrap_or(i64::MAX) < wanted;
             is_short.then(|| format!("{} `{}` has {ready} of {wanted} pods ready", kind(&live), name(&live)))
         })
     }
@@ -178,7 +178,7 @@ impl Disturbance<'_> {
     async fn kill_pod(&self, role: &str) -> Result<Result<(), String>> {
         let select = &self.plan.roles[role].select;
         let pods = self.stage.namespace.of_kind("Pod");
-        let Some(pod) = pods.iter().find(|pod| ready::is_selected(select, pod) && ready::is_ready_pod(pod)) else {
+        let Some(pod) = pods.iter().find(|pod| pod.is_selected(select) && pod.is_ready_pod()) else {
             return Ok(Err(format!("role `{role}` has no ready pod that could be killed")));
         };
         let name = name(pod);
@@ -188,11 +188,11 @@ impl Disturbance<'_> {
     }
 
     /// Waits until a pod is gone.
-    async fn gone(&self, pod: &Value) -> Result<(), String> {
-        let name = name(pod);
+    async fn gone(&self, pod: &Object) -> Result<(), String> {
+        let name = pod.name();
         let is_there = || {
             let live = self.stage.namespace.get("Pod", name)?;
-            (live["metadata"]["uid"] == pod["metadata"]["uid"]).then(|| format!("pod `{name}` is still there"))
+            (live.uid() == pod.uid()).then(|| format!("pod `{name}` is still there"))
         };
         self.stage.wait(self.deadline, is_there).await
     }
@@ -216,6 +216,6 @@ async fn kill(stage: &Stage, pod: &str) -> Result<()> {
     }
 }
 
-fn is_finished(pod: &Value) -> bool {
-    pod["status"]["phase"] == "Succeeded" || pod["status"]["phase"] == "Failed"
+fn is_finished(pod: &Object) -> bool {
+    ["Succeeded", "Failed"].contains(&pod.phase())
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::early::{self, Early};
 use super::stage::Stage;
 use crate::record::StepOutcome;
-use chartgate_k8s::ready;
+use chartgate_k8s::typed::Object;
 
 /// Annotations with which helm would take an object for its own.
 const HELM_PREFIX: &str = "helm.sh/";
@@ -26,18 +26,18 @@ pub async fn run(
     limit: Duration,
     early: Option<&Early<'_>>,
 ) -> Result<StepOutcome> {
-    let hooks: Vec<&Value> = rendered.iter().filter(|object| is_hook(object)).collect();
-    let is_job = |object: &&&Value| object["kind"] == "Job" && ready::is_selected(&hook.select, object);
+    let hooks: Vec<Object> = rendered.iter().cloned().map(Object::from).filter(Object::is_hook).collect();
+    let is_job = |object: &&Object| object.kind() == "Job" && object.is_selected(&hook.select);
     let Some(job) = hooks.iter().find(is_job) else {
         let why = format!("with these values the chart renders no hook Job `{}` to run as `{name}`", hook.select);
         return Ok(StepOutcome::HelmFailed { why });
     };
-    for object in hooks.iter().filter(|object| object["kind"] != "Job" && object["kind"] != "Pod") {
+    for object in hooks.iter().filter(|object| !["Job", "Pod"].contains(&object.kind())) {
         create(object, stage).await?;
     }
     let uid = create(job, stage).await?;
 
-    let job = job["metadata"]["name"].as_str().unwrap_or_default();
+    let job = job.name();
     tokio::select! {
         outcome = end_of(job, &uid, stage, limit) => Ok(outcome),
         obstacle = early::certain(early) => {
@@ -57,8 +57,8 @@ async fn end_of(job: &str, uid: &str, stage: &Stage, limit: Duration) -> StepOut
     loop {
         changes.mark_unchanged();
         // The watch may still hold the last run's Job of this name.
-        let live = stage.namespace.get("Job", job).filter(|live| live["metadata"]["uid"] == uid);
-        let has = |condition: &str| live.as_deref().is_some_and(|job| ready::has_condition(job, condition));
+        let live = stage.namespace.get("Job", job).filter(|live| live.uid() == uid);
+        let has = |condition: &str| live.as_ref().is_some_and(|job| job.has_condition(condition));
         if has("Complete") {
             return StepOutcome::Succeeded;
         }
@@ -72,17 +72,12 @@ async fn end_of(job: &str, uid: &str, stage: &Stage, limit: Duration) -> StepOut
     }
 }
 
-fn is_hook(object: &Value) -> bool {
-    object["metadata"]["annotations"]["helm.sh/hook"].is_string()
-}
-
 /// Creates an object in place of one of the same name, as helm's `before-hook-creation` does, and tells its UID.
-async fn create(object: &Value, stage: &Stage) -> Result<String> {
-    let mut object = object.clone();
-    if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+async fn create(object: &Object, stage: &Stage) -> Result<String> {
+    let mut object: DynamicObject = serde_json::from_value(object.raw().clone()).context("read a rendered object")?;
+    if let Some(annotations) = &mut object.metadata.annotations {
         annotations.retain(|key, _| !key.starts_with(HELM_PREFIX));
     }
-    let object: DynamicObject = serde_json::from_value(object).context("read a rendered object")?;
     let name = object.metadata.name.clone().unwrap_or_default();
     let resource = resource_of(&object, stage).await?;
     let api: Api<DynamicObject> = Api::namespaced_with(stage.client.clone(), &stage.ns, &resource);

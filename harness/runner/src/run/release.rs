@@ -3,6 +3,7 @@
 use anyhow::Result;
 use chartgate_cluster::error;
 use chartgate_k8s::ready;
+use chartgate_k8s::typed::Object;
 use chartgate_process::tool::Output;
 use chartgate_yaml::Manifest;
 use k8s_openapi::api::core::v1::Pod;
@@ -63,13 +64,14 @@ pub async fn tested(
 
 /// The pods of a test, which is a pod or a Job.
 fn pods_of(test: &Value, stage: &Stage) -> Vec<String> {
-    let name = test["metadata"]["name"].as_str().unwrap_or_default();
-    if test["kind"] == "Pod" {
+    let test = Object::from(test.clone());
+    let name = test.name();
+    if test.kind() == "Pod" {
         return vec![name.to_owned()];
     }
     let Some(job) = stage.namespace.get("Job", name) else { return Vec::new() };
     let pods = stage.namespace.of_kind("Pod").into_iter().filter(|pod| ready::is_pod_of(&job, pod));
-    pods.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
+    pods.map(|pod| pod.name().to_owned()).collect()
 }
 
 async fn log_of(pod: &str, stage: &Stage) -> String {

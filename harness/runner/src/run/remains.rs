@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_cluster::api_of;
-use chartgate_k8s::object::text;
 use chartgate_k8s::typed::Object;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Client;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::stage::Stage;
-use crate::record::watch::is_watched;
+use crate::record::watch::{is_watched, is_watched_kind};
 use crate::record::{Moment, Timeline};
 
 /// Waits until nothing goes by itself any more, for `limit` at most, and notes what is left of the rendered objects that no watch
@@ -30,10 +30,10 @@ pub async fn look(
     let mut known = BTreeSet::new();
     let mut objects = Vec::new();
     for object in rendered.filter(|object| !is_watched(object)) {
-        let metadata = &object["metadata"];
-        let identity = [&object["apiVersion"], &object["kind"], &metadata["namespace"], &metadata["name"]];
-        if known.insert(identity.map(ToString::to_string))
-            && let Some(live) = get(&stage.client, object, &stage.ns).await?
+        let object = Object::from(object.clone());
+        let identity = [object.api_version(), object.kind(), object.namespace().unwrap_or_default(), object.name()];
+        if known.insert(identity.map(str::to_owned))
+            && let Some(live) = get(&stage.client, &object, &stage.ns).await?
         {
             objects.push(timeline.store(&live));
         }
@@ -45,22 +45,24 @@ pub async fn look(
 /// An object that is being deleted, or whose owner is gone: a controller removes it.
 fn what_is_going(stage: &Stage) -> Option<String> {
     let objects = stage.namespace.all();
-    let uids: BTreeSet<&str> = objects.iter().filter_map(|object| object["metadata"]["uid"].as_str()).collect();
+    let uids: BTreeSet<&str> = objects.iter().map(|object| object.uid()).collect();
     let is_orphan = |object: &Arc<Object>| {
-        let owners = object["metadata"]["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
-        let is_gone = |owner: &Value| owner["uid"].as_str().is_some_and(|uid| !uids.contains(uid));
+        let mut owners = object.owners().peekable();
         // Of an owner that no watch shows nobody knows whether it is there.
-        !owners.is_empty() && owners.iter().all(|owner| is_watched(owner) && is_gone(owner))
+        let is_gone = |owner: &OwnerReference| {
+            is_watched_kind(&owner.api_version, &owner.kind) && !uids.contains(owner.uid.as_str())
+        };
+        owners.peek().is_some() && owners.all(is_gone)
     };
-    let is_going = |object: &&Arc<Object>| !object["metadata"]["deletionTimestamp"].is_null() || is_orphan(object);
-    objects.iter().find(is_going).map(|object| format!("{} {} is going", object["kind"], object["metadata"]["name"]))
+    let is_going = |object: &&Arc<Object>| object.is_terminating() || is_orphan(object);
+    objects.iter().find(is_going).map(|object| format!("{} is going", object.title()))
 }
 
 /// An object as it is; `None`: it is not there, or its kind is not.
-async fn get(client: &Client, object: &Value, ns: &str) -> Result<Option<Value>> {
-    let (version, kind, name) = (text(&object["apiVersion"]), text(&object["kind"]), text(&object["metadata"]["name"]));
-    let own = object["metadata"]["namespace"].as_str().unwrap_or(ns);
-    let Some(all) = api_of(client, version, kind, own).await? else { return Ok(None) };
+async fn get(client: &Client, object: &Object, ns: &str) -> Result<Option<Value>> {
+    let (kind, name) = (object.kind(), object.name());
+    let own = object.namespace().unwrap_or(ns);
+    let Some(all) = api_of(client, object.api_version(), kind, own).await? else { return Ok(None) };
     let live = all.get_opt(name).await.with_context(|| format!("look for {kind} `{name}`"))?;
     let Some(mut live) = live else { return Ok(None) };
     live.metadata.managed_fields = None;

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::apply;
 use super::stage::Templates;
-use chartgate_k8s::object::text;
+use chartgate_k8s::typed::Object;
 
 /// A module is a download of some megabytes, once on a machine.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(300);
@@ -69,14 +69,13 @@ pub fn filled(objects: &[Value], templates: &Templates) -> Result<Vec<Value>> {
 
 /// What a cluster serves once the definitions among the objects are in it: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
 pub fn served(objects: &[Value]) -> Vec<String> {
-    let definitions = objects.iter().filter(|object| is_definition(object)).map(|definition| &definition["spec"]);
-    let versions = definitions.flat_map(|spec| {
-        let served = spec["versions"].as_array().into_iter().flatten().filter(|version| version["served"] == true);
-        served.map(move |version| (text(&spec["group"]), text(&version["name"]), text(&spec["names"]["kind"])))
+    let objects: Vec<Object> = objects.iter().cloned().map(Object::from).collect();
+    let definitions = objects.iter().filter_map(Object::typed::<CustomResourceDefinition>);
+    let served = definitions.flat_map(|CustomResourceDefinition { spec, .. }| {
+        let served = spec.versions.iter().filter(|version| version.served);
+        served.map(move |version| (format!("{}/{}", spec.group, version.name), &spec.names.kind))
     });
-    versions
-        .flat_map(|(group, version, kind)| [format!("{group}/{version}"), format!("{group}/{version}/{kind}")])
-        .collect()
+    served.flat_map(|(version, kind)| [version.clone(), format!("{version}/{kind}")]).collect()
 }
 
 fn is_definition(object: &Value) -> bool {
@@ -90,22 +89,22 @@ pub async fn apply(client: &Client, objects: Vec<Value>, ns: &str) -> Result<()>
     apply::all(client, &definitions, ns).await?;
     for definition in &definitions {
         let all: Api<CustomResourceDefinition> = Api::all(client.clone());
-        ready(all, definition, is_crd_established()).await?;
+        ready(all, &definition.clone().into(), is_crd_established()).await?;
     }
     apply::all(client, &others, ns).await?;
-    for deployment in others.iter().filter(|object| object["kind"] == "Deployment") {
-        let own = deployment["metadata"]["namespace"].as_str().unwrap_or(ns);
-        ready(Api::<Deployment>::namespaced(client.clone(), own), deployment, is_deployment_completed()).await?;
+    for deployment in others.into_iter().map(Object::from).filter(Object::is::<Deployment>) {
+        let own = deployment.namespace().unwrap_or(ns);
+        ready(Api::<Deployment>::namespaced(client.clone(), own), &deployment, is_deployment_completed()).await?;
     }
     Ok(())
 }
 
-async fn ready<K>(api: Api<K>, object: &Value, is_ready: impl Condition<K>) -> Result<()>
+async fn ready<K>(api: Api<K>, object: &Object, is_ready: impl Condition<K>) -> Result<()>
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let waited = || format!("waited {} s for {} `{name}`, which is required", READY_LIMIT.as_secs(), object["kind"]);
+    let name = object.name();
+    let waited = || format!("waited {} s for {}, which is required", READY_LIMIT.as_secs(), object.title());
     timeout(READY_LIMIT, await_condition(api, name, is_ready)).await.with_context(waited)?.with_context(waited)?;
     Ok(())
 }

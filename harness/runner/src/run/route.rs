@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chartgate_k8s::typed::Object;
+use chartgate_k8s::typed::{Object, is_ready};
 use chartgate_model::plan::Plan;
 use chartgate_process::wait::pause;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::sample::is_of_service;
 use super::stage::Stage;
-use chartgate_k8s::ready::{is_ready_pod, is_selected};
 
 /// A pod leaves within its grace period, which is seldom longer, and its endpoints are known before; after this the Service is asked all the same.
 pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(60);
@@ -31,7 +29,7 @@ pub async fn until_routed(plan: &Plan, stage: &Stage) {
     let selectors: Vec<&str> = serving.map(|(_, role)| role.select.as_str()).collect();
     let pods = || {
         let all = stage.namespace.of_kind("Pod").into_iter();
-        all.filter(|pod| selectors.iter().any(|select| is_selected(select, pod))).collect::<Vec<_>>()
+        all.filter(|pod| selectors.iter().any(|select| pod.is_selected(select))).collect::<Vec<_>>()
     };
     let is_misrouted = || misrouted(&pods(), &stage.namespace.of_kind("Service"), &stage.namespace.of_kind(SLICE));
     loop {
@@ -40,7 +38,7 @@ pub async fn until_routed(plan: &Plan, stage: &Stage) {
         }
         let since = stage.namespace.last_change(SLICE).map_or(TAKEN_OVER, |at| at.elapsed());
         // Where none leaves, none can answer in another's place, and late routes are asked again.
-        let is_leaving = |pod: &Arc<Object>| !pod["metadata"]["deletionTimestamp"].is_null();
+        let is_leaving = |pod: &Arc<Object>| pod.is_terminating();
         if since >= TAKEN_OVER || !pods().iter().any(is_leaving) {
             return;
         }
@@ -51,33 +49,26 @@ pub async fn until_routed(plan: &Plan, stage: &Stage) {
 /// What a Service in front of these pods does not yet send to, or still does.
 fn misrouted(pods: &[Arc<Object>], services: &[Arc<Object>], slices: &[Arc<Object>]) -> Option<String> {
     services.iter().find_map(|service| {
-        let name = &service["metadata"]["name"];
-        let own = slices.iter().filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == *name);
-        let endpoints = own.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
-        let ready: Vec<&Value> = endpoints
-            .filter(|endpoint| endpoint["conditions"]["ready"] != false)
-            .map(|endpoint| &endpoint["targetRef"]["uid"])
-            .collect();
+        let own = slices.iter().filter(|slice| slice.slice_of() == Some(service.name()));
+        let endpoints = own.flat_map(|slice| slice.endpoints()).filter(|endpoint| is_ready(endpoint));
+        let ready: Vec<&str> = endpoints.filter_map(|it| it.target_ref.as_ref()?.uid.as_deref()).collect();
         // Where those that are not ready are published as well, the routes say nothing of readiness.
-        let is_plain = service["spec"]["publishNotReadyAddresses"] != true;
-        let wrong = pods.iter().filter(|pod| is_plain && is_of_service(service, pod)).find(|pod| {
-            let is_endpoint = ready.contains(&&pod["metadata"]["uid"]);
-            is_endpoint != is_ready_pod(pod)
-        })?;
-        Some(format!("Service {name} has not taken note of pod {}", wrong["metadata"]["name"]))
+        let is_plain = service.service().is_some_and(|spec| spec.publish_not_ready_addresses != Some(true));
+        let mut own = pods.iter().filter(|pod| is_plain && is_of_service(service, pod));
+        let wrong = own.find(|pod| ready.contains(&pod.uid()) != pod.is_ready_pod())?;
+        Some(format!("Service `{}` has not taken note of pod `{}`", service.name(), wrong.name()))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn pod(uid: &str, is_leaving: bool) -> Arc<Object> {
         let ready = json!([{"type": "Ready", "status": "True"}]);
-        let mut pod =
-            json!({"metadata": {"uid": uid, "name": uid, "labels": {"app": "web"}}, "status": {"conditions": ready}});
+        let mut pod = json!({"kind": "Pod", "metadata": {"uid": uid, "name": uid, "labels": {"app": "web"}}, "status": {"conditions": ready}});
         if is_leaving {
             pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         }
@@ -86,14 +77,14 @@ mod tests {
 
     fn service(selector: &Value) -> [Arc<Object>; 1] {
         let spec = json!({"selector": selector, "clusterIP": "10.0.0.1"});
-        [Arc::new(json!({"metadata": {"name": "web"}, "spec": spec}).into())]
+        [Arc::new(json!({"kind": "Service", "metadata": {"name": "web"}, "spec": spec}).into())]
     }
 
     fn slice(endpoints: &[(&str, bool)]) -> [Arc<Object>; 1] {
         let endpoint = |(uid, ready): &(&str, bool)| json!({"targetRef": {"uid": uid}, "conditions": {"ready": ready}});
         let endpoints: Vec<Value> = endpoints.iter().map(endpoint).collect();
         let labels = json!({"kubernetes.io/service-name": "web"});
-        [Arc::new(json!({"metadata": {"labels": labels}, "endpoints": endpoints}).into())]
+        [Arc::new(json!({"kind": "EndpointSlice", "metadata": {"labels": labels}, "endpoints": endpoints}).into())]
     }
 
     /// A failure would mean that an old pod answers in the new one's place, and a Service that leads nowhere seems to work.
@@ -114,7 +105,7 @@ mod tests {
         assert_eq!(misrouted(&pods, &service(&json!({"app": "api"})), &slice(&[])), None);
         assert_eq!(misrouted(&pods, &[], &[]), None);
         let spec = json!({"selector": {"app": "web"}, "publishNotReadyAddresses": true});
-        let published = [Arc::new(json!({"metadata": {"name": "web"}, "spec": spec}).into())];
+        let published = [Arc::new(json!({"kind": "Service", "metadata": {"name": "web"}, "spec": spec}).into())];
         assert_eq!(misrouted(&[pod("old", true)], &published, &slice(&[("old", true)])), None);
     }
 }

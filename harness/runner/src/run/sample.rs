@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
-use chartgate_k8s::typed::Object;
+use chartgate_k8s::typed::{Object, OrEmpty};
 use chartgate_model::plan::{Plan, Role, Serves};
 use chartgate_process::wait::pause;
 use chartgate_protocol::{Question, Reply, Scheme, Session};
 use futures::future::{BoxFuture, try_join_all};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -18,8 +19,6 @@ use super::route::until_routed;
 use super::stage::Stage;
 use super::step::at_step;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
-use chartgate_k8s::object::{declared_ports, port_of};
-use chartgate_k8s::ready::{is_ready_pod, is_selected};
 
 /// Each node hears of a Service's new pods on its own: in milliseconds, and within seconds where it is busy.
 const ROUTE_LIMIT: Duration = Duration::from_secs(10);
@@ -74,7 +73,7 @@ pub async fn of_settled<'a>(
         let asked = ready_pods(stage);
         take(plan, step, stage, timeline).await.context("sample the release")?;
         endpoints::ask(step, manifest, stage, timeline).await.context("ask the Services' endpoints")?;
-        let is_new = |pod: &Arc<Object>| asked.iter().all(|known| known["metadata"]["uid"] != pod["metadata"]["uid"]);
+        let is_new = |pod: &Arc<Object>| asked.iter().all(|known| known.uid() != pod.uid());
         if stage.not_ready(manifest).is_none() && !ready_pods(stage).iter().any(is_new) {
             break;
         }
@@ -84,7 +83,7 @@ pub async fn of_settled<'a>(
 
 /// The pods that are asked now.
 fn ready_pods(stage: &Stage) -> Vec<Arc<Object>> {
-    stage.namespace.of_kind("Pod").into_iter().filter(|pod| is_ready_pod(pod)).collect()
+    stage.namespace.of_kind("Pod").into_iter().filter(|pod| pod.is_ready_pod()).collect()
 }
 
 /// Whether each role has a pod that can be asked.
@@ -94,7 +93,7 @@ pub fn is_possible(plan: &Plan, step: usize, stage: &Stage) -> bool {
 }
 
 pub(super) fn of_role<'a>(pods: &'a [Arc<Object>], role: &'a Role) -> impl Iterator<Item = &'a Arc<Object>> {
-    pods.iter().filter(|pod| is_selected(&role.select, pod))
+    pods.iter().filter(|pod| pod.is_selected(&role.select))
 }
 
 /// A connection to each port that a role could serve, a request for each path that it promises, a session for each pair.
@@ -126,7 +125,8 @@ fn pod_asks<'a>(plan: &'a Plan, pods: &[Arc<Object>]) -> Vec<Ask<'a>> {
                 asks.extend(serves.paths.iter().map(|path| ask(port, Some(path.path.clone()))));
             } else {
                 let served = served.iter().map(|(_, port)| *port);
-                let mut ports: Vec<u16> = served.chain(declared_ports(pod)).chain(refused).collect();
+                let declared = pod.pod().into_iter().flat_map(|pod| pod.declared_ports());
+                let mut ports: Vec<u16> = served.chain(declared).chain(refused).collect();
                 ports.sort_unstable();
                 ports.dedup();
                 let free: Vec<u16> = role.listens.iter().filter_map(|port| port_of(pod, port)).collect();
@@ -238,20 +238,24 @@ async fn ask_patiently(stage: &Stage, question: Question, awaited: Option<u16>) 
 }
 
 /// What must not change while a pod is asked: it is the same, Ready, and was not restarted.
-pub(super) fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, u64)> {
+pub(super) fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, i32)> {
     let Some(name) = pod else { return Some(Default::default()) };
-    let pod = stage.namespace.get("Pod", name).filter(|pod| is_ready_pod(pod))?;
-    let statuses = pod["status"]["containerStatuses"].as_array()?;
-    let restarts = statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum();
-    Some((pod["metadata"]["uid"].as_str()?.to_owned(), restarts))
+    let pod = stage.namespace.get("Pod", name).filter(|pod| pod.is_ready_pod())?;
+    let restarts = pod.container_statuses().map(|status| status.restart_count).sum();
+    Some((pod.uid().to_owned(), restarts))
 }
 
-pub(super) fn name_of(pod: &Value) -> String {
-    pod["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+pub(super) fn name_of(pod: &Object) -> String {
+    pod.name().to_owned()
 }
 
-pub(super) fn address_of(pod: &Value) -> String {
-    pod["status"]["podIP"].as_str().unwrap_or_default().to_owned()
+pub(super) fn address_of(pod: &Object) -> String {
+    pod.pod_status().and_then(|status| status.pod_ip.clone()).unwrap_or_default()
+}
+
+/// The number of a pod's port, which is given by name or number.
+fn port_of(pod: &Object, port: &str) -> Option<u16> {
+    pod.pod()?.port_of(port)
 }
 
 pub(super) fn host_and_port(host: &str, port: u16) -> String {
@@ -261,23 +265,23 @@ pub(super) fn host_and_port(host: &str, port: u16) -> String {
 /// Cluster address of the first Service in front of a role, once the role has a ready pod.
 pub fn service_address(role: &Role, stage: &Stage) -> Option<String> {
     let pods = stage.namespace.of_kind("Pod");
-    let pod = pods.iter().find(|pod| is_ready_pod(pod) && is_selected(&role.select, pod))?;
+    let pod = pods.iter().find(|pod| pod.is_ready_pod() && pod.is_selected(&role.select))?;
     service_addresses(stage, pod, &role.serves.as_ref()?.port).into_iter().next()
 }
 
 /// Cluster addresses of the Services that send to a pod's serving port.
-fn service_addresses(stage: &Stage, pod: &Value, port: &str) -> Vec<String> {
+fn service_addresses(stage: &Stage, pod: &Object, port: &str) -> Vec<String> {
     let number = port_of(pod, port);
     let mut addresses = Vec::new();
     for service in stage.namespace.of_kind("Service").iter().filter(|service| is_in_front_of(service, pod)) {
-        let host = service["spec"]["clusterIP"].as_str().unwrap_or_default();
-        for declared in service["spec"]["ports"].as_array().into_iter().flatten() {
-            let target = match &declared["targetPort"] {
-                Value::String(name) => port_of(pod, name),
-                other => other.as_u64().and_then(|number| number.try_into().ok()),
+        let host = service.service().map_or("", |spec| spec.cluster_ip.or_empty());
+        for declared in service.service_ports() {
+            let target = match &declared.target_port {
+                Some(IntOrString::String(name)) => port_of(pod, name),
+                Some(IntOrString::Int(number)) => (*number).try_into().ok(),
+                None => None,
             };
-            let own = declared["port"].as_u64().and_then(|number| u16::try_from(number).ok());
-            if let (true, Some(own)) = (target == number, own) {
+            if let (true, Ok(own)) = (target == number, declared.port.try_into()) {
                 addresses.push(host_and_port(host, own));
             }
         }
@@ -286,13 +290,13 @@ fn service_addresses(stage: &Stage, pod: &Value, port: &str) -> Vec<String> {
 }
 
 /// Whether a Service with an address of its own selects a pod.
-fn is_in_front_of(service: &Value, pod: &Value) -> bool {
-    is_of_service(service, pod) && service["spec"]["clusterIP"].as_str().is_some_and(|host| host != "None")
+fn is_in_front_of(service: &Object, pod: &Object) -> bool {
+    let has_address = service.service().is_some_and(|spec| spec.cluster_ip.is_some());
+    is_of_service(service, pod) && has_address && !service.is_headless()
 }
 
 /// Whether a Service selects a pod.
-pub(super) fn is_of_service(service: &Value, pod: &Value) -> bool {
-    let selector = service["spec"]["selector"].as_object().filter(|selector| !selector.is_empty());
-    let labels = &pod["metadata"]["labels"];
-    selector.is_some_and(|selector| selector.iter().all(|(key, value)| labels[key.as_str()] == *value))
+pub(super) fn is_of_service(service: &Object, pod: &Object) -> bool {
+    let selector = service.service().and_then(|spec| spec.selector.as_ref()).filter(|selector| !selector.is_empty());
+    selector.is_some_and(|selector| selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value)))
 }

@@ -3,7 +3,7 @@
 use chartgate_cluster::Sharing;
 use serde_json::Value;
 
-use chartgate_k8s::object::{containers, items, template};
+use chartgate_k8s::typed::Object;
 
 /// Kubernetes' own kinds that live in a namespace and that a chart may render, by their group (Kubernetes 1.36,
 /// `kubectl api-resources --namespaced`). All others are taken for cluster-wide: those of a group that is not Kubernetes' come with
@@ -40,29 +40,27 @@ const NAMESPACED: [(&str, &[&str]); 10] = [
 /// A chart with objects outside its namespace, or pods with ports of the node, gets a cluster of its own: they would meet those of other
 /// scenarios.
 pub fn sharing<'a>(mut rendered: impl Iterator<Item = &'a Value>, ns: &str) -> Sharing {
-    let is_alone = |object: &Value| !is_inside(object, ns) || takes_ports_of_node(object);
+    let is_alone = |object: &Value| !is_inside(object, ns) || takes_ports_of_node(&object.clone().into());
     if rendered.any(is_alone) { Sharing::Own { nodes: 1 } } else { Sharing::Shared }
 }
 
 /// Whether an object is surely one of this namespace.
 pub fn is_inside(object: &Value, ns: &str) -> bool {
-    let own = object["metadata"]["namespace"].as_str().is_none_or(|own| own.is_empty() || own == ns);
-    own && is_namespaced(object)
+    let object = Object::from(object.clone());
+    object.namespace().is_none_or(|own| own == ns) && is_namespaced(&object)
 }
 
 /// Whether pods of it listen on the node's own ports, of which each is there once.
-fn takes_ports_of_node(object: &Value) -> bool {
-    let Some(pod) = template(object) else { return false };
-    let ports = || containers(pod).flat_map(|container| items(&container["ports"]));
-    ports().any(|port| port["hostPort"].as_u64().is_some_and(|port| port > 0))
-        || (pod["spec"]["hostNetwork"] == true && ports().next().is_some())
+fn takes_ports_of_node(object: &Object) -> bool {
+    let Some(pod) = object.template() else { return false };
+    let ports = || pod.containers().flat_map(|container| container.ports.iter().flatten());
+    ports().any(|port| port.host_port.is_some_and(|port| port > 0))
+        || (pod.spec.host_network == Some(true) && ports().next().is_some())
 }
 
-fn is_namespaced(object: &Value) -> bool {
-    let version = object["apiVersion"].as_str().unwrap_or_default();
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    let kinds = NAMESPACED.iter().find(|(known, _)| *known == group).map(|(_, kinds)| *kinds);
-    kinds.unwrap_or_default().contains(&object["kind"].as_str().unwrap_or_default())
+fn is_namespaced(object: &Object) -> bool {
+    let kinds = NAMESPACED.iter().find(|(known, _)| *known == object.group()).map(|(_, kinds)| *kinds);
+    kinds.unwrap_or_default().contains(&object.kind())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_cluster::backing;
 use chartgate_cluster::{Lease, Owned};
+use chartgate_k8s::object::{kind, name};
 use chartgate_k8s::ready;
 use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Backing, Plan};
@@ -200,8 +201,8 @@ impl Stage {
 
     /// The Jobs of a manifest that are there.
     fn jobs<'a>(&'a self, manifest: &'a [Value]) -> impl Iterator<Item = Arc<Object>> + 'a {
-        let jobs = manifest.iter().filter(|object| object["kind"] == "Job");
-        jobs.filter_map(|job| self.namespace.get("Job", job["metadata"]["name"].as_str()?))
+        let jobs = manifest.iter().filter(|object| kind(object) == "Job");
+        jobs.filter_map(|job| self.namespace.get("Job", name(job)))
     }
 
     /// Waits until nothing keeps the namespace from being as it is to be; the error says what does.

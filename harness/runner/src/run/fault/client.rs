@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chartgate_process::tool::Output;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::record::{Moment, Timeline};
 use crate::run::stage::Stage;
-use chartgate_k8s::object::{kind, name};
-use chartgate_k8s::ready;
+use chartgate_k8s::typed::Object;
 
 /// What shows by its generation that helm has begun to change it.
 const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
@@ -23,7 +21,7 @@ const A_DAY: Duration = Duration::from_secs(24 * 3600);
 const REST: Duration = Duration::from_secs(60);
 
 /// The namespace's workloads and pods of Jobs, by kind and name: what of each a change of it changes.
-type State = BTreeMap<(String, String), Value>;
+type State = BTreeMap<(String, String), String>;
 
 /// Kills helm once it has begun to change something; `None`: it was killed. Helm's output if it ended before.
 pub async fn kill(
@@ -50,8 +48,8 @@ pub async fn kill(
 pub async fn rest(stage: &Stage) {
     let is_active = || {
         let jobs = stage.namespace.of_kind("Job");
-        let job = jobs.iter().find(|job| !["Complete", "Failed"].iter().any(|end| ready::has_condition(job, end)))?;
-        Some(format!("Job `{}` has not ended", name(job)))
+        let job = jobs.iter().find(|job| !["Complete", "Failed"].iter().any(|end| job.has_condition(end)))?;
+        Some(format!("Job `{}` has not ended", job.name()))
     };
     // One that goes on for longer is what the next step meets.
     stage.wait(Instant::now() + REST, is_active).await.ok();
@@ -59,14 +57,12 @@ pub async fn rest(stage: &Stage) {
 
 fn state(stage: &Stage) -> State {
     let workloads = WORKLOADS.iter().flat_map(|kind| stage.namespace.of_kind(kind));
-    let of_job = |pod: &Value| {
-        let owners = pod["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-        owners.into_iter().any(|owner| owner["kind"] == "Job")
-    };
+    let of_job = |pod: &Object| pod.owners().any(|owner| owner.kind == "Job");
     let pods = stage.namespace.of_kind("Pod").into_iter().filter(|pod| of_job(pod));
-    let key = |object: &Value| (kind(object).to_owned(), name(object).to_owned());
-    let generations = workloads.map(|workload| (key(&workload), workload["metadata"]["generation"].clone()));
-    generations.chain(pods.map(|pod| (key(&pod), pod["metadata"]["uid"].clone()))).collect()
+    let key = |object: &Object| (object.kind().to_owned(), object.name().to_owned());
+    let generation = |object: &Object| object.metadata().generation.unwrap_or_default().to_string();
+    let generations = workloads.map(|workload| (key(&workload), generation(&workload)));
+    generations.chain(pods.map(|pod| (key(&pod), pod.uid().to_owned()))).collect()
 }
 
 /// What is new or has changed, in words.

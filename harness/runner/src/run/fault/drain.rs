@@ -12,12 +12,10 @@ use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
 use kube::api::EvictParams;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Disturbance, is_finished};
 use crate::record::{Moment, StepOutcome};
-use chartgate_k8s::object::name;
 
 /// `kubectl drain` asks again after as long.
 const RETRY: Duration = Duration::from_secs(5);
@@ -41,29 +39,31 @@ pub async fn drain(disturbance: &Disturbance<'_>) -> Result<StepOutcome> {
 }
 
 /// Whether a drain asks a pod to leave: a DaemonSet's would come back, and a finished one is gone already.
-fn leaves(pod: &Value) -> bool {
-    let owners = pod["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-    let is_of_daemon_set = owners.into_iter().any(|owner| owner["kind"] == "DaemonSet");
-    !is_of_daemon_set && !is_finished(pod)
+fn leaves(pod: &Object) -> bool {
+    !pod.owners().any(|owner| owner.kind == "DaemonSet") && !is_finished(pod)
 }
 
 /// The node with the most of these pods, which is not the one that must be kept.
 fn busiest(pods: &[Arc<Object>], kept: &str) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for node in pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).filter(|node| *node != kept) {
+    for node in pods.iter().filter_map(|pod| node_of(pod)).filter(|node| *node != kept) {
         *counts.entry(node).or_default() += 1;
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(node, _)| node.to_owned())
 }
 
+fn node_of(pod: &Object) -> Option<&str> {
+    pod.pod()?.spec.node_name.as_deref()
+}
+
 async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Object>]) -> Result<StepOutcome> {
-    let pods: Vec<&Object> = pods.iter().map(AsRef::as_ref).filter(|pod| pod["spec"]["nodeName"] == node).collect();
+    let pods: Vec<&Object> = pods.iter().map(AsRef::as_ref).filter(|pod| node_of(pod) == Some(node)).collect();
     let client = chartgate_cluster::client_without_retries(&disturbance.stage.kubeconfig).await?;
     let evictions: Api<Pod> = Api::namespaced(client, &disturbance.stage.ns);
     let left = join_all(pods.iter().map(|pod| evict(disturbance, &evictions, pod))).await;
     let (mut evicted, mut stayed) = (Vec::new(), BTreeMap::new());
     for (pod, left) in pods.iter().zip(left) {
-        let name = name(pod).to_owned();
+        let name = pod.name().to_owned();
         match left {
             Ok(()) => evicted.push(name),
             Err(why) => drop(stayed.insert(name, why)),
@@ -76,11 +76,11 @@ async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Object>]) 
 }
 
 /// Asks a pod to leave until it may, and waits until it has.
-async fn evict(disturbance: &Disturbance<'_>, pods: &Api<Pod>, pod: &Value) -> Result<(), String> {
+async fn evict(disturbance: &Disturbance<'_>, pods: &Api<Pod>, pod: &Object) -> Result<(), String> {
     let refusal = Mutex::new(None);
     let limit = disturbance.deadline.saturating_duration_since(Instant::now());
     let asked = until("leave to evict it", limit, || async {
-        match pods.evict(name(pod), &EvictParams::default()).await {
+        match pods.evict(pod.name(), &EvictParams::default()).await {
             Ok(_) => Check::Ready(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Check::Ready(()),
             Err(kube::Error::Api(status)) if status.code == 429 => {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn pod(node: &str) -> Arc<Object> {
-        Arc::new(json!({"spec": {"nodeName": node}}).into())
+        Arc::new(json!({"kind": "Pod", "spec": {"nodeName": node}}).into())
     }
 
     /// A failure would mean that a drain takes the prober with it, and its losses are blamed on the chart.
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn pods_of_daemon_sets_and_finished_ones_are_left_alone() {
         let owned = json!({"metadata": {"ownerReferences": [{"kind": "DaemonSet"}]}});
-        assert!(!leaves(&owned));
-        assert!(!leaves(&json!({"status": {"phase": "Succeeded"}})));
-        assert!(leaves(
-            &json!({"metadata": {"ownerReferences": [{"kind": "ReplicaSet"}]}, "status": {"phase": "Pending"}})
-        ));
+        assert!(!leaves(&owned.into()));
+        assert!(!leaves(&json!({"kind": "Pod", "status": {"phase": "Succeeded"}}).into()));
+        let owners = json!([{"kind": "ReplicaSet"}]);
+        let pod = json!({"kind": "Pod", "metadata": {"ownerReferences": owners}, "status": {"phase": "Pending"}});
+        assert!(leaves(&pod.into()));
     }
 }

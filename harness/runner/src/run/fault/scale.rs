@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Disturbance;
 use chartgate_k8s::object::{kind, name};
-use chartgate_k8s::ready;
+use chartgate_k8s::typed::Object;
 
 /// Whether an object has a `scale`, and its pods are counted by `spec.replicas`.
 pub fn is_scalable(object: &Value) -> bool {
@@ -44,7 +44,7 @@ pub async fn down(disturbance: &Disturbance<'_>, role: &str, hold: Duration) -> 
         }
         let is_there = || {
             let pods = disturbance.stage.namespace.of_kind("Pod");
-            let pod = pods.iter().find(|pod| ready::is_selected(select, pod))?;
+            let pod = pods.iter().find(|pod| pod.is_selected(select))?;
             Some(format!("pod `{}` of role `{role}` is still there", name(pod)))
         };
         if let Err(why) = disturbance.stage.wait(disturbance.deadline, is_there).await {
@@ -64,7 +64,10 @@ pub async fn down(disturbance: &Disturbance<'_>, role: &str, hold: Duration) -> 
 /// The workloads of the release that make a role's pods.
 fn workloads<'a>(disturbance: &'a Disturbance<'_>, role: &str) -> Vec<&'a Value> {
     let select = &disturbance.plan.roles[role].select;
-    let is_of_role = |object: &&Value| is_scalable(object) && ready::is_selected(select, &object["spec"]["template"]);
+    let is_of_role = |object: &&Value| {
+        let template = Object::from((*object).clone());
+        is_scalable(object) && template.template().is_some_and(|pod| pod.is_selected(select))
+    };
     disturbance.manifest.iter().filter(is_of_role).collect()
 }
 
@@ -74,7 +77,7 @@ fn none_of(role: &str) -> String {
 
 fn size_of(disturbance: &Disturbance<'_>, workload: &Value) -> Option<u64> {
     let live = disturbance.stage.namespace.get(kind(workload), name(workload))?;
-    Some(live["spec"]["replicas"].as_u64().unwrap_or(1))
+    live.common().spec.replicas.unwrap_or(1).try_into().ok()
 }
 
 async fn scale(disturbance: &Disturbance<'_>, workload: &Value, replicas: u64) -> Result<()> {

@@ -1,40 +1,38 @@
 //! What a run with stub images takes for granted, and what it cannot examine.
 
+use chartgate_k8s::typed::{Object, webhooks};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use serde_json::Value;
-
-use chartgate_k8s::object::{items, kind, name, slashed, text};
 
 /// Kinds and conversions that the release's own programs would serve: they are not asked for.
 pub(super) fn of_definitions(rendered: &[Value]) -> Vec<String> {
-    let assumed = rendered.iter().filter_map(|object| match kind(object) {
-        "APIService" if object["spec"]["service"].is_object() => {
-            Some(format!("{} serves its kinds: nobody asks the pods behind it", slashed(object)))
-        }
-        "CustomResourceDefinition" if object["spec"]["conversion"]["strategy"] == "Webhook" => {
-            Some(format!("{} converts between its versions: nobody asks the webhook that does", slashed(object)))
-        }
-        _ => None,
-    });
-    assumed.collect()
+    rendered.iter().filter_map(|object| of_definition(&object.clone().into())).collect()
+}
+
+fn of_definition(object: &Object) -> Option<String> {
+    if object.typed::<APIService>().is_some_and(|it| it.spec.as_ref().is_some_and(|spec| spec.service.is_some())) {
+        return Some(format!("{} serves its kinds: nobody asks the pods behind it", object.slashed()));
+    }
+    let conversion = object.typed::<CustomResourceDefinition>()?.spec.conversion.as_ref()?;
+    let says = || format!("{} converts between its versions: nobody asks the webhook that does", object.slashed());
+    (conversion.strategy == "Webhook").then(says)
 }
 
 /// Why a step that failed shows nothing of the chart: the API server asked a webhook of the release's own, whose certificate the stub
 /// does not have. `None`: it failed for another reason.
 pub(super) fn not_examined(rendered: &[&Value], why: &str) -> Option<String> {
-    let of_release = rendered
-        .iter()
-        .copied()
-        .filter(|object| ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"].contains(&kind(object)));
-    let mut webhooks = of_release.flat_map(|object| items(&object["webhooks"]).map(move |webhook| (object, webhook)));
-    let is_named = |webhook: &Value| why.contains(&format!("webhook \"{}\"", text(&webhook["name"])));
-    let (object, webhook) = webhooks.find(|(_, webhook)| is_named(webhook))?;
-    let cause = if webhook["clientConfig"]["caBundle"].is_string() {
+    let rendered: Vec<Object> = rendered.iter().map(|object| Object::from((*object).clone())).collect();
+    let mut all = rendered.iter().flat_map(|object| webhooks(object).into_iter().map(move |webhook| (object, webhook)));
+    let (object, webhook) = all.find(|(_, webhook)| why.contains(&format!("webhook \"{}\"", webhook.name)))?;
+    let cause = if webhook.has_bundle {
         "the stub shows another certificate than the one that `caBundle` trusts"
     } else {
         "its `caBundle` is filled in by a program that does not run"
     };
-    let fails = format!("the API server must ask webhook `{}` of {}", text(&webhook["name"]), slashed(object));
-    (text(&webhook["failurePolicy"]) != "Ignore" && !name(object).is_empty()).then(|| format!("{fails}, and {cause}"))
+    let fails = format!("the API server must ask webhook `{}` of {}", webhook.name, object.slashed());
+    let is_fatal = webhook.failure_policy != Some("Ignore");
+    (is_fatal && !object.name().is_empty()).then(|| format!("{fails}, and {cause}"))
 }
 
 #[cfg(test)]

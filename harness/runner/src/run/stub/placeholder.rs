@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_cluster::api;
+use chartgate_k8s::object::PLACEHOLDER;
+use chartgate_k8s::typed::rbac::{role_of, rules};
+use chartgate_k8s::typed::{Object, Reference};
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::PostParams;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
@@ -13,7 +17,6 @@ use super::certificate::Certificate;
 use crate::record::{Moment, Timeline};
 use crate::run::apply::Kinds;
 use crate::run::stage::Stage;
-use chartgate_k8s::object::{PLACEHOLDER, containers, is_hook, items, kind, name, slashed, template, text};
 
 /// An object that pods need and nothing renders.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,18 +27,19 @@ struct Needed {
 
 /// Makes what a step's pods need and what is neither rendered nor there, where a program of the release may have made it.
 pub(super) async fn make(rendered: &[Value], stage: &Stage, timeline: &Timeline) -> Result<()> {
-    for (needed, keys) in needed(rendered) {
+    let rendered: Vec<Object> = rendered.iter().cloned().map(Object::from).collect();
+    for (needed, keys) in needed(&rendered) {
         if stage.namespace.get(needed.kind, &needed.name).is_some() {
             continue;
         }
-        let Some(maker) = maker(rendered, &needed) else { continue };
+        let Some(maker) = maker(&rendered, &needed) else { continue };
         let object = placeholder(&needed, &keys, &stage.ns)?;
         timeline.learn(&object);
         let kinds = Kinds::of(&stage.client, std::slice::from_ref(&object)).await?;
         let known = kinds.of_object(&object).context("find the kind of a placeholder")?;
         let made: DynamicObject = serde_json::from_value(object.clone()).context("describe a placeholder")?;
         let created = api(&stage.client, known, &stage.ns).create(&PostParams::default(), &made).await;
-        created.with_context(|| format!("make the placeholder {}", slashed(&object)))?;
+        created.with_context(|| format!("make the placeholder {}", Object::from(object.clone()).slashed()))?;
         let what = format!("{}/{} is there, with invented content: {maker}", needed.kind.to_lowercase(), needed.name);
         timeline.append(Moment::Assumed { what });
     }
@@ -43,34 +47,16 @@ pub(super) async fn make(rendered: &[Value], stage: &Stage, timeline: &Timeline)
 }
 
 /// What pods refer to and nothing renders, with the keys that they read.
-fn needed(rendered: &[Value]) -> BTreeMap<Needed, BTreeSet<String>> {
-    let is_rendered = |needed: &Needed| rendered.iter().any(|it| kind(it) == needed.kind && name(it) == needed.name);
+fn needed(rendered: &[Object]) -> BTreeMap<Needed, BTreeSet<String>> {
+    let is_rendered = |needed: &Needed| rendered.iter().any(|it| it.kind() == needed.kind && it.name() == needed.name);
     let mut all: BTreeMap<Needed, BTreeSet<String>> = BTreeMap::new();
-    for pod in rendered.iter().filter_map(template) {
-        let mut note = |kind: &'static str, source: &Value, field: &str, keys: Vec<&Value>| {
-            let Some(name) = source[field].as_str().filter(|_| source["optional"] != true) else { return };
-            let keys = keys.into_iter().filter_map(Value::as_str).map(str::to_owned);
-            all.entry(Needed { kind, name: name.to_owned() }).or_default().extend(keys);
-        };
-        for container in containers(pod) {
-            for variable in items(&container["env"]).map(|variable| &variable["valueFrom"]) {
-                note("ConfigMap", &variable["configMapKeyRef"], "name", vec![&variable["configMapKeyRef"]["key"]]);
-                note("Secret", &variable["secretKeyRef"], "name", vec![&variable["secretKeyRef"]["key"]]);
-            }
-            for source in items(&container["envFrom"]) {
-                note("ConfigMap", &source["configMapRef"], "name", Vec::new());
-                note("Secret", &source["secretRef"], "name", Vec::new());
-            }
+    for pod in rendered.iter().filter_map(Object::template) {
+        for Reference { kind, name, keys, .. } in pod.references().into_iter().filter(|it| !it.is_optional) {
+            let needed = Needed { kind, name: name.to_owned() };
+            all.entry(needed).or_default().extend(keys.into_iter().map(str::to_owned));
         }
-        let keys = |source: &'_ Value| items(&source["items"]).map(|item| item["key"].clone()).collect::<Vec<_>>();
-        for volume in items(&pod["spec"]["volumes"]) {
-            let projected = items(&volume["projected"]["sources"]);
-            for source in std::iter::once(volume).chain(projected) {
-                let field = if source["secret"]["secretName"].is_string() { "secretName" } else { "name" };
-                note("ConfigMap", &source["configMap"], "name", keys(&source["configMap"]).iter().collect());
-                note("Secret", &source["secret"], field, keys(&source["secret"]).iter().collect());
-            }
-            note("PersistentVolumeClaim", &volume["persistentVolumeClaim"], "claimName", Vec::new());
+        for claim in pod.claims() {
+            all.entry(Needed { kind: "PersistentVolumeClaim", name: claim.to_owned() }).or_default();
         }
     }
     all.retain(|needed, _| !is_rendered(needed));
@@ -78,22 +64,23 @@ fn needed(rendered: &[Value]) -> BTreeMap<Needed, BTreeSet<String>> {
 }
 
 /// Who would have made it, in words; `None`: nothing of the release could, so it is the chart's to explain.
-fn maker(rendered: &[Value], needed: &Needed) -> Option<String> {
-    let naming =
-        |object: &&Value| is_custom(object) && (mentions(&object["spec"], &needed.name) || name(object) == needed.name);
+fn maker(rendered: &[Object], needed: &Needed) -> Option<String> {
+    let naming = |object: &&Object| {
+        is_custom(object) && (mentions(object.raw_spec(), &needed.name) || object.name() == needed.name)
+    };
     if let Some(object) = rendered.iter().find(naming) {
-        return Some(format!("{} names it", slashed(object)));
+        return Some(format!("{} names it", object.slashed()));
     }
     let creator = rendered.iter().find(|role| may_create(role, needed.kind) && is_bound(rendered, role));
-    let is_almighty = |binding: &&Value| BUILT_IN.contains(&text(&binding["roleRef"]["name"]));
+    let is_almighty = |binding: &&Object| role_of(binding).is_some_and(|role| BUILT_IN.contains(&role.name.as_str()));
     let creator = creator.or_else(|| rendered.iter().find(is_almighty));
-    creator.map(|role| format!("{} lets a program of the release make one", slashed(role)))
+    creator.map(|role| format!("{} lets a program of the release make one", role.slashed()))
 }
 
 /// Whether the object is of a kind that is not Kubernetes' own: a controller does what it says.
-fn is_custom(object: &Value) -> bool {
-    let group = text(&object["apiVersion"]).split_once('/').map_or("", |(group, _)| group);
-    group.contains('.') && !group.ends_with(".k8s.io") && !is_hook(object)
+fn is_custom(object: &Object) -> bool {
+    let group = object.group();
+    group.contains('.') && !group.ends_with(".k8s.io") && !object.is_hook()
 }
 
 fn mentions(value: &Value, name: &str) -> bool {
@@ -105,27 +92,26 @@ fn mentions(value: &Value, name: &str) -> bool {
     }
 }
 
-fn may_create(role: &Value, of_kind: &str) -> bool {
+fn may_create(role: &Object, of_kind: &str) -> bool {
     let plural = format!("{}s", of_kind.to_lowercase());
-    let has = |list: &Value, wanted: &[&str]| items(list).any(|item| wanted.contains(&text(item)));
-    let grants = |rule: &Value| {
-        has(&rule["apiGroups"], &["", "*"])
-            && has(&rule["resources"], &[&plural, "*"])
-            && has(&rule["verbs"], &["create", "patch", "*"])
+    let has = |list: Option<&Vec<String>>, wanted: &[&str]| {
+        list.is_some_and(|list| list.iter().any(|item| wanted.contains(&item.as_str())))
     };
-    ["Role", "ClusterRole"].contains(&kind(role)) && items(&role["rules"]).any(grants)
+    let grants = |rule: &PolicyRule| {
+        has(rule.api_groups.as_ref(), &["", "*"])
+            && has(rule.resources.as_ref(), &[&plural, "*"])
+            && has(Some(&rule.verbs), &["create", "patch", "*"])
+    };
+    rules(role).iter().any(grants)
 }
 
 /// Kubernetes' own roles that may create anything in a namespace.
 const BUILT_IN: [&str; 3] = ["cluster-admin", "admin", "edit"];
 
 /// Whether someone has the role.
-fn is_bound(rendered: &[Value], role: &Value) -> bool {
-    rendered.iter().any(|binding| {
-        ["RoleBinding", "ClusterRoleBinding"].contains(&kind(binding))
-            && binding["roleRef"]["kind"] == role["kind"]
-            && binding["roleRef"]["name"] == role["metadata"]["name"]
-    })
+fn is_bound(rendered: &[Object], role: &Object) -> bool {
+    let bound = rendered.iter().filter_map(role_of);
+    bound.into_iter().any(|bound| bound.kind == role.kind() && bound.name == role.name())
 }
 
 /// The object with a value for each key that is read. What is mounted whole gets the keys of a certificate.
@@ -149,7 +135,7 @@ fn placeholder(needed: &Needed, keys: &BTreeSet<String>, ns: &str) -> Result<Val
 mod tests {
     use super::*;
 
-    fn deployment() -> Value {
+    fn deployment() -> Object {
         let env = json!([{"name": "P", "valueFrom": {"secretKeyRef": {"name": "shop-db", "key": "password"}}}]);
         let volumes = json!([
             {"name": "tls", "secret": {"secretName": "shop-tls"}},
@@ -157,15 +143,15 @@ mod tests {
             {"name": "conf", "configMap": {"name": "shop-conf"}},
         ]);
         let spec = json!({"containers": [{"name": "web", "env": env}], "volumes": volumes});
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"template": {"spec": spec}}})
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"template": {"spec": spec}}}).into()
     }
 
-    fn role(verbs: &[&str]) -> [Value; 2] {
+    fn role(verbs: &[&str]) -> [Object; 2] {
         let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]);
         let role_ref = json!({"kind": "Role", "name": "shop-init"});
         [
-            json!({"kind": "Role", "metadata": {"name": "shop-init"}, "rules": rules}),
-            json!({"kind": "RoleBinding", "metadata": {"name": "shop-init"}, "roleRef": role_ref}),
+            json!({"kind": "Role", "metadata": {"name": "shop-init"}, "rules": rules}).into(),
+            json!({"kind": "RoleBinding", "metadata": {"name": "shop-init"}, "roleRef": role_ref}).into(),
         ]
     }
 
@@ -176,7 +162,7 @@ mod tests {
     /// A failure would mean that a pod waits for a key that its program's Secret would have had.
     #[test]
     fn what_pods_read_and_nothing_renders_is_needed() {
-        let conf = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shop-conf"}});
+        let conf = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shop-conf"}}).into();
         let needed = needed(&[deployment(), conf]);
         let keys = |name: &str| needed.get(&secret(name)).map(|keys| keys.iter().cloned().collect::<Vec<_>>());
         assert_eq!(keys("shop-db"), Some(vec!["password".to_owned()]));
@@ -187,13 +173,13 @@ mod tests {
     /// A failure would mean that a Secret which nobody makes passes because of stub images.
     #[test]
     fn only_what_a_program_of_the_release_may_make_is_assumed() {
-        let with = |more: &[Value]| maker(&[&[deployment()], more].concat(), &secret("shop-db"));
+        let with = |more: &[Object]| maker(&[&[deployment()], more].concat(), &secret("shop-db"));
         assert_eq!(with(&[]), None);
         assert_eq!(with(&role(&["get"])), None);
         assert_eq!(with(&role(&["create"])[..1]), None, "nobody has the role");
         assert!(with(&role(&["create"])).is_some_and(|who| who.contains("shop-init")));
         let spec = json!({"target": {"name": "shop-db"}});
-        let custom = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "x"}, "spec": spec});
+        let custom = json!({"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "x"}, "spec": spec}).into();
         assert!(with(&[custom]).is_some_and(|who| who.contains("names it")));
     }
 

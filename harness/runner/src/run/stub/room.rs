@@ -2,7 +2,6 @@
 
 use crate::run::stage::Stage;
 use chartgate_base::Environment;
-use chartgate_k8s::object::{condition_of, slashed, text};
 
 /// What the scheduler says of a node that is smaller than, or not like, the one that the chart was written for.
 const OF_NODE: [&str; 6] = [
@@ -20,11 +19,11 @@ const OF_CHART: [&str; 2] = ["anti-affinity", "topology spread"];
 /// [`Environment`] if a pod cannot be scheduled on our node.
 pub(in crate::run) fn check(stage: &Stage) -> Result<(), Environment> {
     for pod in stage.namespace.of_kind("Pod") {
-        let scheduled = condition_of(&pod, "PodScheduled").filter(|it| it["status"] == "False");
-        let Some(said) = scheduled.map(|it| text(&it["message"])) else { continue };
+        let scheduled = pod.condition("PodScheduled").filter(|it| it.is_false());
+        let Some(said) = scheduled.map(|it| it.message.as_str()) else { continue };
         if is_of_node(said) {
             let hint = "give it less to ask for with `--set`, or run it on a cluster that has it with `--context`";
-            return Err(Environment::hinted(format!("{} does not fit on the node: {said}", slashed(&pod)), hint));
+            return Err(Environment::hinted(format!("{} does not fit on the node: {said}", pod.slashed()), hint));
         }
     }
     Ok(())
