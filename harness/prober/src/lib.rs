@@ -49,8 +49,12 @@ pub fn is_called() -> bool {
 }
 
 /// Does what the prober or the stub does, as the process is called.
-#[tokio::main(flavor = "current_thread")]
-pub async fn main() -> Result<()> {
+pub fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(play())
+}
+
+async fn play() -> Result<()> {
     let mut arguments = std::env::args();
     if arguments.next().is_some_and(|program| Path::new(&program) == Path::new(stub::PROGRAM)) {
         return stub::run(arguments).await;

@@ -196,8 +196,8 @@ pub fn note_image(key: &str, reference: &str) -> Result<()> {
     lock.lock()?;
     let mut images = noted_images()?;
     images.insert(key.to_owned(), reference.to_owned());
-    let lines: String = images.iter().map(|(key, reference)| format!("{key}={reference}\n")).collect();
-    fs::write(folder.join("images.env.new"), lines)?;
+    let lines: Vec<String> = images.iter().map(|(key, reference)| format!("{key}={reference}")).collect();
+    fs::write(folder.join("images.env.new"), lines.join("\n") + "\n")?;
     fs::rename(folder.join("images.env.new"), folder.join("images.env"))?;
     Ok(())
 }
