@@ -198,7 +198,7 @@ pub async fn run_one(
     evidence::remove(&folder)?;
     let ended = match stop.cause() {
         Some(cause) => Err(cause.into()),
-        None => checked_run(plan, options, &folder, progress, stop).await,
+        None => Box::pin(checked_run(plan, options, &folder, progress, stop)).await,
     };
     let scenario = report_on(plan, &folder, ended, progress);
     match &scenario {

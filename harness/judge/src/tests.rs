@@ -11,7 +11,7 @@ use super::testing::{Story, check, end_of, named};
 use super::*;
 
 /// Checks whose subject is not in the good run.
-const BESIDE: [&str; 32] = [
+const BESIDE: [&str; 33] = [
     "helm-lint",
     "version-raised",
     "schema-rejects",
@@ -44,6 +44,7 @@ const BESIDE: [&str; 32] = [
     "reinstall-works",
     "rbac-sufficient",
     "hook-effect",
+    "jobs-done",
 ];
 
 /// Checks that advise on something that the good run's chart does not have.

@@ -92,7 +92,9 @@ fn running(view: &View, seq: u64) -> BTreeSet<(String, String, usize)> {
     let pods = view.tracks("Pod").filter_map(|pod| pod.at(seq)).filter(|pod| !pod.is_terminating());
     let pods: Vec<_> = pods.filter(|pod| !hooks.iter().any(|job| pod.is_owned_by(job.uid()))).collect();
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-    pods.iter().for_each(|pod| *sizes.entry(pod.template_of()).or_default() += 1);
+    for pod in &pods {
+        *sizes.entry(pod.template_of()).or_default() += 1;
+    }
     let running = |pod: &&Object| (pod.template_of().to_owned(), pod.images().join(", "), sizes[pod.template_of()]);
     pods.iter().map(running).collect()
 }

@@ -107,7 +107,7 @@ impl<'a> View<'a> {
             Moment::Gap { of, why } => self.gaps.push((entry, of, why)),
             Moment::Probe(probe) => self.probes.push((entry, probe)),
             Moment::Log { pod, container, line, .. } => {
-                self.logs.entry(pod).or_default().push((entry, container, line))
+                self.logs.entry(pod).or_default().push((entry, container, line));
             }
             _ => {}
         }

@@ -147,13 +147,12 @@ fn job(workload: &Object) -> Option<String> {
     if workload.has_condition("Complete") || job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)) {
         return None;
     }
-    match workload.condition("Failed").filter(|found| found.is_true()) {
-        Some(failed) => Some(format!("failed: {} ({})", failed.reason, failed.message)),
-        None => {
-            let active = job.status.as_ref().and_then(|status| status.active).unwrap_or_default();
-            Some(format!("is not complete ({active} pods active)"))
-        }
-    }
+    let failed = workload.condition("Failed").filter(|found| found.is_true());
+    let failed = failed.map(|failed| format!("failed: {} ({})", failed.reason, failed.message));
+    failed.or_else(|| {
+        let active = job.status.as_ref().and_then(|status| status.active).unwrap_or_default();
+        Some(format!("is not complete ({active} pods active)"))
+    })
 }
 
 fn pod(pod: &Object) -> Option<String> {

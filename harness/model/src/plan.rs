@@ -284,8 +284,9 @@ impl Plan {
         let next = |index| Step { action: Action::Upgrade, from: Some(index), ..first.clone() };
         self.steps.splice(at + 1..=at, (1..self.from.len()).map(next));
         // What repeats the install of the scenario is the upgrade now.
-        let upgrade = self.steps[at + self.from.len()..].iter_mut().find(|step| step.action == Action::Upgrade);
-        upgrade.into_iter().for_each(|step| step.is_again = false);
+        if let Some(step) = self.steps[at + self.from.len()..].iter_mut().find(|step| step.action == Action::Upgrade) {
+            step.is_again = false;
+        }
         self
     }
 

@@ -79,11 +79,11 @@ fn row(scenario: &ScenarioReport, out: &mut String) -> std::fmt::Result {
 
 /// Scenarios by versions, and what is not the same on all of them.
 fn table(matrix: &Matrix, out: &mut String) -> std::fmt::Result {
-    let titles: String = matrix.columns.iter().map(|column| format!(" {} |", inline(&column.to_string()))).collect();
-    writeln!(out, "| scenario |{titles}\n| --- |{}", " --- |".repeat(matrix.columns.len()))?;
+    let titles: Vec<String> = matrix.columns.iter().map(|column| inline(&column.to_string())).collect();
+    writeln!(out, "| scenario | {} |\n| --- |{}", titles.join(" | "), " --- |".repeat(matrix.columns.len()))?;
     for row in &matrix.rows {
-        let verdicts: String = row.verdicts.iter().map(|verdict| format!(" {} |", verdict.map_or("", word))).collect();
-        writeln!(out, "| {} |{verdicts}", inline(&row.scenario))?;
+        let verdicts: Vec<&str> = row.verdicts.iter().map(|verdict| verdict.map_or("", word)).collect();
+        writeln!(out, "| {} | {} |", inline(&row.scenario), verdicts.join(" | "))?;
     }
     let difference = |it: &Difference| {
         format!("- {} in {}: {}\n", inline(&it.check), inline(&it.scenario), inline(&matrix.said(it)))

@@ -117,8 +117,8 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
 /// Scenarios by versions, each verdict a link to its scenario, and what is not the same on all of them.
 fn versions(matrix: &Matrix, report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "<div class=\"wide\"><table class=\"versions\">\n<caption>Scenarios by versions</caption>")?;
-    let titles: String = matrix.columns.iter().map(|column| format!("<th>{}", escaped(&column.to_string()))).collect();
-    writeln!(out, "<thead><tr><th>scenario{titles}</thead>\n<tbody>")?;
+    let titles: Vec<String> = matrix.columns.iter().map(|column| escaped(&column.to_string())).collect();
+    writeln!(out, "<thead><tr><th>scenario<th>{}</thead>\n<tbody>", titles.join("<th>"))?;
     for row in &matrix.rows {
         write!(out, "<tr><td>{}", escaped(&row.scenario))?;
         for (verdict, column) in row.verdicts.iter().zip(&matrix.columns) {

@@ -128,7 +128,9 @@ impl Arguments {
             (plans, shard) = shard::select(plans, part, &durations).map(|(plans, shard)| (plans, Some(shard)))?;
         }
         let mut jobs = matrix::cross(&plans, &columns);
-        jobs.iter_mut().for_each(|job| repeat::note(std::slice::from_mut(&mut job.plan), &overrides, &job.options));
+        for job in &mut jobs {
+            repeat::note(std::slice::from_mut(&mut job.plan), &overrides, &job.options);
+        }
         let files: BTreeMap<_, _> = plans.iter().map(|plan| (plan.name.clone(), file_of(plan))).collect();
         let report = gate::run(jobs, out, &Course { on_failure, shard }, show, stop).await?;
         show.end();

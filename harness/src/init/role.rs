@@ -55,8 +55,8 @@ pub fn of(workload: &Object, objects: &[Object], release: &str) -> Role {
     }
 }
 
-fn is_tcp(protocol: &Option<String>) -> bool {
-    protocol.as_deref().unwrap_or("TCP") == "TCP"
+fn is_tcp(protocol: Option<&str>) -> bool {
+    protocol.is_none_or(|protocol| protocol == "TCP")
 }
 
 /// The port that a Service sends to: one with an address first, and there the one that readiness is asked at.
@@ -70,7 +70,7 @@ fn serves(pod: PodTemplate, objects: &[Object]) -> Option<Serves> {
     let readiness = readiness(pod);
     let mut first = None;
     for service in services {
-        for port in service.service_ports().iter().filter(|port| is_tcp(&port.protocol)) {
+        for port in service.service_ports().iter().filter(|port| is_tcp(port.protocol.as_deref())) {
             let target = port.target_port.clone().unwrap_or(IntOrString::Int(port.port));
             let Some(number) = number_of(pod, &target) else { continue };
             let port = written(&target);
@@ -100,7 +100,7 @@ fn readiness(pod: PodTemplate) -> Option<(i32, String)> {
 fn listens(containers: &[Container]) -> BTreeSet<String> {
     let mut ports = BTreeSet::new();
     for container in containers {
-        let declared = container.ports.iter().flatten().filter(|port| is_tcp(&port.protocol));
+        let declared = container.ports.iter().flatten().filter(|port| is_tcp(port.protocol.as_deref()));
         let declared: Vec<&ContainerPort> = declared.collect();
         ports.extend(declared.iter().map(|it| it.name.clone().unwrap_or_else(|| it.container_port.to_string())));
         let probes = [&container.readiness_probe, &container.liveness_probe, &container.startup_probe];

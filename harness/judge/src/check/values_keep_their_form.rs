@@ -101,7 +101,9 @@ fn settings(object: &Object) -> Vec<Setting> {
     let mut add = |path: String, value: Value| found.push(Setting { path, value, is_text: true });
     let WrittenMetadata { annotations, labels } = decode::<Written>(object.raw()).metadata;
     for (field, values) in [("annotations", annotations), ("labels", labels)] {
-        values.into_iter().for_each(|(key, value)| add(format!("metadata.{field}.{key}"), value));
+        for (key, value) in values {
+            add(format!("metadata.{field}.{key}"), value);
+        }
     }
     if is_kind(object, "ConfigMap") {
         object.data().data.iter().for_each(|(key, value)| add(format!("data.{key}"), value.clone()));
@@ -113,7 +115,9 @@ fn settings(object: &Object) -> Vec<Setting> {
             add(format!("`env` `{}` of container `{of}`", variable.name), variable.value);
         }
         for (field, values) in [("command", container.command), ("args", container.args)] {
-            values.into_iter().for_each(|value| add(format!("`{field}` of container `{of}`"), value));
+            for value in values {
+                add(format!("`{field}` of container `{of}`"), value);
+            }
         }
     }
     found

@@ -23,7 +23,7 @@ pub(crate) const SERVICE_ENDPOINTS: Check = Check {
 };
 
 fn service_endpoints(view: &View) -> Finding {
-    if view.has_render() && !view.rendered().any(|object| has_selector(object)) {
+    if view.has_render() && !view.rendered().any(has_selector) {
         return not_applicable(SERVICE_ENDPOINTS.name, "the chart renders no Service that selects pods");
     }
     let mut tally = Tally::of_whole(SERVICE_ENDPOINTS.name, view);

@@ -127,7 +127,7 @@ pub(crate) struct OldBackend {
     pub(crate) service_port: Option<IntOrString>,
 }
 
-/// What asks pods or Services for metrics: one of Prometheus' operator, or of VictoriaMetrics'.
+/// What asks pods or Services for metrics: one of Prometheus' operator, or of `VictoriaMetrics`'.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Monitor {

@@ -22,7 +22,8 @@ impl Story {
             let view = View::of(&story.0);
             let pods = view.pods_of_role("app");
             let answerer = |at: u64| {
-                let pod = pods.iter().find(|pod| pod.at_time(at).is_some_and(|pod| pod.is_ready_pod()));
+                let pod =
+                    pods.iter().find(|pod| pod.at_time(at).is_some_and(chartgate_k8s::typed::Object::is_ready_pod));
                 pod.map_or("cg-app-0".to_owned(), |pod| pod.name().to_owned())
             };
             let slice = |from: u64| Served {

@@ -17,7 +17,7 @@ fn ending(story: &Story) -> u64 {
     let pod = view
         .tracks("Pod")
         .find(|pod| pod.name() == "cg-app-0")
-        .and_then(|pod| pod.first_where(|pod| pod.is_terminating()));
+        .and_then(|pod| pod.first_where(chartgate_k8s::typed::Object::is_terminating));
     pod.expect("it ends").at
 }
 

@@ -23,7 +23,7 @@ pub struct Common {
 pub struct CommonSpec {
     /// How many pods it asks for.
     pub replicas: Option<i64>,
-    /// A Job or CronJob that is to make no pods for now.
+    /// A Job or `CronJob` that is to make no pods for now.
     pub suspend: bool,
     /// What a workload knows its pods by; that of a Service has another form.
     pub selector: Option<LabelSelector>,

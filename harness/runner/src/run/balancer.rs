@@ -50,7 +50,7 @@ fn is_waiting(service: &Object) -> bool {
     let Some(Service { spec, status, .. }) = service.typed() else { return false };
     let is_balanced = spec.as_ref().is_some_and(|spec| spec.type_.as_deref() == Some("LoadBalancer"));
     let given = status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
-    is_balanced && !service.is_terminating() && given.is_none_or(|given| given.is_empty())
+    is_balanced && !service.is_terminating() && given.is_none_or(std::vec::Vec::is_empty)
 }
 
 /// One of 198.18.0.0/15, which RFC 2544 keeps for tests: kube-proxy leads it to the Service's pods, and nothing else has it.
