@@ -50,6 +50,24 @@ async fn each_run_block_is_bash() {
     assert!(count >= 10, "only {count} blocks were read");
 }
 
+/// A failure would mean that whoever may move another action's tag changes what our pipelines run.
+#[test]
+fn each_action_of_others_is_pinned_by_its_commit() {
+    let read = |path: PathBuf| std::fs::read_to_string(path).expect("it can be read");
+    let texts = workflows().into_iter().chain([support::repository().join("action.yml")]).map(read);
+    let used = texts.flat_map(|text| {
+        let after = text.split("uses: ").skip(1).filter_map(|rest| rest.split([',', '}', ' ', '\n']).next());
+        after.map(str::to_owned).collect::<Vec<_>>()
+    });
+    let used: Vec<String> = used.filter(|action| !action.starts_with("./")).collect();
+    let is_pinned = |action: &String| {
+        let commit = action.split_once('@').map_or("", |(_, commit)| commit);
+        commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit())
+    };
+    let others: Vec<_> = used.iter().filter(|action| !is_pinned(action)).collect();
+    assert!(used.len() >= 10 && others.is_empty(), "of {} actions these are not pinned: {others:?}", used.len());
+}
+
 /// A failure would mean that the action judges nothing, or says nowhere where its reports are.
 #[tokio::test]
 async fn the_action_judges_what_it_is_given() {
