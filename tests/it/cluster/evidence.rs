@@ -74,7 +74,7 @@ description: A chart that says its secrets aloud.
 secrets: {contracts: {contract: "{{contract}}"}}
 values: {url: "postgres://app:In-url.3c6d%2Fee90@server:5432/app?sslmode=disable"}
 steps:
-  - install: {timeout: 60s}
+  - install: {timeout: 60s, values: {extra: "new"}}
   - upgrade: {values: {extra: "new"}, again: true}
 "#;
 
