@@ -98,7 +98,7 @@ deny: ## licences, advisories and origins of the dependencies, by deny.toml
 lint: tools ## formatting, clippy, shellcheck where it is installed, both helms' lint
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck > /dev/null; then shellcheck -x -P SCRIPTDIR $(scripts); else echo 'lint: no shellcheck on the PATH, the scripts were not checked'; fi
+	@if command -v shellcheck > /dev/null; then shellcheck --severity=warning -x -P SCRIPTDIR $(scripts); else echo 'lint: no shellcheck on the PATH, the scripts were not checked'; fi
 	@for helm in $(helms); do for chart in charts/*/; do [ ! -f "$$chart/Chart.yaml" ] || $$helm lint --strict --quiet "$$chart" || exit 1; done; done
 
 clean: ## remove the clusters, containers and networks that runs left behind
