@@ -53,7 +53,8 @@ fn is_final(said: &str, count: u64, scene: &Scene) -> bool {
         return never_fits(said);
     }
     if has("error looking up service account") {
-        return quoted_after("serviceaccount").is_some_and(|account| !can_be_made("ServiceAccount", account, scene));
+        return quoted_after("serviceaccount")
+            .is_some_and(|account| !can_be_made("ServiceAccount", account, None, scene));
     }
     if has("admission webhook") {
         let is_own = scene.release.iter().any(|made| made.kind().ends_with("WebhookConfiguration"));

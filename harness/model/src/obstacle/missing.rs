@@ -50,7 +50,7 @@ fn obstacle(pod: &Object, need: &Need, scene: &Scene) -> Obstacle {
         _ => format!("{what} does not exist"),
     };
     let who = container.map_or_else(|| scene.subject(pod), |container| scene.container(pod, container));
-    let outlook = if can_be_made(kind, name, scene) { Outlook::MayPass } else { Outlook::Certain };
+    let outlook = if can_be_made(kind, name, *key, scene) { Outlook::MayPass } else { Outlook::Certain };
     let makers = if outlook == Outlook::Certain { ", and nothing in the release makes it" } else { "" };
     let why = format!("{lack}{makers}: {who} needs it");
     let hint = "let the chart make it, mark it `optional`, or let the contract's `secrets` or `requires` stand for what users make before";
@@ -81,8 +81,9 @@ fn is_lacking(need: &Need, scene: &Scene) -> bool {
 
 /// Whether something may still make an object, or add a key to it: helm itself, a pod of the release that may write objects of this
 /// kind, an operator that a custom resource of the release is for, or someone else in the cluster.
-pub(super) fn can_be_made(of_kind: &str, with_name: &str, scene: &Scene) -> bool {
-    let is_it = |made: &Object| made.kind() == of_kind && made.name() == with_name;
+pub(super) fn can_be_made(of_kind: &str, with_name: &str, key: Option<&str>, scene: &Scene) -> bool {
+    let has_key = |made: &Object| key.is_none_or(|key| made.data().has_key(key));
+    let is_it = |made: &Object| made.kind() == of_kind && made.name() == with_name && has_key(made);
     scene.has_other_controllers
         || ["kube-root-ca.crt", "default"].contains(&with_name)
         || scene

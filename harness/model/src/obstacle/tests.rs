@@ -208,6 +208,11 @@ fn a_secret_that_somebody_may_make_is_waited_for() {
     for made in [object("Secret", "other"), role(json!(["get"])), binding("view")] {
         needing_secret().releasing(made).is(Certain, Chart, "secret/db");
     }
+    // The release's own Secret is there already, without the key: helm adds none.
+    let mut without_key = object("Secret", "db");
+    without_key["stringData"]["user"] = json!("x");
+    let lacking = needing_secret().with(without_key.clone()).releasing(without_key);
+    lacking.is(Certain, Chart, "secret/db has no key `password`, and nothing in the release makes it: container");
     Case { has_other_controllers: true, ..needing_secret() }.is(MayPass, Chart, "secret/db");
     let mut optional = needing_secret();
     optional.pod["spec"]["containers"][0]["env"][0]["valueFrom"]["secretKeyRef"]["optional"] = json!(true);
