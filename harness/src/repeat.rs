@@ -6,15 +6,12 @@ use chartgate_process::tool::quoted;
 use chartgate_runner::run::Options;
 use chartgate_scenario::Overrides;
 
-/// Notes for each plan how it is run alone: its file (or chart) among the paths, and the run's flags.
-pub fn note(plans: &mut [Plan], overrides: &Overrides, options: &Options) {
-    let flags = flags(overrides, options);
-    for plan in plans {
-        let file = plan.file.as_ref().unwrap_or(&plan.chart.path);
-        let words = ["chartgate".to_owned(), "run".to_owned(), file.display().to_string()].into_iter();
-        let words = words.chain(flags.iter().cloned()).map(|word| quoted(&word));
-        plan.repeat = Some(words.collect::<Vec<_>>().join(" "));
-    }
+/// Notes in a plan how it is run alone: its file (or chart) as the path, and the run's flags.
+pub fn note(plan: &mut Plan, overrides: &Overrides, options: &Options) {
+    let file = plan.file.as_ref().unwrap_or(&plan.chart.path);
+    let words = ["chartgate".to_owned(), "run".to_owned(), file.display().to_string()].into_iter();
+    let words = words.chain(flags(overrides, options)).map(|word| quoted(&word));
+    plan.repeat = Some(words.collect::<Vec<_>>().join(" "));
 }
 
 /// The flags of a run that change what a scenario does, but for `--set`: there may be a secret among them.

@@ -69,7 +69,7 @@ fn unpack(into: &Path) -> Result<()> {
     for (place, text) in FILES {
         write(&into.join(place), text.as_bytes())?;
     }
-    // All that a node needs of ours is in a static command.
+    // All that a node needs of chartgate is in a static command.
     if let Some(exe) = home::exe().filter(|_| is_static()) {
         fs::create_dir(into.join("programs"))?;
         symlink(exe, into.join("programs/chartgate-network-policy"))?;

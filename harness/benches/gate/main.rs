@@ -78,18 +78,10 @@ async fn main() {
     println!("{} scenarios of {chart} consist of helm commands alone", plans.len());
     let kubernetes = home::kubernetes().expect("a version of Kubernetes");
     let request = Request {
-        run: "bench".to_owned(),
-        kubernetes: kubernetes.clone(),
-        context: None,
         sharing: Sharing::Own { nodes: 1 },
         millicores: 100,
-        images: Vec::new(),
-        needed_images: Vec::new(),
         postgres: Databases::Shared,
-        servers: std::collections::BTreeMap::new(),
-        keep: false,
-        keep_warm: None,
-        process: std::process::id(),
+        ..Request::new("bench".to_owned(), kubernetes.clone())
     };
     let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster");
     enable_audit(&lease).await;

@@ -22,7 +22,7 @@ pub(super) struct Verdicts {
 }
 
 impl Verdicts {
-    /// Takes them for a chart of ours, and for a small one on a running cluster.
+    /// Takes them for a chart of this repository, and for a small one on a running cluster.
     pub(super) async fn take(chart: &str, kubeconfig: &Path, context: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let chart = root.join("charts").join(chart);

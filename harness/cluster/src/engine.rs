@@ -133,7 +133,7 @@ pub async fn image_id(reference: &str) -> Result<Option<String>> {
     if reference.contains('@') {
         return Ok(None);
     }
-    let inspect = docker(["image", "inspect", "--format", "{{.Id}}", reference]);
+    let inspect = inspect_image(reference);
     let output = inspect.run_unchecked().await?;
     if output.is_success() {
         return Ok(Some(output.stdout.trim().to_owned()));
@@ -163,7 +163,7 @@ pub(crate) async fn remove_image(reference: &str) {
     docker(["image", "rm", reference]).run_unchecked().await.ok();
 }
 
-/// Whether a container may mount this directory of ours: not where the engine is on another machine, or we are in a container or a root of our
+/// Whether a container may mount this directory: not where the engine is on another machine, or we are in a container or a root of our
 /// own. It is asked with a container of this name, which is not started.
 pub(crate) async fn sees(directory: &Path, image: &str, container: &str) -> Result<bool> {
     let mount = format!("type=bind,source={},target=/chartgate,readonly", directory.display());
@@ -179,7 +179,12 @@ pub(crate) async fn sees(directory: &Path, image: &str, container: &str) -> Resu
 
 /// Whether the engine has an image, under a tag or by its digest.
 pub async fn has_image(reference: &str) -> bool {
-    docker(["image", "inspect", "--format", ".", reference]).run().await.is_ok()
+    inspect_image(reference).run().await.is_ok()
+}
+
+/// Asks for an image's id.
+fn inspect_image(reference: &str) -> Tool {
+    docker(["image", "inspect", "--format", "{{.Id}}", reference])
 }
 
 /// Pulls an image. Gives the last words of the client where it could not.

@@ -235,7 +235,7 @@ impl Cluster {
     }
 }
 
-/// The files that a node reads of ours. An engine that does not see them makes a cluster as kind does by itself: its programs request more,
+/// The files of chartgate that a node reads. An engine that does not see them makes a cluster as kind does by itself: its programs request more,
 /// and nothing is kept of what pods ask for.
 async fn parts(name: &str, kubeconfig: &Path, node_image: &str, kubernetes: &str) -> Result<Vec<Part>> {
     let parts = audit::part(kubernetes, kubeconfig)?.into_iter().chain([requests::part(kubeconfig)?]).collect();

@@ -83,6 +83,26 @@ pub struct Request {
     pub process: u32,
 }
 
+impl Request {
+    /// For a node that others may use, and nothing beside it.
+    pub fn new(run: String, kubernetes: String) -> Self {
+        Self {
+            run,
+            kubernetes,
+            context: None,
+            sharing: Sharing::Shared,
+            millicores: 0,
+            images: Vec::new(),
+            needed_images: Vec::new(),
+            postgres: Databases::None,
+            servers: BTreeMap::new(),
+            keep: false,
+            keep_warm: None,
+            process: std::process::id(),
+        }
+    }
+}
+
 /// Whose `PostgreSQL` server a lease gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,8 +3,9 @@
 use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Action, Expect, Hook, Plan, Step};
 use chartgate_model::recording::{Entry, HelmCall, Release, StepOutcome};
-
 use chartgate_model::refusal::Refusal;
+
+use super::track::{Sighting, Track};
 
 /// A step of the plan, and what came of it.
 pub(super) struct StepRun<'a> {
@@ -77,6 +78,11 @@ impl StepRun<'_> {
 
     pub(super) fn contains(&self, seq: u64) -> bool {
         self.window().is_some_and(|(start, end)| (start..=end).contains(&seq))
+    }
+
+    /// The last that was seen of an object in the step.
+    pub(super) fn last_of<'o>(&self, track: &Track<'o>) -> Option<Sighting<'o>> {
+        track.sightings.iter().rev().find(|sighting| self.contains(sighting.seq)).copied()
     }
 
     /// What was rendered for the step.

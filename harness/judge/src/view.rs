@@ -345,8 +345,7 @@ impl<'a> View<'a> {
         let Some((_, end)) = run.window() else { return Vec::new() };
         let mut found = Vec::new();
         for pod in self.tracks("Pod") {
-            let last = pod.sightings.iter().rev().find(|sighting| run.contains(sighting.seq));
-            let Some(last) = last.filter(|sighting| !sighting.object.is_terminating()) else { continue };
+            let Some(last) = run.last_of(pod).filter(|sighting| !sighting.object.is_terminating()) else { continue };
             let Some(trouble) = trouble(last.object) else { continue };
             found.push(last.evidence(&trouble.to_string()));
             found.extend(self.log_tail(pod.name(), None, end));

@@ -93,7 +93,7 @@ impl Object {
         if self.is::<K>() { self.custom() } else { None }
     }
 
-    /// In a type of ours, for the kinds of custom resources, which the caller has told apart. `None`: it was read in another one before.
+    /// In a type of this program, for the kinds of custom resources, which the caller has told apart. `None`: it was read in another one before.
     pub fn custom<T: DeserializeOwned + Default + Any + Send + Sync>(&self) -> Option<&T> {
         let decoded: &(dyn Any + Send + Sync) = &**self.typed.get_or_init(|| Box::new(decode::<T>(&self.raw)));
         decoded.downcast_ref()

@@ -168,7 +168,9 @@ impl Arguments {
             ..Options::new(kubernetes, wanted.helm.clone())
         };
         let shown = Overrides { chart: Some(self.chart.clone()), ..overrides };
-        repeat::note(&mut plans, &shown, &options);
+        for plan in &mut plans {
+            repeat::note(plan, &shown, &options);
+        }
         gate::run(Job::all(plans, &options), &self.out, &Course::default(), show, stop).await
     }
 }

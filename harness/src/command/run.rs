@@ -129,7 +129,7 @@ impl Arguments {
         }
         let mut jobs = matrix::cross(&plans, &columns);
         for job in &mut jobs {
-            repeat::note(std::slice::from_mut(&mut job.plan), &overrides, &job.options);
+            repeat::note(&mut job.plan, &overrides, &job.options);
         }
         let files: BTreeMap<_, _> = plans.iter().map(|plan| (plan.name.clone(), file_of(plan))).collect();
         let report = gate::run(jobs, out, &Course { on_failure, shard }, show, stop).await?;

@@ -140,19 +140,20 @@ fn by_title(scenarios: &[ScenarioReport]) -> BTreeMap<String, &ScenarioReport> {
 
 /// The checks of a scenario that ended otherwise.
 fn changed(name: &str, before: &ScenarioReport, after: &ScenarioReport) -> Vec<Changed> {
-    let find = |scenario: &'_ ScenarioReport, check: &str| -> Option<Finding> {
-        scenario.checks.iter().find(|finding| finding.check == check).cloned()
-    };
     let known: BTreeSet<&str> = before.checks.iter().map(|finding| finding.check.as_str()).collect();
     let added = after.checks.iter().map(|finding| finding.check.as_str()).filter(|check| !known.contains(check));
     let of = |check: &str| {
-        let (one, other) = (find(before, check), find(after, check));
-        let (old, new) = (one.as_ref().map(|it| it.verdict), other.as_ref().map(|it| it.verdict));
+        let (one, other) = (found(before, check), found(after, check));
+        let (old, new) = (one.map(|it| it.verdict), other.map(|it| it.verdict));
         let direction = direction(old, new)?;
         let said = other.or(one).map(|finding| finding.statement().to_owned()).unwrap_or_default();
         Some(Changed { scenario: name.to_owned(), check: check.to_owned(), direction, old, new, message: said })
     };
     before.checks.iter().map(|finding| finding.check.as_str()).chain(added).filter_map(of).collect()
+}
+
+fn found<'a>(scenario: &'a ScenarioReport, check: &str) -> Option<&'a Finding> {
+    scenario.checks.iter().find(|finding| finding.check == check)
 }
 
 /// `None`: nothing changed, or only that a check which is not red is new.

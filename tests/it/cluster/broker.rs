@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chartgate_cluster::backing::{Database, Seen};
-use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing};
+use chartgate_cluster::{Databases, Lease, Owned, Request};
 use chartgate_model::plan::{Fault, Server};
 use chartgate_process::home;
 use chartgate_process::tool::Tool;
@@ -17,20 +17,8 @@ use kube::{Api, Client, Config};
 /// A request of a test; the run's name makes what it owns its own.
 fn request(run: &str) -> Request {
     home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
-    Request {
-        run: format!("{run}-{}", std::process::id()),
-        kubernetes: home::kubernetes().unwrap(),
-        context: None,
-        sharing: Sharing::Shared,
-        millicores: 100,
-        images: Vec::new(),
-        needed_images: Vec::new(),
-        servers: BTreeMap::new(),
-        postgres: Databases::None,
-        keep: false,
-        keep_warm: None,
-        process: std::process::id(),
-    }
+    let run = format!("{run}-{}", std::process::id());
+    Request { millicores: 100, ..Request::new(run, home::kubernetes().unwrap()) }
 }
 
 async fn acquire(request: &Request) -> Lease {

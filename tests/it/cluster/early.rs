@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use chartgate_cluster::{Databases, Lease, Request, Sharing};
+use chartgate_cluster::{Lease, Request};
 use chartgate_judge::Verdict;
 use chartgate_model::plan::Plan;
 use chartgate_model::recording::{Moment, Recording};
@@ -113,20 +113,7 @@ fn image_line(stranger: &Stranger) -> String {
 }
 
 async fn lease() -> Lease {
-    let request = Request {
-        run: "early".to_owned(),
-        kubernetes: support::options().kubernetes,
-        context: None,
-        sharing: Sharing::Shared,
-        millicores: 0,
-        images: Vec::new(),
-        needed_images: Vec::new(),
-        servers: BTreeMap::new(),
-        postgres: Databases::None,
-        keep: false,
-        keep_warm: None,
-        process: std::process::id(),
-    };
+    let request = Request::new("early".to_owned(), support::options().kubernetes);
     Lease::acquire(&request, |what| println!("{what}")).await.unwrap()
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chartgate_base::random;
-use chartgate_cluster::{Databases, Lease, Owned, Request, Sharing};
+use chartgate_cluster::{Databases, Lease, Owned, Request};
 use chartgate_judge::Verdict;
 use chartgate_model::plan::{Network, Peers, Plan};
 use chartgate_model::recording::Answer;
@@ -72,19 +72,12 @@ struct Reach {
 impl World {
     async fn new() -> Self {
         home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
+        let run = format!("network-policy-{}", random::text(6));
         let request = Request {
-            run: format!("network-policy-{}", random::text(6)),
-            kubernetes: support::options().kubernetes,
-            context: None,
-            sharing: Sharing::Shared,
             millicores: 100,
             images: vec![home::prober().expect("the prober's image is there")],
-            needed_images: Vec::new(),
             postgres: Databases::Shared,
-            servers: BTreeMap::new(),
-            keep: false,
-            keep_warm: None,
-            process: std::process::id(),
+            ..Request::new(run, support::options().kubernetes)
         };
         let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster can be had");
         let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster can be reached");

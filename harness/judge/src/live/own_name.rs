@@ -23,7 +23,7 @@ pub(crate) fn judge(view: &View, tally: &mut Tally) {
     let seen = Evidence { seq: Some(ended.seq), at: Some(ended.at), text };
     match outcome {
         StepOutcome::Succeeded => tally.proved(seen),
-        StepOutcome::HelmFailed { .. } | StepOutcome::NotReady { .. } if !a_program_ended(view, run) => {
+        StepOutcome::HelmFailed { .. } | StepOutcome::NotReady { .. } if !a_program_ran_in_vain(view, run) => {
             let why = run.unfinished().unwrap_or_default();
             tally.void_since(&why, format!("whether the name is at fault is unknown: {why}"));
         }
@@ -41,8 +41,8 @@ pub(crate) fn judge(view: &View, tally: &mut Tally) {
 }
 
 /// Whether a container ran and ended, or runs and is not ready: one that was never started has read no variable.
-fn a_program_ended(view: &View, run: &StepRun) -> bool {
-    let pods = view.tracks("Pod").filter_map(|pod| pod.sightings.iter().rev().find(|seen| run.contains(seen.seq)));
+fn a_program_ran_in_vain(view: &View, run: &StepRun) -> bool {
+    let pods = view.tracks("Pod").filter_map(|pod| run.last_of(pod));
     pods.filter(|pod| !pod.object.is_terminating()).flat_map(|pod| pod.object.statuses()).any(|status| {
         let has_failed = |state: &ContainerState| state.terminated.as_ref().is_some_and(|ended| ended.exit_code != 0);
         [&status.state, &status.last_state].into_iter().flatten().any(has_failed)

@@ -49,31 +49,25 @@ struct Context<'a> {
     seccomp: Option<&'a SeccompProfile>,
 }
 
-impl<'a> From<&'a PodSecurityContext> for Context<'a> {
-    fn from(it: &'a PodSecurityContext) -> Self {
-        Self {
-            run_as_user: it.run_as_user,
-            run_as_non_root: it.run_as_non_root,
-            windows: it.windows_options.as_ref(),
-            se_linux: it.se_linux_options.as_ref(),
-            app_armor: it.app_armor_profile.as_ref(),
-            seccomp: it.seccomp_profile.as_ref(),
+// Kubernetes has a type for each of the two, with these fields in both.
+macro_rules! context_from {
+    ($($kind:ident),+) => {$(
+        impl<'a> From<&'a $kind> for Context<'a> {
+            fn from(it: &'a $kind) -> Self {
+                Self {
+                    run_as_user: it.run_as_user,
+                    run_as_non_root: it.run_as_non_root,
+                    windows: it.windows_options.as_ref(),
+                    se_linux: it.se_linux_options.as_ref(),
+                    app_armor: it.app_armor_profile.as_ref(),
+                    seccomp: it.seccomp_profile.as_ref(),
+                }
+            }
         }
-    }
+    )+};
 }
 
-impl<'a> From<&'a SecurityContext> for Context<'a> {
-    fn from(it: &'a SecurityContext) -> Self {
-        Self {
-            run_as_user: it.run_as_user,
-            run_as_non_root: it.run_as_non_root,
-            windows: it.windows_options.as_ref(),
-            se_linux: it.se_linux_options.as_ref(),
-            app_armor: it.app_armor_profile.as_ref(),
-            seccomp: it.seccomp_profile.as_ref(),
-        }
-    }
-}
+context_from!(PodSecurityContext, SecurityContext);
 
 /// What the pods of an object break of the standard, in words.
 pub(super) fn violations(object: &Object, pod: PodTemplate) -> Vec<String> {

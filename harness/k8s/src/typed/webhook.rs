@@ -30,32 +30,24 @@ pub fn webhooks(object: &Object) -> Vec<Webhook<'_>> {
     it.into_iter().flat_map(|it| it.webhooks.iter().flatten()).map(Webhook::from).collect()
 }
 
-impl<'a> From<&'a MutatingWebhook> for Webhook<'a> {
-    fn from(it: &'a MutatingWebhook) -> Self {
-        Self {
-            name: &it.name,
-            service: it.client_config.service.as_ref(),
-            has_bundle: it.client_config.ca_bundle.is_some(),
-            failure_policy: it.failure_policy.as_deref(),
-            rules: it.rules.as_deref().unwrap_or_default(),
-            has_conditions: it.match_conditions.as_ref().is_some_and(|conditions| !conditions.is_empty()),
-            objects: it.object_selector.as_ref(),
-            namespaces: it.namespace_selector.as_ref(),
+// Kubernetes has a type for each of the two, with the same fields.
+macro_rules! webhook_from {
+    ($($kind:ident),+) => {$(
+        impl<'a> From<&'a $kind> for Webhook<'a> {
+            fn from(it: &'a $kind) -> Self {
+                Self {
+                    name: &it.name,
+                    service: it.client_config.service.as_ref(),
+                    has_bundle: it.client_config.ca_bundle.is_some(),
+                    failure_policy: it.failure_policy.as_deref(),
+                    rules: it.rules.as_deref().unwrap_or_default(),
+                    has_conditions: it.match_conditions.as_ref().is_some_and(|conditions| !conditions.is_empty()),
+                    objects: it.object_selector.as_ref(),
+                    namespaces: it.namespace_selector.as_ref(),
+                }
+            }
         }
-    }
+    )+};
 }
 
-impl<'a> From<&'a ValidatingWebhook> for Webhook<'a> {
-    fn from(it: &'a ValidatingWebhook) -> Self {
-        Self {
-            name: &it.name,
-            service: it.client_config.service.as_ref(),
-            has_bundle: it.client_config.ca_bundle.is_some(),
-            failure_policy: it.failure_policy.as_deref(),
-            rules: it.rules.as_deref().unwrap_or_default(),
-            has_conditions: it.match_conditions.as_ref().is_some_and(|conditions| !conditions.is_empty()),
-            objects: it.object_selector.as_ref(),
-            namespaces: it.namespace_selector.as_ref(),
-        }
-    }
-}
+webhook_from!(MutatingWebhook, ValidatingWebhook);

@@ -75,6 +75,11 @@ impl<'a> Users<'a> {
         Ok(())
     }
 
+    /// The roles that are asked for something.
+    fn asked(&self) -> impl Iterator<Item = &'a String> {
+        self.plan.traffic.keys().chain(self.plan.jobs.keys())
+    }
+
     /// What a role serves, and the address of its Service.
     fn reached(&self, role: &str) -> Option<(&'a Serves, String)> {
         let promised = self.plan.roles.get(role)?;
@@ -89,8 +94,7 @@ impl<'a> Users<'a> {
     /// Waits until the serving pods that are on their way out are gone: until then the step is not over for its users.
     pub async fn drain(&self) {
         if !self.loads.is_empty() {
-            let roles =
-                self.plan.traffic.keys().chain(self.plan.jobs.keys()).filter_map(|name| self.plan.roles.get(name));
+            let roles = self.asked().filter_map(|name| self.plan.roles.get(name));
             let selectors: Vec<&str> = roles.map(|role| role.select.as_str()).collect();
             self.stage.until_drained(&selectors, DRAIN_LIMIT).await;
         }
@@ -112,7 +116,7 @@ impl<'a> Users<'a> {
         }
         let loads = self.loads.drain(..).map(|(load, _)| load).collect();
         if let Err(error) = self.stage.prober.stop(loads).await {
-            for role in self.plan.traffic.keys().chain(self.plan.jobs.keys()) {
+            for role in self.asked() {
                 self.timeline.append(Moment::Gap { of: format!("traffic {role}"), why: error::message(&error) });
             }
         }

@@ -95,8 +95,8 @@ async fn a_registry_behind_tls_and_a_login_takes_a_release_and_the_next() {
     let reference = format!("oci://{}/charts/bare:1.1.0", registry.address);
     let verify = format!("verify {reference} --key {}", keys.public.display());
     check_said(&chartgate(&format!("{verify} --ca-file ca.pem"), place.path(), &logins).await, 0, &["verified"]);
-    let stranger = chartgate(&format!("{verify} --ca-file ca.pem"), place.path(), Path::new("/none")).await;
-    check_said(&stranger, 4, &["helm registry login"]);
+    let without_login = chartgate(&format!("{verify} --ca-file ca.pem"), place.path(), Path::new("/none")).await;
+    check_said(&without_login, 4, &["helm registry login"]);
     // Without the file it is a registry of this machine, which is spoken to without TLS.
     check_said(&chartgate(&verify, place.path(), &logins).await, 4, &["failed to ask for"]);
     check_said(
