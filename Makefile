@@ -67,7 +67,7 @@ gate: prepare ## the verdict on CHART=codex-pooler, or on every chart; SHARD=1/3
 	@$(CHARTGATE_HOME)/bin/chartgate run scenarios/$(CHART) $(if $(SHARD),--shard $(SHARD)) $(if $(DURATIONS),--durations $(DURATIONS))
 
 test: setup ## units, documents, and all scenarios on real clusters; ALL=1 with the tests that are left to the nightly CI
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} cargo test --workspace --no-fail-fast $(if $(ALL),-- --include-ignored,--exclude chartgate-standin-integr8scode) # as many as the broker runs: what is rendered before each takes processor time of its own
+	@$(setup)/tests $(if $(ALL),-- --include-ignored,--exclude chartgate-standin-integr8scode)
 
 mutants: setup ## which harms the scenarios would notice; a chart below 0.9 fails
 	@$(CHARTGATE_HOME)/bin/chartgate mutate scenarios/$(CHART) --min-score 0.9

@@ -24,15 +24,17 @@ async fn holds(
     #[exclude("codex-pooler/(killed-migrator|created-secret|reuse-values-from-previous)\\.yaml$")]
     #[exclude("codex-pooler/upgrade-under-traffic-owner-forwarding\\.yaml$")]
     #[exclude("(dispatch|mnemom-gateway)/(failing-migration|migrations-disabled)\\.yaml$")]
-    #[exclude("mnemom-gateway/(drain|upgrade-under-traffic)\\.yaml$")]
-    #[exclude("starter/(changed-secret|fast-rollback)\\.yaml$")]
+    #[exclude("codex-pooler/values-change-rolls-pods\\.yaml$")]
+    #[exclude("mnemom-gateway/(drain|existing-secret|external|upgrade-under-traffic)\\.yaml$")]
+    #[exclude("starter/(api-host|autoscaled|changed-secret|fast-rollback)\\.yaml$")]
     path: PathBuf,
 ) {
     check(&path).await;
 }
 
 /// The same of scenarios that use the harness as one in the list above does: another broken image that
-/// is rolled back, another migration that fails, a drain, traffic during an upgrade, a version from git.
+/// is rolled back, another migration that fails, a drain, traffic during an upgrade, a version from git, values that replace pods, servers and
+/// a Secret of the user's, an Ingress, an autoscaler.
 #[rstest]
 #[ignore = "the nightly CI runs it: on a push, a scenario of the same kind does"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,12 +47,17 @@ async fn holds_beside(
     #[files("scenarios/codex-pooler/created-secret.yaml")]
     #[files("scenarios/codex-pooler/reuse-values-from-previous.yaml")]
     #[files("scenarios/codex-pooler/upgrade-under-traffic-owner-forwarding.yaml")]
+    #[files("scenarios/codex-pooler/values-change-rolls-pods.yaml")]
     #[files("scenarios/dispatch/failing-migration.yaml")]
     #[files("scenarios/dispatch/migrations-disabled.yaml")]
     #[files("scenarios/mnemom-gateway/drain.yaml")]
+    #[files("scenarios/mnemom-gateway/existing-secret.yaml")]
+    #[files("scenarios/mnemom-gateway/external.yaml")]
     #[files("scenarios/mnemom-gateway/failing-migration.yaml")]
     #[files("scenarios/mnemom-gateway/migrations-disabled.yaml")]
     #[files("scenarios/mnemom-gateway/upgrade-under-traffic.yaml")]
+    #[files("scenarios/starter/api-host.yaml")]
+    #[files("scenarios/starter/autoscaled.yaml")]
     #[files("scenarios/starter/changed-secret.yaml")]
     #[files("scenarios/starter/fast-rollback.yaml")]
     path: PathBuf,

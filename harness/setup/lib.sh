@@ -10,6 +10,7 @@ set -euo pipefail
   home=${CHARTGATE_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/chartgate}
   noun=$(basename "$0")
   script_arguments=()
+  pull_said=
 }
 
 # A compiler must not look for the job server of a make above.
@@ -32,7 +33,7 @@ fail() {
 }
 
 # patiently LOG WHAT COMMAND...: runs a long command into a log file, says every 15 s how far it is, and shows the log's end if it
-# fails. `patiently_tail` shortens the end. Its seconds, and its processor seconds, are appended to `log/times.tsv`.
+# fails, unless `patiently_silent` is set: then a failure is the caller's to tell. Its seconds, and its processor seconds, are appended to `log/times.tsv`.
 patiently() {
   local log=$home/log/$1.log what=$2 ticker status=0
   shift 2
@@ -52,11 +53,23 @@ patiently() {
   wait "$ticker" 2> /dev/null || true
   printf '%s\t%s\t%s\n' "$((SECONDS - seconds))" "$(awk '{print int($1 + $2)}' "$log.time")" "$what" >> "$home/log/times.tsv"
   rm -f "$log.time"
-  if [ "$status" != 0 ]; then
+  if [ "$status" != 0 ] && [ -z "${patiently_silent:-}" ]; then
     printf '%s: %s: exit %s, the end of %s:\n' "$noun" "$what" "$status" "$log" >&2
-    tail -n "${patiently_tail:-20}" "$log" | sed 's/^/  | /' >&2
+    tail -n 20 "$log" | sed 's/^/  | /' >&2
   fi
   return "$status"
+}
+
+# Seconds that a wait for another script of the same set-up may take before it is told: `make` runs several at once.
+calm=10
+
+# tell_wait NAME: says that the lock NAME is waited for, until it is free. One of those that wait says it.
+tell_wait() {
+  (
+    flock -n 9 || exit 0
+    step "waits for another set-up of the $1"
+    flock "$home/lock/$1" true
+  ) 9> "$home/lock/$1.waits"
 }
 
 # alone NAME: the rest of the script holds the lock NAME. It starts the script again under `flock -o`, which keeps the lock's
@@ -69,7 +82,7 @@ alone() {
   [ "${holds:-}" != "$1" ] || return 0
   command -v flock > /dev/null || return 0
   mkdir -p "$home/lock"
-  flock -n "$home/lock/$1" true || step "waits for another set-up of the $1"
+  flock -w "$calm" "$home/lock/$1" true || tell_wait "$1"
   CHARTGATE_LOCK=$1 exec flock -o "$home/lock/$1" "$0" ${script_arguments[@]+"${script_arguments[@]}"}
 }
 
@@ -130,11 +143,17 @@ maven() {
   rm -rf "$work"
 }
 
-# The target directory is outside the checkout, so that a fresh clone finds the dependencies compiled.
+# compile COMMAND ARGUMENT...: cargo, as all that `make` compiles is compiled: what programs and tests depend on is compiled once for both,
+# and is outside the checkout, so that a fresh clone finds it.
 triple=$(uname -m)-unknown-linux-gnu
 target=$home/target
+compile() {
+  RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-feature=+crt-static" cargo "$1" --manifest-path "$repo/Cargo.toml" --target-dir "$target" \
+    --profile image --target "$triple" "${@:2}"
+}
+# The programs lie beside the target directory: tests compile them anew, and what is made of them is known by its digest.
 # shellcheck disable=SC2034 # used by the scripts that source this file
-binaries=$target/$triple/image
+binaries=$home/programs
 # `chartgate setup` unpacks these scripts alone, and puts the command there under the name of each program that it is.
 # shellcheck disable=SC2034 # used by the scripts that source this file
 [ -f "$repo/Cargo.toml" ] || binaries=$repo/programs
@@ -144,13 +163,16 @@ has_image() {
   docker image inspect --format . "$1" > /dev/null 2>&1
 }
 
-# pull REF: gets a pinned image from its registry; false, with the engine's reason, if that cannot be. Ten minutes are enough for the
-# largest over a slow line; an engine gives up on a silent registry after 15 s by itself.
+# pull REF: gets a pinned image from its registry; false if that cannot be, and `pull_said` is why, in the engine's words: the caller
+# builds the image then. Ten minutes are enough for the largest over a slow line; an engine gives up on a silent registry after 15 s.
 pull() {
   has_image "$1" && return
   local limit=()
   ! command -v timeout > /dev/null || limit=(timeout 600)
-  patiently_tail=1 patiently "pull-$noun" "pulls ${1%@*}" ${limit[@]+"${limit[@]}"} docker pull --quiet "$1"
+  patiently_silent=1 patiently "pull-$noun" "pulls ${1%@*}" ${limit[@]+"${limit[@]}"} docker pull --quiet "$1" && return
+  # shellcheck disable=SC2034 # read by the scripts that source this file
+  pull_said=$(tail -n 1 "$home/log/pull-$noun.log" | sed 's/^Error response from daemon: //' | tr -cd '[:print:]' | cut -c 1-110)
+  return 1
 }
 
 # recorded KEY: the reference that `images.env` holds for KEY, or nothing.

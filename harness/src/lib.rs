@@ -18,6 +18,7 @@ pub mod applicable;
 pub mod mutate;
 pub mod soak;
 pub mod release;
+pub mod ending;
 
 pub mod init;
 pub mod doctor;

@@ -8,23 +8,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use chartgate::ending::Ending;
 use chartgate::list::List;
 use chartgate::progress::Loudness;
 use chartgate::{doctor, gate, init, reference, schema};
 use chartgate_base::stdio;
 use chartgate_cluster::error;
 use chartgate_judge::explain;
-use chartgate_process::home::{self, is_environment};
+use chartgate_process::home;
 use chartgate_process::tool;
 use chartgate_scenario::Overrides;
-use chartgate_yaml::{Invalid, Mistakes};
+use chartgate_yaml::Mistakes;
 use clap::{CommandFactory, Parser, Subcommand};
-use command::{Color, INTERRUPTED};
+use command::Color;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Proves that a Helm chart holds what its users do with it: install, upgrade, roll back.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(version, arg_required_else_help = true, after_help = Ending::overview())]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -32,9 +33,6 @@ struct Arguments {
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     color: Color,
 }
-
-const EXIT_CODES: &str = "Exit codes: 0 pass; 1 fail; 2 a scenario, contract or argument is wrong; 3 void; \
-                          4 the environment lacks something; 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -149,6 +147,7 @@ enum Page {
     Checks,
     CommandLine,
     Contract,
+    ExitCodes,
     Scenario,
 }
 
@@ -175,31 +174,32 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => run(arguments.run()),
         command => run(interruptible(perform(command))),
     };
-    match ended {
-        Ok(code) => ExitCode::from(code),
+    let ending = match ended {
+        Ok(ending) => ending,
         Err(error) => {
             match error.downcast_ref::<Mistakes>() {
                 Some(mistakes) => stdio::tell(mistakes.print()),
                 None => stdio::tell(format_args!("error: {}", error::message(&error))),
             }
-            ExitCode::from(code_of(&error))
+            Ending::from(&error)
         }
-    }
+    };
+    ExitCode::from(ending.exit_code())
 }
 
 #[tokio::main]
-async fn run(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+async fn run(work: impl Future<Output = Result<Ending>>) -> Result<Ending> {
     home::look_on_path().await;
     work.await
 }
 
-async fn perform(command: Command) -> Result<u8> {
+async fn perform(command: Command) -> Result<Ending> {
     match command {
         Command::Judge { folder } => command::conclude(&gate::judge_all(&folder)?, &folder, Loudness::default()),
         Command::Report { folder } => {
             gate::judge_all(&folder)?;
             stdio::print(chartgate_report::place(&folder) + "\n")?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::List { paths, json, unproven } => {
             let plans = chartgate_scenario::plans(&paths, &Overrides::default())?;
@@ -208,41 +208,42 @@ async fn perform(command: Command) -> Result<u8> {
                 list = list.with_unproven(plans, home::version("HELM")?).await?;
             }
             stdio::print(if json { serde_json::to_string_pretty(&list)? + "\n" } else { list.print() })?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Doctor => {
             let symptoms = doctor::examine().await?;
             stdio::print(doctor::print(&symptoms))?;
-            Ok(if doctor::is_well(&symptoms) { 0 } else { 4 })
+            Ok(if doctor::is_well(&symptoms) { Ending::Pass } else { Ending::Environment })
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "chartgate", &mut script);
             stdio::print(String::from_utf8_lossy(&script))?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Man { folder } => {
             std::fs::create_dir_all(&folder).with_context(|| format!("make the folder `{}`", folder.display()))?;
             clap_mangen::generate_to(Arguments::command(), &folder)
                 .with_context(|| format!("write manual pages to `{}`", folder.display()))?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Schema { file } => {
             stdio::print(file.text()?)?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Explain { check } => {
             stdio::print(check.as_deref().map_or_else(|| Ok(explain::overview()), explain::explain)?)?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Reference { page } => {
             stdio::print(match page {
                 Page::Checks => reference::checks(),
                 Page::CommandLine => reference::command_line(&Arguments::command()),
                 Page::Contract => reference::contract(),
+                Page::ExitCodes => reference::exit_codes(),
                 Page::Scenario => reference::scenario(),
             })?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Init { chart, helm } => {
             let helm = helm.map_or_else(|| home::version("HELM").map(str::to_owned), Ok)?;
@@ -250,16 +251,16 @@ async fn perform(command: Command) -> Result<u8> {
                 stdio::print(format_args!("wrote {}\n", file.display()))?;
             }
             stdio::print(format_args!("read them, then: chartgate run {}\n", chart.display()))?;
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Clean => {
             for removed in chartgate_cluster::clean().await? {
                 stdio::print(format_args!("removed {removed}\n"))?;
             }
-            Ok(0)
+            Ok(Ending::Pass)
         }
         Command::Broker { key, kubernetes, context } => {
-            chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| 0)
+            chartgate_cluster::broker::serve(&key, &kubernetes, context.as_deref()).await.map(|()| Ending::Pass)
         }
         Command::Check(arguments) => arguments.run().await,
         Command::PostRender { operator } => command::mutate::post_render(&operator),
@@ -267,26 +268,18 @@ async fn perform(command: Command) -> Result<u8> {
         Command::Setup(arguments) => arguments.run().await,
         Command::Merge(arguments) => arguments.run(),
         Command::Compare(arguments) => arguments.run(),
-        Command::Run(_) | Command::Release(_) | Command::Mutate(_) | Command::Soak(_) | Command::Exec { .. } => Ok(0),
+        Command::Run(_) | Command::Release(_) | Command::Mutate(_) | Command::Soak(_) | Command::Exec { .. } => {
+            Ok(Ending::Pass)
+        }
     }
 }
 
 /// Work that Ctrl-C ends at once, as being told to terminate does; what it holds, such as directories for a while, goes with it.
-async fn interruptible(work: impl Future<Output = Result<u8>>) -> Result<u8> {
+async fn interruptible(work: impl Future<Output = Result<Ending>>) -> Result<Ending> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for being told to terminate")?;
     tokio::select! {
         ended = work => ended,
-        _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
-        _ = terminate.recv() => Ok(INTERRUPTED),
-    }
-}
-
-fn code_of(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.is::<Invalid>() || cause.is::<Mistakes>()) {
-        2
-    } else if is_environment(error) {
-        4
-    } else {
-        3
+        _ = tokio::signal::ctrl_c() => Ok(Ending::Interrupted),
+        _ = terminate.recv() => Ok(Ending::Interrupted),
     }
 }

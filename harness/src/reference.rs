@@ -1,12 +1,15 @@
 //! The pages of the book's reference that are written from the code, in Markdown.
 
 mod files;
+mod shape;
 
 use std::fmt::Write;
 
 use chartgate_judge::explain::{Explanation, PARTS};
 use chartgate_judge::{Check, Group};
 use clap::{Arg, Command};
+
+use crate::ending::Ending;
 
 pub use files::{contract, scenario};
 
@@ -37,6 +40,20 @@ pub fn command_line(command: &Command) -> String {
         describe_command(command, &mut out);
     }
     out
+}
+
+/// What each exit code means.
+pub fn exit_codes() -> String {
+    let mut out = heading("Exit codes", "exit-codes", "harness/src/ending.rs");
+    out += "| exit code | meaning | whose turn it is |\n| --- | --- | --- |\n";
+    for ending in Ending::ALL {
+        let [meaning, turn] = ending.meaning();
+        // Writing to a text cannot fail.
+        writeln!(out, "| {} | {meaning} | {turn} |", ending.exit_code()).ok();
+    }
+    out + "\nA run is the worst of its scenarios, a scenario the worst of its checks: *fail* over *void* over *pass*. A run without any \
+           scenario, and a\nscenario to which no check applies, are void. `chartgate help COMMAND` says where a command means something of its \
+           own by them.\n"
 }
 
 fn heading(title: &str, page: &str, source: &str) -> String {

@@ -34,6 +34,9 @@ fn flags(overrides: &Overrides, options: &Options) -> Vec<String> {
     if let Some(secret) = &options.pull_secret {
         add("--image-pull-secret", secret.to_string());
     }
+    if let Some(backing) = options.backing {
+        add("--backing", backing.name().to_owned());
+    }
     match overrides.stub_images {
         StubImages::Off => {}
         StubImages::All => flags.push("--stub-images".to_owned()),

@@ -272,3 +272,20 @@ async fn archives_and_directories_of_charts_are_checked() {
     }
     check(&directory.join("none"), &directory.join("out"), &[]).await.is(2, &["no such file"]);
 }
+
+/// A failure would mean that a chart is blamed for a slip in the command line.
+#[tokio::test]
+async fn a_values_file_that_cannot_be_read_is_no_fault_of_the_chart() {
+    let chart = Chart::new(&[("list.yaml", "- a\n")]);
+    let list = chart.0.join("list.yaml").display().to_string();
+    chart
+        .check(&["--values", &list])
+        .await
+        .is(2, &["list.yaml` holds no map of values", "hint: a values file has keys"]);
+    chart.check(&["--values", "none.yaml"]).await.is(2, &["--values: `none.yaml` cannot be read"]);
+    chart.check(&["--kubernetes", "latest"]).await.is(2, &["write a version such as `1.34`"]);
+    let file = chart.0.join("Chart.yaml");
+    check(&file, &chart.0.with_extension("out"), &[])
+        .await
+        .is(2, &["is a part of a chart", "hint: name its directory"]);
+}

@@ -159,7 +159,7 @@ fn the_books_summary_names_every_page() {
 /// A failure would mean that the book describes other checks, another command line or other keys of files than those that count.
 #[tokio::test]
 async fn the_reference_is_what_the_code_says() {
-    for page in ["checks", "command-line", "contract", "scenario"] {
+    for page in ["checks", "command-line", "contract", "exit-codes", "scenario"] {
         let path = format!("docs/src/reference/{page}.md");
         let written = std::fs::read_to_string(support::repository().join(&path)).expect("it can be read");
         let call = Tool::new("chartgate", env!("CARGO_BIN_EXE_chartgate")).args(["reference", page]);

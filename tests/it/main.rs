@@ -14,6 +14,7 @@ mod documented;
 mod documents;
 mod faults;
 mod live;
+mod modules;
 mod promises;
 mod recordings;
 mod refusals;

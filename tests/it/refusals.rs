@@ -143,3 +143,19 @@ async fn what_the_machine_lacks_is_named_with_a_hint() {
     let engineless = engineless.env("CHARTGATE_HOME", home.path());
     check_said(&engineless.run_unchecked().await.expect("it starts"), 4, &["hint:"]);
 }
+
+/// A failure would mean that a chart is called broken where it is helm that cannot be started.
+#[tokio::test]
+async fn a_helm_that_cannot_be_started_is_no_fault_of_the_charts() {
+    let home = tempfile::tempdir().expect("a directory can be made");
+    for (file, text) in [("tools.env", "HELM_3=3.99.0\n"), ("bin/helm-3.99.0", "no program")] {
+        let path = home.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("it is in a directory")).expect("a directory can be made");
+        std::fs::write(path, text).expect("it can be written");
+    }
+    let chart = support::repository().join("charts/starter").into_os_string();
+    let out = home.path().join("out").into_os_string();
+    let check = support::chartgate(["check".into(), chart, "--helm".into(), "3".into(), "--out".into(), out]);
+    let output = check.env("CHARTGATE_HOME", home.path()).run_unchecked().await.expect("it starts");
+    check_said(&output, 4, &["helm-3.99.0` is no executable file", "hint: "]);
+}

@@ -105,7 +105,7 @@ async fn reports_are_made_again_from_recordings() {
     let output = chartgate(&["report", &folder]).await;
     assert!(output.is_success(), "{}{}", output.stdout, output.stderr);
     assert!(output.stdout.contains(&format!("report: {folder}/report.html")), "{}", output.stdout);
-    assert!(copy.read("junit.xml").contains(r#"<failure message="pod `"#), "{}", copy.read("junit.xml"));
+    assert!(copy.read("junit.xml").contains(r#"<failure message="pod/"#), "{}", copy.read("junit.xml"));
     assert!(copy.read("summary.md").contains("### FAIL role-serves in codex-pooler/single-replica"));
 }
 

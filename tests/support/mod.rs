@@ -32,8 +32,9 @@ pub fn options() -> Options {
     let version = |key: &str| home::version(key).expect("versions.env names it").to_owned();
     let kubernetes = set("KUBERNETES").unwrap_or_else(|| version("KUBERNETES"));
     let helm = set("HELM").unwrap_or_else(|| version("HELM"));
+    let backing = set("CHARTGATE_BACKING").map(|place| place.parse().expect("CHARTGATE_BACKING is a place"));
     // A planted fault is to be seen on the cluster, too: no check is asked first.
-    Options { keep: set("KEEP").is_some(), ..Options::new(kubernetes, helm) }
+    Options { keep: set("KEEP").is_some(), backing, ..Options::new(kubernetes, helm) }
 }
 
 /// Runs a plan on the shared cluster.

@@ -50,7 +50,8 @@ impl Environment {
 
     /// One that an error shows, and what a person can do about it.
     pub fn because(what: &str, error: &anyhow::Error, hint: &str) -> Self {
-        Self::hinted(format!("{what}: {error:#}"), hint)
+        // Its own hint is told by the new one: two would contradict each other.
+        Self::hinted(format!("{what}: {}", Problem::of(error).what), hint)
     }
 }
 
@@ -65,6 +66,14 @@ impl std::error::Error for Environment {}
 /// Whether the environment is at fault, and not the chart or the scenario.
 pub fn is_environment(error: &anyhow::Error) -> bool {
     environment(error).is_some()
+}
+
+/// Another error in place of one, unless the environment is at fault: that stays as it is.
+pub fn unless_environment<E: Into<anyhow::Error>>(
+    error: anyhow::Error,
+    other: impl FnOnce(&anyhow::Error) -> E,
+) -> anyhow::Error {
+    if is_environment(&error) { error } else { other(&error).into() }
 }
 
 fn environment(error: &anyhow::Error) -> Option<&Environment> {

@@ -7,6 +7,6 @@ pub mod random;
 mod shell;
 pub mod stdio;
 
-pub use error::{Environment, Problem, is_environment};
+pub use error::{Environment, Problem, is_environment, unless_environment};
 pub use hex::hex;
 pub use shell::quoted;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::engine;
 use crate::kind::Part;
@@ -21,6 +22,45 @@ rules:
 ";
 /// kubeadm takes arguments in another form from here on.
 const FIRST_WITHOUT: u32 = 36;
+
+/// A line of the record: an Event of `audit.k8s.io/v1`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Request {
+    pub verb: String,
+    /// When it was answered.
+    pub stage_timestamp: String,
+    pub user: User,
+    /// What was asked for.
+    pub object_ref: ObjectRef,
+    pub response_status: Status,
+}
+
+/// Whose request it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct User {
+    pub username: String,
+}
+
+/// An object, or all of a kind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ObjectRef {
+    pub api_group: String,
+    pub resource: String,
+    pub subresource: String,
+    pub namespace: String,
+    pub name: String,
+}
+
+/// What a request was answered.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// HTTP's.
+    pub code: u64,
+}
 
 /// What kind is told so that the API server keeps its record, with the policy beside the kubeconfig; `None`: this version of Kubernetes
 /// is not asked for one.
@@ -46,7 +86,7 @@ pub(super) fn part(kubernetes: &str, kubeconfig: &Path) -> Result<Option<Part>> 
 }
 
 /// The record of what the accounts of a namespace asked for, a request each; empty where the cluster keeps none.
-pub async fn requests(node: &str, ns: &str) -> Result<Vec<Value>> {
+pub async fn requests(node: &str, ns: &str) -> Result<Vec<Request>> {
     let account = format!("\"system:serviceaccount:{ns}:");
     let look = ["grep", "-h", "-s", "-F", &account, &format!("{LOGS}/audit.log")].map(str::to_owned);
     // It finds nothing where nobody asked, and where there is no record.

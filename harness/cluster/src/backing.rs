@@ -1,31 +1,36 @@
-//! Servers outside the cluster that the chart's pods use: a `PostgreSQL` database for each scenario, with an audit of its schema,
-//! and any other server in a container of its own.
+//! Servers that the chart's pods use: a `PostgreSQL` database for each scenario, with an audit of its schema, and any other server
+//! by itself.
 
+mod clock;
 mod fault;
 mod schema_audit;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chartgate_base::random;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::Postgres;
+use crate::server::postgres::connect;
 
 pub use crate::server::{servers, variables};
+use clock::Clock;
+pub use fault::Trap;
 pub use schema_audit::{Ddl, Fault, SchemaAudit, Seen};
 
-/// The server is on this machine.
-const CONNECT: Duration = Duration::from_secs(10);
+/// What says that nobody has made what a query asks for: its table, or its schema.
+const NOT_THERE: [SqlState; 2] = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
 
 /// A database of a scenario's own, with a login role of its own that owns it.
 pub struct Database {
     name: String,
     password: String,
     link: RwLock<Link>,
+    clock: Clock,
 }
 
 /// How a database is reached; another after its server's restart.
@@ -50,8 +55,9 @@ impl Database {
         admin.batch_execute(&format!("CREATE DATABASE \"{name}\" OWNER \"{name}\"")).await.with_context(context)?;
         let superuser = connect(server, name).await?;
         superuser.batch_execute(schema_audit::SQL).await.with_context(context)?;
+        let clock = Clock::of(server, &superuser).await.with_context(context)?;
         let link = RwLock::new(Link { server: server.clone(), superuser: Arc::new(superuser) });
-        Ok(Self { name: name.to_owned(), password, link })
+        Ok(Self { name: name.to_owned(), password, link, clock })
     }
 
     /// The name of the database, and of its role.
@@ -84,9 +90,64 @@ impl Database {
         self.link.read().unwrap_or_else(PoisonError::into_inner).server.clone()
     }
 
-    /// Runs SQL as the superuser, for a fault or a look.
-    pub fn superuser(&self) -> Arc<Client> {
-        Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner).superuser)
+    /// Runs SQL as the superuser, for a fault or a look. A connection that was cut is made anew.
+    ///
+    /// # Errors
+    /// That the server takes none.
+    pub async fn superuser(&self) -> Result<Arc<Client>> {
+        let known = || Arc::clone(&self.link.read().unwrap_or_else(PoisonError::into_inner).superuser);
+        if known().is_closed() {
+            self.reconnect(&self.server()).await?;
+        }
+        Ok(known())
+    }
+
+    /// Runs SQL as the application's role does.
+    ///
+    /// # Errors
+    /// That the server takes no connection.
+    pub async fn application(&self) -> Result<Client> {
+        let server = Postgres { user: self.name.clone(), password: self.password.clone(), ..self.server() };
+        connect(&server, &self.name).await
+    }
+
+    /// By how many milliseconds the server's clock was set since the audit began, where it is another than this machine's; `None`: it was
+    /// not, as far as can be told.
+    ///
+    /// # Errors
+    /// That the server does not answer.
+    pub async fn clock_step(&self) -> Result<Option<i64>> {
+        let now = Clock::of(&self.server(), self.superuser().await?.as_ref()).await?;
+        Ok(self.clock.step_to(&now))
+    }
+
+    /// The server's clock, as it was when the database was made.
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The rows of a statement, which may only read: a line each, the columns divided by tabs. A table that does not exist yet has none.
+    ///
+    /// # Errors
+    /// The server's refusal, in its words.
+    pub async fn rows(&self, query: &str) -> Result<String> {
+        // A connection of its own: a session that may only read, and that nobody else uses.
+        let reader = connect(&self.server(), &self.name).await?;
+        reader.batch_execute("SET default_transaction_read_only = on").await?;
+        let messages = match reader.simple_query(query).await {
+            Ok(messages) => messages,
+            Err(error) if error.code().is_some_and(|code| NOT_THERE.contains(code)) => Vec::new(),
+            Err(error) => return Err(said(error)),
+        };
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let line = |row: &SimpleQueryRow| {
+            let columns: Vec<&str> = (0..row.len()).map(|at| row.get(at).unwrap_or("NULL")).collect();
+            format!("{}\n", columns.join("\t"))
+        };
+        Ok(rows.map(line).collect())
     }
 
     /// Connects to its server anew, which was restarted.
@@ -108,6 +169,14 @@ impl fmt::Debug for Database {
     }
 }
 
+/// A refusal in the server's own words.
+fn said(error: tokio_postgres::Error) -> anyhow::Error {
+    match error.as_db_error() {
+        Some(refusal) => anyhow::anyhow!("{}", refusal.message()),
+        None => error.into(),
+    }
+}
+
 /// Removes a database and the role of its name, whether they exist or not.
 pub(crate) async fn drop_database(server: &Postgres, name: &str) -> Result<()> {
     let admin = connect(server, "postgres").await?;
@@ -117,19 +186,4 @@ pub(crate) async fn drop_database(server: &Postgres, name: &str) -> Result<()> {
         admin.batch_execute(&statement).await.with_context(|| format!("failed to remove database `{name}`"))?;
     }
     Ok(())
-}
-
-/// Connects to a database of the server as its superuser, from this machine.
-pub(crate) async fn connect(server: &Postgres, database: &str) -> Result<Client> {
-    let mut config = Config::new();
-    config.host(&server.local_host).port(server.local_port).user(&server.user).password(&server.password);
-    config.dbname(database).application_name("chartgate").connect_timeout(CONNECT);
-    // The server's set-up accepts connections and does not answer yet.
-    let connected = tokio::time::timeout(CONNECT, config.connect(NoTls)).await.context("it does not answer");
-    let (client, connection) = connected
-        .and_then(|connected| Ok(connected?))
-        .with_context(|| format!("failed to connect to PostgreSQL at {}:{}", server.local_host, server.local_port))?;
-    // It ends with the client; what it fails with, the client's calls fail with too.
-    tokio::spawn(async move { connection.await.ok() });
-    Ok(client)
 }

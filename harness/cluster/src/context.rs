@@ -105,13 +105,20 @@ impl KubeContext {
         write().with_context(|| format!("failed to write `{}`", path.display()))
     }
 
+    /// A client of its API server, and the namespace that the context names.
+    pub(crate) async fn client(&self) -> Result<(Client, String)> {
+        let config = self.config().await?;
+        let namespace = config.default_namespace.clone();
+        Ok((Client::try_from(config)?, namespace))
+    }
+
     /// The version of Kubernetes that the API server says it is, for example `v1.34.1`.
     ///
     /// # Errors
     /// [`Environment`] if it does not answer.
     pub async fn version(&self) -> Result<String> {
         let ask = async {
-            let client = Client::try_from(self.config().await?)?;
+            let (client, _) = self.client().await?;
             anyhow::Ok(client.apiserver_version().await?.git_version)
         };
         let waited = || format!("waited {} s", ANSWER.as_secs());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_base::Environment;
 use chartgate_process::tool::{Output, Tool};
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::NETWORK;
 
@@ -27,14 +27,39 @@ fn docker<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Tool {
 ///
 /// # Errors
 /// That none answers, in the client's words.
-pub async fn info() -> Result<Value> {
+pub async fn info() -> Result<Info> {
     let output = docker(["info", "--format", "{{json .}}"]).deadline(ANSWER).run().await?;
-    let info: Value = serde_json::from_str(&output.stdout)?;
+    let info: Info = serde_json::from_str(&output.stdout)?;
     // Without a server the client still answers, and only its message says so.
-    match info["ServerErrors"][0].as_str() {
+    match info.server_errors.iter().flatten().next() {
         Some(error) => anyhow::bail!("{error}"),
         None => Ok(info),
     }
+}
+
+/// What is asked of an engine; engines differ in what they say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Info {
+    pub server_version: Option<String>,
+    pub operating_system: Option<String>,
+    pub architecture: Option<String>,
+    /// How many processors it has.
+    #[serde(rename = "NCPU")]
+    pub processors: u64,
+    /// In bytes.
+    pub mem_total: u64,
+    /// Where it keeps images and containers.
+    pub docker_root_dir: String,
+    /// `1` or `2`.
+    pub cgroup_version: Option<String>,
+    /// Whether it can limit the memory of a container.
+    pub memory_limit: Option<bool>,
+    /// Whether it can limit the time on a processor.
+    pub cpu_cfs_quota: Option<bool>,
+    /// Whether it can limit the number of processes.
+    pub pids_limit: Option<bool>,
+    server_errors: Option<Vec<String>>,
 }
 
 /// A command in a running container.
@@ -204,7 +229,7 @@ pub(crate) async fn load_into(node: &str, references: &[String]) -> Result<()> {
     let import = ["ctr", "--namespace=k8s.io", "images", "import", "--all-platforms", "--digests"];
     let import = exec_privileged(node, import).args(["--snapshotter=overlayfs", "-"]).deadline(LOAD);
     let loaded = save.run_into(import).await;
-    loaded.map(drop).with_context(|| format!("failed to load {} into node `{node}`", references.join(", ")))
+    loaded.map(drop).with_context(|| format!("failed to load {} into node/{node}", references.join(", ")))
 }
 
 /// The engine as it must be for a cluster.
@@ -221,14 +246,14 @@ pub(crate) async fn with_room(needed: u64) -> Result<Engine> {
     let info = info().await.map_err(|error| {
         Environment::because("no Docker engine answers", &error, "run `chartgate setup`, or start the engine")
     })?;
-    let root = info["DockerRootDir"].as_str().unwrap_or_default();
+    let root = info.docker_root_dir;
     // Elsewhere the directory is in a virtual machine, and cannot be looked at.
-    if let Ok(disk) = rustix::fs::statvfs(root) {
+    if let Ok(disk) = rustix::fs::statvfs(&root) {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < needed {
             let what = format!("only {} MB are free in `{root}`, and a cluster needs {} MB", free >> 20, needed >> 20);
             return Err(Environment::hinted(what, "`docker system prune` frees some").into());
         }
     }
-    Ok(Engine { is_cgroup_v1: info["CgroupVersion"] == "1" })
+    Ok(Engine { is_cgroup_v1: info.cgroup_version.as_deref() == Some("1") })
 }

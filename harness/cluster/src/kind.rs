@@ -2,6 +2,7 @@
 
 mod config;
 mod images;
+mod network;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,10 +136,12 @@ impl Cluster {
                     progress.say(doing);
                 }
             });
+        let first = network::turn().await?;
         create
             .run()
             .await
             .context(Environment::new(format!("failed to create cluster `{name}` from `{node_image}`")))?;
+        drop(first);
         let client = namespace::client(&kubeconfig).await?;
         let nodes = node_names(name).await?;
         if nodes.len() == 1 {
@@ -149,6 +152,9 @@ impl Cluster {
                 .await
                 .with_context(|| format!("failed to set up the network of cluster `{name}`"))?;
         }
+        requests::raise_proxy(client.clone())
+            .await
+            .with_context(|| format!("failed to set up the proxy of cluster `{name}`"))?;
         open_low_ports(&nodes).await?;
         wait_for_nodes(&client, &nodes).await.context(Environment::new(format!("cluster `{name}` does not start")))?;
         Ok(Self {
@@ -211,7 +217,7 @@ impl Cluster {
                 self.name,
                 DNS.as_secs()
             )));
-            ready?.map(drop).context("failed to watch Deployment `coredns`")
+            ready?.map(drop).context("failed to watch deployment/coredns")
         };
         // On the heap: a watch is a large future, and each lease's holds this one.
         Box::pin(self.dns.get_or_try_init(|| wait)).await.copied()
@@ -299,7 +305,7 @@ async fn wait_for_nodes(client: &kube::Client, nodes: &[String]) -> Result<()> {
     };
     for node in nodes {
         let ready = Box::pin(await_condition(Api::all(client.clone()), node, is_ready));
-        let waited = || format!("waited {} s for node `{node}` to be ready", NODE_READY.as_secs());
+        let waited = || format!("waited {} s for node/{node} to be ready", NODE_READY.as_secs());
         tokio::time::timeout(NODE_READY, ready).await.with_context(waited)?.with_context(waited)?;
     }
     Ok(())

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::protocol::{Ask, Key, Reader, Tell, send};
 use super::registry::try_lock;
+use super::server::SERVERS;
 use super::{Access, Address, Doing, Owned, Postgres, Request, Sharing};
 
 /// A broker listens some milliseconds after its start; a machine under load is many times slower.
@@ -125,8 +126,8 @@ impl Lease {
         self.ended.clone().changed().await.ok();
     }
 
-    /// How to look at what a kept lease left, and how to remove it: lines for a person.
-    pub fn how_to_look(&self, ns: &str) -> String {
+    /// How to look at what a kept lease left in a namespace, and in that of servers, and how to remove it: lines for a person.
+    pub fn how_to_look(&self, ns: &str, of_servers: Option<&str>) -> String {
         let (kubeconfig, node) =
             (self.cluster.kubeconfig.display(), self.cluster.nodes.first().map_or("NODE", String::as_str));
         let mut lines = match &self.context {
@@ -143,9 +144,13 @@ impl Lease {
                 ),
             ],
         };
-        let databases = self.postgres.iter().map(|server| &server.container);
-        let servers = databases.chain(self.servers.values().map(|server| &server.container));
-        lines.extend(servers.map(|container| format!("  docker logs {container}")));
+        let databases = self.postgres.iter().map(|server| &server.place);
+        let servers = databases.chain(self.servers.values().map(|server| &server.place));
+        lines.extend(servers.filter_map(|place| Some(format!("  docker logs {}", place.container()?))));
+        let flags = self.context.as_ref().map_or(String::new(), |context| format!("--context {context} "));
+        lines.extend(
+            of_servers.map(|ns| format!("  kubectl {flags}-n {ns} logs --all-containers --selector {SERVERS}")),
+        );
         lines.push(match &self.context {
             Some(_) => "  chartgate clean   # removes what was kept there, and leaves the cluster".to_owned(),
             None => "  chartgate clean   # removes it".to_owned(),

@@ -15,6 +15,7 @@ mod context;
 mod doing;
 pub mod engine;
 pub mod error;
+mod existing;
 mod images;
 mod kind;
 mod kinds;
@@ -23,13 +24,14 @@ mod making;
 mod namespace;
 mod outside;
 mod own;
+mod placement;
 mod protocol;
 mod provider;
 mod pull;
 mod registry;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +41,7 @@ use serde::{Deserialize, Serialize};
 pub use capabilities::Capabilities;
 pub use context::KubeContext;
 pub use doing::{Doing, Part};
+pub use existing::Existing;
 pub use images::available;
 pub use kind::ROOM;
 pub use kinds::{api, api_of};
@@ -46,8 +49,10 @@ pub use lease::Lease;
 pub use namespace::{client, client_without_retries};
 pub use outside::Outside;
 pub use own::{find_images, is_static};
+pub use placement::Placement;
 pub use registry::{Standing, clean, standing};
 pub use server::postgres::restart;
+pub use server::{MILLICORES, Place, ServerNamespace, output_in};
 
 use chartgate_model::plan::Server;
 
@@ -65,6 +70,9 @@ pub struct Request {
     pub context: Option<KubeContext>,
     /// Whether others may use the cluster at the same time.
     pub sharing: Sharing,
+    /// What it makes outside its namespaces on a cluster of chartgate's that it shares (`clusterrole/web`): another lease that makes one of
+    /// the same name waits for its end.
+    pub reaches: BTreeSet<String>,
     /// CPU that its pods request, in millicores: on a shared cluster it is kept free for them.
     pub millicores: u32,
     /// References of images that the nodes are to have. What neither the local engine nor a node has is left to the kubelet.
@@ -91,6 +99,7 @@ impl Request {
             kubernetes,
             context: None,
             sharing: Sharing::Shared,
+            reaches: BTreeSet::new(),
             millicores: 0,
             images: Vec::new(),
             needed_images: Vec::new(),
@@ -157,19 +166,15 @@ pub struct MissingImage {
     pub said: Vec<String>,
 }
 
-/// A `PostgreSQL` server on the cluster's network, with its superuser.
+/// A `PostgreSQL` server that the cluster's pods reach, with its superuser.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Postgres {
-    /// Name of its container.
-    pub container: String,
+    /// Where it runs.
+    pub place: Place,
     /// Address at which pods reach it.
     pub host: String,
     /// Port at which pods reach it.
     pub port: u16,
-    /// Address at which this machine reaches it.
-    pub local_host: String,
-    /// Port at which this machine reaches it.
-    pub local_port: u16,
     /// The superuser.
     pub user: String,
     /// The superuser's password.
@@ -178,15 +183,15 @@ pub struct Postgres {
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postgres").field("container", &self.container).field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("Postgres").field("place", &self.place).field("host", &self.host).finish_non_exhaustive()
     }
 }
 
 /// A server of a lease's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    /// Name of its container.
-    pub container: String,
+    /// Where it runs.
+    pub place: Place,
     /// Address at which pods reach it.
     pub host: String,
     /// Port at which pods reach it.

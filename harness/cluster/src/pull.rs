@@ -46,7 +46,7 @@ fn last_line(said: &str) -> String {
 pub async fn on_node(node: &str, references: &[String]) -> Result<BTreeSet<String>> {
     let list = ["ctr", "--namespace=k8s.io", "images", "list", "--quiet"];
     let listed = engine::exec(node, list).deadline(LIST).run().await;
-    let listed = listed.with_context(|| format!("failed to list the images of node `{node}`"))?;
+    let listed = listed.with_context(|| format!("failed to list the images of node/{node}"))?;
     let names: BTreeSet<&str> = listed.stdout.lines().map(str::trim).collect();
     Ok(references.iter().filter(|reference| names.contains(full_name(reference).as_str())).cloned().collect())
 }

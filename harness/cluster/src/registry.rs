@@ -4,6 +4,7 @@
 //! removes all that it names, unless it was kept.
 
 mod about;
+mod kubeconfigs;
 mod status;
 mod sweep;
 
@@ -24,6 +25,7 @@ use super::containers::remove_containers;
 use super::namespace;
 use crate::error;
 pub use about::About;
+pub use kubeconfigs::kubeconfigs;
 pub use status::{Standing, standing};
 pub use sweep::{clean, sweep};
 

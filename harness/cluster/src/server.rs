@@ -1,10 +1,15 @@
-//! Servers beside the cluster. A kind of server is a file here and an entry of [`kind_of`]; `PostgreSQL` is one for all leases, each with
-//! databases of its own.
+//! Servers beside the cluster, or as pods in it. A kind of server is a file here and an entry of [`kind_of`]; `PostgreSQL` beside it is one
+//! for all leases, each with databases of its own. What is asked of a running server is the same at each [`Place`].
 
 mod container;
 mod described;
-mod redis;
+mod exec;
+mod in_cluster;
+mod numbered;
+mod place;
+mod pod;
 pub mod postgres;
+mod redis;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +17,10 @@ use anyhow::Result;
 use chartgate_model::plan::{Backing, Plan, Server};
 
 pub use container::{remove, start};
+pub use exec::output_in;
+pub use in_cluster::{MILLICORES, SERVERS, ServerNamespace};
+pub(crate) use place::Heard;
+pub use place::Place;
 
 /// A kind of server that runs in a container of the lease's own.
 trait Kind {

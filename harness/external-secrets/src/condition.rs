@@ -2,6 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What becomes of a condition.
@@ -28,22 +29,47 @@ pub const VALID: Ready = Ready { is_true: true, reason: "Valid", message: "store
 pub const INVALID: Ready =
     Ready { is_true: false, reason: "InvalidProviderConfig", message: "unable to create client" };
 
+/// What a store's or an `ExternalSecret`'s status says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Status {
+    conditions: Vec<Condition>,
+    /// When the store was asked.
+    pub refresh_time: String,
+    /// The state of the `ExternalSecret` that the Secret is of.
+    pub synced_resource_version: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    last_transition_time: Option<String>,
+}
+
+/// An object's status; that of one which has none yet, or one in another form, says nothing.
+pub fn status(object: &DynamicObject) -> Status {
+    Status::deserialize(&object.data["status"]).unwrap_or_default()
+}
+
 /// An object's condition `Ready`.
-fn found(object: &DynamicObject) -> Option<&Value> {
-    object.data["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Ready")
+fn found(object: &DynamicObject) -> Option<Condition> {
+    status(object).conditions.into_iter().find(|condition| condition.type_ == "Ready")
 }
 
 /// Whether an object says that it is ready.
 pub fn is_ready(object: &DynamicObject) -> bool {
-    found(object).is_some_and(|condition| condition["status"] == "True")
+    found(object).is_some_and(|condition| condition.status == "True")
 }
 
 impl Ready {
     /// The conditions of an object that has this one. The time of the last transition stays where there is none.
     pub fn of(&self, object: &DynamicObject) -> Value {
         let status = if self.is_true { "True" } else { "False" };
-        let before = found(object).filter(|before| before["status"] == status);
-        let since = before.and_then(|before| before["lastTransitionTime"].as_str().map(str::to_owned));
+        let before = found(object).filter(|before| before.status == status);
+        let since = before.and_then(|before| before.last_transition_time);
         json!([{
             "type": "Ready",
             "status": status,

@@ -9,22 +9,18 @@ use anyhow::{Context as _, Result};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::api::resource;
 use crate::condition::{FAILED, INVALID, MISSING, Ready, SYNCED, VALID, now};
 use crate::secret;
 use crate::spec::{CreationPolicy, ExternalSecretSpec};
 use crate::store::Store;
-
-/// The operator's API.
-const GROUP: &str = "external-secrets.io";
-/// The version that its definitions serve.
-const VERSION: &str = "v1";
 
 /// A store may come later than what needs it.
 const RETRY: Duration = Duration::from_secs(1);
@@ -38,17 +34,6 @@ pub struct Context {
     recorder: Recorder,
     /// What was told last of each object that failed, so that it is told once.
     told: Mutex<HashMap<String, String>>,
-}
-
-/// Group and version of all its kinds.
-pub fn api_version() -> String {
-    format!("{GROUP}/{VERSION}")
-}
-
-/// A kind of the operator's.
-pub fn resource(kind: &str) -> ApiResource {
-    let plural = format!("{}s", kind.to_lowercase());
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, kind), &plural)
 }
 
 /// Runs until it is told to end.
@@ -122,7 +107,7 @@ async fn sync(object: &DynamicObject, context: &Context) -> Result<Action> {
     let spec: ExternalSecretSpec = serde_json::from_value(object.data["spec"].clone()).context("read the spec")?;
     let secrets: Api<Secret> = Api::namespaced(context.client.clone(), &ns);
     let name = secret::name_of(object, &spec);
-    let existing = secrets.get_opt(&name).await.with_context(|| format!("get Secret `{name}`"))?;
+    let existing = secrets.get_opt(&name).await.with_context(|| format!("get secret/{name}"))?;
     let due = secret::due_in(object, &spec, Timestamp::now())?;
     if due.is_none_or(|due| !due.is_zero()) && secret::is_as_made(existing.as_ref(), &spec) {
         return Ok(due.map_or_else(Action::await_change, |due| Action::requeue(due + SLACK)));
@@ -133,10 +118,10 @@ async fn sync(object: &DynamicObject, context: &Context) -> Result<Action> {
         let wanted = secret::desired(object, &spec, &data, existing.as_ref())?;
         let as_manager = PatchParams::apply(&secret::manager(object)).force();
         let applied = secrets.patch(&name, &as_manager, &Patch::Apply(&wanted)).await;
-        let applied = applied.with_context(|| format!("apply Secret `{name}`"))?;
+        let applied = applied.with_context(|| format!("apply secret/{name}"))?;
         let before = existing.and_then(|secret| secret.resource_version());
         if applied.resource_version() != before {
-            println!("{}: wrote Secret `{name}` with {} keys", title(object), data.len());
+            println!("{}: wrote secret/{name} with {} keys", title(object), data.len());
         }
     }
     let ready: Ready = if is_awaited { MISSING } else { SYNCED };
@@ -191,7 +176,7 @@ fn kind(object: &DynamicObject) -> String {
 }
 
 fn title(object: &DynamicObject) -> String {
-    format!("{} `{}`", kind(object), object.name_any())
+    format!("{}/{}", kind(object).to_lowercase(), object.name_any())
 }
 
 fn again(object: &DynamicObject, error: &anyhow::Error) -> Action {

@@ -4,6 +4,7 @@
 //! What it does not know it refuses, with the field's name, where it would otherwise give another Secret than the operator: another
 //! provider, templates, generators, `find`, rewriting. Finalizers are left out.
 
+mod api;
 mod condition;
 mod controller;
 mod secret;

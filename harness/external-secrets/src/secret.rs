@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::controller::api_version;
+use crate::api::api_version;
+use crate::condition;
 use crate::spec::{CreationPolicy, ExternalSecretSpec, RefreshPolicy};
 
 /// Label of every Secret that an operator looks after.
@@ -39,10 +42,10 @@ pub fn version_of(object: &DynamicObject) -> String {
 
 /// How long until the store is to be asked again: at once for what was never asked, or is another since; `None`: not before a change.
 pub fn due_in(object: &DynamicObject, spec: &ExternalSecretSpec, now: Timestamp) -> Result<Option<Duration>> {
-    let status = &object.data["status"];
-    let asked = status["refreshTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let status = condition::status(object);
+    let asked = status.refresh_time.parse::<Timestamp>().ok();
     let Some(asked) = asked.filter(|asked| *asked <= now) else { return Ok(Some(Duration::ZERO)) };
-    let is_other = status["syncedResourceVersion"] != version_of(object);
+    let is_other = status.synced_resource_version != version_of(object);
     if is_other && spec.refresh_policy != RefreshPolicy::CreatedOnce {
         return Ok(Some(Duration::ZERO));
     }
@@ -56,7 +59,8 @@ pub fn is_as_made(secret: Option<&Secret>, spec: &ExternalSecretSpec) -> bool {
         return true;
     }
     secret.is_some_and(|secret| {
-        secret.labels().contains_key(MANAGED) && secret.annotations().get(DATA_HASH) == Some(&hash_of(secret))
+        secret.labels().contains_key(MANAGED)
+            && secret.annotations().get(DATA_HASH) == Some(&hash_of(secret.data.as_ref().unwrap_or(&BTreeMap::new())))
     })
 }
 
@@ -75,54 +79,46 @@ pub fn desired(
     if let Some(owner) = owners.iter().find(|owner| owner.controller == Some(true)) {
         let is_ours = owner.kind == "ExternalSecret" && owner.name == object.name_any();
         if !is_ours && (is_owner || owner.kind == "ExternalSecret") {
-            bail!("target is owned by another: {} `{}`", owner.kind, owner.name);
+            bail!("target is owned by another: {}/{}", owner.kind.to_lowercase(), owner.name);
         }
     }
     // Without a template, what describes the ExternalSecret describes its Secret, too.
     let mut labels = object.labels().clone();
     let mut annotations = object.annotations().clone();
     labels.insert(MANAGED.to_owned(), "true".to_owned());
-    let mut secret = json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name_of(object, spec), "namespace": object.namespace()},
-        "stringData": data,
-    });
-    if spec.target.immutable {
-        secret["immutable"] = json!(true);
-    }
     if is_owner {
         let title = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
         labels.insert(CREATED_BY.to_owned(), hash([title.as_bytes()].into_iter()));
-        secret["metadata"]["ownerReferences"] = owned_by(object);
     }
-    let mut secret: Secret = serde_json::from_value(secret)?;
-    // `stringData` is never read back: the hash is of what will be.
-    let own = std::mem::take(&mut secret.string_data).unwrap_or_default();
-    let own = own.into_iter().map(|(key, value)| (key, k8s_openapi::ByteString(value.into_bytes())));
-    secret.data = Some(own.collect());
+    let own = data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone().into_bytes())));
+    let own: BTreeMap<String, ByteString> = own.collect();
     let mut whole = existing.filter(|_| !is_owner).and_then(|secret| secret.data.clone()).unwrap_or_default();
-    whole.extend(secret.data.clone().unwrap_or_default());
-    annotations.insert(DATA_HASH.to_owned(), hash_of(&Secret { data: Some(whole), ..Secret::default() }));
-    secret.metadata.labels = Some(labels);
-    secret.metadata.annotations = Some(annotations);
-    Ok(secret)
+    whole.extend(own.clone());
+    annotations.insert(DATA_HASH.to_owned(), hash_of(&whole));
+    let metadata = ObjectMeta {
+        name: Some(name_of(object, spec)),
+        namespace: object.namespace(),
+        labels: Some(labels),
+        annotations: Some(annotations),
+        owner_references: is_owner.then(|| vec![owned_by(object)]),
+        ..ObjectMeta::default()
+    };
+    Ok(Secret { metadata, data: Some(own), immutable: spec.target.immutable.then_some(true), ..Secret::default() })
 }
 
-fn owned_by(object: &DynamicObject) -> Value {
-    json!([{
-        "apiVersion": api_version(),
-        "kind": "ExternalSecret",
-        "name": object.name_any(),
-        "uid": object.uid(),
-        "controller": true,
-        "blockOwnerDeletion": true,
-    }])
+fn owned_by(object: &DynamicObject) -> OwnerReference {
+    OwnerReference {
+        api_version: api_version(),
+        kind: "ExternalSecret".to_owned(),
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
 }
 
-fn hash_of(secret: &Secret) -> String {
-    let data = secret.data.iter().flatten();
-    hash(data.flat_map(|(key, value)| [key.as_bytes(), value.0.as_slice()]))
+fn hash_of(data: &BTreeMap<String, ByteString>) -> String {
+    hash(data.iter().flat_map(|(key, value)| [key.as_bytes(), value.0.as_slice()]))
 }
 
 /// Hexadecimal digits that differ where the parts do; few enough for a label.

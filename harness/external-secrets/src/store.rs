@@ -8,8 +8,9 @@ use kube::api::DynamicObject;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::api;
 use crate::condition;
-use crate::controller::{self, Context as Operator};
+use crate::controller::Context as Operator;
 use crate::spec::{ExternalSecretSpec, RemoteRef, StoreKind};
 
 /// `spec` of a store.
@@ -64,7 +65,7 @@ impl Store {
     /// If there is none, or it is not ready.
     pub async fn of(spec: &ExternalSecretSpec, ns: &str, operator: &Operator) -> Result<Self> {
         let reference = &spec.secret_store_ref;
-        let resource = controller::resource(&format!("{:?}", reference.kind));
+        let resource = api::resource(&format!("{:?}", reference.kind));
         let stores: Api<DynamicObject> = match reference.kind {
             StoreKind::SecretStore => Api::namespaced_with(operator.client.clone(), ns, &resource),
             StoreKind::ClusterSecretStore => Api::all_with(operator.client.clone(), &resource),
@@ -111,7 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::controller::api_version;
+    use crate::api::api_version;
 
     fn store(spec: &Value) -> Result<Store> {
         let object =

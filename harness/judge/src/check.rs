@@ -68,6 +68,8 @@ pub struct Check {
 pub enum Needs {
     /// The plan and the rendered manifests.
     Render,
+    /// What an API server says of the rendered objects, which it does not make.
+    Admission,
     /// The objects of a cluster and their order; stub images do.
     Orchestration,
     /// What the application itself answers: probes, traffic, sessions, its database's schema.
@@ -132,4 +134,12 @@ pub struct Group {
     pub about: &'static str,
     /// In the order of reports.
     pub checks: &'static [Check],
+}
+
+/// Names that checks had before, and have now: contracts and waivers may use them for one more release.
+const RENAMED: [(&str, &str); 1] = [("selector-stable", "immutable-fields")];
+
+/// The name that a check has now.
+pub fn present_name(name: &str) -> &str {
+    RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new)
 }

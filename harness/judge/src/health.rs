@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use chartgate_model::plan::{Action, HealthPath};
 use chartgate_model::recording::{Answer, Probe, StepOutcome};
 
+use super::cause::Cause;
 use super::tally::{Tally, not_applicable};
 use super::view::{Sighting, StepRun, Track, View, warning};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
@@ -64,9 +65,9 @@ fn ready(view: &View) -> Finding {
     }
     let mut tally = Tally::of_whole(READY.name, view);
     // What is applied where no release stands says nothing of one.
-    let is_about_release = |run: &StepRun| match run.step.action {
-        Action::Apply { .. } => view.probes(run.index).next().is_some(),
-        _ => run.leaves_release() || run.is_disruption(),
+    let is_about_release = |run: &StepRun| {
+        let is_beside = matches!(run.step.action, Action::Apply { .. });
+        if is_beside { view.probes(run.index).next().is_some() } else { run.leaves_release() || run.is_disruption() }
     };
     for run in view.tested().filter(|run| is_about_release(run) && run.is_to_succeed()) {
         judge_ready(view, run, &mut tally);
@@ -103,7 +104,8 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
     for workload in workloads {
         if !is_in(view.namespace, workload) {
             let ns = workload.namespace().unwrap_or_default();
-            let message = format!("{} is in namespace `{ns}`, and only the release's own is watched", workload.title());
+            let message =
+                format!("{} is in namespace `{ns}`, and only the release's own is watched", workload.slashed());
             tally.void(message).hint("let the chart install it to `.Release.Namespace`, or waive it with that reason");
             continue;
         }
@@ -116,7 +118,7 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
         let Some((track, state)) = live else {
             // Helm may have failed before it created it.
             if run.is_succeeded() {
-                tally.fail(format!("{} does not exist at the end of {label}", workload.title()));
+                tally.fail(format!("{} does not exist at the end of {label}", workload.slashed()));
             }
             continue;
         };
@@ -126,8 +128,12 @@ fn judge_ready(view: &View, run: &StepRun, tally: &mut Tally) {
                 let message = format!("{why} at the end of {label}");
                 match run.refusal().filter(|refusal| !matches!(refusal.ground, Ground::Timeout | Ground::Other)) {
                     // Helm did not wait for it: what it was refused is the cause.
-                    Some(refusal) => drop(tally.void_since(&format!("{label} failed: {}", refusal.sentence), message)),
-                    None => drop(tally.fail(message).with(about(view, run, state)).hint(hint_for(state, &among))),
+                    Some(refusal) => {
+                        tally.void_since(&Cause::new(format!("{label} failed"), refusal.sentence), message);
+                    }
+                    None => {
+                        tally.fail(message).with(about(view, run, state)).hint(hint_for(state, &among));
+                    }
                 }
             }
         }
@@ -145,11 +151,11 @@ fn judge_passing(view: &View, run: &StepRun, job: &Object, tally: &mut Tally) {
         }
         Some(track) => {
             let why =
-                not_ready(track.last(), &[]).unwrap_or_else(|| format!("{} was not seen to complete", job.title()));
+                not_ready(track.last(), &[]).unwrap_or_else(|| format!("{} was not seen to complete", job.slashed()));
             tally.fail(format!("{why} at the end of {label}")).with([track.first().evidence("was created")]);
         }
         None if run.is_succeeded() => {
-            tally.fail(format!("{} does not exist at the end of {label}, and was never seen", job.title()));
+            tally.fail(format!("{} does not exist at the end of {label}, and was never seen", job.slashed()));
         }
         None => {}
     }
@@ -236,7 +242,7 @@ fn judge_path(view: &View, run: &StepRun, role: &str, path: &HealthPath, tally: 
     }
     for target in due {
         if !asked.iter().any(|(_, probe)| probe.pod.as_deref() == target) {
-            let whom = target.map_or("its Service".to_owned(), |pod| format!("pod `{pod}`"));
+            let whom = target.map_or("its Service".to_owned(), |pod| format!("pod/{pod}"));
             tally.void(format!("{} of role `{role}` was not asked for {} after {label}", whom, path.path));
         }
     }
@@ -265,7 +271,7 @@ fn judge_path(view: &View, run: &StepRun, role: &str, path: &HealthPath, tally: 
 
 /// Whom a probe asked.
 pub(super) fn asked_whom(probe: &Probe) -> String {
-    probe.pod.as_ref().map_or("the Service".to_owned(), |pod| format!("pod `{pod}`"))
+    probe.pod.as_ref().map_or("the Service".to_owned(), |pod| format!("pod/{pod}"))
 }
 
 /// How an answer differs from what is promised; `None`: it does not.
@@ -314,7 +320,7 @@ fn no_restarts(view: &View) -> Finding {
             let ended = ended.map_or(String::new(), |ended| {
                 format!("; it last ended with exit code {} ({})", ended.exit_code, ended.reason.or_empty())
             });
-            let message = format!("container `{container}` of pod `{}` restarted {count} times{ended}", pod.name());
+            let message = format!("container `{container}` of pod/{} restarted {count} times{ended}", pod.name());
             let claim = tally.fail(message).with([sighting.evidence("was seen with the restart")]);
             claim.with(view.log_tail(pod.name(), Some(container), u64::MAX));
             let name = pod.name();

@@ -3,13 +3,14 @@
 use chartgate_k8s::typed::Object;
 use serde_json::json;
 
+use crate::cause::Cause;
 use crate::schema::Definitions;
 use crate::view::StepRun;
 
 /// What a step that was to succeed lacks; `None`: nothing that is the cluster's to have.
 ///
 /// A kind that the chart defines itself is the chart's fault: it comes too late. So is one that Kubernetes has no more.
-pub(super) fn of(run: &StepRun, definitions: &[&Object]) -> Option<String> {
+pub(super) fn of(run: &StepRun, definitions: &[&Object]) -> Option<Cause> {
     let refusal = run.refusal().filter(|_| run.is_to_succeed())?;
     let unknown = refusal.unknown_kinds();
     let of_step = run.rendered.iter().flat_map(|rendered| rendered.objects.iter().copied());
@@ -25,7 +26,8 @@ pub(super) fn of(run: &StepRun, definitions: &[&Object]) -> Option<String> {
     names.sort();
     names.dedup();
     let label = run.label();
-    Some(format!("{label} needs {}, which the cluster does not have and the chart does not bring", names.join(" and ")))
+    let needs = names.join(" and ");
+    Some(format!("{label} needs {needs}, which the cluster does not have and the chart does not bring").into())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The judge: each check is a pure function from a recording to a finding. It never talks to a cluster.
 
+mod cause;
 mod check;
 pub mod explain;
 mod faults;
@@ -32,12 +33,12 @@ pub use render::refused::needs_values;
 pub use render::schema_mistakes;
 
 use chartgate_model::plan::{Expect, Plan, StubImages, Waiver};
-use chartgate_model::recording::{Mode, Recording};
+use chartgate_model::recording::{Mode, Moment, Recording};
 
 pub use chartgate_model::finding::{Evidence, Finding, Problem, Verdict};
 use source::Sources;
 
-pub use check::{Check, Group, Level, Needs, Rank};
+pub use check::{Check, Group, Level, Needs, Rank, present_name};
 pub use view::View;
 
 /// All checks by subject, in the order of reports.
@@ -159,14 +160,6 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     GROUPS.iter().flat_map(|group| group.checks)
 }
 
-/// Names that checks had before, and have now: contracts and waivers may use them for one more release.
-const RENAMED: [(&str, &str); 1] = [("selector-stable", "immutable-fields")];
-
-/// The name that a check has now.
-pub fn present_name(name: &str) -> &str {
-    RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new)
-}
-
 /// What a recording shows, and what it cannot show.
 #[derive(Clone, Debug, Default)]
 pub struct Examined {
@@ -191,11 +184,17 @@ pub fn examine(recording: &Recording) -> Examined {
 /// The most that a check may need of a recording.
 fn held(recording: &Recording) -> Needs {
     match recording.mode() {
+        Mode::Render if has_dry_run(recording) => Needs::Admission,
         Mode::Render => Needs::Render,
         // A stub answers for the application, and does nothing of what that does.
         Mode::Run if recording.plan.stub_images != StubImages::Off => Needs::Orchestration,
         Mode::Run => Needs::Behaviour,
     }
+}
+
+/// Whether an API server was asked about what is rendered.
+fn has_dry_run(recording: &Recording) -> bool {
+    recording.entries.iter().any(|entry| matches!(entry.moment, Moment::DryRun(_)))
 }
 
 /// The check of a name; `None`: there is none.

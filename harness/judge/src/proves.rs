@@ -3,8 +3,7 @@
 use chartgate_model::finding::{Finding, Problem, Verdict};
 use chartgate_model::plan::Plan;
 
-use super::check::{Check, Needs};
-use super::present_name;
+use super::check::{Check, Needs, present_name};
 
 /// The finding of a check as the plan's `proves` takes it; `most` is what the recording holds.
 pub(super) fn demand(check: &Check, finding: Finding, plan: &Plan, most: Needs) -> Finding {

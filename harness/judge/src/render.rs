@@ -16,7 +16,7 @@ pub(super) use schema_valid::SCHEMA_VALID;
 pub use schema_valid::schema_mistakes;
 
 use chartgate_model::plan::{Action, Expect};
-use chartgate_model::recording::{Entry, Mode, StepOutcome, Variant};
+use chartgate_model::recording::{Mode, StepOutcome, Variant};
 
 use super::tally::{Tally, not_applicable};
 use super::variant::Variants;
@@ -24,6 +24,7 @@ use super::view::{StepRun, View};
 use super::{Check, Evidence, Finding, Level, Needs, Rank};
 use chartgate_k8s::typed::Object;
 use chartgate_model::refusal::Refusal;
+use refused::{NIL_HINT, seen};
 
 pub(super) const RENDERS: Check = Check {
     name: "renders",
@@ -50,10 +51,6 @@ pub(super) const RELEASE_OUTCOME: Check = Check {
     judges_refusals: true,
     judge: release_outcome,
 };
-
-/// The release's own values lack what this version of the chart has added to its `values.yaml`.
-pub(super) const NIL_HINT: &str =
-    "a value that is new in this version is nil here: give it a default in the template, too";
 
 fn renders(view: &View) -> Finding {
     let recording = view.recording;
@@ -119,7 +116,8 @@ fn renders(view: &View) -> Finding {
 
 /// A workload of the chart's own values, where others leave nothing that runs: then nothing would be judged.
 fn lost_workload<'a>(objects: &[&Object], variants: &Variants<'a>) -> Option<&'a Object> {
-    let runs = |object: &&Object| object.template().is_some() && !object.is_hook() && object["spec"]["replicas"] != 0;
+    let runs =
+        |object: &&Object| object.template().is_some() && !object.is_hook() && object.common().spec.replicas != Some(0);
     // An operator may run what a custom resource describes.
     if objects.iter().copied().any(|object| runs(&object) || object.is_custom()) {
         return None;
@@ -155,7 +153,7 @@ fn release_outcome(view: &View) -> Finding {
             match view.shortfall().filter(|_| run.started.is_none()) {
                 // A step before it is told already.
                 Some(_) if !tally.has_no_claim() => {}
-                Some(why) => drop(tally.void_since(&why, why.clone())),
+                Some(why) => drop(tally.void_since(&why, why.to_string())),
                 None => drop(tally.void(view.missing_origin().or(run.unfinished()).unwrap_or_default())),
             }
             continue;
@@ -211,16 +209,12 @@ fn release_outcome(view: &View) -> Finding {
     }
     if let Some(lacking) = &view.lacking {
         let hint = "let `requires` of a contract bring the definitions, or choose values that do without";
-        tally.void(lacking).hint(hint);
+        tally.void(lacking.clone()).hint(hint);
     }
     if !view.is_whole {
         tally.void("the recording is not whole: it lacks its last entry");
     }
     tally.finish("each step ended as the scenario says")
-}
-
-fn seen(entry: &Entry, text: String) -> Evidence {
-    Evidence { seq: Some(entry.seq), at: Some(entry.at), text }
 }
 
 /// Helm's own words about a step.

@@ -62,8 +62,15 @@ fn rollbacks<'v, 'a>(view: &'v View<'a>) -> Vec<Rollback<'v, 'a>> {
         let to = match run.step.action {
             // Without a number, helm takes the revision before the last one, whatever became of it.
             Action::Rollback { to } => to.unwrap_or(last.saturating_sub(1)),
-            _ if run.is_to_roll_back() => good.map_or(0, |(_, release)| release.revision),
-            _ => return None,
+            Action::Upgrade if run.is_to_roll_back() => good.map_or(0, |(_, release)| release.revision),
+            Action::Install
+            | Action::Upgrade
+            | Action::Uninstall
+            | Action::RunHook { .. }
+            | Action::Disrupt
+            | Action::Scale { .. }
+            | Action::Test
+            | Action::Apply { .. } => return None,
         };
         let target = before.rfind(|(_, release)| release.revision == to).filter(|_| is_known);
         Some(Rollback { run, to, target, is_automatic: run.is_to_roll_back() })
@@ -107,13 +114,13 @@ fn judge_manifest(view: &View, rollback: &Rollback, target: &Release, now: &Rele
     let mut differences = Vec::new();
     for object in &wanted {
         match actual.iter().find(|other| object.is_same(other)) {
-            None => differences.push(format!("{} is missing", object.title())),
-            Some(other) if other != object => differences.push(format!("{} differs", object.title())),
+            None => differences.push(format!("{} is missing", object.slashed())),
+            Some(other) if other != object => differences.push(format!("{} differs", object.slashed())),
             Some(_) => {}
         }
     }
     let added = actual.iter().filter(|object| !wanted.iter().any(|other| object.is_same(other)));
-    differences.extend(added.map(|object| format!("{} is new", object.title())));
+    differences.extend(added.map(|object| format!("{} is new", object.slashed())));
     if let Some(first) = differences.first() {
         let message = format!("the manifest after {label} is not that of revision {to}: {first}");
         tally.fail(message).with(differences.iter().map(|text| super::tally::note(text.clone())));
@@ -134,14 +141,14 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
     for workload in workloads.filter(|object| ["Deployment", "StatefulSet", "DaemonSet"].contains(&object.kind())) {
         let wanted = workload.images();
         let Some(live) = view.object_at(workload.kind(), workload.name(), end) else {
-            tally.fail(format!("{} of revision {to} does not exist after {label}", workload.title()));
+            tally.fail(format!("{} of revision {to} does not exist after {label}", workload.slashed()));
             continue;
         };
         let actual = live.images();
         if actual != wanted {
             let message = format!(
                 "{} has {} after {label}, and {} in revision {to}",
-                workload.title(),
+                workload.slashed(),
                 actual.join(", "),
                 wanted.join(", ")
             );
@@ -159,7 +166,7 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
                 tally.void(format!("{label} was still going back when it was last seen: {why}"));
             } else if is_wrong {
                 let message = format!(
-                    "pod `{}` runs {} after {label}, and revision {to} has {}",
+                    "pod/{} runs {} after {label}, and revision {to} has {}",
                     pod.name(),
                     running.join(", "),
                     wanted.join(", ")
@@ -173,7 +180,7 @@ fn judge_images(view: &View, rollback: &Rollback, target: &Release, tally: &mut 
             }
         }
         if !is_any_ready && live.common().spec.replicas != Some(0) && live.kind() != "DaemonSet" {
-            tally.void(format!("no ready pod of {} was seen after {label}", workload.title()));
+            tally.void(format!("no ready pod of {} was seen after {label}", workload.slashed()));
         }
     }
 }
@@ -196,14 +203,14 @@ fn judge_hooks(view: &View, rollback: &Rollback, target: &Release, tally: &mut T
         } else if rollback.is_automatic {
             // It is the upgrade's own, which ran before it failed.
         } else if !job.last().hook_events().iter().any(|event| events.contains(event)) {
-            tally.fail(format!("hook Job `{}` ran in {label}, which is none of its events", job.name())).with([seen]);
+            tally.fail(format!("hook job/{} ran in {label}, which is none of its events", job.name())).with([seen]);
         } else {
-            tally.fail(format!("hook Job `{}` ran in {label}, but it is not revision {to}'s", job.name())).with([seen]);
+            tally.fail(format!("hook job/{} ran in {label}, but it is not revision {to}'s", job.name())).with([seen]);
         }
     }
     for hook in due.iter().filter(|hook| hook.kind() == "Job") {
         if !ran.iter().any(|job| job.name() == hook.name() && (has_its_images(hook, job) || !rollback.is_automatic)) {
-            tally.fail(format!("hook Job `{}` of revision {to} did not run in {label}", hook.name()));
+            tally.fail(format!("hook job/{} of revision {to} did not run in {label}", hook.name()));
         }
     }
 }

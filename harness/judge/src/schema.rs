@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use chartgate_k8s::typed::Object;
 use flate2::read::GzDecoder;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,13 +27,13 @@ const EMBEDDED: &[u8] = include_bytes!("../../schemas/kubernetes.json.gz");
 pub(super) struct Kubernetes {
     /// The name of the schema of each kind, by `GROUP/VERSION/KIND`, without a group `VERSION/KIND`.
     kinds: BTreeMap<String, String>,
-    definitions: BTreeMap<String, Value>,
+    definitions: BTreeMap<String, JSONSchemaProps>,
 }
 
 /// What Kubernetes itself makes of a kind.
 pub(super) enum Known<'a> {
     /// It is served, and looks so.
-    Schema(&'a Value),
+    Schema(&'a JSONSchemaProps),
     /// Its group is Kubernetes' own, but this kind or version of it is not served.
     NotServed,
     /// It is of another group: a custom resource, if it is anything.
@@ -74,7 +75,7 @@ impl Kubernetes {
     }
 
     /// What is wrong with an object of a kind that it serves.
-    pub(super) fn mistakes(&self, schema: &Value, object: &Value) -> Vec<Mistake> {
+    pub(super) fn mistakes(&self, schema: &JSONSchemaProps, object: &Value) -> Vec<Mistake> {
         // The API server leaves a `status` out where it is not asked for one.
         walk::mistakes(schema, object, &["status"], &|name| self.definitions.get(name))
     }

@@ -109,7 +109,7 @@ mod tests {
         let named =
             |object: &serde_json::Value| object["metadata"]["name"] == "cg-worker" && object["status"].is_null();
         let hashes: Vec<String> =
-            story.0.objects.iter().filter(|(_, object)| named(object)).map(|(hash, _)| hash.clone()).collect();
+            story.0.objects.iter().filter(|(_, object)| named(object.raw())).map(|(hash, _)| hash.clone()).collect();
         story.0.sources.extend(hashes.into_iter().map(|hash| (hash, "shop/templates/worker.yaml".to_owned())));
         let mut lonely = pod("worker", 9, "v9");
         lonely["metadata"]["ownerReferences"] = json!([{"uid": "worker-deployment"}]);
@@ -125,6 +125,6 @@ mod tests {
     fn a_longer_name_is_another_object() {
         assert_eq!(place("service/web-admin is gone", "Service", "web"), None);
         assert_eq!(place("see service/web", "Service", "web"), Some(4));
-        assert_eq!(place("Service `web` is gone", "Service", "web"), Some(0));
+        assert_eq!(place("service/web is gone", "Service", "web"), Some(0));
     }
 }

@@ -1,10 +1,11 @@
 //! A step of the plan, and what a recording says of it.
 
 use chartgate_k8s::typed::Object;
-use chartgate_model::plan::{Action, Expect, Hook, Plan, Step};
+use chartgate_model::plan::{Action, EffectOnRelease, Excuse, Expect, Hook, Plan, Step};
 use chartgate_model::recording::{Entry, HelmCall, Release, StepOutcome};
 use chartgate_model::refusal::Refusal;
 
+use super::cause::Cause;
 use super::track::{Sighting, Track};
 
 /// A step of the plan, and what came of it.
@@ -52,7 +53,7 @@ impl StepRun<'_> {
 
     /// Whether the step leaves the release as it is, and only disturbs what runs of it, or changes what is beside it.
     pub(super) fn is_disruption(&self) -> bool {
-        matches!(self.step.action, Action::Disrupt | Action::Scale { .. } | Action::Apply { .. })
+        self.step.action.effect() == EffectOnRelease::Disturbed
     }
 
     /// Whether helm is to go back by itself, because the step is to fail.
@@ -62,12 +63,17 @@ impl StepRun<'_> {
 
     /// Whether a release is there after the step: it was not removed, nor was the step outside helm.
     pub(super) fn leaves_release(&self) -> bool {
-        matches!(self.step.action, Action::Install | Action::Upgrade | Action::Rollback { .. })
+        self.step.action.effect().is_revision()
     }
 
     /// Whether the step is the run of this hook outside helm.
     pub(super) fn is_run_of(&self, name: &str) -> bool {
         matches!(&self.step.action, Action::RunHook { hook } if hook == name)
+    }
+
+    /// Whether the step's fault brings something with it, so that no check blames the chart for it.
+    pub(super) fn excuses(&self, excuse: Excuse) -> bool {
+        self.step.fault.as_ref().is_some_and(|fault| fault.kind().excuses.contains(&excuse))
     }
 
     /// The first and the last moment of the step; a step that did not end goes on to the recording's end.
@@ -92,14 +98,7 @@ impl StepRun<'_> {
 
     /// The hook events that Helm runs in this step.
     pub(super) fn events(&self) -> Vec<&'static str> {
-        let mut events = match self.step.action {
-            Action::Install => vec!["pre-install", "post-install"],
-            Action::Upgrade => vec!["pre-upgrade", "post-upgrade"],
-            Action::Rollback { .. } => vec!["pre-rollback", "post-rollback"],
-            Action::Test => vec!["test"],
-            Action::Uninstall => vec!["pre-delete", "post-delete"],
-            Action::RunHook { .. } | Action::Disrupt | Action::Scale { .. } | Action::Apply { .. } => Vec::new(),
-        };
+        let mut events = self.step.action.verb().events.to_vec();
         if self.is_to_roll_back() {
             events.extend(["pre-rollback", "post-rollback"]);
         }
@@ -124,25 +123,25 @@ impl StepRun<'_> {
     }
 
     /// Why the step proves nothing of a running release; `None`: it succeeded.
-    pub(super) fn unfinished(&self) -> Option<String> {
+    pub(super) fn unfinished(&self) -> Option<Cause> {
         let label = self.label();
         let refused = self.rendered.as_ref().and_then(|rendered| rendered.error).filter(|_| self.started.is_none());
-        let why = match (self.ended, refused.map(Refusal::of)) {
+        let cause = match (self.ended, refused.map(Refusal::of)) {
             (_, Some(refusal)) => {
-                format!("{label} never ran, because the chart does not render: {}", refusal.sentence)
+                Cause::new(format!("{label} never ran, because the chart does not render"), refusal.sentence)
             }
-            _ if self.started.is_none() => format!("{label} never ran"),
-            (None, _) => format!("the recording ends in {label}"),
+            _ if self.started.is_none() => format!("{label} never ran").into(),
+            (None, _) => format!("the recording ends in {label}").into(),
             (Some((_, StepOutcome::Succeeded)), _) => return None,
             (Some((_, StepOutcome::HelmFailed { why })), _) => {
                 let sentence = self.refusal().map_or_else(|| why.clone(), |refusal| refusal.sentence);
-                format!("{label} failed: {sentence}")
+                Cause::new(format!("{label} failed"), sentence)
             }
-            (Some((_, StepOutcome::NotReady { why })), _) => format!("{label} did not become ready: {why}"),
-            (Some((_, StepOutcome::Interrupted)), _) => format!("helm was killed in {label}"),
-            (Some((_, StepOutcome::NotExamined { why })), _) => format!("{label} was not examined: {why}"),
+            (Some((_, StepOutcome::NotReady { why })), _) => Cause::new(format!("{label} did not become ready"), why),
+            (Some((_, StepOutcome::Interrupted)), _) => format!("helm was killed in {label}").into(),
+            (Some((_, StepOutcome::NotExamined { why })), _) => Cause::new(format!("{label} was not examined"), why),
         };
         let is_at_fault = self.is_tested() || (self.ended.is_none() && refused.is_none());
-        Some(if is_at_fault { why } else { format!("the version to upgrade from does not install: {why}") })
+        Some(if is_at_fault { cause } else { Cause::of("the version to upgrade from does not install", &cause) })
     }
 }

@@ -2,6 +2,7 @@
 
 use chartgate_model::recording::Entry;
 
+use super::cause::Cause;
 use super::view::View;
 use super::{Evidence, Finding, Problem, Verdict};
 
@@ -64,9 +65,9 @@ impl Tally {
     }
 
     /// Something could not be proven because of what is told elsewhere: a step that failed.
-    pub(super) fn void_since(&mut self, why: &str, message: impl Into<String>) -> &mut Claim {
+    pub(super) fn void_since(&mut self, cause: &Cause, message: impl Into<String>) -> &mut Claim {
         let claim = self.claim(Verdict::Void, message.into());
-        claim.since = why.lines().next().map(|line| line.split(": ").next().unwrap_or(line).to_owned());
+        claim.since = Some(cause.what.clone());
         claim
     }
 
@@ -130,9 +131,10 @@ impl Tally {
         let mut evidence = first.evidence;
         let mut problems = vec![Problem { what: first.message, hint: first.hint }];
         for claim in claims {
-            evidence.push(note(format!("also: {}", claim.message)));
+            let problem = Problem { what: claim.message, hint: claim.hint };
+            evidence.push(problem.further());
             evidence.extend(claim.evidence);
-            problems.push(Problem { what: claim.message, hint: claim.hint });
+            problems.push(problem);
         }
         // What is less bad was found nonetheless.
         for claim in lesser {

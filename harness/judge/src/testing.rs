@@ -137,8 +137,8 @@ impl Story {
     pub(super) fn edit(mut self, pick: impl Fn(&Value) -> bool, change: impl Fn(&mut Value)) -> Self {
         let mut renamed = HashMap::new();
         for (hash, object) in self.0.objects.clone() {
-            if pick(&object) {
-                let mut object = Value::clone(&object);
+            if pick(object.raw()) {
+                let mut object = object.raw().clone();
                 change(&mut object);
                 let new = hash_of(&object);
                 self.0.objects.insert(new.clone(), object.into());
@@ -169,7 +169,7 @@ impl Story {
         let objects = self.0.objects.clone();
         let before = self.0.entries.len();
         self.0.entries.retain(|entry| match &entry.moment {
-            Moment::Object { hash, .. } => !objects.get(hash).is_some_and(|object| pick(object)),
+            Moment::Object { hash, .. } => !objects.get(hash).is_some_and(|object| pick(object.raw())),
             _ => true,
         });
         assert!(self.0.entries.len() < before, "the test hides nothing");
@@ -179,7 +179,7 @@ impl Story {
     /// Leaves some objects out of what was rendered and released.
     pub(super) fn unrendered(self, pick: impl Fn(&Value) -> bool) -> Self {
         let all = self.0.objects.clone();
-        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object));
+        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object.raw()));
         self.moments(|moment| match moment {
             Moment::Rendered { objects, .. } | Moment::Variant { objects, .. } => objects.retain(keeps),
             Moment::Release(release) => {
@@ -193,7 +193,7 @@ impl Story {
     /// Leaves some objects out of what one step rendered and released.
     pub(super) fn unrendered_in(self, of: usize, pick: impl Fn(&Value) -> bool) -> Self {
         let all = self.0.objects.clone();
-        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object));
+        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object.raw()));
         self.moments(|moment| match moment {
             Moment::Rendered { step, objects, .. } if *step == of => objects.retain(keeps),
             Moment::Release(release) if release.step == of => {
@@ -207,7 +207,7 @@ impl Story {
     /// Leaves some objects out of what the steps before this one rendered and released.
     pub(super) fn rendered_only_from(self, first: usize, pick: &impl Fn(&Value) -> bool) -> Self {
         let all = self.0.objects.clone();
-        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object));
+        let keeps = |hash: &String| !all.get(hash).is_some_and(|object| pick(object.raw()));
         self.moments(|moment| match moment {
             Moment::Rendered { step, objects, .. } if *step < first => objects.retain(keeps),
             Moment::Release(release) if release.step < first => {
@@ -227,7 +227,7 @@ impl Story {
         });
         let mut objects = Vec::new();
         for hash in base.expect("the first step is rendered") {
-            let mut object = Value::clone(&recording.objects[&hash]);
+            let mut object = recording.objects[&hash].raw().clone();
             change(&mut object);
             let hash = hash_of(&object);
             recording.objects.insert(hash.clone(), object.into());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chartgate_model::recording::{Change, Moment, Recording};
 
 use super::Evidence;
+use chartgate_k8s::object::slashed;
 use chartgate_k8s::typed::Object;
 
 /// An object at a moment.
@@ -32,7 +33,7 @@ impl Sighting<'_> {
     /// This moment as evidence: the object, what happened to it, and its resource version.
     pub fn evidence(&self, what: &str) -> Evidence {
         let version = self.version().map_or(String::new(), |version| format!(" (resource version {version})"));
-        let text = format!("{} `{}` {what}{version}", self.object.kind().to_lowercase(), self.object.name());
+        let text = format!("{} {what}{version}", self.object.slashed());
         Evidence { seq: Some(self.seq), at: Some(self.at), text }
     }
 }
@@ -92,8 +93,8 @@ impl<'a> Track<'a> {
 /// A warning Event as evidence.
 pub fn warning(sighting: &Sighting) -> Evidence {
     let text = sighting.object.said().map_or(String::new(), |said| {
-        let (kind, name) = (said.about_kind().to_lowercase(), said.about_name());
-        format!("event of {kind} `{name}`: {}: {}", said.reason(), said.message())
+        let about = slashed(said.about_kind(), said.about_name());
+        format!("event of {about}: {}: {}", said.reason(), said.message())
     });
     Evidence { seq: Some(sighting.seq), at: Some(sighting.at), text }
 }
@@ -108,7 +109,7 @@ pub fn tracks(recording: &Recording) -> Vec<Track<'_>> {
             Moment::Gap { of, .. } => gaps.push((of, entry.seq)),
             Moment::Object { change, hash } => {
                 let object = recording.object(hash);
-                if object.is_null() {
+                if object.is_none() {
                     continue;
                 }
                 let identity = object.metadata().uid.as_deref().unwrap_or_else(|| object.name());

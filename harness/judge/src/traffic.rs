@@ -130,7 +130,7 @@ impl<'v, 'a> Around<'v, 'a> {
     fn judge(&self, tally: &mut Tally) {
         if self.spans.is_empty() {
             match self.run.unfinished() {
-                Some(why) => tally.void_since(&why, why.clone()),
+                Some(why) => tally.void_since(&why, why.to_string()),
                 None => tally.void(format!("there was no traffic during {}", self.run.label())),
             };
             return;
@@ -162,6 +162,16 @@ impl<'v, 'a> Around<'v, 'a> {
             self.load.lateness(),
         );
         let shown = self.failed.iter().take(SHOWN).map(|one| load::evidence(*one, &self.when(one.1.sent)));
+        let left = |lost: &Failed| pods::left_before(self.view, self.load.role, lost);
+        if let Some(since) = left(first).filter(|_| self.failed.iter().all(|(_, lost)| left(lost).is_some())) {
+            let message = format!(
+                "{message}: that was {} after the last pod had left, with another one ready all the time, so the cluster's nodes were late to follow",
+                phases::seconds(since)
+            );
+            let hint = "let the machine do less at the same time, and run it again; if it stays, see the log of the pod that was ready";
+            tally.void(message).with(shown).with(moved).hint(hint);
+            return;
+        }
         tally.fail(message).with(shown).with(moved).hint(self.hint(first));
     }
 
@@ -255,8 +265,8 @@ impl<'v, 'a> Around<'v, 'a> {
         }
         for ((pod, why), (count, entry)) in strangers {
             let message =
-                format!("after {}, {count} requests of role `{role}` were answered by pod `{pod}`, {why}", run.label());
-            let text = format!("pod `{pod}` answered");
+                format!("after {}, {count} requests of role `{role}` were answered by pod/{pod}, {why}", run.label());
+            let text = format!("pod/{pod} answered");
             let claim = tally.fail(message).with([Evidence { seq: Some(entry.seq), at: Some(entry.at), text }]);
             claim.hint("compare the Service's `selector` with the labels of the role's pods");
         }

@@ -118,7 +118,7 @@ fn claims_of_stateful_sets(view: &View) -> Vec<String> {
 }
 
 fn judge_object(view: &View, object: &Object, claims: &[String], label: &str, tally: &mut Tally) {
-    let shown = object.title();
+    let shown = object.slashed();
     let kept = |why: &str| note(format!("{shown} stayed after {label}: {why}"));
     if view.plan.leaves.iter().any(|leaves| is_meant(leaves, object)) {
         tally.proved(kept("the contract says so"));

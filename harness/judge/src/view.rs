@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartgate_model::plan::{Action, Hook, Plan};
 use chartgate_model::recording::{Entry, Moment, Probe, Recording, Release, StepOutcome};
 
+use super::cause::Cause;
 use super::lacking;
 use super::step::Rendered;
 pub(super) use super::step::StepRun;
@@ -31,7 +32,7 @@ pub struct View<'a> {
     pub(super) is_whole: bool,
     pub(super) steps: Vec<StepRun<'a>>,
     /// What a step needs that is the cluster's to have, after which nothing is known of the chart.
-    pub(super) lacking: Option<String>,
+    pub(super) lacking: Option<Cause>,
     /// What came from `crds/`: helm makes it beside the release.
     pub(super) definitions: Vec<&'a Object>,
     tracks: Vec<Track<'a>>,
@@ -165,7 +166,7 @@ impl<'a> View<'a> {
 
     /// Why not all of the plan could be proven: a step that was to succeed did not, or the recording is cut; `None`: all
     /// of it was carried out.
-    pub(super) fn shortfall(&self) -> Option<String> {
+    pub(super) fn shortfall(&self) -> Option<Cause> {
         if let Some(why) = self.missing_origin().or_else(|| self.lacking.clone()) {
             return Some(why);
         }
@@ -177,16 +178,18 @@ impl<'a> View<'a> {
         if let Some(run) = self.steps.iter().find(is_short) {
             return run.unfinished();
         }
-        (!self.is_whole).then(|| "the recording is not whole: it lacks its last entry".to_owned())
+        (!self.is_whole).then(|| Cause::new("the recording is not whole", "it lacks its last entry"))
     }
 
     /// Why the version to upgrade from could not be had; `None`: it could, or there is none.
-    pub(super) fn missing_origin(&self) -> Option<String> {
+    pub(super) fn missing_origin(&self) -> Option<Cause> {
         if self.plan.is_first_release {
             return None;
         }
         let missing = self.plan.from.iter().find_map(|origin| Some((origin, origin.missing.as_ref()?)));
-        missing.map(|(origin, why)| format!("the version to upgrade from (`{}`) could not be had: {why}", origin.asked))
+        missing.map(|(origin, why)| {
+            Cause::new(format!("the version to upgrade from (`{}`) could not be had", origin.asked), why)
+        })
     }
 
     /// The steps that are judged: those of earlier versions only lead up to them.
@@ -376,7 +379,7 @@ impl<'a> View<'a> {
         let tail = &lines[lines.len().saturating_sub(LINES)..];
         let (last, _) = tail.last()?;
         let text: Vec<&str> = tail.iter().map(|(_, line)| *line).collect();
-        let text = format!("log of pod `{of_pod}` ends with:\n{}", text.join("\n"));
+        let text = format!("log of pod/{of_pod} ends with:\n{}", text.join("\n"));
         Some(Evidence { seq: Some(last.seq), at: Some(last.at), text })
     }
 

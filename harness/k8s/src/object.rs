@@ -26,9 +26,24 @@ pub fn name(object: &Value) -> &str {
     text(&object["metadata"]["name"])
 }
 
-/// Kind and name, as messages show them.
+/// Group and version of the object's kind.
+pub fn api_version(object: &Value) -> &str {
+    text(&object["apiVersion"])
+}
+
+/// The namespace that the object names.
+pub fn namespace(object: &Value) -> Option<&str> {
+    Some(text(&object["metadata"]["namespace"])).filter(|ns| !ns.is_empty())
+}
+
+/// `deployment/x`, as kubectl takes it and messages show it.
+pub fn slashed(kind: &str, name: &str) -> String {
+    format!("{}/{name}", kind.to_lowercase())
+}
+
+/// An object by its kind and name.
 pub fn title(object: &Value) -> String {
-    format!("{} `{}`", kind(object), name(object))
+    slashed(kind(object), name(object))
 }
 
 /// Whether a name may hold the release's revision, which is 1 wherever helm asks no cluster.

@@ -42,12 +42,12 @@ pub fn not_ready(workload: &Object, among: &[&Object]) -> Option<String> {
         _ => None,
     }?;
     let mut pods = among.iter().filter(|object| object.is::<Pod>() && is_pod_of(workload, object));
-    let of_pod = pods.find_map(|pod| Some(format!("; pod `{}`: {}", pod.name(), trouble(pod)?)));
+    let of_pod = pods.find_map(|pod| Some(format!("; pod/{}: {}", pod.name(), trouble(pod)?)));
     let cause = of_pod.or_else(|| {
         let refused = creation_message(creation_failure(workload, among)?);
         Some(format!("; no pod can be made: {refused}"))
     });
-    Some(format!("{} {why}{}", workload.title(), cause.unwrap_or_default()))
+    Some(format!("{} {why}{}", workload.slashed(), cause.unwrap_or_default()))
 }
 
 /// Whether a pod belongs to a workload: by the workload's selector, or by ownership.

@@ -10,6 +10,9 @@ use super::typed::{Object, OrEmpty, is_running, is_sidecar};
 /// A command that a message shows is cut after this many characters.
 const COMMAND: usize = 160;
 
+/// What a container waits for if its image cannot be had.
+pub const NO_IMAGE: [&str; 4] = ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
+
 /// What keeps a pod from being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -82,7 +85,7 @@ impl Trouble {
                 "CreateContainerConfigError" => {
                     "make the Secret or ConfigMap with this key, or correct the name or key in the pod's template"
                 }
-                "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+                reason if NO_IMAGE.contains(&reason) => {
                     "correct the image's name and tag, or let the cluster reach its registry"
                 }
                 _ => "the end of the container's log says why it does not stay up",
@@ -137,14 +140,17 @@ fn of_container(status: &ContainerStatus) -> Option<Trouble> {
     }
     let waiting = status.state.as_ref().and_then(|state| state.waiting.as_ref());
     let waiting = waiting.map(|waiting| (waiting.reason.or_empty(), waiting.message.or_empty()));
-    if let Some((reason, message)) =
-        waiting.filter(|(reason, _)| !["ContainerCreating", "PodInitializing"].contains(reason))
-    {
+    if let Some((reason, message)) = waiting.filter(|(reason, _)| is_in_vain(reason)) {
         let before = ended(status.last_state.as_ref()).map_or(String::new(), |ended| format!("; before, it {ended}"));
         let why = format!("{}{before}", said(reason, message));
         return Some(Trouble::Waits { container, reason: reason.to_owned(), why });
     }
     (is_running(status) && !status.ready).then_some(Trouble::Unready(container))
+}
+
+/// Whether a container that waits for this will not start by itself.
+pub fn is_in_vain(reason: &str) -> bool {
+    !["ContainerCreating", "PodInitializing"].contains(&reason)
 }
 
 fn ended(state: Option<&ContainerState>) -> Option<String> {

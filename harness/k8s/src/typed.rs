@@ -15,13 +15,14 @@ mod webhook;
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use k8s_openapi::Resource;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::object;
 
 pub use data::Data;
 pub use decode::decode;
@@ -77,6 +78,11 @@ impl Object {
         &NONE
     }
 
+    /// Whether it is the object that is not there.
+    pub fn is_none(&self) -> bool {
+        self.raw.is_null()
+    }
+
     /// As it was given.
     pub fn raw(&self) -> &Value {
         &self.raw
@@ -120,12 +126,12 @@ impl Object {
 
     /// Empty where it has none, as are the name and the uid.
     pub fn kind(&self) -> &str {
-        self.raw.get("kind").and_then(Value::as_str).unwrap_or_default()
+        object::kind(&self.raw)
     }
 
     /// Group and version.
     pub fn api_version(&self) -> &str {
-        self.raw.get("apiVersion").and_then(Value::as_str).unwrap_or_default()
+        object::api_version(&self.raw)
     }
 
     /// The group of its `apiVersion`; empty for the core group.
@@ -170,12 +176,7 @@ impl Object {
 
     /// `deployment/x`, as kubectl takes it.
     pub fn slashed(&self) -> String {
-        format!("{}/{}", self.kind().to_lowercase(), self.name())
-    }
-
-    /// Kind and name in a sentence.
-    pub fn title(&self) -> String {
-        format!("{} `{}`", self.kind(), self.name())
+        object::slashed(self.kind(), self.name())
     }
 
     /// Whether two objects have one kind and one name.
@@ -209,14 +210,6 @@ pub fn labels_of(metadata: &ObjectMeta) -> &BTreeMap<String, String> {
 
 fn is_custom_group(group: &str) -> bool {
     !BUILT_IN.contains(&group)
-}
-
-impl Deref for Object {
-    type Target = Value;
-
-    fn deref(&self) -> &Value {
-        &self.raw
-    }
 }
 
 impl From<Arc<Value>> for Object {

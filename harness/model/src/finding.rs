@@ -58,6 +58,13 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+impl Problem {
+    /// How evidence tells it, beside the first problem of a finding.
+    pub fn further(&self) -> Evidence {
+        Evidence { seq: None, at: None, text: format!("also: {}", self.what) }
+    }
+}
+
 impl Finding {
     /// A finding of several things: its message tells the first one, and how many more there are.
     pub fn of_problems(check: &str, verdict: Verdict, problems: Vec<Problem>, evidence: Vec<Evidence>) -> Self {

@@ -5,13 +5,14 @@ mod admission;
 pub mod image;
 mod missing;
 pub mod scheduling;
+mod waiting;
 #[cfg(test)]
 mod tests;
 
-use chartgate_k8s::typed::{Object, OrEmpty, Said};
-use k8s_openapi::api::core::v1::ContainerStateWaiting;
+use chartgate_k8s::typed::{Object, Said};
 
 use crate::recording::Node;
+use waiting::{Waiting, waiting};
 
 /// What is known at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +88,7 @@ pub fn obstacles(scene: &Scene) -> Vec<Obstacle> {
 }
 
 fn has_to_start(pod: &Object) -> bool {
-    !pod.is_terminating() && !["Succeeded", "Failed"].contains(&pod.phase())
+    !pod.is_terminating() && !pod.is_finished_pod()
 }
 
 fn of_pod(pod: &Object, scene: &Scene) -> Option<Obstacle> {
@@ -95,30 +96,6 @@ fn of_pod(pod: &Object, scene: &Scene) -> Option<Obstacle> {
         .or_else(|| waiting(pod).find_map(|(container, state)| image::unavailable(pod, container, state, scene)))
         .or_else(|| missing::unmade(pod, scene))
         .or_else(|| waiting(pod).find_map(|(container, state)| refused_context(pod, container, state, scene)))
-}
-
-/// The containers of a pod that wait, and for what.
-fn waiting(pod: &Object) -> impl Iterator<Item = (&str, Waiting<'_>)> {
-    pod.statuses().filter_map(|status| Some((status.name.as_str(), Waiting(status.state.as_ref()?.waiting.as_ref()?))))
-}
-
-/// Why a container waits.
-#[derive(Clone, Copy)]
-struct Waiting<'a>(&'a ContainerStateWaiting);
-
-impl<'a> Waiting<'a> {
-    fn reason(self) -> &'a str {
-        self.0.reason.or_empty()
-    }
-
-    fn message(self) -> &'a str {
-        self.0.message.or_empty()
-    }
-
-    /// Whether nothing is wrong yet: volumes are mounted, and images pulled.
-    fn is_starting(self) -> bool {
-        ["ContainerCreating", "PodInitializing"].contains(&self.reason())
-    }
 }
 
 /// The kubelet does not start a container that is to run as another user than its image's.

@@ -5,6 +5,7 @@
 
 mod absence;
 mod awaited;
+mod fault;
 mod promise;
 mod step;
 mod versions;
@@ -18,8 +19,9 @@ use serde_json::Value;
 use crate::values::{self, merge};
 
 pub use awaited::{Awaited, Outcome};
-pub use promise::{Effect, HealthPath, Hook, Image, Network, Peers, Role, Serves, Sessions, UserRequest};
-pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, ServerSide, Step};
+pub use fault::{Excuse, FAULTS, Fault, FaultKind, FaultyTag, Takes, Target};
+pub use promise::{Effect, HealthPath, Hook, Image, Look, Network, Peers, Role, Serves, Sessions, UserRequest};
+pub use step::{Action, DEFAULT_TIMEOUT_SECONDS, EffectOnRelease, Expect, ServerSide, Step, Verb};
 pub use versions::Versions;
 
 /// One scenario, ready to run.
@@ -350,7 +352,7 @@ pub struct Chart {
     pub replaces: Option<PathBuf>,
 }
 
-/// A real server that the chart's pods use, started outside the cluster on its network.
+/// A real server that the chart's pods use, started beside the cluster on its network, or as a pod of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backing {
@@ -382,7 +384,7 @@ impl Backing {
     }
 }
 
-/// What a server's container is started from.
+/// What a server's container or pod is started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// Reference of its image, with a tag or a digest.

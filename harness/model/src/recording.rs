@@ -4,6 +4,7 @@
 //! distinct object once, by the hash of its content).
 
 mod cluster;
+mod dry_run;
 mod effect;
 mod entry;
 mod helm;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::plan::Plan;
 pub use cluster::{Asked, Change, Compared, NOT_COMPARED, Node};
+pub use dry_run::{DryRun, DryRunAnswer};
 pub use effect::{EffectSeen, EffectState};
 pub use entry::{Entry, Mode, Moment};
 pub use helm::{HelmCall, HookRun, Release, StepOutcome};

@@ -114,8 +114,19 @@ fn by_schema(said: &str) -> Option<Refusal> {
     let errors = rest.split_once('\n').map_or("", |(_, errors)| errors);
     let complaints: Vec<&str> = errors.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
     let cannot_load = ["failing loading ", "HTTP request failed", "Could not read schema from"];
-    let ground = if cannot_load.iter().any(|phrase| errors.contains(phrase)) { Ground::Fetch } else { Ground::Values };
-    let sentence = if complaints.is_empty() { flat(errors) } else { complaints.join("; ") };
+    // What Go's reader says of a schema that is no JSON.
+    let is_no_json = ["unexpected EOF", "invalid character ", "unexpected end of JSON input"];
+    let is_unread = complaints.is_empty() && is_no_json.iter().any(|phrase| errors.contains(phrase));
+    let ground = match errors {
+        errors if cannot_load.iter().any(|phrase| errors.contains(phrase)) => Ground::Fetch,
+        _ if is_unread => Ground::Template,
+        _ => Ground::Values,
+    };
+    let sentence = match complaints.as_slice() {
+        [] if is_unread => format!("`values.schema.json` is no JSON: {}", flat(errors)),
+        [] => flat(errors),
+        all => all.join("; "),
+    };
     Some(Refusal { ground, sentence, template: None, line: None })
 }
 

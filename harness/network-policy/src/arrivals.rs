@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-use crate::SOCKET;
+/// Where the plugin tells the enforcer of a new pod; the enforcer's container mounts the folder.
+pub const SOCKET: &str = "/run/network-policy/arrivals";
 
 /// What the plugin tells of a pod.
 #[derive(Serialize, Deserialize)]

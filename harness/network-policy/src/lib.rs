@@ -23,9 +23,6 @@ use anyhow::{Context, Result};
 
 pub use ruleset::{Cluster, ruleset};
 
-/// Where the plugin tells the enforcer of a new pod; the enforcer's container mounts the folder.
-const SOCKET: &str = "/run/network-policy/arrivals";
-
 /// Whether this process was started as the program of a node.
 pub fn is_called() -> bool {
     std::env::args().next().is_some_and(|program| Path::new(&program).ends_with("network-policy"))

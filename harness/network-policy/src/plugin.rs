@@ -6,21 +6,46 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::SOCKET;
-use crate::arrivals::Arrival;
+use crate::arrivals::{Arrival, SOCKET};
 
 /// A new node's first pods come before the enforcer does. The kubelet gives a pod's network two minutes.
 const LIMIT: Duration = Duration::from_secs(90);
+
+/// What the runtime tells of a pod.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    #[serde(default)]
+    cni_version: Value,
+    /// What the plugins before this one did: this one does no more, and says the same.
+    #[serde(default)]
+    prev_result: Value,
+}
+
+/// The addresses that a pod got.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Added {
+    ips: Vec<Address>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Address {
+    /// With the length of its network's prefix.
+    address: String,
+}
 
 /// Does what the runtime asks; a failure is told in the interface's own form.
 pub fn run(command: &str) -> Result<()> {
     match command {
         "ADD" => {
-            let config: Value = serde_json::from_reader(std::io::stdin()).context("parse the configuration")?;
+            let config: Config = serde_json::from_reader(std::io::stdin()).context("parse the configuration")?;
             let added = add(&config).inspect_err(|error| {
-                println!("{}", json!({"cniVersion": config["cniVersion"], "code": 11, "msg": format!("{error:#}")}));
+                println!("{}", json!({"cniVersion": config.cni_version, "code": 11, "msg": format!("{error:#}")}));
             });
             println!("{}", added?);
         }
@@ -31,15 +56,14 @@ pub fn run(command: &str) -> Result<()> {
 }
 
 /// The result of the plugins before this one, once the pod is admitted.
-fn add(config: &Value) -> Result<&Value> {
-    let result = &config["prevResult"];
+fn add(config: &Config) -> Result<&Value> {
+    let before = Added::deserialize(&config.prev_result).unwrap_or_default();
     let arguments = std::env::var("CNI_ARGS").context("read CNI_ARGS")?;
     let uid =
         arguments.split(';').find_map(|it| it.strip_prefix("K8S_POD_UID=")).context("find the pod in CNI_ARGS")?;
-    let addresses = result["ips"].as_array().into_iter().flatten().filter_map(|ip| ip["address"].as_str());
-    let addresses = addresses.filter_map(|address| address.split('/').next()?.parse().ok()).collect();
+    let addresses = before.ips.iter().filter_map(|ip| ip.address.split('/').next()?.parse().ok()).collect();
     announce(&Arrival { uid: uid.to_owned(), addresses })?;
-    Ok(result)
+    Ok(&config.prev_result)
 }
 
 fn announce(arrival: &Arrival) -> Result<()> {

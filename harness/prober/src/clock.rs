@@ -43,3 +43,9 @@ impl Clock {
 pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// Lets time pass between two attempts or two messages.
+#[expect(clippy::disallowed_methods, reason = "the prober's one sleep: here time itself is what is waited for")]
+pub async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::clock::pause;
 use crate::clock::{Clock, millis};
 use crate::load::due;
-use crate::pause;
 use crate::request::{Answer, Ports, Server, exchange};
 
 /// Between two questions for a result: those who wait are not to be the load.

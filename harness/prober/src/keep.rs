@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::clock::pause;
 use crate::clock::{Clock, millis};
-use crate::pause;
 use crate::session::{NO_CODE, Socket, open};
 
 /// The first pause before another attempt: a reconnect is to be as fast as the application allows.

@@ -1,10 +1,12 @@
 //! Sends the harness's probes from inside the cluster: orders come in on standard input, what is told goes out on standard
 //! output, one JSON document a line. It ends when its input does.
 //!
-//! Called as `stub`, it plays an application instead. It is a library, too, so that the static `chartgate` can be it.
+//! Called as `stub`, it plays an application instead, and with `follow FILE` it gives a file's lines with their numbers. It is a library,
+//! too, so that the static `chartgate` can be it.
 
 mod clock;
 mod connection;
+mod follow;
 mod job;
 mod keep;
 mod load;
@@ -59,7 +61,10 @@ async fn play() -> Result<()> {
     if arguments.next().is_some_and(|program| Path::new(&program) == Path::new(stub::PROGRAM)) {
         return stub::run(arguments).await;
     }
-    probe().await
+    match arguments.next().as_deref() {
+        Some("follow") => follow::run(arguments).await,
+        _ => probe().await,
+    }
 }
 
 async fn probe() -> Result<()> {
@@ -117,12 +122,6 @@ impl Loads {
         // A load that is told to stop a second time is stopping.
         drop(self.stops.remove(&load));
     }
-}
-
-/// Lets time pass between two attempts or two messages.
-#[expect(clippy::disallowed_methods, reason = "the prober's one sleep: here time itself is what is waited for")]
-async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 async fn ask(question: Question) -> Reply {

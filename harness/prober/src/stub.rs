@@ -5,7 +5,11 @@
 
 mod answer;
 mod certificate;
+mod definition;
+mod object;
+mod pod;
 mod replace;
+mod review;
 mod serve;
 mod webhook;
 
@@ -14,8 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Where the stub is in its image: no chart mounts anything there.
-pub const PROGRAM: &str = "/chartgate/stub";
+pub use replace::PROGRAM;
 
 /// Does what a container's arguments say.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
@@ -28,7 +31,7 @@ pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
         }
         Some("sleep") => {
             let seconds = arguments.next().context("how long to sleep is missing")?;
-            super::pause(Duration::from_secs_f64(seconds.parse().context("parse the seconds to sleep")?)).await;
+            crate::clock::pause(Duration::from_secs_f64(seconds.parse().context("parse the seconds to sleep")?)).await;
             Ok(())
         }
         Some("webhook") => webhook::serve(&webhook::Settings::of(arguments)?).await,

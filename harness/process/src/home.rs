@@ -2,6 +2,7 @@
 //! looked for on the `PATH`, or is the image that `versions.env` pins.
 
 mod path;
+mod state;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,22 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-pub use chartgate_base::{Environment, is_environment};
+pub use chartgate_base::{Environment, is_environment, unless_environment};
 pub use path::look_on_path;
-
-/// The versions of tools, images and Kubernetes, as the one file that names them has them.
-const VERSIONS: &str = include_str!("../../versions.env");
-
-/// The state folder: `CHARTGATE_HOME`, else `chartgate` in the user's cache folder.
-pub fn folder() -> Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = set("CHARTGATE_HOME")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("chartgate")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/chartgate")))
-        .ok_or_else(|| Environment::hinted("no folder to keep state in", "set `CHARTGATE_HOME` or `HOME`"))?;
-    // The broker has a working directory of its own.
-    std::path::absolute(&folder).with_context(|| format!("failed to make `{}` absolute", folder.display()))
-}
+pub use state::folder;
+use state::{VERSIONS, entries, pinned};
 
 static EXE: OnceLock<PathBuf> = OnceLock::new();
 
@@ -59,11 +48,6 @@ pub fn version(key: &str) -> Result<&'static str> {
         .find(|(name, _)| *name == key)
         .map(|(_, value)| value)
         .with_context(|| format!("`versions.env` has no `{key}`"))
-}
-
-/// What `versions.env` has under `key`.
-fn pinned(key: &str) -> Option<&'static str> {
-    entries(VERSIONS).find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 /// The version of helm that a major version stands for.
@@ -280,11 +264,6 @@ pub fn built_images() -> Vec<(String, String)> {
         Some((key.to_owned(), format!("chartgate/{name}:{debian}-")))
     };
     entries(VERSIONS).filter_map(of).collect()
-}
-
-/// The `KEY=value` lines of a file; `#` begins a comment line.
-fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='))
 }
 
 #[cfg(test)]

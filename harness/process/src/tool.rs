@@ -6,6 +6,7 @@
 
 mod guard;
 mod output;
+mod program;
 mod running;
 
 use std::ffi::{OsStr, OsString};
@@ -15,14 +16,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 pub use chartgate_base::quoted;
 use chartgate_redact::Redactor;
 use rustix::process::Pid;
 use tokio::process::Command;
 use tokio::sync::{Notify, mpsc};
 
-use crate::home;
+use crate::home::{self, Environment};
 use crate::wait::seconds;
 use guard::PARENT;
 use running::{Running, forward};
@@ -163,7 +164,7 @@ impl Tool {
     /// Runs it to its end, which must be a success.
     ///
     /// # Errors
-    /// That it cannot be started, did not end in time, or failed.
+    /// [`Environment`] if it cannot be started; that it did not end in time, or failed.
     pub async fn run(self) -> Result<Output> {
         let output = self.run_unchecked().await?;
         if output.is_success() { Ok(output) } else { Err(self.failure(&output)) }
@@ -172,7 +173,7 @@ impl Tool {
     /// Runs it to its end or its deadline, however it ends.
     ///
     /// # Errors
-    /// That it cannot be started.
+    /// [`Environment`] if it cannot be started.
     pub async fn run_unchecked(&self) -> Result<Output> {
         let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         self.spawn(input)?.finish(self).await
@@ -289,13 +290,13 @@ impl Tool {
     }
 
     fn spawn(&self, input: Stdio) -> Result<Running> {
-        if self.program.components().count() > 1 && !self.program.exists() {
-            bail!("failed to start {}: no `{}`", self.name, self.program.display());
-        }
+        let path = self.env.iter().rev().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.as_deref());
+        program::check(&self.name, &self.program, path)?;
         let mut command = self.command(true);
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-        let child =
-            command.spawn().with_context(|| format!("failed to start {} (`{}`)", self.name, self.program.display()))?;
+        let child = command.spawn().with_context(|| {
+            Environment::new(format!("failed to start {} (`{}`)", self.name, self.program.display()))
+        })?;
         let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         Ok(Running { child, group, started: Instant::now() })
     }

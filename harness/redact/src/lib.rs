@@ -25,8 +25,8 @@ use view::View;
 const SHORTEST: usize = 6;
 /// A key of an object is a name; only what is as long as this in one is no coincidence.
 const SHORTEST_IN_KEYS: usize = 16;
-/// What stands in a secret's place.
-const REPLACEMENT: &str = "[redacted]";
+/// What stands in a secret's place: nobody knows its form.
+pub const REPLACEMENT: &str = "[redacted]";
 
 /// Replaces secret values in texts; clones share what they know.
 #[derive(Clone, Debug, Default)]
@@ -38,15 +38,23 @@ pub struct Redactor {
 struct Known {
     secrets: BTreeSet<Vec<u8>>,
     public: BTreeSet<Vec<u8>>,
-    /// What finds them all; `None`: something was learned since.
-    search: Option<Arc<Search>>,
+    /// What was learned since the last search was made.
+    fresh: BTreeSet<Vec<u8>>,
+    /// What finds the others.
+    search: Search,
 }
 
-/// What is looked for, in every form that it may have.
-#[derive(Debug)]
+/// What finds secrets in every form that they may have. A run learns new ones all the time: to make one automaton of all of them each time takes
+/// longer than the run. So each layer is at least twice as large as the next one, and a secret is made part of a layer few times.
+#[derive(Clone, Debug, Default)]
 struct Search {
-    /// `None`: there is nothing to look for.
-    automaton: Option<AhoCorasick>,
+    layers: Vec<Arc<Layer>>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    secrets: Vec<Vec<u8>>,
+    automaton: AhoCorasick,
     /// Of each pattern, whether it is a piece of base64: then all that surrounds it belongs to it.
     is_encoded: Vec<bool>,
 }
@@ -87,7 +95,9 @@ impl Redactor {
         if known.public.insert(name.as_bytes().to_owned())
             && known.secrets.iter().any(|secret| holds(name.as_bytes(), secret))
         {
-            known.search = None;
+            let known = &mut *known;
+            known.fresh = known.secrets.clone();
+            known.search = Search::default();
         }
     }
 
@@ -113,52 +123,45 @@ impl Redactor {
             return;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.secrets.insert(secret) {
-            known.search = None;
+        if known.secrets.insert(secret.clone()) {
+            known.fresh.insert(secret);
         }
     }
 
-    fn search(&self) -> Arc<Search> {
-        if let Some(search) = &self.known.read().unwrap_or_else(PoisonError::into_inner).search {
-            return search.clone();
+    fn search(&self) -> Search {
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            if known.fresh.is_empty() {
+                return known.search.clone();
+            }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let is_public = |secret: &&Vec<u8>| known.public.iter().any(|name| holds(name, secret));
-        let search = Arc::new(Search::of(known.secrets.iter().filter(|secret| !is_public(secret))));
-        known.search = Some(search.clone());
-        search
+        let fresh = std::mem::take(&mut known.fresh);
+        let is_public = |secret: &Vec<u8>| known.public.iter().any(|name| holds(name, secret));
+        let fresh = fresh.into_iter().filter(|secret| !is_public(secret)).collect();
+        known.search.add(fresh);
+        known.search.clone()
     }
 }
 
 impl Search {
-    fn of<'a>(secrets: impl Iterator<Item = &'a Vec<u8>>) -> Self {
-        let (mut patterns, mut is_encoded) = (Vec::new(), Vec::new());
-        for secret in secrets {
-            patterns.push(secret.clone());
-            is_encoded.push(false);
-            let pieces = encoding::pieces(secret);
-            is_encoded.extend(pieces.iter().map(|_| true));
-            patterns.extend(pieces);
+    fn add(&mut self, mut secrets: Vec<Vec<u8>>) {
+        while let Some(small) = self.layers.pop_if(|layer| layer.secrets.len() < 2 * secrets.len()) {
+            secrets.extend(small.secrets.iter().cloned());
         }
-        // It fails where there are more patterns than memory: then nothing may be shown.
-        let automaton = (!patterns.is_empty()).then(|| AhoCorasick::new(&patterns));
-        let automaton = automaton.map(|built| built.unwrap_or_else(|error| panic!("look for secrets: {error}")));
-        Self { automaton, is_encoded }
+        if !secrets.is_empty() {
+            self.layers.push(Arc::new(Layer::of(secrets)));
+        }
     }
 
     /// Where secrets stand in a text.
     fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
         let mut found = Vec::new();
-        view::each(text, &mut |view: &View| {
-            for hit in automaton.find_overlapping_iter(view.bytes()) {
-                let mut range = hit.range();
-                if self.is_encoded[hit.pattern().as_usize()] {
-                    range = surrounding(view, range);
-                }
-                found.push(view.origin(range));
-            }
-        });
+        if !self.layers.is_empty() {
+            view::each(text, &mut |view: &View| {
+                self.layers.iter().for_each(|layer| found.extend(layer.find(view)));
+            });
+        }
         found
     }
 
@@ -184,6 +187,29 @@ impl Search {
             }
             _ => {}
         }
+    }
+}
+
+impl Layer {
+    fn of(secrets: Vec<Vec<u8>>) -> Self {
+        let (mut patterns, mut is_encoded) = (Vec::new(), Vec::new());
+        for secret in &secrets {
+            patterns.push(secret.clone());
+            is_encoded.push(false);
+            let pieces = encoding::pieces(secret);
+            is_encoded.extend(pieces.iter().map(|_| true));
+            patterns.extend(pieces);
+        }
+        // It fails where there are more patterns than memory: then nothing may be shown.
+        let automaton = AhoCorasick::new(&patterns).unwrap_or_else(|error| panic!("look for secrets: {error}"));
+        Self { secrets, automaton, is_encoded }
+    }
+
+    fn find(&self, view: &View) -> impl Iterator<Item = Range<usize>> {
+        self.automaton.find_overlapping_iter(view.bytes()).map(|hit| {
+            let range = hit.range();
+            view.origin(if self.is_encoded[hit.pattern().as_usize()] { surrounding(view, range) } else { range })
+        })
     }
 }
 

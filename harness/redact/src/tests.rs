@@ -119,3 +119,21 @@ fn what_is_short_or_unknown_stays() {
     assert_eq!(redactor.redact(text), text);
     assert_eq!(Redactor::default().redact(text), text);
 }
+
+/// A failure would mean that a run which learns new secrets all the time looks for each in an automaton of its own, or makes all of them anew
+/// each time, or forgets one of them.
+#[test]
+fn what_is_learned_one_by_one_is_found_in_few_looks() {
+    let redactor = Redactor::default();
+    let secret = |number: usize| format!("Zq{number}xT{}", number * 7919);
+    for number in 0..300 {
+        redactor.add(&secret(number));
+        assert_eq!(redactor.redact(&secret(number)), REPLACEMENT);
+    }
+    let layers = redactor.search().layers.len();
+    assert!((1..=9).contains(&layers), "{layers} layers");
+    assert!((0..300).all(|number| redactor.redact(&secret(number)) == REPLACEMENT));
+    redactor.publish(&secret(7));
+    assert_eq!(redactor.redact(&secret(7)), secret(7));
+    assert_eq!(redactor.redact(&secret(8)), REPLACEMENT);
+}

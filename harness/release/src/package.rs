@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chartgate_process::home::unless_environment;
 use chartgate_process::tool::Tool;
 use chartgate_scenario::archive::{self, PackedFile};
 use chartgate_yaml::Invalid;
@@ -44,7 +45,9 @@ impl Package {
             args.extend(value.into_iter().flat_map(|value| [flag.into(), value.into()]));
         }
         let packed = Tool::new("helm", helm).args(args).run().await;
-        packed.map_err(|error| Invalid(format!("helm does not package `{}`: {error:#}", chart.display())))?;
+        let refused =
+            |error: &anyhow::Error| Invalid(format!("helm does not package `{}`: {error:#}", chart.display()));
+        packed.map_err(|error| unless_environment(error, refused))?;
         let mut files = directory.path().read_dir().context("read what helm packaged")?.flatten();
         let made: PathBuf = files.next().context("`helm package` left no package")?.path();
         let bytes = std::fs::read(&made).context("read what helm packaged")?;

@@ -3,6 +3,7 @@
 
 mod helm;
 mod logs;
+mod name;
 mod objects;
 mod versions;
 
@@ -13,6 +14,8 @@ use anyhow::{Context, Result};
 use chartgate_judge::track::tracks;
 use chartgate_model::recording::{Moment, Recording};
 use serde_json::Value;
+
+use name::safe;
 
 /// What [`write`] makes in a scenario's folder.
 const MADE: [&str; 6] = ["logs", "objects", "helm", "events.txt", "gaps.txt", "versions.yaml"];
@@ -109,14 +112,6 @@ impl Files<'_> {
         let documents: Vec<String> = objects.into_iter().map(chartgate_yaml::text).collect();
         if documents.is_empty() { Ok(()) } else { self.put(folder, name, ".yaml", &documents.join("---\n")) }
     }
-}
-
-/// A foreign name as a file's: no separator, no hidden file, and what every file system takes.
-fn safe(name: &str) -> String {
-    const LONGEST: usize = 200;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
-    let name: String = name.chars().take(LONGEST).map(|c| if is_plain(c) { c } else { '_' }).collect();
-    if name.is_empty() || name.starts_with('.') { format!("_{name}") } else { name }
 }
 
 #[cfg(test)]

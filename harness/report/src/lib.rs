@@ -39,9 +39,22 @@ pub const FORMAT: u32 = 1;
 
 /// The report for programs.
 pub const VERDICT: &str = "verdict.json";
-const JUNIT: &str = "junit.xml";
-const SUMMARY: &str = "summary.md";
-const PAGE: &str = "report.html";
+
+/// A form of the report, as a file.
+struct Format {
+    /// Its name in the run's directory.
+    file: &'static str,
+    /// What is written to it.
+    text: fn(&Report) -> Result<String>,
+}
+
+/// The page for people first; the others are named behind it.
+const FORMATS: [Format; 4] = [
+    Format { file: "report.html", text: page::document },
+    Format { file: VERDICT, text: Report::json },
+    Format { file: "junit.xml", text: junit::document },
+    Format { file: "summary.md", text: |report| Ok(markdown::summary(report)) },
+];
 
 /// A whole run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -150,16 +163,16 @@ impl Report {
         Ok(report)
     }
 
-    /// Writes `verdict.json`, `junit.xml`, `summary.md` and `report.html` into a folder.
+    /// Writes each format into a directory: `verdict.json`, `junit.xml`, `summary.md` and `report.html`.
     ///
     /// # Errors
     /// [`Environment`] if there is no room, or the folder may not be written to.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let json = serde_json::to_string_pretty(self).context("encode the verdict")?;
-        write(folder, VERDICT, &(json + "\n"))?;
-        write(folder, JUNIT, &junit::document(self)?)?;
-        write(folder, SUMMARY, &markdown::summary(self))?;
-        write(folder, PAGE, &page::document(self)?)
+        FORMATS.iter().try_for_each(|format| write(folder, format.file, &(format.text)(self)?))
+    }
+
+    fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self).context("encode the verdict")? + "\n")
     }
 
     /// The JSON schema of `verdict.json`.
@@ -175,7 +188,9 @@ impl Report {
 
 /// One line that says where the reports of a folder are.
 pub fn place(folder: &Path) -> String {
-    format!("report: {}, and beside it {VERDICT}, {JUNIT} and {SUMMARY}", folder.join(PAGE).display())
+    let [page, others @ ..] = FORMATS.map(|format| format.file);
+    let (last, first) = others.split_last().map_or(("", &[][..]), |(last, first)| (*last, first));
+    format!("report: {}, and beside it {} and {last}", folder.join(page).display(), first.join(", "))
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 //! unpacked when its scenario is opened. Everything foreign is escaped, and the policy lets no other script run.
 
 mod lanes;
+mod mark;
 mod pods;
 mod story;
 

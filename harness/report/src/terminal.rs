@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_failure_stands_last_with_its_moments_and_what_to_do() {
         let shown = print_plainly(&report(vec![
-            finding("ready", Verdict::Fail, "Deployment `x` has 0 of 1 pods available\nhint: see its log"),
+            finding("ready", Verdict::Fail, "deployment/x has 0 of 1 pods available\nhint: see its log"),
             finding("role-serves", Verdict::Void, "no pod was asked"),
             finding("hook-once", Verdict::NotApplicable, "no hook"),
             finding("renders", Verdict::Pass, "it renders"),
@@ -150,9 +150,9 @@ mod tests {
         assert!(above.contains("\nVOID role-serves in chart/case\n  unproven  no pod was asked\n"), "{shown}");
         let end = shown.split("FAIL ready in chart/case\n").nth(1).unwrap_or_default();
         let parts = [
-            "  broken    Deployment `x` has 0 of 1 pods available\n  promise   every workload of the manifest was ready",
+            "  broken    deployment/x has 0 of 1 pods available\n  promise   every workload of the manifest was ready",
             "  shown by  in step 1 (install):\n",
-            "+1.234s  pod `x` created",
+            "+1.234s  pod/x created",
             "  try       see its log\n",
             "  repeat    chartgate run case.yaml\n",
             "  evidence  out\n",

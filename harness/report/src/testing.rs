@@ -6,7 +6,7 @@ use super::{Report, ScenarioReport, StepReport};
 
 /// A finding that cites one moment.
 pub(super) fn finding(check: &str, verdict: Verdict, message: &str) -> Finding {
-    let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod `x` created".to_owned() };
+    let seen = Evidence { seq: Some(1), at: Some(1234), text: "pod/x created".to_owned() };
     let (what, hint) =
         message.split_once("\nhint: ").map_or((message, None), |(what, hint)| (what, Some(hint.to_owned())));
     Finding::of_problems(check, verdict, vec![Problem { what: what.to_owned(), hint }], vec![seen])

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_model::plan::{Action, Plan, Step};
+use chartgate_model::plan::{Action, EffectOnRelease, Plan, Step};
 use chartgate_process::home;
 use chartgate_process::tool::{Interrupt, Output, Tool};
 use chartgate_redact::Redactor;
@@ -211,10 +211,10 @@ impl Helm {
         args.extend(self.chart_args(plan, step));
         // What a chart's `crds/` holds is no template, but it comes with the release.
         args.push("--include-crds".to_owned());
-        let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
-        if !output.is_success() {
-            return Ok(Err(output.stderr.trim().to_owned()));
-        }
+        let output = match self.render(args, values).await? {
+            Ok(output) => output,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         Ok(Manifest::read(&output.stdout).map_err(|error| format!("{error:#}")))
     }
 
@@ -223,22 +223,33 @@ impl Helm {
         let mut args = vec!["upgrade".to_owned(), plan.release.clone()];
         args.extend(self.chart_args(plan, step));
         args.extend(["--reuse-values", "--dry-run=client", "--output", "json"].map(str::to_owned));
-        let output = self.call(args, RENDER_LIMIT).stdin(values.to_string()).run_unchecked().await?;
-        if !output.is_success() {
-            return Ok(Err(output.stderr.trim().to_owned()));
-        }
+        let output = match self.render(args, values).await? {
+            Ok(output) => output,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let release: Status =
             serde_json::from_str(&output.stdout).context("parse the output of `helm upgrade --dry-run`")?;
         Ok(release.objects_and_hooks().map_err(|error| format!("{error:#}")))
     }
 
+    /// Calls helm to render. The inner error is its refusal: of one that was killed, or ran past its limit, nothing is known.
+    async fn render(&self, args: Vec<String>, values: &Value) -> Result<Result<Output, String>> {
+        let call = self.call(args, RENDER_LIMIT).stdin(values.to_string());
+        let output = call.run_unchecked().await?;
+        match output.status.and_then(|status| status.code()) {
+            Some(0) => Ok(Ok(output)),
+            Some(_) => Ok(Err(output.stderr.trim().to_owned())),
+            None => Err(call.failure(&output)),
+        }
+    }
+
     /// The arguments that carry out a step.
     pub fn args(&self, plan: &Plan, step: &Step) -> Vec<String> {
         let mut args = vec![step.verb().to_owned(), plan.release.clone()];
-        match &step.action {
-            Action::Install | Action::Upgrade => args.extend(self.chart_args(plan, step)),
-            Action::Rollback { to } => args.extend(to.map(|revision| revision.to_string())),
-            _ => {}
+        match step.action.effect() {
+            EffectOnRelease::Installed | EffectOnRelease::Upgraded => args.extend(self.chart_args(plan, step)),
+            EffectOnRelease::RolledBack { to } => args.extend(to.map(|revision| revision.to_string())),
+            EffectOnRelease::Removed | EffectOnRelease::Disturbed | EffectOnRelease::None => {}
         }
         if step.reuses_values {
             args.push("--reuse-values".to_owned());

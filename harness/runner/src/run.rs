@@ -1,20 +1,25 @@
 //! One scenario's run: the plan's steps on a cluster, with the recorder watching from before the first one.
 
+mod address;
 mod apply;
 mod audit;
 mod awaited;
 mod balancer;
 mod compare;
 mod demand;
+mod dry_run;
 mod early;
 mod effect;
 mod endpoints;
 mod fault;
 mod hook;
 mod image;
+mod namespace;
 mod need;
 mod neighbour;
 mod network;
+mod numbers;
+mod options;
 mod outside;
 mod pull_secret;
 mod pullable;
@@ -25,6 +30,7 @@ mod remains;
 mod render;
 mod renders_only;
 mod require;
+mod rights;
 mod route;
 mod sample;
 mod scope;
@@ -34,15 +40,16 @@ mod stub;
 mod traffic;
 mod variant;
 mod versions;
+mod words;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_base::random;
 use chartgate_cluster::error;
-use chartgate_cluster::{KubeContext, Lease, find_images};
+use chartgate_cluster::{Lease, find_images};
 use chartgate_model::plan::{Action, Plan, StubImages};
 use chartgate_process::home::{self, Environment};
 use chartgate_redact::Redactor;
@@ -51,47 +58,19 @@ use crate::helm::Helm;
 use crate::progress::Progress;
 use crate::record::{Mode, Moment, StepOutcome, Timeline};
 use crate::stop::{Cause, Stop};
+pub use dry_run::Server;
 pub use early::PATIENCE;
 use early::{Early, Release};
+use effect::Effects;
+pub use options::{BackingPlace, Options};
 pub use pull_secret::PullSecret;
 use rehearsal::Rehearsal;
 pub use renders_only::{Beside, NAMESPACE as RENDER_NAMESPACE, record as record_renders};
-use stage::Stage;
 pub use stage::placeholders;
-use step::{at_step, carry_out, describe, is_expected};
+use stage::{Ground, Stage};
+use step::{carry_out, is_expected};
 use traffic::Users;
-
-/// What a run is given besides its plan.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Kubernetes minor version, for example `1.34`; the whole version of a user's cluster.
-    pub kubernetes: String,
-    /// The user's cluster to run on; `None`: one of our own.
-    pub context: Option<KubeContext>,
-    /// Helm major version, `3` or `4`.
-    pub helm: String,
-    /// Leave the cluster and the namespaces as they are at the end.
-    pub keep: bool,
-    /// Make no cluster for a scenario of which a check that needs none is red.
-    pub checks_first: bool,
-    /// How long the shared cluster stays for the next run; `None`: only for a moment.
-    pub keep_warm: Option<Duration>,
-    /// How long a pod that cannot start, for a reason that does not pass by itself, is watched before its step is ended.
-    pub patience: Duration,
-    /// Certificates of the registries that versions to upgrade from are in, beside those that the system trusts.
-    pub ca_file: Option<PathBuf>,
-    /// With what the cluster pulls chartgate's own images; `None`: without.
-    pub pull_secret: Option<PullSecret>,
-}
-
-impl Options {
-    /// A run on a cluster of our own that leaves nothing, with these versions of Kubernetes and helm.
-    pub fn new(kubernetes: String, helm: String) -> Self {
-        let (keep, checks_first) = (false, false);
-        let (context, keep_warm, pull_secret, ca_file) = (None, None, None, None);
-        Self { kubernetes, context, helm, keep, checks_first, keep_warm, patience: PATIENCE, pull_secret, ca_file }
-    }
-}
+use words::at_step;
 
 /// Runs a plan and records it in `folder`.
 ///
@@ -134,7 +113,7 @@ async fn record(
     if plan.steps.iter().any(|step| plan.chart_of(step).is_none()) {
         // What the scenario is upgraded from is not there: the recording is empty, and the plan in it says why.
         let timeline = Timeline::create(folder, plan, redactor)?;
-        timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
+        timeline.start(&ns, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())]));
         return timeline.end(plan);
     }
 
@@ -142,7 +121,7 @@ async fn record(
     let known = stop.unless(Rehearsal::of(plan, options, &ns, &redactor)).await?;
     if known.is_refused(plan) {
         let timeline = Timeline::create(folder, plan, redactor)?;
-        timeline.append(started(&ns, &timeline, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())])));
+        timeline.start(&ns, Mode::Run, false, BTreeMap::from([("helm", version.to_owned())]));
         render::record_all(plan, &timeline, &known.steps);
         return timeline.end(plan);
     }
@@ -155,10 +134,14 @@ async fn record(
         let hint = "push the images to a registry that the cluster can pull from, and name it with `--image-registry`";
         return Err(Environment::hinted(format!("{what}, so chartgate's images cannot be put on it"), hint).into());
     }
+    if let (Some(context), Some(of_servers)) = (&options.context, known.servers.namespace(plan, &ns)) {
+        let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await?;
+        rights::check_servers(&client, context.name(), &of_servers).await?;
+    }
     need::check_images(&lease.cluster.missing_images, progress)?;
     // The recording begins here: waiting for a cluster is no part of the scenario.
     let timeline = Timeline::create(folder, plan, redactor)?;
-    progress.works("setting up databases, watches and the prober");
+    progress.works("setting up servers, watches and the prober");
     let helm = known.helm.clone().on_cluster(&lease.cluster.kubeconfig).telling(progress);
     let mut versions = BTreeMap::from([("helm", version.to_owned())]);
     if options.context.is_none() {
@@ -169,7 +152,8 @@ async fn record(
     }
     let ended = tokio::select! {
         ended = stop.unless(async {
-            let mut stage = Stage::set(plan, options, &lease, &ns, versions, &timeline, progress).await?;
+            let ground = Ground { lease: &lease, ns: &ns, servers: &known.servers };
+            let mut stage = Stage::set(plan, options, &ground, versions, &timeline, progress).await?;
             if !lease.cluster.capabilities.load_images {
                 progress.works("asking whether the cluster can pull the images");
                 let (own, needed) = (known.own_images(), known.images_to_pull(plan));
@@ -184,8 +168,9 @@ async fn record(
             let required = require::filled(&known.required, stage.templates())?;
             require::apply(&stage.client, outside::missing(required, &stage, &lease).await?, &ns).await?;
             if let Some(kept) = &known.kept {
+                let kept = stub::kept_on(kept, &known.images, &lease.cluster.missing_images);
                 progress.works("starting the webhook that replaces images");
-                stub::install(plan, &stage, &known.objects().collect::<Vec<_>>(), kept).await?;
+                stub::install(plan, &stage, &known.objects().collect::<Vec<_>>(), &kept, &timeline).await?;
             }
             let auditor = lease.cluster.nodes.first().filter(|_| options.context.is_none()).cloned();
             let helm = helm.rendering_for(&stage.kubernetes, apply::served(&stage.client).await?);
@@ -202,7 +187,7 @@ async fn record(
         }
     };
     if options.keep {
-        progress.note(lease.how_to_look(&ns));
+        progress.note(lease.how_to_look(&ns, known.servers.namespace(plan, &ns).as_deref()));
     }
     match ended {
         Ok(()) => timeline.end(plan),
@@ -242,14 +227,15 @@ async fn perform(
     let neighbour = neighbour::install(plan, helm, &stage, lease, timeline).await?;
     let mut users = Users::of(plan, &stage, timeline);
     let examines_effects = plan.stub_images == StubImages::Off;
+    let mut effects = Effects::default();
     if examines_effects {
-        effect::note(plan, None, &stage, timeline).await;
+        effects.note(plan, None, &stage, timeline).await;
     }
     for (index, (step, render)) in plan.steps.iter().zip(&renders).enumerate() {
         if step.action == Action::Uninstall {
             users.leave().await;
         }
-        progress.works(at_step(plan, index, &describe(step)));
+        progress.works(at_step(plan, index, &step.describe()));
         if step.reuses_values {
             let rendered = helm.of_step(step)?.template_reusing(plan, step, &plan.values_of(step)).await?;
             render::record(index, &render::of_step(plan, step, rendered)?, timeline);
@@ -274,12 +260,17 @@ async fn perform(
                 .await?
             }
             (Action::RunHook { .. }, Some(Err(refused))) => StepOutcome::HelmFailed { why: refused.said.clone() },
+            (Action::RunHook { hook }, None) => {
+                StepOutcome::NotReady { why: format!("hook `{hook}` was not rendered") }
+            }
+            // On the heap, as every future that holds much.
             (Action::Disrupt | Action::Scale { .. }, _) => {
                 Box::pin(fault::disturb(plan, index, step, helm, &stage, timeline)).await?
             }
             (Action::Apply { .. }, _) => Box::pin(apply::run(plan, index, helm, &stage, timeline)).await?,
-            // On the heap, as every future that holds much.
-            _ => Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?,
+            (Action::Install | Action::Upgrade | Action::Rollback { .. } | Action::Uninstall | Action::Test, _) => {
+                Box::pin(carry_out(plan, index, step, helm, &stage, timeline)).await?
+            }
         };
         if step.action == Action::Uninstall && outcome == StepOutcome::Succeeded {
             let rendered = render::objects(&renders).flatten();
@@ -294,7 +285,7 @@ async fn perform(
         let as_expected = is_expected(step, &outcome);
         let has_settled = outcome == StepOutcome::Succeeded;
         if has_settled && examines_effects && step.action != Action::Uninstall {
-            effect::note(plan, Some(index), &stage, timeline).await;
+            effects.note(plan, Some(index), &stage, timeline).await;
         }
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
@@ -328,21 +319,6 @@ fn learn_from_plan(plan: &Plan, redactor: &Redactor) {
         if chartgate_redact::is_credential(name) {
             redactor.add(value);
         }
-    }
-}
-
-fn started(ns: &str, timeline: &Timeline, mode: Mode, single_etcd: bool, versions: BTreeMap<&str, String>) -> Moment {
-    timeline.redactor().publish(ns);
-    let mut versions: BTreeMap<_, _> = versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
-    versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    Moment::Started {
-        format: crate::record::recording::FORMAT,
-        unix_ms: timeline.unix_ms(),
-        namespace: ns.to_owned(),
-        single_etcd,
-        compares: matches!(mode, Mode::Run),
-        versions,
-        mode,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `again`: a step that repeats what is there has the values of what is there.
 
-use chartgate_model::plan::{Action, Expect, Step};
+use chartgate_model::plan::{Action, EffectOnRelease, Expect, Step};
 use chartgate_yaml::{Mistake, Spot};
 use serde_json::Value;
 
@@ -23,22 +23,22 @@ pub(super) fn check(at: Spot, base: &Value, steps: &[Step]) {
 
 /// Adds the values of the revisions that a step makes.
 fn record(step: &Step, base: &Value, revisions: &mut Vec<Value>) {
-    match &step.action {
-        Action::Install => *revisions = vec![merged(base, &step.values)],
-        Action::Upgrade => {
+    match step.action.effect() {
+        EffectOnRelease::Installed => *revisions = vec![merged(base, &step.values)],
+        EffectOnRelease::Upgraded => {
             let before = revisions.last().cloned();
             let reused = before.as_ref().filter(|_| step.reuses_values);
             revisions.push(merged(reused.unwrap_or(base), &step.values));
             let is_taken_back = step.rolls_back && matches!(step.expect, Expect::Fails(_));
             revisions.extend(before.filter(|_| is_taken_back));
         }
-        Action::Rollback { to } => {
+        EffectOnRelease::RolledBack { to } => {
             let target = to.map_or_else(|| revisions.len().checked_sub(2), |to| (to as usize).checked_sub(1));
             let values = target.and_then(|index| revisions.get(index)).cloned();
             revisions.extend(values);
         }
-        Action::Uninstall => revisions.clear(),
-        _ => {}
+        EffectOnRelease::Removed => revisions.clear(),
+        EffectOnRelease::Disturbed | EffectOnRelease::None => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chartgate_k8s::object::{api_version, kind, name, namespace, slashed, title};
 use chartgate_model::plan::{Action, Awaited, Outcome};
 use chartgate_yaml::{Mistake, Spot};
 use schemars::JsonSchema;
@@ -81,17 +82,13 @@ impl ApplyFile {
 
 /// Refuses an object that the API server could not take, or that lies where the scenario has no business.
 fn check_object(at: Spot, object: &Value) {
-    let required = [
-        ("apiVersion", &object["apiVersion"]),
-        ("kind", &object["kind"]),
-        ("metadata.name", &object["metadata"]["name"]),
-    ];
-    if let Some((field, _)) = required.into_iter().find(|(_, value)| !value.is_string()) {
+    let required = [("apiVersion", api_version(object)), ("kind", kind(object)), ("metadata.name", name(object))];
+    if let Some((field, _)) = required.into_iter().find(|(_, value)| value.is_empty()) {
         at.refuse(Mistake::new(&format!("an object of `apply` has no `{field}`")));
         return;
     }
-    let title = chartgate_k8s::object::title(object);
-    match object["metadata"]["namespace"].as_str() {
+    let title = title(object);
+    match namespace(object) {
         None | Some("{{namespace}}") => {}
         Some(other) => {
             let mistake = Mistake::new(&format!("{title} is in the namespace `{other}`, which is not the release's"));
@@ -113,8 +110,8 @@ impl UntilFile {
                 return None;
             }
             _ => {
-                let (kind, name) = (&self.kind, &self.name);
-                let what = format!("what is waited for of {kind} `{name}` is a `condition` or a field that `changes`");
+                let of = slashed(&self.kind, &self.name);
+                let what = format!("what is waited for of {of} is a `condition` or a field that `changes`");
                 at.refuse(Mistake::new(&what));
                 return None;
             }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A server that the chart's pods use, of the scenario's own: one that is known by its name or `kind` (`postgres: {}`, `redis: {}`),
-/// or else its `image`, `port` and sign of being `ready`. It runs outside the cluster, on its network.
+/// or else its `image`, `port` and sign of being `ready`. It runs beside the cluster, on its network, or as a pod of it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Backing", transform = known_or_described)]

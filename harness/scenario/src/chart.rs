@@ -7,9 +7,12 @@ use chartgate_model::plan::Chart;
 use chartgate_yaml::{Invalid, Mistake};
 use serde_json::Value;
 
+use super::Overrides;
 use super::written::Written;
-use super::{CHART_SCENARIOS, Overrides};
 use crate::{dependency, links};
+
+/// Where a chart may carry scenarios and a contract of its own.
+pub const CHART_SCENARIOS: &str = "ci/chartgate";
 
 /// The chart of a scenario: the user's, else the scenario's own, else the contract's, else the one that carries the scenario.
 /// `None`: there is none, and that is refused.

@@ -210,23 +210,31 @@ pub struct HookFile {
     pub before: Vec<String>,
     /// The database whose schema it alone changes.
     pub migrates: Option<String>,
-    /// What it makes in servers that run as pods, by name: topics, documents, rows, keys. It must be there once the hook has run, not before it ran
+    /// What it makes in servers, by name: topics, documents, rows, keys. It must be there once the hook has run, not before it ran
     /// for the first time, and the same after it ran again.
     #[serde(default)]
     pub effects: BTreeMap<String, EffectFile>,
 }
 
-/// State in a server, as a program in one of its pods prints it.
+/// State in a server, as a program or a query shows it: `pods` and `command`, or `server` and `command`, or `database` and `query`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Effect")]
 pub struct EffectFile {
-    /// Labels of the pods in one of which the program runs: `KEY=VALUE`, comma-separated. `{{release}}` stands for the release's name.
-    pub pods: String,
+    /// Labels of the release's pods in one of which the program runs: `KEY=VALUE`, comma-separated. `{{release}}` stands for the release's
+    /// name.
+    pub pods: Option<String>,
+    /// The server of `backing` in whose container the program runs.
+    pub server: Option<String>,
     /// The program and its arguments, which only looks: `[kafka-topics, --list, --bootstrap-server, "localhost:9092"]`.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub command: Vec<String>,
-    /// Texts that its output contains once the hook has run.
+    /// The database of `backing` that the query is for.
+    pub database: Option<String>,
+    /// One statement of SQL, which runs in a transaction that may only read: `SELECT name FROM plans ORDER BY name`. Its rows are lines, their
+    /// columns are divided by tabs. A table that does not exist yet has none.
+    pub query: Option<String>,
+    /// Texts that are seen once the hook has run.
     #[schemars(length(min = 1))]
     pub shows: Vec<String>,
 }

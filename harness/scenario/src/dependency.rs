@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_process::home::Environment;
+use chartgate_k8s::typed::decode;
+use chartgate_process::home::{Environment, unless_environment};
 use chartgate_process::tool::Tool;
 use chartgate_yaml::Invalid;
-use serde_json::Value;
+use serde::Deserialize;
 
 /// Charts are small, but they may come from far away.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -16,6 +17,21 @@ const LIMIT: Duration = Duration::from_secs(300);
 const REQUIREMENTS: &str = "requirements.yaml";
 /// What helm notes of the versions that it chose, by the file that asks for them.
 const LOCKS: [(&str, &str); 2] = [("Chart.yaml", "Chart.lock"), (REQUIREMENTS, "requirements.lock")];
+
+/// The part of `Chart.yaml` or `requirements.yaml` that names other charts.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Dependent {
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Dependency {
+    name: Option<String>,
+    /// Where the chart comes from; empty where that is not said.
+    repository: String,
+}
 
 /// Whether a chart's folder names charts besides those of its `Chart.yaml`.
 pub fn has_requirements(chart: &Path) -> bool {
@@ -64,10 +80,10 @@ async fn build_one(helm: &Path, chart: &Path) -> Result<()> {
     let lock = LOCKS.iter().find(|(asks, _)| !declared(chart, asks).is_empty()).map(|(_, lock)| chart.join(lock));
     let is_locked = lock.as_ref().is_some_and(|lock| lock.exists());
     let verb = if is_locked { "build" } else { "update" };
-    let is_remote = dependencies.iter().any(|it| !repository(it).is_empty() && !repository(it).starts_with("file://"));
+    let is_remote = dependencies.iter().any(|it| !it.repository.is_empty() && !it.repository.starts_with("file://"));
     let refresh = (!is_remote).then_some("--skip-refresh");
     let call = Tool::new("helm", helm).args(["dependency", verb]).args([chart]).args(refresh).deadline(LIMIT);
-    call.run().await.map_err(|error| {
+    let explained = |error: &anyhow::Error| {
         let what = format!("the charts that `{}` depends on could not be fetched: {error:#}", chart.display());
         if is_remote {
             let hint = "`helm dependency build` must work here; an archive in the chart's `charts/` needs no network";
@@ -75,7 +91,8 @@ async fn build_one(helm: &Path, chart: &Path) -> Result<()> {
         } else {
             Invalid(format!("{what}\nhint: put what `file://` names beside the chart, or into its `charts/`")).into()
         }
-    })?;
+    };
+    call.run().await.map_err(|error| unless_environment(error, explained))?;
     // The chart's author keeps none, and one that chartgate made would hold on to versions that the author has changed since.
     if let Some(lock) = lock.filter(|_| !is_locked) {
         std::fs::remove_file(&lock).with_context(|| format!("remove `{}`, which helm made", lock.display()))?;
@@ -91,31 +108,26 @@ async fn is_complete(helm: &Path, chart: &Path) -> Result<bool> {
 }
 
 /// The charts that a chart depends on, as it names them.
-fn dependencies(chart: &Path) -> Vec<Value> {
+fn dependencies(chart: &Path) -> Vec<Dependency> {
     LOCKS.iter().flat_map(|(asks, _)| declared(chart, asks)).collect()
 }
 
-/// Where a chart comes from.
-fn repository(dependency: &Value) -> &str {
-    dependency["repository"].as_str().unwrap_or_default()
-}
-
 /// The folder of a chart that is to be beside the one which depends on it; `None`: it comes from elsewhere, or is not there.
-fn beside(chart: &Path, dependency: &Value) -> Option<PathBuf> {
-    chart.join(repository(dependency).strip_prefix("file://")?).canonicalize().ok()
+fn beside(chart: &Path, dependency: &Dependency) -> Option<PathBuf> {
+    chart.join(dependency.repository.strip_prefix("file://")?).canonicalize().ok()
 }
 
 /// Whether the author keeps a dependency as a folder in `charts/`.
-fn is_unpacked(chart: &Path, dependency: &Value) -> bool {
-    dependency["name"].as_str().is_some_and(|name| chart.join("charts").join(name).join("Chart.yaml").exists())
+fn is_unpacked(chart: &Path, dependency: &Dependency) -> bool {
+    let name = dependency.name.as_ref();
+    name.is_some_and(|name| chart.join("charts").join(name).join("Chart.yaml").exists())
 }
 
 /// The dependencies that a file of a chart names.
-fn declared(chart: &Path, file: &str) -> Vec<Value> {
+fn declared(chart: &Path, file: &str) -> Vec<Dependency> {
     let text = std::fs::read_to_string(chart.join(file)).unwrap_or_default();
     // A `Chart.yaml` that does not parse is named when the chart is described.
-    let parsed = chartgate_yaml::value(&text).unwrap_or_default();
-    parsed["dependencies"].as_array().cloned().unwrap_or_default()
+    decode::<Dependent>(&chartgate_yaml::value(&text).unwrap_or_default()).dependencies
 }
 
 #[cfg(test)]
@@ -175,6 +187,9 @@ mod tests {
             charts.chart("old", REQUIREMENTS, "dependencies: [{name: a, repository: \"https://charts.example\"}]\n");
         assert!(has_requirements(&old));
         assert!(!has_requirements(&charts.chart("new", "Chart.yaml", "dependencies: [{name: a}]\n")));
-        assert_eq!(dependencies(&old).iter().map(repository).collect::<Vec<_>>(), ["https://charts.example"]);
+        assert_eq!(
+            dependencies(&old).iter().map(|it| it.repository.as_str()).collect::<Vec<_>>(),
+            ["https://charts.example"]
+        );
     }
 }

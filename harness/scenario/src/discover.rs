@@ -89,6 +89,9 @@ fn chart_plans(chart: &Path, overrides: &Overrides) -> Result<Vec<Plan>> {
 }
 
 /// The plans, and a short install under the chart's own name: Services that are called like the application set variables of its pods.
+///
+/// It has the values of the first plan, which went through a release's life with them: what fails here is due to the name alone, and
+/// defaults that need values of their user are no part of a plain run where `ci/` has some.
 fn with_own_name(mut plans: Vec<Plan>, overrides: &Overrides) -> Vec<Plan> {
     let first = plans.first().filter(|_| !overrides.is_quick).cloned();
     plans.extend(first.map(|first| Plan {
@@ -162,7 +165,9 @@ fn plain_steps(chart: &Chart, overrides: &Overrides) -> Vec<Step> {
 
 /// A release's name as a user gives it: another one than the chart's, so that a name which is the same for all releases shows.
 pub(super) fn users_release(chart: &str) -> String {
-    let name: String = format!("my-{chart}").chars().take(super::RELEASE_NAME_LIMIT).collect();
+    // A chart's name may hold what a release's may not.
+    let plain = chart.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+    let name: String = format!("my-{plain}").chars().take(super::RELEASE_NAME_LIMIT).collect();
     name.trim_end_matches(['-', '.']).to_owned()
 }
 
@@ -243,8 +248,15 @@ impl Found {
     /// All that is below a path, in the order of the names.
     fn under(path: &Path) -> Result<Self> {
         if !path.exists() {
-            let hint = "hint: name a scenario file, a chart, or a folder that holds some";
-            return Err(Invalid(format!("no scenario at `{}`: no such file or folder\n{hint}", path.display())).into());
+            let hint = "hint: name a scenario file, a chart, or a directory that holds some";
+            return Err(
+                Invalid(format!("no scenario at `{}`: no such file or directory\n{hint}", path.display())).into()
+            );
+        }
+        if path.is_file() && path.file_name() == Some("Chart.yaml".as_ref()) {
+            let chart = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let hint = format!("hint: name its directory, `{}`", chart.display());
+            return Err(Invalid(format!("`{}` is a part of a chart, and no scenario\n{hint}", path.display())).into());
         }
         let mut found = Self::default();
         found.collect(path)?;

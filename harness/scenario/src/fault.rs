@@ -1,22 +1,19 @@
-//! Faults: as a scenario writes them, and what each needs.
+//! Faults as a scenario writes them: a name, or a map of one name to what belongs to it, by the table of the model.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Formatter;
 
-use chartgate_model::plan::{Fault, Image};
+use chartgate_model::plan::{FAULTS, Fault, FaultKind, FaultyTag, Image, Takes, Target};
 use chartgate_yaml::{Mistake, Spot};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, EnumAccess, Error, MapAccess, VariantAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::image::set_image;
 use super::scalar::Duration;
-
-/// Long enough for the liveness probes of the others to fail, if they ask the role (three times ten seconds by default).
-const ROLE_DOWN_SECONDS: u64 = 40;
 
 /// One is drained, and its pods go to another.
 const NODES_TO_DRAIN: u8 = 2;
@@ -24,43 +21,57 @@ const NODES_TO_DRAIN: u8 = 2;
 /// A tag that no one gives an image.
 const NO_SUCH_TAG: &str = "chartgate-no-such-tag";
 
-/// A fault is a name, or a map of one name to what belongs to it. It is made to happen, and stands on the timeline when it does. One
-/// that did not happen proves nothing: the scenario is then void.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(rename = "Fault")]
-pub enum FaultFile {
-    /// Every change of the schema that the application makes fails, in every database that a hook `migrates`.
-    MigrationFails,
-    /// The first change of the schema takes so long: `{migration-slow: 20s}`.
-    MigrationSlow(Duration),
-    /// No change of the schema ends, until helm does.
-    MigrationHangs,
-    /// The pod of the hook that `migrates` is killed in its first change; the Job's next pod finds nothing in its way.
-    MigratorKilled,
-    /// Helm is killed once a Job's pod or a changed workload shows that it has begun. The step is to end so, without `expect`.
-    ClientKilled,
-    /// The images get the contract's tag `crashes`: the migration succeeds, and the server ends at once.
-    ImageCrashes,
-    /// The images get the contract's tag `never-ready`: the migration succeeds, and the server is never ready.
-    ImageNeverReady,
-    /// The images get a tag that does not exist.
-    ImageMissing,
-    /// A ready pod of the role is killed without grace: `{pod-killed: app}`.
-    PodKilled(String),
-    /// The node with the most pods of the release is cordoned and its pods are evicted, as by `kubectl drain`; needs `workers: 2`.
-    NodeDrained,
-    /// The role has no pod for so long, by default 40 s: `{role-down: app}`, `{role-down: {role: app, for: 90s}}`.
-    RoleDown(RoleDown),
-    /// The PostgreSQL server, which is then the scenario's own, is restarted.
-    DatabaseRestarts,
+/// The names of all faults, for messages.
+const NAMES: [&str; FAULTS.len()] = {
+    let mut names = [""; FAULTS.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = FAULTS[index].name;
+        index += 1;
+    }
+    names
+};
+
+/// A fault as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultFile(Fault);
+
+impl<'de> Deserialize<'de> for FaultFile {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct NameOrMap;
+
+        impl<'de> Visitor<'de> for NameOrMap {
+            type Value = FaultFile;
+
+            fn expecting(&self, out: &mut Formatter) -> std::fmt::Result {
+                out.write_str("enum FaultFile")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, written: A) -> Result<FaultFile, A::Error> {
+                let (name, value) = written.variant::<String>()?;
+                let kind = FAULTS.iter().find(|kind| kind.name == name);
+                let kind = kind.ok_or_else(|| A::Error::unknown_variant(&name, &NAMES))?;
+                let fault = match kind.takes {
+                    Takes::Nothing(make) => value.unit_variant().map(|()| make()),
+                    Takes::Time(make) => value.newtype_variant::<Duration>().map(|length| make(length.0)),
+                    Takes::Role(make) => value.newtype_variant().map(make),
+                    Takes::RoleAndTime(make, usual) => {
+                        let written = value.newtype_variant::<RoleAndTime>();
+                        written.map(|it| make(it.role, it.length.map_or(usual, |length| length.0)))
+                    }
+                };
+                fault.map(FaultFile)
+            }
+        }
+
+        reader.deserialize_enum("FaultFile", &NAMES, NameOrMap)
+    }
 }
 
-/// A role, and how long it has no pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleDown {
+/// A role, and how long it comes to harm.
+struct RoleAndTime {
     role: String,
-    length: Duration,
+    length: Option<Duration>,
 }
 
 /// A role that is down for a while.
@@ -73,43 +84,28 @@ struct RoleDownFor {
     r#for: Option<Duration>,
 }
 
-impl<'de> Deserialize<'de> for RoleDown {
+impl<'de> Deserialize<'de> for RoleAndTime {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         struct RoleOrMap;
 
         impl<'de> Visitor<'de> for RoleOrMap {
-            type Value = RoleDown;
+            type Value = RoleAndTime;
 
             fn expecting(&self, out: &mut Formatter) -> std::fmt::Result {
                 out.write_str("a role, or a map with `role` and `for`")
             }
 
-            fn visit_str<E: Error>(self, role: &str) -> Result<RoleDown, E> {
-                Ok(RoleDown { role: role.to_owned(), length: Duration(ROLE_DOWN_SECONDS) })
+            fn visit_str<E: Error>(self, role: &str) -> Result<RoleAndTime, E> {
+                Ok(RoleAndTime { role: role.to_owned(), length: None })
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RoleDown, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RoleAndTime, A::Error> {
                 let file = RoleDownFor::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(RoleDown { role: file.role, length: file.r#for.unwrap_or(Duration(ROLE_DOWN_SECONDS)) })
+                Ok(RoleAndTime { role: file.role, length: file.r#for })
             }
         }
 
         reader.deserialize_any(RoleOrMap)
-    }
-}
-
-impl JsonSchema for RoleDown {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "RoleDown".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let whole = RoleDownFor::json_schema(generator);
-        json_schema!({"anyOf": [{"type": "string"}, whole]})
     }
 }
 
@@ -125,7 +121,7 @@ impl JsonSchema for FaultOfHelm {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        faults(generator, "What goes wrong during a step of helm", false)
+        schema(generator, "What goes wrong during a step of helm", |kind| !kind.is_disruption())
     }
 }
 
@@ -135,42 +131,43 @@ impl JsonSchema for Disruption {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        faults(generator, "A disturbance of a release that nobody changes", true)
+        schema(generator, "A disturbance of a release that nobody changes", FaultKind::is_disruption)
     }
 }
 
-fn faults(generator: &mut SchemaGenerator, what: &str, are_disruptions: bool) -> Schema {
-    let mut schema = FaultFile::json_schema(generator);
-    let whole = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let described = format!("{what}: {}", whole.trim_start_matches("A fault is "));
-    schema.insert("description".to_owned(), Value::String(described));
-    if let Some(kinds) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
-        kinds.retain(|kind| {
-            let key = kind["properties"].as_object().and_then(|properties| properties.keys().next());
-            let name = kind["const"].as_str().or(key.map(String::as_str));
-            name.is_some_and(|name| Fault::DISRUPTIONS.contains(&name)) == are_disruptions
-        });
-    }
-    schema
+fn schema(generator: &mut SchemaGenerator, what: &str, is_it: fn(&FaultKind) -> bool) -> Schema {
+    let kinds: Vec<Schema> = FAULTS.into_iter().filter(|kind| is_it(kind)).map(|kind| form(generator, kind)).collect();
+    let how = "a name, or a map of one name to what belongs to it. It is made to happen, and stands on the timeline when it does. One \
+               that did not happen proves nothing: the scenario is then void.";
+    json_schema!({"description": format!("{what}: {how}"), "oneOf": kinds})
+}
+
+/// How one fault is written.
+fn form(generator: &mut SchemaGenerator, kind: &FaultKind) -> Schema {
+    let FaultKind { name, about, .. } = kind;
+    let value = match kind.takes {
+        Takes::Nothing(_) => return json_schema!({"description": about, "type": "string", "const": name}),
+        Takes::Time(_) => generator.subschema_for::<Duration>(),
+        Takes::Role(_) => json_schema!({"type": "string"}),
+        Takes::RoleAndTime(..) => {
+            let whole = RoleDownFor::json_schema(generator);
+            json_schema!({"anyOf": [{"type": "string"}, whole]})
+        }
+    };
+    let properties = Map::from_iter([((*name).to_owned(), Value::from(value))]);
+    json_schema!({
+        "description": about,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "required": [name],
+    })
 }
 
 impl FaultFile {
     /// As the plan holds it.
     pub fn plan(&self) -> Fault {
-        match self {
-            Self::MigrationFails => Fault::MigrationFails,
-            Self::MigrationSlow(length) => Fault::MigrationSlow { seconds: length.0 },
-            Self::MigrationHangs => Fault::MigrationHangs,
-            Self::MigratorKilled => Fault::MigratorKilled,
-            Self::ClientKilled => Fault::ClientKilled,
-            Self::ImageCrashes => Fault::ImageCrashes,
-            Self::ImageNeverReady => Fault::ImageNeverReady,
-            Self::ImageMissing => Fault::ImageMissing,
-            Self::PodKilled(role) => Fault::PodKilled { role: role.clone() },
-            Self::NodeDrained => Fault::NodeDrained,
-            Self::RoleDown(down) => Fault::RoleDown { role: down.role.clone(), seconds: down.length.0 },
-            Self::DatabaseRestarts => Fault::DatabaseRestarts,
-        }
+        self.0.clone()
     }
 }
 
@@ -181,54 +178,61 @@ pub(super) struct Means {
     pub(super) migrates: bool,
 }
 
+impl Means {
+    /// What is missing for a fault, and what to do; `None`: nothing.
+    fn lack(&self, target: Target) -> Option<(&'static str, &'static str)> {
+        match target {
+            Target::Node => (self.workers < NODES_TO_DRAIN)
+                .then_some(("needs a node that pods can go to", "ask for nodes of the scenario's own: `workers: 2`")),
+            Target::DatabaseServer => {
+                (!self.has_database).then_some(("needs a database", "name one under `backing:`: `postgres: {}`"))
+            }
+            Target::Migration { .. } => (!self.migrates).then_some((
+                "needs a hook that migrates a database",
+                "name the database in the contract's hook: `migrates: NAME`",
+            )),
+            // What an image lacks is said with its values.
+            Target::Image(_) | Target::Helm | Target::Pods => None,
+        }
+    }
+}
+
 /// Refuses a fault that could never happen in the scenario, or not where it stands.
 pub(super) fn check(at: Spot, fault: &Fault, is_own_step: bool, means: &Means) {
-    if fault.is_disruption() != is_own_step {
+    let FaultKind { name, target, .. } = fault.kind();
+    if fault.kind().is_disruption() != is_own_step {
         let place = if is_own_step { "it belongs to a step of helm" } else { "it is a step of its own" };
-        at.refuse(Mistake::new(&format!("`{}` cannot stand here: {place}", fault.name())));
-        return;
+        at.refuse(Mistake::new(&format!("`{name}` cannot stand here: {place}")));
+    } else if let Some((what, hint)) = means.lack(*target) {
+        at.refuse(Mistake::new(&format!("`{name}` {what}")).with_hint(hint));
     }
-    let (what, hint) = match fault {
-        Fault::NodeDrained if means.workers < NODES_TO_DRAIN => {
-            ("needs a node that pods can go to", "ask for nodes of the scenario's own: `workers: 2`")
-        }
-        Fault::DatabaseRestarts if !means.has_database => {
-            ("needs a database", "name one under `backing:`: `postgres: {}`")
-        }
-        fault if fault.is_of_migration() && !means.migrates => {
-            ("needs a hook that migrates a database", "name the database in the contract's hook: `migrates: NAME`")
-        }
-        _ => return,
-    };
-    at.refuse(Mistake::new(&format!("`{}` {what}", fault.name())).with_hint(hint));
 }
 
 /// The values that bring a faulty image, where the fault is one.
 pub(super) fn values(at: Spot, fault: &Fault, images: &BTreeMap<String, Image>) -> Value {
-    let tag_of = |image: &Image| match fault {
-        Fault::ImageCrashes => image.crashes.clone(),
-        Fault::ImageNeverReady => image.never_ready.clone(),
-        Fault::ImageMissing => Some(NO_SUCH_TAG.to_owned()),
-        _ => None,
-    };
     let mut values = Value::Object(Map::new());
-    let key = match fault {
-        Fault::ImageCrashes => Some("crashes"),
-        Fault::ImageNeverReady => Some("never-ready"),
-        Fault::ImageMissing => None,
-        _ => return values,
-    };
-    let tags: Vec<_> = images.values().filter_map(|image| Some((image, tag_of(image)?))).collect();
-    if tags.is_empty() {
-        let hint = match key {
-            None => "name the value paths of an image under `images:` in the contract".to_owned(),
-            Some(key) => format!("give an image of the contract a tag for it: `{key}: TAG`"),
+    let Target::Image(faulty) = fault.kind().target else { return values };
+    let tagged = images.values().filter_map(|image| Some((image, tag_of(image, faulty)?)));
+    let tagged: Vec<(&Image, String)> = tagged.collect();
+    if tagged.is_empty() {
+        let hint = match faulty {
+            FaultyTag::Missing => "name the value paths of an image under `images:` in the contract",
+            FaultyTag::Crashes => "give an image of the contract a tag for it: `crashes: TAG`",
+            FaultyTag::NeverReady => "give an image of the contract a tag for it: `never-ready: TAG`",
         };
         let what = format!("no image of the contract can play `{}`", fault.name());
         at.refuse(Mistake::new(&what).with_hint(hint));
     }
-    for (image, tag) in tags {
+    for (image, tag) in tagged {
         set_image(&mut values, image, &tag);
     }
     values
+}
+
+fn tag_of(image: &Image, faulty: FaultyTag) -> Option<String> {
+    match faulty {
+        FaultyTag::Crashes => image.crashes.clone(),
+        FaultyTag::NeverReady => image.never_ready.clone(),
+        FaultyTag::Missing => Some(NO_SUCH_TAG.to_owned()),
+    }
 }

@@ -11,6 +11,7 @@ mod discover;
 mod fault;
 mod file;
 mod from;
+mod given;
 mod helm;
 mod image;
 mod links;
@@ -45,7 +46,7 @@ use image::{check_repository, first_versions, image_values};
 use step::Steps;
 use written::Written;
 
-pub use chart::{chart_at, describe_chart};
+pub use chart::{CHART_SCENARIOS, chart_at, describe_chart};
 pub use chartgate_model::values::merge;
 pub use contract::ContractFile;
 pub use discover::plans_of_files;
@@ -61,9 +62,6 @@ pub const CONTRACT: &str = "contract.yaml";
 
 /// File name of the findings beside the scenarios that count as waived.
 pub const BASELINE: &str = "baseline.yaml";
-
-/// Where a chart may carry scenarios and a contract of its own.
-pub const CHART_SCENARIOS: &str = "ci/chartgate";
 
 /// Helm's limit for a release's name.
 const RELEASE_NAME_LIMIT: usize = 53;

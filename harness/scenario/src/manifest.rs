@@ -23,7 +23,7 @@ pub fn read_manifests(path: &Path) -> Result<Vec<Value>> {
             .map_err(|error| Invalid(format!("cannot read the manifest `{}`: {error}", file.display())))?;
         let read = chartgate_yaml::objects(&text)
             .map_err(|error| Invalid(format!("cannot parse the manifest `{}`: {error:#}", file.display())))?;
-        objects.extend(read.into_iter().filter(|object| object["metadata"]["name"].is_string()));
+        objects.extend(read.into_iter().filter(|object| !chartgate_k8s::object::name(object).is_empty()));
     }
     Ok(objects)
 }

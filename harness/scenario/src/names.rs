@@ -12,6 +12,7 @@ pub struct Names {
     hooks: Option<Vec<String>>,
     images: Option<Vec<String>>,
     databases: Vec<String>,
+    servers: Vec<String>,
 }
 
 impl Names {
@@ -22,12 +23,15 @@ impl Names {
             Some(root) if root.is_readable() => root.child(key).map_or(Some(Vec::new()), Spot::names),
             Some(_) => None,
         };
-        let databases = contract.backing.iter().filter(|(name, server)| server.is_database(name));
+        let (databases, servers): (Vec<_>, Vec<_>) =
+            contract.backing.iter().partition(|(name, server)| server.is_database(name));
+        let named = |backing: Vec<(&String, _)>| backing.into_iter().map(|(name, _)| name.clone()).collect();
         Self {
             roles: below("roles"),
             hooks: below("hooks"),
             images: below("images"),
-            databases: databases.map(|(name, _)| name.clone()).collect(),
+            databases: named(databases),
+            servers: named(servers),
         }
     }
 
@@ -55,6 +59,11 @@ impl Names {
     /// Refuses what is no database.
     pub fn check_database(&self, at: Spot, name: &str) {
         check(at, "database", name, Some(&self.databases));
+    }
+
+    /// Refuses what is no server with a container of its own.
+    pub fn check_server(&self, at: Spot, name: &str) {
+        check(at, "server", name, Some(&self.servers));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_model::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Fault, Image, Step};
+use chartgate_model::plan::{Action, DEFAULT_TIMEOUT_SECONDS, Expect, Image, Step, Target};
 use chartgate_yaml::{Mistake, Spot};
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ impl Steps<'_> {
         merge(&mut values, Value::Object(options.values));
         let expect = match step.expect.as_ref().and_then(|expect| expect.fails.clone()) {
             Some(text) => Expect::Fails(text),
-            None if fault == Some(Fault::ClientKilled) => Expect::Interrupted,
+            None if fault.as_ref().is_some_and(|fault| fault.kind().target == Target::Helm) => Expect::Interrupted,
             None => Expect::Succeeds,
         };
         Some(Step {

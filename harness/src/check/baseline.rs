@@ -216,7 +216,7 @@ mod tests {
     fn it_is_read_as_it_was_written() {
         let directory = tempfile::tempdir().unwrap();
         let chart = directory.path();
-        let baseline = Baseline::of(&[failing(&["Deployment `x` is broken: \"so\""])], &[]);
+        let baseline = Baseline::of(&[failing(&["deployment/x is broken: \"so\""])], &[]);
         let path = baseline.write(chart).unwrap().unwrap();
         let read = Baseline::of_chart(chart);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use chartgate_model::recording::Moment;
+use chartgate_process::home::unless_environment;
 use chartgate_process::tool::Tool;
 use chartgate_yaml::Invalid;
 
@@ -20,8 +21,8 @@ const MAIN: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", 
 pub async fn changed(subject: &Subject, reference: Option<&str>) -> Result<Option<Moment>> {
     let chart = &subject.first_plan().chart.path;
     let root = git(chart, &["rev-parse", "--show-toplevel"]).await;
-    let root =
-        PathBuf::from(root.map_err(|_| invalid(format!("the chart `{}` is not in git", chart.display())))?.trim());
+    let unknown = |_: &anyhow::Error| invalid(format!("the chart `{}` is not in git", chart.display()));
+    let root = PathBuf::from(root.map_err(|error| unless_environment(error, unknown))?.trim());
     let since = match reference {
         Some(reference) => reference.to_owned(),
         None => main_of(&root).await?,

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use super::merge::Judged;
 use super::setting::DEFAULTS;
-use super::{Options, Setting, examine};
+use super::{Options, Setting};
 pub use space::Variation;
 
 /// How far the values are explored.
@@ -74,7 +74,7 @@ pub async fn explore(
         let (directory, cores) = (out.join("explored").join(setting.directory()), cores.clone());
         rendering.spawn(async move {
             let _core = cores.acquire_owned().await.context("wait for a core")?;
-            let judged = examine(&setting, &directory, Beside::default()).await?;
+            let judged = Judged::of(&setting, &directory, Beside::default()).await?;
             anyhow::Ok((index, directory, judged))
         });
     }
@@ -113,6 +113,7 @@ fn varied(base: &Setting, variation: &Variation, options: &Options) -> Setting {
         program: options.helms.first().clone(),
         kubernetes: base.kubernetes.clone(),
         smallest: Some(variation.values()),
+        server: None,
     }
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use anyhow::Result;
 use chartgate_judge::{Evidence, Examined, Finding, Problem, Verdict, is_refusal_on_purpose, needs_values};
+use chartgate_model::recording::{Moment, Recording};
 use chartgate_report::ScenarioReport;
+use chartgate_runner::run::{Beside, record_renders};
 
 use super::setting::DEFAULTS;
 use super::{Setting, Subject};
@@ -20,6 +23,18 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// Renders one setting and judges the recording, which tells what was seen beside the renders, too.
+    pub async fn of(setting: &Setting, directory: &Path, beside: Beside) -> Result<Self> {
+        Recording::remove(directory)?;
+        record_renders(&setting.plan, &setting.helm(), directory, beside).await?;
+        let recording = Recording::load(directory)?;
+        let error = recording.entries.iter().find_map(|entry| match &entry.moment {
+            Moment::Rendered { step, error, .. } if setting.plan.steps[*step].from.is_none() => error.clone(),
+            _ => None,
+        });
+        Ok(Self { setting: setting.clone(), error, examined: chartgate_judge::examine(&recording) })
+    }
+
     /// Whether the values render.
     pub fn renders(&self) -> bool {
         self.error.is_none()
@@ -64,8 +79,10 @@ pub fn report(subject: &Subject, judged: &[Judged], notes: Vec<String>, out: &Pa
             names.push(&finding.check);
         }
     }
-    let checks: Vec<Finding> = names.into_iter().filter_map(|name| merged(name, judged)).collect();
-    let not_examined = judged.first().map(|first| first.examined.not_examined.clone()).unwrap_or_default();
+    let checks: Vec<Finding> = names.iter().filter_map(|name| merged(name, judged)).collect();
+    // What an API server was asked in one setting is examined.
+    let mut not_examined = judged.first().map(|first| first.examined.not_examined.clone()).unwrap_or_default();
+    not_examined.retain(|check| !names.contains(&check.as_str()));
     ScenarioReport {
         name: subject.name.clone(),
         description: subject.description(),
@@ -110,16 +127,16 @@ fn merged(check: &str, judged: &[Judged]) -> Option<Finding> {
         let text = match (index, under) {
             (0, None) => continue,
             (0, Some(under)) => under,
-            (_, None) => format!("also: {}", problem.what),
+            (_, None) => problem.further().text,
             (_, Some(under)) => format!("also, {under}: {}", problem.what),
         };
         evidence.push(Evidence { seq: None, at: None, text });
     }
     let mut told = BTreeSet::new();
-    for seen in so.iter().flat_map(|(_, finding)| &finding.evidence) {
-        if !seen.text.starts_with("also: ") && told.insert(&seen.text) {
-            evidence.push(seen.clone());
-        }
+    for (_, finding) in &so {
+        let further: BTreeSet<String> = finding.problems.iter().map(|problem| problem.further().text).collect();
+        let seen = finding.evidence.iter().filter(|seen| !further.contains(&seen.text));
+        evidence.extend(seen.filter(|seen| told.insert(&seen.text)).cloned());
     }
     let problems = problems.into_iter().map(|(problem, _)| problem).collect();
     let since = so.first().and_then(|(_, finding)| finding.since.clone());

@@ -20,10 +20,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use chartgate_judge::Problem;
-use chartgate_model::recording::{Moment, Recording};
+use chartgate_model::recording::Moment;
 use chartgate_process::home;
 use chartgate_report::{Report, ScenarioReport};
-use chartgate_runner::run::{Beside, record_renders};
+use chartgate_runner::run::{Beside, Server};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -50,6 +50,8 @@ pub struct Options {
     pub baseline: BaselineUse,
     /// Only what changed since a commit is checked; the inner `None`: since the main branch.
     pub changed: Option<Option<String>>,
+    /// The API server that is asked about each rendered object; `None`: none is.
+    pub server: Option<Server>,
 }
 
 /// What is done with a chart's baseline.
@@ -104,6 +106,7 @@ async fn check(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Sem
     let mut notes: Vec<String> = options.helms.missing().map(str::to_owned).collect();
     notes.extend(subject.notes.clone());
     notes.extend(merge::without_refused_defaults(&mut judged));
+    notes.extend(options.server.as_ref().map(|server| about_server(server, subject, &judged)));
     let (mut explored_problems, mut has_explored_all) = (Vec::new(), false);
     if let Some(exploration) = &options.exploration {
         let explored = explore::explore(options, exploration, &judged, out, cores).await?;
@@ -116,6 +119,9 @@ async fn check(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Sem
         judged.extend(explored.judged);
     }
     let mut report = merge::report(subject, &judged, notes, out);
+    if let (Some(repeat), Some(server)) = (&mut report.repeat, &options.server) {
+        *repeat = format!("{repeat} {}", server.flags());
+    }
     if options.baseline == BaselineUse::Written {
         report.notes.extend(write_baseline(&report, subject, &explored_problems)?);
     }
@@ -141,7 +147,8 @@ async fn all(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Semap
             if is_first {
                 moments.push(lint::lint(&setting).await?);
             }
-            anyhow::Ok((index, examine(&setting, &directory, Beside { moments, variants: true }).await?))
+            let beside = Beside { moments, variants: true, server: setting.server.clone() };
+            anyhow::Ok((index, Judged::of(&setting, &directory, beside).await?))
         });
     }
     let mut judged = Vec::new();
@@ -152,16 +159,18 @@ async fn all(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Semap
     Ok(judged.into_iter().map(|(_, judged)| judged).collect())
 }
 
-/// Renders one setting and judges the recording, which tells what was seen beside the renders, too.
-async fn examine(setting: &Setting, directory: &Path, beside: Beside) -> Result<Judged> {
-    Recording::remove(directory)?;
-    record_renders(&setting.plan, &setting.helm(), directory, beside).await?;
-    let recording = Recording::load(directory)?;
-    let error = recording.entries.iter().find_map(|entry| match &entry.moment {
-        Moment::Rendered { step, error, .. } if setting.plan.steps[*step].from.is_none() => error.clone(),
-        _ => None,
-    });
-    Ok(Judged { setting: setting.clone(), error, examined: chartgate_judge::examine(&recording) })
+/// Which API server was asked about the objects, or why it was not.
+fn about_server(server: &Server, subject: &Subject, judged: &[Judged]) -> String {
+    if judged.iter().any(|one| one.setting.server.is_some() && one.renders()) {
+        return format!("the objects were also sent to {}", server.description());
+    }
+    let why = match &subject.kube_version {
+        Some(constraint) if judged.iter().all(|one| one.setting.server.is_none()) => {
+            format!("the chart's `kubeVersion` (`{constraint}`) does not allow its version")
+        }
+        _ => "no values render".to_owned(),
+    };
+    format!("nothing was sent to {}: {why}", server.description())
 }
 
 /// Writes what is red into the chart, and says so.

@@ -128,7 +128,8 @@ fn grouped(plans: Vec<(PathBuf, (String, Plan))>) -> Result<Vec<Subject>> {
     }
     let mut subjects: Vec<Subject> = order.iter().filter_map(|chart| by_chart.remove(chart)).collect();
     if subjects.is_empty() {
-        return Err(Invalid("no chart to check".to_owned()).into());
+        let hint = "hint: name a chart, which is a directory with a `Chart.yaml`, or a directory that holds some";
+        return Err(Invalid(format!("no chart to check\n{hint}")).into());
     }
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for subject in &mut subjects {

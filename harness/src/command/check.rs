@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use chartgate::check::{self, BaselineUse, Exploration, Helms, Options};
+use chartgate::ending::Ending;
 use chartgate::progress::Loudness;
 use chartgate_base::stdio;
+use chartgate_cluster::{Existing, KubeContext};
 use chartgate_report::github;
+use chartgate_runner::run::Server;
 use chartgate_scenario::Overrides;
 
 use super::common::Common;
@@ -42,18 +45,45 @@ pub struct Arguments {
     #[arg(long, env = "HELM", value_parser = ["3", "4"])]
     helm: Option<String>,
     /// Kubernetes minor version; by default the oldest and the newest supported one that the chart allows
-    #[arg(long, value_name = "KUBERNETES")]
+    #[arg(long, value_name = "KUBERNETES", value_parser = kubernetes_version)]
     kubernetes: Option<String>,
+    /// Also ask an API server about each rendered object, by a server-side dry run that keeps nothing: that of `--context`, else of a
+    /// cluster that a run kept
+    #[arg(long)]
+    server: bool,
+    /// The context of your kubeconfig whose API server is asked
+    #[arg(long, value_name = "NAME", requires = "server")]
+    context: Option<String>,
     /// Print the verdict and what does not pass, and nothing else
     #[arg(short, long)]
     quiet: bool,
 }
 
+/// A version such as `1.34` or `1.34.4`; helm would blame the chart for another text.
+fn kubernetes_version(text: &str) -> Result<String, String> {
+    let numbers: Vec<&str> = text.trim_start_matches('v').split('.').collect();
+    let is_version = (2..=3).contains(&numbers.len()) && numbers.iter().all(|number| number.parse::<u16>().is_ok());
+    if is_version { Ok(text.to_owned()) } else { Err("write a version such as `1.34`".to_owned()) }
+}
+
 impl Arguments {
-    /// Checks the charts and gives the exit code.
-    pub async fn run(self) -> Result<u8> {
+    /// The API server that is asked; `None`: none is.
+    async fn server(&self) -> Result<Option<Server>> {
+        if !self.server {
+            return Ok(None);
+        }
+        let cluster = match &self.context {
+            Some(name) => Existing::of_context(&KubeContext::read(name)?).await?,
+            None => Existing::kept().await?,
+        };
+        Ok(Some(Server::of(cluster).await?))
+    }
+
+    /// Checks the charts and says how it ended.
+    pub async fn run(self) -> Result<Ending> {
         let helms = Helms::find(self.helm.as_deref()).await?;
         let overrides = Overrides { values_files: self.values.clone(), ..self.common.overrides() };
+        overrides.check_values_files()?;
         let inputs = check::subjects(&self.paths, &overrides, helms.first()).await?;
         let options = Options {
             helms,
@@ -66,22 +96,23 @@ impl Arguments {
                 (false, false) => BaselineUse::Applied,
             },
             changed: self.changed.clone(),
+            server: self.server().await?,
         };
         let report = check::run(inputs.subjects.clone(), &options, &self.common.out).await?;
         if let (Some(reference), true) = (&self.changed, report.scenarios.is_empty()) {
             let since = reference.as_deref().unwrap_or("the main branch");
             stdio::print(format_args!("no chart changed since {since}\n"))?;
-            return Ok(0);
+            return Ok(Ending::Pass);
         }
         chartgate_report::append_to_job_summary(&report)?;
         let loudness = if self.quiet { Loudness::Quiet } else { Loudness::Normal };
-        let code = super::conclude(&report, &self.common.out, loudness)?;
+        let ending = super::conclude(&report, &self.common.out, loudness)?;
         if github::is_here() {
             let files: Vec<_> =
                 inputs.subjects.iter().map(|it| (it.name.clone(), it.path.join("Chart.yaml"))).collect();
             let file_of = |name: &str| files.iter().find(|(known, _)| known == name).map(|(_, file)| file.as_path());
             stdio::print(github::annotations(&report, file_of))?;
         }
-        Ok(code)
+        Ok(ending)
     }
 }

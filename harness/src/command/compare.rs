@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use chartgate::compare::{self, Comparison, Outcome};
+use chartgate::ending::Ending;
 use chartgate_base::stdio;
 
 /// What is compared, and how that is told.
@@ -37,8 +38,8 @@ enum Format {
 }
 
 impl Arguments {
-    /// Compares, and gives the exit code.
-    pub fn run(self) -> Result<u8> {
+    /// Compares, and says how it ended.
+    pub fn run(self) -> Result<Ending> {
         let comparison = Comparison::of_directories(&self.old, &self.new)?;
         stdio::print(match self.format {
             Format::Text => compare::text(&comparison),
@@ -46,9 +47,9 @@ impl Arguments {
             Format::Markdown => compare::markdown(&comparison),
         })?;
         Ok(match comparison.outcome {
-            Outcome::NotWorse => 0,
-            Outcome::Worse => 1,
-            Outcome::Void => 3,
+            Outcome::NotWorse => Ending::Pass,
+            Outcome::Worse => Ending::Fail,
+            Outcome::Void => Ending::Void,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Ctrl-C while scenarios run: the first ends them, the second this process.
 
 use anyhow::{Context, Result};
+use chartgate::ending::Ending;
 use chartgate::progress::Show;
 use chartgate_base::stdio;
 use chartgate_cluster::error;
@@ -8,10 +9,8 @@ use chartgate_runner::stop::{Cause, Stop};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use super::INTERRUPTED;
-
-/// Does work that can be asked to stop, and gives its exit code.
-pub async fn listening(show: &Show, stop: &Stop, work: impl Future<Output = Result<u8>>) -> Result<u8> {
+/// Does work that can be asked to stop, and says how it ended.
+pub async fn listening(show: &Show, stop: &Stop, work: impl Future<Output = Result<Ending>>) -> Result<Ending> {
     let listening = listen(show.clone(), stop.clone())?;
     let ended = work.await;
     listening.abort();
@@ -19,9 +18,9 @@ pub async fn listening(show: &Show, stop: &Stop, work: impl Future<Output = Resu
     match ended {
         Err(error) if stop.cause() == Some(Cause::Interrupted) => {
             stdio::tell(format_args!("error: {}", error::message(&error)));
-            Ok(INTERRUPTED)
+            Ok(Ending::Interrupted)
         }
-        Ok(_) if stop.cause() == Some(Cause::Interrupted) => Ok(INTERRUPTED),
+        Ok(_) if stop.cause() == Some(Cause::Interrupted) => Ok(Ending::Interrupted),
         ended => ended,
     }
 }
@@ -44,7 +43,7 @@ async fn answer((mut interrupt, mut terminate): (Signal, Signal), show: Show, st
             show.end();
             stdio::tell("left: what was seen is kept, and the broker removes what was started");
             // All else would wait for something. The kernel ends our children, and the connections' end tells the broker.
-            std::process::exit(INTERRUPTED.into());
+            std::process::exit(Ending::Interrupted.exit_code().into());
         }
         show.say(
             "interrupted: ending the scenarios and removing what they started; once more leaves that to the broker",

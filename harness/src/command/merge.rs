@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::merge;
 use chartgate::progress::Loudness;
 
@@ -21,8 +22,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Merges the shards and gives the exit code of their verdict.
-    pub fn run(self) -> Result<u8> {
+    /// Merges the shards and ends as their verdict says.
+    pub fn run(self) -> Result<Ending> {
         let report = merge::merge(&self.shards, &self.out)?;
         chartgate_report::append_to_job_summary(&report)?;
         let loudness = if self.quiet { Loudness::Quiet } else { Loudness::Normal };

@@ -16,30 +16,18 @@ pub mod verify;
 use std::path::Path;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::progress::Loudness;
 use chartgate_base::stdio;
-use chartgate_judge::Verdict;
 use chartgate_report::{Report, github};
 
-/// The exit code of what was interrupted, as a shell says it of what Ctrl-C ended.
-pub const INTERRUPTED: u8 = 130;
-
-/// Prints the report, and gives the exit code of its verdict.
-pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<u8> {
+/// Prints the report, and ends as its verdict says.
+pub fn conclude(report: &Report, folder: &Path, loudness: Loudness) -> Result<Ending> {
     let summary =
         if loudness == Loudness::Quiet { chartgate_report::print_red(report) } else { chartgate_report::print(report) };
     let text = format!("{summary}{}\n", chartgate_report::place(folder));
     stdio::print(if github::is_here() { github::uninterpreted(&text) } else { text })?;
-    Ok(exit_code(report.verdict))
-}
-
-/// The exit code of a verdict.
-fn exit_code(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Fail => 1,
-        Verdict::Void => 3,
-        Verdict::Pass | Verdict::Waived | Verdict::Advice | Verdict::NotApplicable => 0,
-    }
+    Ok(report.verdict.into())
 }
 
 /// When to write in colour.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::mutate::{self, Options, Reach};
 use chartgate::progress::{Loudness, Show};
 use chartgate_base::stdio;
@@ -50,13 +51,13 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Tries the mutants and gives the exit code.
-    pub async fn run(self) -> Result<u8> {
+    /// Tries the mutants and says how it ended.
+    pub async fn run(self) -> Result<Ending> {
         let (show, stop) = (Show::new(Loudness::Normal), Stop::default());
         interrupt::listening(&show, &stop, Box::pin(self.carry_out(&stop))).await
     }
 
-    async fn carry_out(self, stop: &Stop) -> Result<u8> {
+    async fn carry_out(self, stop: &Stop) -> Result<Ending> {
         for name in &self.operators {
             operator(name)?;
         }
@@ -74,7 +75,7 @@ impl Arguments {
         let options = Options { run, reach, only, budget: self.budget, least: self.min_score, out: self.out };
         let report = Box::pin(mutate::run(plans, options, stop)).await?;
         stdio::print(format_args!("{}report: {}\n", report.print(), out.join("mutation.json").display()))?;
-        Ok(super::exit_code(report.verdict))
+        Ok(report.verdict.into())
     }
 }
 
@@ -92,9 +93,9 @@ fn operator(name: &str) -> Result<&'static Operator, Invalid> {
 }
 
 /// Changes the manifests that helm hands to its post-renderer, from the standard input to the standard output.
-pub fn post_render(name: &str) -> Result<u8> {
+pub fn post_render(name: &str) -> Result<Ending> {
     let operator = operator(name)?;
     let manifests = std::io::read_to_string(std::io::stdin())?;
     stdio::print(operator.post_render(&manifests)?)?;
-    Ok(0)
+    Ok(Ending::Pass)
 }

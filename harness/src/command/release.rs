@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::gate::{self, Course, Job};
 use chartgate::progress::{Loudness, Show};
 use chartgate::release::{self, Prepared, Released, Wanted};
@@ -82,14 +83,14 @@ struct Allowed {
 }
 
 impl Arguments {
-    /// Releases the chart, and gives the exit code of its verdict.
-    pub async fn run(self) -> Result<u8> {
+    /// Releases the chart, and ends as its verdict says.
+    pub async fn run(self) -> Result<Ending> {
         let loudness = self.voice.loudness();
         let (show, stop) = (Show::new(loudness), Stop::default());
         interrupt::listening(&show, &stop, Box::pin(self.carry_out(loudness, &show, &stop))).await
     }
 
-    async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {
+    async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<Ending> {
         // Whatever is wrong here shows before minutes of judging.
         let key = self.key.as_deref().map(PrivateKey::read).transpose()?;
         let name = describe_chart(&self.chart)?.name;
@@ -108,7 +109,7 @@ impl Arguments {
         let report = self.judge(&wanted, &prepared, &registry, show, stop).await?;
         show.end();
         chartgate_report::append_to_job_summary(&report)?;
-        let code = super::conclude(&report, &self.out, loudness)?;
+        let ending = super::conclude(&report, &self.out, loudness)?;
         let released = prepared.finish(report, key.as_ref(), &registry, &self.out, self.dry_run).await?;
         let place = format!("oci://{}:{}", registry.name(), package.tag());
         stdio::print(match released {
@@ -116,7 +117,7 @@ impl Arguments {
             Released::Rehearsed => format!("would release {place}; the package is in {}\n", self.out.display()),
             Released::Published(published) => format!("released {place}@{}\n", published.digest),
         })?;
-        Ok(code)
+        Ok(ending)
     }
 
     fn wanted(&self) -> Result<Wanted> {

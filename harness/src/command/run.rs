@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::gate::{self, Course, OnFailure};
 use chartgate::matrix;
 use chartgate::progress::{Loudness, Show};
@@ -16,7 +17,7 @@ use chartgate_model::plan::{Plan, StubImages};
 use chartgate_process::home;
 use chartgate_report::github;
 use chartgate_runner::origin::Pulled;
-use chartgate_runner::run::{Options, PullSecret};
+use chartgate_runner::run::{BackingPlace, Options, PullSecret};
 use chartgate_runner::stop::Stop;
 use chartgate_scenario::{ImageOverride, Overrides};
 
@@ -65,6 +66,10 @@ pub struct Arguments {
     /// Secret with which the cluster pulls them: one of the context's namespace, or of another
     #[arg(long, value_name = "[NAMESPACE/]NAME", conflicts_with = "stub_images")]
     image_pull_secret: Option<PullSecret>,
+    /// Where backing servers run: `engine`, beside a kind cluster of this machine, or `in-cluster`, as pods in a namespace of chartgate's own;
+    /// by default beside the cluster if its pods reach them there
+    #[arg(long, value_name = "WHERE", env = "CHARTGATE_BACKING")]
+    backing: Option<BackingPlace>,
     /// Leave the cluster and the namespaces for a look
     #[arg(long, env = "KEEP", value_parser = clap::builder::FalseyValueParser::new(), default_value_t = false)]
     #[arg(num_args = 0, action = clap::ArgAction::SetTrue)]
@@ -110,14 +115,14 @@ struct Failing {
 }
 
 impl Arguments {
-    /// Runs the scenarios and gives the exit code.
-    pub async fn run(self) -> Result<u8> {
+    /// Runs the scenarios and says how it ended.
+    pub async fn run(self) -> Result<Ending> {
         let loudness = self.voice.loudness();
         let (show, stop) = (Show::new(loudness), Stop::default());
         interrupt::listening(&show, &stop, Box::pin(self.carry_out(loudness, &show, &stop))).await
     }
 
-    async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<u8> {
+    async fn carry_out(self, loudness: Loudness, show: &Show, stop: &Stop) -> Result<Ending> {
         let Self { failing, common: Common { out, .. }, .. } = &self;
         let on_failure = if failing.fail_fast { OnFailure::FailFast } else { OnFailure::KeepGoing };
         let prepared = stop.unless(self.prepare()).await?;
@@ -135,11 +140,11 @@ impl Arguments {
         let report = gate::run(jobs, out, &Course { on_failure, shard }, show, stop).await?;
         show.end();
         chartgate_report::append_to_job_summary(&report)?;
-        let code = super::conclude(&report, out, loudness)?;
+        let ending = super::conclude(&report, out, loudness)?;
         if github::is_here() {
             stdio::print(github::annotations(&report, |name| files.get(name).map(PathBuf::as_path)))?;
         }
-        Ok(code)
+        Ok(ending)
     }
 
     /// All that is known before anything runs.
@@ -176,6 +181,7 @@ impl Arguments {
             keep_warm: self.keep_warm,
             patience: self.patience,
             pull_secret: self.image_pull_secret.clone(),
+            backing: self.backing,
             ..Options::new(String::new(), String::new())
         };
         let columns = matrix::columns(&kubernetes, &helms, &options);

@@ -1,6 +1,7 @@
 //! `chartgate setup`: what this machine lacks for a run.
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::setup;
 use chartgate_base::stdio;
 use chartgate_process::home;
@@ -20,15 +21,15 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Sets up what is missing and gives the exit code.
-    pub async fn run(self) -> Result<u8> {
+    /// Sets up what is missing and says how it ended.
+    pub async fn run(self) -> Result<Ending> {
         if self.tools_only {
             setup::tools().await?;
-            return Ok(0);
+            return Ok(Ending::Pass);
         }
         let kubernetes = self.kubernetes.filter(|minor| !minor.is_empty()).map_or_else(home::kubernetes, Ok)?;
         setup::set_up(&kubernetes, &self.servers).await?;
         stdio::tell("this machine has what a run needs; `chartgate doctor` looks closer");
-        Ok(0)
+        Ok(Ending::Pass)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate::progress::{Loudness, Show};
 use chartgate::soak;
 use chartgate_base::stdio;
@@ -28,17 +29,17 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Runs the rounds and gives the exit code: 1, if a verdict differs.
-    pub async fn run(self) -> Result<u8> {
+    /// Runs the rounds and fails if a verdict differs.
+    pub async fn run(self) -> Result<Ending> {
         let (show, stop) = (Show::new(Loudness::Normal), Stop::default());
         interrupt::listening(&show, &stop, Box::pin(self.carry_out(&stop))).await
     }
 
-    async fn carry_out(self, stop: &Stop) -> Result<u8> {
+    async fn carry_out(self, stop: &Stop) -> Result<Ending> {
         let plans = chartgate_scenario::plans(&self.paths, &Overrides::default())?;
         let options = Options::new(home::kubernetes()?, home::version("HELM")?.to_owned());
         let differences = soak::run(&plans, self.rounds, &options, &self.out, stop).await?;
         stdio::print(soak::print(&differences, self.rounds))?;
-        Ok(u8::from(!differences.is_empty()))
+        Ok(if differences.is_empty() { Ending::Pass } else { Ending::Fail })
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use chartgate::ending::Ending;
 use chartgate_base::stdio;
 use chartgate_release::{Candidate, Form, PublicKey, Registry, Requirements, Statement, Subjects};
 use chartgate_yaml::Invalid;
@@ -45,8 +46,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Verifies it, and gives the exit code.
-    pub async fn run(self) -> Result<u8> {
+    /// Verifies it, and says how it ended.
+    pub async fn run(self) -> Result<Ending> {
         let key = self.key.as_deref().map(PublicKey::read).transpose()?;
         let (subjects, candidates) = self.find().await?;
         let requirements = Requirements {
@@ -61,11 +62,11 @@ impl Arguments {
         match verified {
             Ok(statement) => {
                 stdio::print(accepted(&self.chart, &statement))?;
-                Ok(0)
+                Ok(Ending::Pass)
             }
             Err(refused) => {
                 stdio::tell(format_args!("refused: `{}`\n{refused}", self.chart));
-                Ok(1)
+                Ok(Ending::Fail)
             }
         }
     }

@@ -7,7 +7,6 @@ use chartgate_base::Problem;
 use chartgate_cluster::{Standing, engine};
 use chartgate_process::home;
 use chartgate_process::tool::Tool;
-use serde_json::Value;
 
 /// Each tool by its name and the key of its version.
 const TOOLS: [(&str, &str); 3] = [("kind", "KIND"), ("helm", "HELM_3"), ("helm", "HELM_4")];
@@ -94,8 +93,7 @@ impl Facts {
             facts.tools.push(ask_tool(name, key).await.map_err(|error| Problem::of(&error)));
         }
         if let Ok(info) = &info {
-            let root = info["DockerRootDir"].as_str().unwrap_or_default();
-            facts.disks.push(Disk::of(Kept::Engine, PathBuf::from(root)));
+            facts.disks.push(Disk::of(Kept::Engine, PathBuf::from(&info.docker_root_dir)));
             facts.images = images().await;
             facts.strangers = strangers(&facts.standing).await;
         }
@@ -104,17 +102,17 @@ impl Facts {
 }
 
 impl Engine {
-    fn of(info: &Value) -> Self {
-        let text = |key: &str| info[key].as_str().unwrap_or("?").to_owned();
-        let limits = [("memory", "MemoryLimit"), ("cpu", "CpuCfsQuota"), ("pids", "PidsLimit")];
-        let unlimited = limits.into_iter().filter(|(_, key)| info[*key] == false).map(|(name, _)| name);
+    fn of(info: &engine::Info) -> Self {
+        let text = |said: &Option<String>| said.as_deref().unwrap_or("?").to_owned();
+        let limits = [("memory", info.memory_limit), ("cpu", info.cpu_cfs_quota), ("pids", info.pids_limit)];
+        let unlimited = limits.into_iter().filter(|(_, limit)| *limit == Some(false)).map(|(name, _)| name);
         Self {
-            version: text("ServerVersion"),
-            system: text("OperatingSystem"),
-            architecture: text("Architecture"),
-            cores: info["NCPU"].as_u64().unwrap_or_default(),
-            memory: info["MemTotal"].as_u64().unwrap_or_default(),
-            cgroups: text("CgroupVersion"),
+            version: text(&info.server_version),
+            system: text(&info.operating_system),
+            architecture: text(&info.architecture),
+            cores: info.processors,
+            memory: info.mem_total,
+            cgroups: text(&info.cgroup_version),
             unlimited: unlimited.collect(),
         }
     }

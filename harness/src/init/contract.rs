@@ -65,7 +65,7 @@ fn write_secrets(found: &Found, out: &mut String) -> Result {
     for name in &found.made_later {
         writeln!(
             out,
-            "# Something of the chart may make the Secret `{name}` as it runs. If nothing does, name it here with its keys."
+            "# Something of the chart may make secret/{name} as it runs. If nothing does, name it here with its keys."
         )?;
     }
     for (name, keys) in &found.secrets {
@@ -178,13 +178,13 @@ fn write_hooks(found: &Found, out: &mut String) -> Result {
     for name in &found.nameless {
         writeln!(
             out,
-            "# The hook Job `{name}` has no labels that tell it from other Jobs: with some, it could stand here."
+            "# The hook job/{name} has no labels that tell it from other Jobs: with some, it could stand here."
         )?;
     }
     for name in &found.sometimes {
         writeln!(
             out,
-            "# The Job `{name}` is another hook with other values, or none: a contract holds for all of them, so it cannot stand here."
+            "# job/{name} is another hook with other values, or none: a contract holds for all of them, so it cannot stand here."
         )?;
     }
     for name in &found.other_hooks {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartgate_k8s::typed::{Object, OrEmpty};
+use chartgate_k8s::typed::Object;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
@@ -242,10 +242,4 @@ fn foreign(objects: &[Object]) -> BTreeSet<String> {
         |group: &str| !ADD_ONS.contains(&group) && (BUILT_IN.contains(&group) || group.ends_with(BUILT_IN_ENDING));
     let unknown = groups.filter(|(group, _)| !is_built_in(group) && !defined(group));
     unknown.map(|(group, kind)| format!("{kind} of {group}")).collect()
-}
-
-/// The container images of a pod's containers, the first one's first, without those that only prepare it.
-pub fn images(workload: &Object) -> impl Iterator<Item = &str> {
-    let pod = workload.template().filter(|_| workload.kind() != "Pod");
-    pod.into_iter().flat_map(|pod| &pod.spec.containers).map(|container| container.image.or_empty())
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::found::{Found, Names, images};
+use super::found::{Found, Names};
 use super::render::Render;
 use chartgate_k8s::object::repository;
+use chartgate_k8s::typed::{Object, OrEmpty};
 
 /// Value paths of an image, and what they are by default.
 pub struct Image {
@@ -80,4 +81,10 @@ fn name_of(path: &str, taken: &BTreeMap<String, Image>) -> String {
     let parent = path.trim_end_matches("image").trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     let short = if parent.is_empty() || parent == "global" { "app" } else { parent };
     if taken.contains_key(short) { path.replace('.', "-") } else { short.to_owned() }
+}
+
+/// The container images of a pod's containers, the first one's first, without those that only prepare it.
+fn images(workload: &Object) -> impl Iterator<Item = &str> {
+    let pod = workload.template().filter(|_| workload.kind() != "Pod");
+    pod.into_iter().flat_map(|pod| &pod.spec.containers).map(|container| container.image.or_empty())
 }

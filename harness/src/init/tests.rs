@@ -103,7 +103,7 @@ fn a_hook_without_labels_of_its_own_is_only_mentioned() {
     assert_eq!(found.nameless, BTreeSet::from(["my-shop-other".to_owned()]));
     let text = contract::text(&found);
     assert!(text.contains("\"app={{release}}-web,app.kubernetes.io/instance={{release}}\""), "{text}");
-    assert!(text.contains("The hook Job `my-shop-other` has no labels"));
+    assert!(text.contains("The hook job/my-shop-other has no labels"));
 }
 
 /// A failure would mean that a newcomer is not told of what the cluster lacks.
@@ -160,7 +160,7 @@ fn what_changes_with_values_and_runs_is_no_promise() {
     assert_eq!(found.other_hooks.iter().collect::<Vec<_>>(), ["deployment/early"]);
     assert!(found.secrets.is_empty() && found.made_later.contains("made"));
     let text = contract::text(&found);
-    for says in ["`my-shop-admit` is another hook", "# deployment/early is a hook that is no Job", "Secret `made`"] {
+    for says in ["job/my-shop-admit is another hook", "# deployment/early is a hook that is no Job", "secret/made"] {
         assert!(text.contains(says), "`{says}` is not in\n{text}");
     }
 }

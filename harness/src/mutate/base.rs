@@ -2,15 +2,16 @@
 
 use anyhow::Result;
 use chartgate_judge::{Check, Level, Needs, Verdict, named};
+use chartgate_k8s::object::kind;
 use chartgate_model::plan::{Expect, Plan, StubImages};
 use chartgate_model::recording::{Moment, Recording};
 use chartgate_mutate::{Operator, Sees};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::Shared;
 use super::subject::Subject;
-use super::trial::{Trial, Way};
-use super::{Shared, directory};
+use super::trial::{Trial, Way, directory};
 
 /// One scenario with the unchanged chart.
 pub(super) struct Base {
@@ -39,7 +40,7 @@ impl Base {
         let of_chart = |step: usize| plan.steps.get(step).is_some_and(|step| step.from.is_none());
         let renders = recording.entries.iter().filter_map(|entry| match &entry.moment {
             Moment::Rendered { step, objects, .. } if of_chart(*step) && !objects.is_empty() => {
-                Some(objects.iter().map(|hash| readable(recording.object(hash))).collect())
+                Some(objects.iter().map(|hash| readable(recording.object(hash).raw())).collect())
             }
             _ => None,
         });
@@ -109,7 +110,7 @@ impl Base {
 /// A Secret as its type reads it: a recording holds its values as hashes.
 fn readable(object: &Value) -> Value {
     let mut object = object.clone();
-    if object["kind"] == "Secret" {
+    if kind(&object) == "Secret" {
         let data = object["data"].as_object_mut().into_iter().flat_map(|data| data.values_mut());
         // `x` in base64.
         data.for_each(|value| *value = "eA==".into());
@@ -121,7 +122,7 @@ fn readable(object: &Value) -> Value {
 pub(super) fn way_for(check: &Check) -> Way {
     match check.needs {
         Needs::Render if check.adds.is_none() => Way::Renders,
-        Needs::Render | Needs::Orchestration => Way::Stubs,
+        Needs::Render | Needs::Admission | Needs::Orchestration => Way::Stubs,
         Needs::Behaviour => Way::Cluster,
     }
 }

@@ -10,8 +10,8 @@ use chartgate_mutate::{CANARY, Counts, Operator, Sees};
 use super::base::{Base, way_for};
 use super::report::{Fate, Killed, OperatorReport};
 use super::subject::Subject;
-use super::trial::{Trial, Way};
-use super::{Reach, Shared, directory};
+use super::trial::{Trial, Way, directory};
+use super::{Reach, Shared};
 
 /// So many scenarios are asked for each check, the cheapest first: more of the same would say the same.
 const EACH: usize = 2;

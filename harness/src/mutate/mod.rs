@@ -15,14 +15,14 @@ mod trial;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chartgate_base::stdio;
 use chartgate_model::plan::Plan;
-use chartgate_mutate::{CANARY, OPERATORS, Operator};
+use chartgate_mutate::{OPERATORS, Operator};
 use chartgate_runner::run;
 use chartgate_runner::stop::Stop;
 use futures::{StreamExt, stream};
@@ -33,7 +33,6 @@ use base::Base;
 use fate::canary;
 pub use report::{ChartReport, Fate, Killed, MutationReport, OperatorReport};
 use subject::{Subject, subjects};
-use trial::Way;
 
 /// What mutants are tried with.
 #[derive(Clone, Debug)]
@@ -126,11 +125,4 @@ async fn chart(subject: &Subject, shared: &Arc<Shared>) -> Result<ChartReport> {
     let mut operators = decided.into_iter().collect::<Result<Vec<_>>>()?;
     operators.sort_by_key(|(index, _)| *index);
     Ok(ChartReport::of(subject, operators.into_iter().map(|(_, operator)| operator).collect()))
-}
-
-/// The directory of one trial.
-fn directory(out: &Path, subject: &Subject, operator: Option<&Operator>, plan: &Plan, way: Way) -> PathBuf {
-    let operator = operator.map_or("unchanged", |operator| operator.name);
-    debug_assert!(operator != CANARY.name || !plan.name.is_empty());
-    out.join(&subject.name).join(operator).join(format!("{}-{}", plan.name.replace('/', "-"), way.name()))
 }

@@ -1,5 +1,7 @@
 //! How fates become scores and verdicts.
 
+use chartgate_mutate::CANARY;
+
 use super::*;
 use chartgate_judge::Verdict;
 

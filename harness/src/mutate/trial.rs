@@ -1,16 +1,18 @@
 //! One scenario, run in one way, with the unchanged chart or a mutant of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chartgate_judge::Verdict;
 use chartgate_model::plan::{Plan, StubImages};
 use chartgate_model::recording::Recording;
+use chartgate_mutate::{CANARY, Operator};
 use chartgate_report::ScenarioReport;
 use chartgate_runner::run::{Beside, record_renders};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::subject::Subject;
 use super::{Shared, memory};
 use crate::applicable::helm_for;
 use crate::gate;
@@ -72,9 +74,10 @@ impl Trial {
             return Ok(known);
         }
         let report = match way {
-            Way::Renders => shared.stop.unless(rendered(plan, into, shared)).await?,
-            Way::Stubs => on_cluster(plan, StubImages::All, into, shared).await?,
-            Way::Cluster => on_cluster(plan, StubImages::Off, into, shared).await?,
+            // On the heap, as every future that holds much.
+            Way::Renders => shared.stop.unless(Box::pin(rendered(plan, into, shared))).await?,
+            Way::Stubs => Box::pin(on_cluster(plan, StubImages::All, into, shared)).await?,
+            Way::Cluster => Box::pin(on_cluster(plan, StubImages::Off, into, shared)).await?,
         };
         // What renders leave open is void there, and no more.
         let is_red = |verdict: Verdict| if way == Way::Renders { verdict == Verdict::Fail } else { verdict.is_red() };
@@ -112,4 +115,11 @@ async fn on_cluster(plan: &Plan, stub_images: StubImages, into: &Path, shared: &
     show.end();
     // What was ended in its midst shows nothing.
     shared.stop.cause().map_or(ended, |cause| Err(cause.into()))
+}
+
+/// The directory of one trial.
+pub(super) fn directory(out: &Path, subject: &Subject, operator: Option<&Operator>, plan: &Plan, way: Way) -> PathBuf {
+    let operator = operator.map_or("unchanged", |operator| operator.name);
+    debug_assert!(operator != CANARY.name || !plan.name.is_empty());
+    out.join(&subject.name).join(operator).join(format!("{}-{}", plan.name.replace('/', "-"), way.name()))
 }

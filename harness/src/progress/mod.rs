@@ -19,9 +19,6 @@ pub use chartgate_runner::progress::{News, Progress};
 use groups::Groups;
 use screen::Screen;
 
-/// Between two drawings: a spinner turns smoothly, and a terminal far away keeps up.
-const PERIOD: Duration = Duration::from_millis(100);
-
 /// How much is said while scenarios run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Loudness {
@@ -122,7 +119,7 @@ impl Show {
         self.state().drawing = Some(tokio::spawn(async move {
             while let Some(shared) = shared.upgrade() {
                 Self(shared).draw();
-                pause(PERIOD).await;
+                pause(rows::PERIOD).await;
             }
         }));
     }

@@ -8,6 +8,9 @@ use console::{measure_text_width, truncate_str};
 
 use super::board::{Board, Phase, Standing};
 
+/// Between two drawings: a spinner turns smoothly, and a terminal far away keeps up.
+pub(super) const PERIOD: Duration = Duration::from_millis(100);
+
 /// One after the other, a spinner.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// A bar takes this much of a row, and is left out where little is left.
@@ -57,7 +60,7 @@ fn row(of: &Standing, now: Duration, name_width: usize, width: usize) -> String 
 }
 
 fn spinner(now: Duration) -> &'static str {
-    let turns = now.as_millis() / super::PERIOD.as_millis();
+    let turns = now.as_millis() / PERIOD.as_millis();
     SPINNER[usize::try_from(turns).unwrap_or_default() % SPINNER.len()]
 }
 
@@ -159,12 +162,12 @@ mod tests {
     #[test]
     fn each_scenario_has_a_row_with_its_time_and_what_it_is_at() {
         let mut board = board(4);
-        board.note(0, &News::Detail("Deployment `app`:\t\u{1b}[31m0 of 1\u{1b}[0m ready".to_owned()), Duration::ZERO);
+        board.note(0, &News::Detail("deployment/app:\t\u{1b}[31m0 of 1\u{1b}[0m ready".to_owned()), Duration::ZERO);
         let rows = plain(&rows(&board, Duration::from_secs(85), 100, 24));
         assert_eq!(
             rows,
             [
-                "⠋   1:05  codex-pooler/scenario-00  step 2/3: helm upgrade · Deployment `app`: 0 of 1 ready",
+                "⠋   1:05  codex-pooler/scenario-00  step 2/3: helm upgrade · deployment/app: 0 of 1 ready",
                 "⠋   1:05  codex-pooler/scenario-01  [=====>    ] installing CNI",
                 "·   1:25  codex-pooler/scenario-03  waiting for a cluster",
                 "    1:25  1 of 4 ended, 1 not passed, 2 running, 1 waiting",

@@ -1,9 +1,12 @@
 //! The reference of the files that people write, from their schemas: what an editor shows beside a key is what the book says of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::shape::Shape;
 use crate::schema::File;
 
 /// What the types cannot say of scenarios.
@@ -28,10 +31,11 @@ fn page(title: &str, name: &str, file: File, more: &str) -> String {
     // Writing to a String cannot fail.
     section(&mut out, &schema).unwrap_or_default();
     let mut known = Vec::new();
-    collect(&schema, &schema["definitions"], &mut known);
+    let definitions = &schema["definitions"];
+    collect(&schema, definitions, &mut known);
     for name in known {
         writeln!(out, "## {}\n", heading(&name)).unwrap_or_default();
-        section(&mut out, &schema["definitions"][&name]).unwrap_or_default();
+        section(&mut out, &definitions[&name]).unwrap_or_default();
     }
     out + more
 }
@@ -73,97 +77,81 @@ fn heading(name: &str) -> String {
 
 /// What a type means, and the table of its keys or forms.
 fn section(out: &mut String, schema: &Value) -> std::fmt::Result {
-    if let Some(text) = schema["description"].as_str() {
+    // Each schema of this program is one: a test compares what comes of it.
+    let schema = Shape::deserialize(schema).unwrap_or_default();
+    if let Some(text) = &schema.description {
         writeln!(out, "{text}\n")?;
     }
-    if let Some(properties) = schema["properties"].as_object() {
+    if let Some(properties) = &schema.properties {
         writeln!(out, "| key | value | meaning |\n| --- | --- | --- |")?;
-        let required: Vec<&str> = items(&schema["required"]).filter_map(Value::as_str).collect();
-        let is_required = |key: &String| required.contains(&key.as_str());
-        let (first, others): (Vec<_>, Vec<_>) = properties.iter().partition(|(key, _)| is_required(key));
+        let (first, others): (Vec<_>, Vec<_>) = properties.iter().partition(|(key, _)| schema.required.contains(key));
         for (key, value) in first.into_iter().chain(others) {
-            let must = if is_required(key) { ", required" } else { "" };
-            let meaning = value["description"].as_str().unwrap_or_default();
+            let must = if schema.required.contains(key) { ", required" } else { "" };
+            let meaning = value.description.as_deref().unwrap_or_default();
             writeln!(out, "| `{key}` | {}{must} | {} |", cell(&kind(value)), cell(meaning))?;
         }
         return writeln!(out);
     }
-    let forms: Vec<&Value> = forms(schema).collect();
+    let forms: Vec<&Shape> = schema.forms().collect();
     if forms.is_empty() {
-        let examples: Vec<String> = items(&schema["examples"]).filter_map(Value::as_str).map(code).collect();
+        let examples: Vec<String> = schema.texts().map(code).collect();
         return writeln!(out, "Written as {}.\n", examples.join(", "));
     }
     writeln!(out, "| value | meaning |\n| --- | --- |")?;
     for form in forms {
-        let meaning = form["description"].as_str().unwrap_or_default();
+        let meaning = form.description.as_deref().unwrap_or_default();
         writeln!(out, "| {} | {} |", cell(&kind(form)), cell(meaning))?;
     }
     writeln!(out)
 }
 
 /// What a value is, in a few words.
-fn kind(schema: &Value) -> String {
-    if let Some(name) = schema["$ref"].as_str().or(schema["allOf"][0]["$ref"].as_str()).and_then(last) {
+fn kind(schema: &Shape) -> String {
+    if let Some(name) = schema.reference().and_then(last) {
         let heading = heading(name);
         return format!("[{}](#{})", heading.to_lowercase(), anchor(&heading));
     }
-    if let Some(one) = schema["const"].as_str() {
+    if let Some(one) = schema.only.as_ref().and_then(Value::as_str) {
         return code(one);
     }
-    if let Some(values) = schema["enum"].as_array() {
+    if let Some(values) = &schema.allowed {
         return values.iter().filter_map(Value::as_str).map(code).collect::<Vec<_>>().join(", ");
     }
-    if let (Some((key, value)), true) = (only_entry(&schema["properties"]), schema["oneOf"].is_null()) {
+    if let (Some((key, value)), None) = (only_entry(schema), &schema.one_of) {
         return format!("`{key}:` {}", kind(value));
     }
-    let forms: Vec<String> = forms(schema).filter(|form| form["type"] != "null").map(kind).collect();
+    let is_null = |form: &&Shape| form.types() == ["null"];
+    let forms: Vec<String> = schema.forms().filter(|form| !is_null(form)).map(kind).collect();
     if !forms.is_empty() {
         return forms.join(" or ");
     }
-    let types: Vec<&str> = items(&schema["type"]).chain([&schema["type"]]).filter_map(Value::as_str).collect();
-    match types.into_iter().find(|kind| *kind != "null") {
-        Some("array") => format!("list of {}", kind(&schema["items"])),
-        Some("object") if schema["properties"].is_object() => inline_map(schema),
-        Some("object") => match &schema["additionalProperties"] {
-            inner @ Value::Object(_) => {
-                let none = if is_nullable(inner) { ", or `null`" } else { "" };
-                format!("map of names to {}{none}", kind(inner))
+    match schema.types().iter().map(String::as_str).find(|kind| *kind != "null") {
+        Some("array") => format!("list of {}", schema.items.as_deref().map_or("any".to_owned(), kind)),
+        Some("object") => match (&schema.properties, schema.values()) {
+            (Some(properties), _) => inline_map(properties),
+            (None, Some(values)) => {
+                let none = if values.is_nullable() { ", or `null`" } else { "" };
+                format!("map of names to {}{none}", kind(&values))
             }
-            _ => "map".to_owned(),
+            (None, None) => "map".to_owned(),
         },
-        Some("string") => pattern_start(schema).unwrap_or("text".to_owned()),
+        // What a text with a pattern begins with says it all.
+        Some("string") => {
+            schema.texts().next().map_or("text".to_owned(), |example| format!("text such as `{example}`"))
+        }
         Some("integer") => "number".to_owned(),
         Some("boolean") => "`true` or `false`".to_owned(),
         other => other.unwrap_or("any").to_owned(),
     }
 }
 
-fn inline_map(schema: &Value) -> String {
-    let entries = schema["properties"].as_object().into_iter().flatten();
-    let entries: Vec<String> = entries.map(|(key, value)| format!("`{key}:` {}", kind(value))).collect();
+fn inline_map(properties: &BTreeMap<String, Shape>) -> String {
+    let entries: Vec<String> = properties.iter().map(|(key, value)| format!("`{key}:` {}", kind(value))).collect();
     format!("map of {}", entries.join(" and "))
 }
 
-/// What a text with a pattern begins with, where that says it all.
-fn pattern_start(schema: &Value) -> Option<String> {
-    items(&schema["examples"]).find_map(Value::as_str).map(|example| format!("text such as `{example}`"))
-}
-
-fn is_nullable(schema: &Value) -> bool {
-    items(&schema["type"]).chain(items(&schema["anyOf"]).map(|form| &form["type"])).any(|kind| kind == "null")
-}
-
-/// The alternatives of a type.
-fn forms(schema: &Value) -> impl Iterator<Item = &Value> {
-    items(&schema["oneOf"]).chain(items(&schema["anyOf"]))
-}
-
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn only_entry(map: &Value) -> Option<(&String, &Value)> {
-    map.as_object().filter(|map| map.len() == 1)?.iter().next()
+fn only_entry(schema: &Shape) -> Option<(&String, &Shape)> {
+    schema.properties.as_ref().filter(|properties| properties.len() == 1)?.first_key_value()
 }
 
 fn code(text: &str) -> String {

@@ -12,8 +12,9 @@ use anyhow::Result;
 use serde_json::Value;
 
 pub use mistake::{Mistake, Mistakes};
-pub use source::{Source, Spot, unknown};
+pub use source::{Source, Spot};
 pub use templates::Manifest;
+pub use words::unknown;
 
 /// A scenario, a contract or an argument is wrong: the caller exits with 2, and nothing has run.
 #[derive(Debug)]
@@ -57,7 +58,8 @@ pub fn objects(manifest: &str) -> Result<Vec<Value>> {
 
 /// Reads `Chart.yaml`, values files and other YAML that is not ours: unknown keys are no mistakes there.
 pub fn value(text: &str) -> Result<Value> {
-    Ok(serde_yaml::from_str(text)?)
+    // A byte order mark is no part of it, as helm sees it, too.
+    Ok(serde_yaml::from_str(text.trim_start_matches('\u{feff}'))?)
 }
 
 /// An object as YAML, for people.

@@ -11,8 +11,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::mistake::Mistake;
 use super::nearest;
-use super::source::place;
-use super::tree::{Content, Entry, Node, State};
+use super::tree::{Content, Entry, Node, State, place};
 use super::words::{listed, with_nearest, worded};
 
 /// Who has more of them is not helped by the next.

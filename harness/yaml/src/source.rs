@@ -12,8 +12,7 @@ use serde_json::Value;
 use super::Invalid;
 use super::mistake::{Mistake, Mistakes};
 use super::recover;
-use super::tree::{self, Content, Node};
-use super::words::{listed, with_nearest};
+use super::tree::{self, Content, Node, place};
 
 /// A file that a person wrote, kept so that a mistake can be shown where it stands.
 #[derive(Debug)]
@@ -189,19 +188,4 @@ impl Spot<'_> {
             _ => {}
         }
     }
-}
-
-/// What carets stand under: a scalar, else the key of the map or list, else the first thing in it, else its brackets.
-pub(super) fn place(node: &Node, key: Option<&Range<usize>>) -> Option<Range<usize>> {
-    match &node.content {
-        Content::Scalar(_) if !node.span.is_empty() => Some(node.span.clone()),
-        _ => key.or_else(|| node.first()).or(Some(&node.span).filter(|span| !span.is_empty())).cloned(),
-    }
-}
-
-/// A mistake for a name that is not among the known ones.
-pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Mistake {
-    let known: Vec<&str> = known.into_iter().collect();
-    let mistake = Mistake::new(&format!("unknown {what} `{name}`")).with_note(listed(known.iter().copied()));
-    with_nearest(mistake, name, known.into_iter())
 }

@@ -339,3 +339,11 @@ impl<'a> Reader<'a> {
 fn plain(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
+
+/// What carets stand under: a scalar, else the key of the map or list, else the first thing in it, else its brackets.
+pub(super) fn place(node: &Node, key: Option<&Range<usize>>) -> Option<Range<usize>> {
+    match &node.content {
+        Content::Scalar(_) if !node.span.is_empty() => Some(node.span.clone()),
+        _ => key.or_else(|| node.first()).or(Some(&node.span).filter(|span| !span.is_empty())).cloned(),
+    }
+}

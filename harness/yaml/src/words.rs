@@ -5,9 +5,9 @@ use super::nearest;
 
 /// A mistake in a person's words, for what serde says of a value: under the nearest key above it, as it is written.
 pub(super) fn worded(message: &str, key: &str, written: &str) -> Mistake {
-    if let Some(unknown) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split('`').next()) {
+    if let Some(name) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split('`').next()) {
         let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-        return super::unknown(key.strip_suffix('s').unwrap_or(key), unknown, known);
+        return unknown(key.strip_suffix('s').unwrap_or(key), name, known);
     }
     let types = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
     let Some((found, expected)) = types.and_then(|types| types.split_once(", expected ")) else {
@@ -61,4 +61,11 @@ pub(super) fn with_nearest<'a>(mistake: Mistake, word: &str, candidates: impl It
         Some(near) => mistake.with_hint(format!("did you mean `{near}`?")),
         None => mistake,
     }
+}
+
+/// A mistake for a name that is not among the known ones.
+pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Mistake {
+    let known: Vec<&str> = known.into_iter().collect();
+    let mistake = Mistake::new(&format!("unknown {what} `{name}`")).with_note(listed(known.iter().copied()));
+    with_nearest(mistake, name, known.into_iter())
 }

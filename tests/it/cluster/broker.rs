@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chartgate_cluster::backing::{Database, Seen};
+use chartgate_cluster::backing::{Database, Seen, Trap};
 use chartgate_cluster::{Databases, Lease, Owned, Request};
-use chartgate_model::plan::{Fault, Server};
+use chartgate_model::plan::Server;
 use chartgate_process::home;
 use chartgate_process::tool::Tool;
 use chartgate_process::wait::{Check, until};
@@ -93,7 +93,7 @@ async fn the_schema_audit_tells_what_really_changed() {
         "DROP TABLE IF EXISTS nothing",
         "DROP TABLE jobs",
     ] {
-        database.superuser().batch_execute(sql).await.unwrap();
+        database.superuser().await.unwrap().batch_execute(sql).await.unwrap();
     }
     audit.settle(&database).await.unwrap();
 
@@ -116,11 +116,11 @@ async fn a_server_of_a_leases_own_answers_and_goes_with_it() {
     let servers = BTreeMap::from([("cache".to_owned(), server)]);
     let lease = acquire(&Request { servers, ..request("server") }).await;
     let address = lease.servers["cache"].clone();
-    let ping = ["exec", &address.container, "redis-cli", "-h", &address.host, "ping"];
-    let answer = Tool::on_path("docker").args(ping).run().await.unwrap();
-    assert_eq!(answer.stdout.trim(), "PONG");
+    let answer = address.place.output(&["redis-cli", "-h", &address.host, "ping"]).await.unwrap();
+    assert_eq!(answer.trim(), "PONG");
     lease.end().await.unwrap();
-    let gone = Tool::on_path("docker").args(["inspect", &address.container]).run_unchecked().await.unwrap();
+    let gone =
+        Tool::on_path("docker").args(["inspect", address.place.container().unwrap()]).run_unchecked().await.unwrap();
     assert!(!gone.is_success(), "the container is still there: {}", gone.stdout);
 }
 
@@ -133,13 +133,10 @@ async fn a_fault_strikes_the_application_alone_and_ends() {
     let server = lease.postgres.as_ref().unwrap();
     let database = Database::create(server, &name).await.unwrap();
     let (audit, mut seen) = database.audit_schema().await.unwrap();
-    let mut config = tokio_postgres::Config::new();
-    config.host(&server.local_host).port(server.local_port).dbname(&name).user(&name).password(database.password());
-    let (application, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let application = database.application().await.unwrap();
 
-    database.arm(1, &Fault::MigrationFails).await.unwrap();
-    database.superuser().batch_execute("CREATE TABLE public.of_others (id int)").await.unwrap();
+    database.arm(1, Trap::Fail).await.unwrap();
+    database.superuser().await.unwrap().batch_execute("CREATE TABLE public.of_others (id int)").await.unwrap();
     application.batch_execute("CREATE TEMPORARY TABLE scratch (id int)").await.unwrap();
     let error = application.batch_execute("CREATE SCHEMA own; CREATE TABLE own.jobs (id int)").await.unwrap_err();
     let said = error.as_db_error().unwrap().message();
@@ -148,7 +145,7 @@ async fn a_fault_strikes_the_application_alone_and_ends() {
     application.batch_execute("CREATE SCHEMA own").await.unwrap();
 
     // What a fault has put to sleep ends with it, and so does its connection.
-    database.arm(2, &Fault::MigrationHangs).await.unwrap();
+    database.arm(2, Trap::Hang).await.unwrap();
     let (hangs, disarmed) = tokio::join!(application.batch_execute("CREATE TABLE own.jobs (id int)"), async {
         while !matches!(seen.recv().await, Some(Seen::Fault(fault)) if fault.step == 2) {}
         database.disarm().await
@@ -170,12 +167,13 @@ async fn a_server_of_its_own_restarts_and_its_schema_audit_goes_on() {
     let server = database.server();
     chartgate_cluster::restart(&server).await.unwrap();
     database.reconnect(&server).await.unwrap();
-    database.superuser().batch_execute("CREATE TABLE jobs (id int)").await.unwrap();
+    database.superuser().await.unwrap().batch_execute("CREATE TABLE jobs (id int)").await.unwrap();
     audit.settle(&database).await.unwrap();
     let told = seen.try_recv();
     assert!(matches!(&told, Ok(Seen::Ddl(ddl)) if ddl.object == "public.jobs"), "{told:?}");
 
     lease.end().await.unwrap();
-    let gone = Tool::on_path("docker").args(["inspect", &server.container]).run_unchecked().await.unwrap();
+    let gone =
+        Tool::on_path("docker").args(["inspect", server.place.container().unwrap()]).run_unchecked().await.unwrap();
     assert!(!gone.is_success(), "the lease ended, and its server runs on");
 }

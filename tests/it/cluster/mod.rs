@@ -1,6 +1,8 @@
 //! What chartgate does on a cluster beside running its own charts' scenarios.
 
+mod backing;
 mod broker;
+mod dry_run;
 mod early;
 mod evidence;
 mod init;

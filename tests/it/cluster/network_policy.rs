@@ -151,7 +151,7 @@ impl World {
     }
 }
 
-async fn create_namespace(client: &Client, lease: &Lease, name: &str) {
+pub(super) async fn create_namespace(client: &Client, lease: &Lease, name: &str) {
     lease.owns(Owned::Namespace(name.to_owned())).await.expect("it can be registered");
     let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).expect("it is a namespace");
     let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -161,7 +161,7 @@ async fn create_namespace(client: &Client, lease: &Lease, name: &str) {
     tokio::time::timeout(ACCOUNT, made).await.expect("its account is made in time").expect("it can be watched");
 }
 
-async fn connect(prober: &Prober, host: &str, port: u16) -> Answer {
+pub(super) async fn connect(prober: &Prober, host: &str, port: u16) -> Answer {
     let address = format!("{host}:{port}");
     let scheme = Scheme::default();
     let question = Question { id: 0, scheme, address, path: None, control: None, session: None, limit_ms: 0 };

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_process::tool::Line;
 use chartgate_process::wait::{Check, changed, until};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use super::Database;
-use crate::engine;
+use super::clock::Clock;
+use crate::server::Heard;
 
 /// From a statement to its line in the log it takes milliseconds, and the reader of the log a moment to start.
 const IN_PLACE: Duration = Duration::from_secs(20);
@@ -95,7 +95,7 @@ CREATE EVENT TRIGGER chartgate_drop ON sql_drop EXECUTE FUNCTION chartgate.on_dr
 /// A change of a database's schema, as the database itself told it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ddl {
-    /// When, by the server's clock, in milliseconds since 1970.
+    /// When, in milliseconds since 1970: by the server's clock in its log, by this machine's once it is [`Seen`].
     pub unix_ms: u64,
     /// Command tag, for example `CREATE TABLE`.
     pub tag: String,
@@ -139,11 +139,10 @@ impl Database {
     /// Follows the server's log and gives the changes of this database's schema. From the return on, silence means that
     /// nothing changed: a probe of the audit was seen.
     pub async fn audit_schema(&self) -> Result<(SchemaAudit, mpsc::UnboundedReceiver<Seen>)> {
-        let lines =
-            engine::follow_log(&self.server().container).follow().context("failed to follow the log of PostgreSQL")?;
+        let lines = self.server().place.follow_log().await.context("failed to follow the log of PostgreSQL")?;
         let (sender, seen) = mpsc::unbounded_channel();
         let (latest, probes) = watch::channel(0);
-        tokio::spawn(read(lines, self.name().to_owned(), sender, latest));
+        tokio::spawn(read(lines, self.name().to_owned(), self.clock(), sender, latest));
         let audit = SchemaAudit { probes };
         audit.settle(self).await.context("failed to put the audit of the schema in place")?;
         Ok((audit, seen))
@@ -165,8 +164,14 @@ impl SchemaAudit {
             async move {
                 let table = format!("{SCHEMA}.probe_{number}");
                 let probe = format!("CREATE TABLE {table} (); DROP TABLE {table}");
-                if let Err(error) = database.superuser().batch_execute(&probe).await {
-                    return Check::Fatal(anyhow::Error::new(error).context("failed to probe the audit"));
+                let superuser = match database.superuser().await {
+                    Ok(superuser) => superuser,
+                    Err(error) => return Check::NotYet(format!("{error:#}")),
+                };
+                match superuser.batch_execute(&probe).await {
+                    Ok(()) => {}
+                    Err(error) if error.is_closed() => return Check::NotYet(error.to_string()),
+                    Err(error) => return Check::Fatal(anyhow::Error::new(error).context("failed to probe the audit")),
                 }
                 let seen = changed("its line", PROBE, &mut probes, |seen| {
                     if *seen >= wanted { Check::Ready(()) } else { Check::NotYet(format!("probe {seen}")) }
@@ -220,8 +225,9 @@ fn parse(line: &str, database: &str) -> Parsed {
 
 /// Gives out what the log's lines tell of one database.
 async fn read(
-    mut lines: mpsc::Receiver<Line>,
+    mut lines: mpsc::Receiver<Heard>,
     database: String,
+    clock: Clock,
     seen: mpsc::UnboundedSender<Seen>,
     latest: watch::Sender<u64>,
 ) {
@@ -231,13 +237,23 @@ async fn read(
             line = lines.recv() => line,
             () = seen.closed() => return,
         };
-        let Some(Line::Out(line) | Line::Err(line)) = line else {
-            let why = if let Some(Line::Ended(how)) = line { how } else { "the log's reader ended".to_owned() };
-            gap(format!("the log of PostgreSQL is no longer followed: {why}"));
-            return;
+        let line = match line {
+            Some(Heard::Line(line)) => line,
+            Some(Heard::Lost(why)) => {
+                gap(format!("a change of the schema could not be told: {why}"));
+                continue;
+            }
+            Some(Heard::Ended(how)) => {
+                gap(format!("the log of PostgreSQL is no longer followed: {how}"));
+                return;
+            }
+            None => {
+                gap("the log of PostgreSQL is no longer followed: its reader ended".to_owned());
+                return;
+            }
         };
         match parse(&line, &database) {
-            Parsed::Ddl(ddl) => drop(seen.send(Seen::Ddl(ddl))),
+            Parsed::Ddl(ddl) => drop(seen.send(Seen::Ddl(Ddl { unix_ms: clock.here(ddl.unix_ms), ..ddl }))),
             Parsed::Fault(fault) => drop(seen.send(Seen::Fault(fault))),
             Parsed::Probe(number) => drop(latest.send_replace(number)),
             Parsed::Lost(why) => drop(gap(format!("a change of the schema could not be told: {why}"))),
@@ -287,13 +303,36 @@ mod tests {
 
     #[tokio::test]
     async fn a_log_that_ends_is_a_gap() {
-        let (send, lines) = mpsc::channel(4);
+        let ended = Heard::Ended("docker ended: signal: 9".to_owned());
+        let seen = seen([Heard::Line(line("app", TOLD)), ended], Clock::default()).await;
+        assert!(matches!(&seen[..], [Seen::Ddl(_), Seen::Gap(why)] if why.contains("signal: 9")), "{seen:?}");
+    }
+
+    /// A failure would mean that a change of the schema which nobody heard of is taken for none, or that no later one is heard.
+    #[tokio::test]
+    async fn a_line_that_was_lost_is_a_gap_and_the_next_one_is_read() {
+        let heard = [Heard::Lost("lines 2 to 3 are missing".to_owned()), Heard::Line(line("app", TOLD))];
+        let seen = seen(heard, Clock::default()).await;
+        assert!(matches!(&seen[..], [Seen::Gap(why), Seen::Ddl(_), ..] if why.contains("lines 2 to 3")), "{seen:?}");
+    }
+
+    /// A failure would mean that a change is taken for one outside its hook's run because two machines' clocks differ.
+    #[tokio::test]
+    async fn a_change_is_told_by_this_machines_clock() {
+        let seen = seen([Heard::Line(line("app", TOLD))], Clock::ahead_by(123)).await;
+        assert!(matches!(&seen[0], Seen::Ddl(ddl) if ddl.unix_ms == 1_760_000_000_000), "{seen:?}");
+    }
+
+    /// What is given out of a log that ends behind this.
+    async fn seen<const COUNT: usize>(heard: [Heard; COUNT], clock: Clock) -> Vec<Seen> {
+        let (send, lines) = mpsc::channel(COUNT);
         let (seen, mut given) = mpsc::unbounded_channel();
-        send.send(Line::Err(line("app", TOLD))).await.unwrap();
-        send.send(Line::Ended("docker ended: signal: 9".to_owned())).await.unwrap();
-        read(lines, "app".to_owned(), seen, watch::channel(0).0).await;
-        assert!(matches!(given.recv().await, Some(Seen::Ddl(_))));
-        assert!(matches!(given.recv().await, Some(Seen::Gap(why)) if why.contains("signal: 9")));
+        for heard in heard {
+            send.send(heard).await.unwrap();
+        }
+        drop(send);
+        read(lines, "app".to_owned(), clock, seen, watch::channel(0).0).await;
+        std::iter::from_fn(|| given.try_recv().ok()).collect()
     }
 
     /// A failure would mean that a fault which struck is taken for one that did not.

@@ -1,6 +1,7 @@
 //! Who may run: so many scenarios at once, and on the shared cluster only as many as its CPU is enough for.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,8 +12,9 @@ use super::super::provider::Progress;
 const JOB_MEMORY: u64 = 1 << 20;
 /// What cluster and server take, and what the machine needs for itself, in kB.
 const BASE_MEMORY: u64 = 2 << 20;
-/// What Kubernetes' own pods request on a node that chartgate made: 180m, with one pod of its DNS and 25m for that, and 10m for kindnet.
-const SYSTEM_MILLICORES: u32 = 250;
+/// What Kubernetes' own pods request on a node that chartgate made: 180m, with one pod of its DNS and 25m for that, 50m for kube-proxy, and 10m
+/// for kindnet.
+const SYSTEM_MILLICORES: u32 = 300;
 /// A cluster of its own takes as much of the machine as two scenarios on the shared one: it starts and runs a control plane.
 const OF_OWN_CLUSTER: u32 = 2;
 
@@ -23,14 +25,15 @@ pub struct Admission {
     /// CPU that the shared cluster has for releases, in millicores.
     millicores: u32,
     free: Arc<Semaphore>,
-    turn: Arc<Semaphore>,
+    /// Whose turn it is with each object outside all namespaces.
+    turns: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
 /// What a lease takes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// Of the shared cluster, what its pods request.
-    OfShared { millicores: u32 },
+    /// Of the shared cluster, what its pods request, while no other makes one of the same objects outside its namespaces.
+    OfShared { millicores: u32, reaches: BTreeSet<String> },
     /// A cluster that is made for it.
     OwnCluster,
     /// Nothing of this machine's but the harness: it runs on a user's cluster.
@@ -43,7 +46,7 @@ pub enum Share {
 pub struct Admitted {
     _slot: OwnedSemaphorePermit,
     _millicores: Option<OwnedSemaphorePermit>,
-    _turn: Option<OwnedSemaphorePermit>,
+    _turns: Vec<OwnedSemaphorePermit>,
 }
 
 impl Admission {
@@ -58,7 +61,7 @@ impl Admission {
             slots: Arc::new(Semaphore::new(capacity)),
             millicores,
             free: Arc::new(Semaphore::new(millicores as usize)),
-            turn: Arc::new(Semaphore::new(1)),
+            turns: Mutex::default(),
         }
     }
 
@@ -69,23 +72,22 @@ impl Admission {
 
     /// Waits until a lease may begin.
     pub async fn admit(&self, share: Share, progress: &Progress) -> Result<Admitted> {
-        // First the CPU and the turn, then a slot: a lease that waits for these holds no slot, which another may use that needs
-        // neither. The other way round costs nothing, since who waits for CPU needs a slot as well and would get it later than this one.
+        // First the turns and the CPU, then a slot: a lease that waits for a turn holds no CPU, and one that waits for either holds no slot,
+        // which another may use that needs neither. The other way round costs nothing, since who waits for CPU needs a slot as well and
+        // would get it later than this one.
+        let turns = match &share {
+            Share::OfShared { reaches, .. } => self.turns(reaches, progress).await?,
+            Share::ElsewhereInTurn => self.turns(&BTreeSet::from([String::new()]), progress).await?,
+            Share::OwnCluster | Share::Elsewhere => Vec::new(),
+        };
         let mut millicores = None;
-        if let Share::OfShared { millicores: wanted } = share {
+        if let Share::OfShared { millicores: wanted, .. } = &share {
             // One that is larger than the node gets all of it: it may still fit, and if not, its own pods say so.
-            let wanted = wanted.min(self.millicores);
+            let wanted = (*wanted).min(self.millicores);
             if self.free.available_permits() < wanted as usize {
                 progress.say(format!("waiting for {wanted}m CPU on the shared cluster"));
             }
             millicores = Some(Arc::clone(&self.free).acquire_many_owned(wanted).await?);
-        }
-        let mut turn = None;
-        if share == Share::ElsewhereInTurn {
-            if self.turn.available_permits() == 0 {
-                progress.say("waiting for another scenario whose chart reaches outside its namespace");
-            }
-            turn = Some(Arc::clone(&self.turn).acquire_owned().await?);
         }
         let slots = if share == Share::OwnCluster { OF_OWN_CLUSTER } else { 1 };
         let slots = slots.min(u32::try_from(self.capacity).unwrap_or(u32::MAX));
@@ -96,8 +98,24 @@ impl Admission {
         Ok(Admitted {
             _slot: Arc::clone(&self.slots).acquire_many_owned(slots).await?,
             _millicores: millicores,
-            _turn: turn,
+            _turns: turns,
         })
+    }
+
+    /// Waits for the turn with each of these. All take theirs in the same order, so that no two wait for each other.
+    async fn turns(&self, reaches: &BTreeSet<String>, progress: &Progress) -> Result<Vec<OwnedSemaphorePermit>> {
+        let turn_of = |name: &String| {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(name.clone()).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let mut taken = Vec::new();
+        for turn in reaches.iter().map(turn_of) {
+            if turn.available_permits() == 0 {
+                progress.say("waiting for another scenario whose chart reaches outside its namespace");
+            }
+            taken.push(turn.acquire_owned().await?);
+        }
+        Ok(taken)
     }
 }
 
@@ -152,7 +170,7 @@ mod tests {
     #[test]
     fn a_lease_that_waits_for_cpu_holds_no_slot() {
         let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
-        let of_shared = |millicores| Share::OfShared { millicores };
+        let of_shared = |millicores| Share::OfShared { millicores, reaches: BTreeSet::new() };
         let running = admission.admit(of_shared(800), &silent).now_or_never().expect("there is room");
         let mut waiting = Box::pin(admission.admit(of_shared(400), &silent));
         assert!(waiting.as_mut().now_or_never().is_none());
@@ -185,12 +203,28 @@ mod tests {
         second.now_or_never().expect("it is its turn").unwrap();
     }
 
+    /// A failure would mean that two releases overwrite each other's `ClusterRole`, or that all charts with one wait for each other.
+    #[test]
+    fn what_has_the_same_name_outside_all_namespaces_takes_turns() {
+        let (admission, silent) = (Admission::new(4, 1000), Progress::new(|_| {}));
+        let reaching = |names: &[&str]| {
+            let reaches = names.iter().map(|name| (*name).to_owned()).collect();
+            Box::pin(admission.admit(Share::OfShared { millicores: 10, reaches }, &silent))
+        };
+        let first = reaching(&["clusterrole/a", "clusterrole/b"]).now_or_never().expect("it is the first");
+        reaching(&["clusterrole/c"]).now_or_never().expect("nobody has it").unwrap();
+        let mut second = reaching(&["clusterrole/b", "clusterrole/d"]);
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first);
+        second.now_or_never().expect("it is its turn").unwrap();
+    }
+
     /// A failure would mean that a release larger than the node never begins.
     #[test]
     fn one_that_is_larger_than_the_node_gets_all_of_it() {
         let (admission, silent) = (Admission::new(2, 1000), Progress::new(|_| {}));
-        let _all =
-            admission.admit(Share::OfShared { millicores: 9000 }, &silent).now_or_never().expect("there is room");
-        assert!(admission.admit(Share::OfShared { millicores: 1 }, &silent).now_or_never().is_none());
+        let of_shared = |millicores| Share::OfShared { millicores, reaches: BTreeSet::new() };
+        let _all = admission.admit(of_shared(9000), &silent).now_or_never().expect("there is room");
+        assert!(admission.admit(of_shared(1), &silent).now_or_never().is_none());
     }
 }

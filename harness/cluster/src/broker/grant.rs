@@ -25,7 +25,10 @@ impl Broker {
         let share = match (&granted.request.context, granted.request.sharing) {
             (Some(_), Sharing::InTurn) => Share::ElsewhereInTurn,
             (Some(_), _) => Share::Elsewhere,
-            (None, Sharing::Shared | Sharing::InTurn) => Share::OfShared { millicores: granted.request.millicores },
+            (None, Sharing::Shared | Sharing::InTurn) => {
+                let Request { millicores, reaches, .. } = &granted.request;
+                Share::OfShared { millicores: *millicores, reaches: reaches.clone() }
+            }
             (None, Sharing::Own { .. }) => Share::OwnCluster,
         };
         granted.admitted = Some(self.admission.admit(share, &progress).await?);
@@ -64,8 +67,11 @@ impl Broker {
             if let Some(context) = &request.context
                 && !self.shared_cluster(&request, &progress).await?.capabilities().container_network
             {
-                let (name, hint) = (context.name(), "leave out `--context`, or make a kind cluster");
-                let what = format!("context `{name}` is no kind cluster of this machine, which servers need for now");
+                let hint = "leave out `--backing engine`: then the servers are pods of the cluster";
+                let name = context.name();
+                let what = format!(
+                    "context `{name}` is no kind cluster of this machine, so its pods reach no server of the engine"
+                );
                 return Err(Environment::hinted(what, hint).into());
             }
             let postgres = async {

@@ -33,10 +33,21 @@ pub(super) fn part(kubeconfig: &Path) -> Result<Part> {
 
 /// Lowers what the network of kind's own node images requests; a node image that was built here has another one.
 pub(super) async fn lower_network(client: Client) -> Result<()> {
+    of_daemon(client, "kindnet", "kindnet-cni", "10m").await
+}
+
+/// Has the proxy on each node request something. In kubeadm's manifest it requests nothing: on a node whose processors are all taken it then gets
+/// next to nothing of them, and leads users to pods that left seconds ago. Clusters that are bought request 100m for it.
+pub(super) async fn raise_proxy(client: Client) -> Result<()> {
+    of_daemon(client, "kube-proxy", "kube-proxy", "50m").await
+}
+
+/// Sets what a program on each node requests, where there is such a program.
+async fn of_daemon(client: Client, name: &str, container: &str, cpu: &str) -> Result<()> {
     let daemons: Api<DaemonSet> = Api::namespaced(client, "kube-system");
-    let container = json!({"name": "kindnet-cni", "resources": {"requests": {"cpu": "10m"}}});
+    let container = json!({"name": container, "resources": {"requests": {"cpu": cpu}}});
     let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-    match daemons.patch("kindnet", &PatchParams::default(), &Patch::Strategic(patch)).await {
+    match daemons.patch(name, &PatchParams::default(), &Patch::Strategic(patch)).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         patched => Ok(patched.map(drop)?),
     }

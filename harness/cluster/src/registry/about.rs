@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of an entry's content; of another one, only its containers' names are understood.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What an entry says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chartgate_model::plan::Server;
 use chartgate_process::home::Environment;
+use chartgate_process::wait::{Check, until};
 use testcontainers::core::WaitFor;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use super::postgres::wait_for_network;
+use super::place::Place;
 use crate::containers::REMOVAL;
 use crate::engine;
 use crate::provider::Progress;
@@ -18,6 +19,9 @@ use crate::{Address, NETWORK};
 
 /// The slowest servers, such as Kafka, are up half a minute after their container's start; others start beside them.
 const START: Duration = Duration::from_secs(180);
+
+/// kind makes the network before its first node, right after its own start.
+const NETWORK_MADE: Duration = Duration::from_secs(60);
 
 /// Starts a server in a container of this name, which its lease owns already. It is ready when this returns.
 pub async fn start(entry: &Entry, container: &str, server: &Server, progress: &Progress) -> Result<Address> {
@@ -40,10 +44,16 @@ async fn run(entry: &Entry, container: &str, server: &Server, progress: &Progres
     let running = request.start().await?;
     // The lease owns it from here on.
     std::mem::forget(running);
-    Ok(Address { container: container.to_owned(), host: engine::address(container).await?, port: server.port })
+    let place = Place::Container { name: container.to_owned(), published: None };
+    Ok(Address { place, host: engine::address(container).await?, port: server.port })
 }
 
 /// Removes the container of this name, whether it exists or not.
 pub async fn remove(container: &str) -> Result<()> {
     engine::remove(&[container.to_owned()], REMOVAL).await?.done()
+}
+
+/// Waits for kind's network: made by testcontainers, it would be removed with the container.
+pub(super) async fn wait_for_network() -> Result<()> {
+    until("kind's network", NETWORK_MADE, || async { Check::retry(engine::has_network().await) }).await
 }

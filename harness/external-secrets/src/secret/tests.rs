@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::*;
 
 fn spec(target: &Value, refresh: &Value) -> ExternalSecretSpec {
@@ -53,7 +55,7 @@ fn a_secret_of_another_is_refused() {
     for policy in ["Owner", "Merge"] {
         let refused =
             desired(&object, &spec(&json!({"creationPolicy": policy}), &json!({})), &data("new"), Some(&other));
-        assert!(refused.is_err_and(|error| error.to_string().contains("ExternalSecret `web`")), "{policy}");
+        assert!(refused.is_err_and(|error| error.to_string().contains("externalsecret/web")), "{policy}");
     }
     // The Secret of one that was there before under this name is taken over.
     let before = made(&json!({}), None);

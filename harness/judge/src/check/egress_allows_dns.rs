@@ -1,12 +1,14 @@
 //! `egress-allows-dns`: pods whose egress the release restricts can still resolve the names that they are given.
 
+mod host;
+
 use chartgate_k8s::typed::Object;
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifest::{Manifest, Selector, Workload};
+use crate::manifest::{Manifest, Selector};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
@@ -23,23 +25,6 @@ pub(crate) const EGRESS_ALLOWS_DNS: Check = Check {
     judges_refusals: false,
     judge,
 };
-
-/// Schemes of URLs whose host is connected to; that of `s3://` is no host.
-const CALLED: [&str; 13] = [
-    "amqp",
-    "amqps",
-    "grpc",
-    "http",
-    "https",
-    "ldap",
-    "mongodb",
-    "mysql",
-    "nats",
-    "postgres",
-    "postgresql",
-    "redis",
-    "rediss",
-];
 
 /// The DNS, and what it is on `OpenShift` behind its Service.
 const DNS: [i32; 2] = [53, 5353];
@@ -65,12 +50,12 @@ fn judge(view: &View) -> Finding {
             let of_it: Vec<_> = policies.iter().filter(selects).collect();
             let Some((first, _)) = of_it.first() else { continue };
             if of_it.iter().flat_map(|(_, spec)| spec.egress.iter().flatten()).any(allows_dns) {
-                tally.proved(note(format!("{} may ask the DNS", workload.title())));
-            } else if let Some((place, host)) = named_host(&manifest, workload) {
+                tally.proved(note(format!("{} may ask the DNS", workload.slashed())));
+            } else if let Some((place, host)) = host::named(&manifest, workload) {
                 let message = format!(
                     "{} restricts what {} may reach and allows no port 53, but {place} names `{host}`, which needs the DNS",
                     first.slashed(),
-                    workload.title()
+                    workload.slashed()
                 );
                 tally.fail(message).hint("add an egress rule for port 53, UDP and TCP");
             }
@@ -103,62 +88,6 @@ fn allows_dns(rule: &NetworkPolicyEgressRule) -> bool {
         [] => peers.is_empty() || peers.iter().any(is_elsewhere),
         ports => ports.iter().any(is_dns),
     }
-}
-
-/// A host by its name in what a pod is given, and where that is.
-fn named_host(manifest: &Manifest, workload: &Workload) -> Option<(String, String)> {
-    let services: Vec<&str> =
-        manifest.of_kind("Service").map(Object::name).filter(|it| manifest.is_own_name(it)).collect();
-    let host = |text: &str| words(text).find(|word| is_host(word, &services)).or(called(text)).map(str::to_owned);
-    for container in workload.containers() {
-        let of = &container.name;
-        for variable in container.env.iter().flatten() {
-            if let Some(host) = variable.value.as_deref().and_then(host) {
-                return Some((format!("`{}` of container `{of}`", variable.name), host));
-            }
-        }
-        let mut command = container.args.iter().chain(&container.command).flatten();
-        if let Some(host) = command.find_map(|line| host(line)) {
-            return Some((format!("the command of container `{of}`"), host));
-        }
-        for map in container.env_from.iter().flatten().filter_map(|from| from.config_map_ref.as_ref()) {
-            let Some(config) = manifest.find("ConfigMap", workload.namespace, &map.name) else { continue };
-            if let Some((key, host)) = config.data().texts().find_map(|(key, value)| Some((key, host(value)?))) {
-                return Some((format!("`{key}` of {}", config.slashed()), host));
-            }
-        }
-    }
-    None
-}
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c))).filter(|word| !word.is_empty())
-}
-
-/// The host of a URL that is a lone word: a Service of the pod's namespace, whoever makes it.
-fn called(text: &str) -> Option<&str> {
-    let is_called = |at: usize| {
-        CALLED.contains(&text[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default())
-    };
-    let after = text.match_indices("://").filter(|(at, _)| is_called(*at)).map(|(at, sign)| &text[at + sign.len()..]);
-    let mut hosts = after.map(|rest| {
-        let authority = rest.split(|c: char| c.is_whitespace() || "/?#\"',".contains(c)).next().unwrap_or_default();
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        host.split(':').next().unwrap_or_default()
-    });
-    let is_name = |host: &&str| {
-        host.starts_with(|c: char| c.is_ascii_lowercase())
-            && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && *host != "localhost"
-    };
-    hosts.find(is_name)
-}
-
-/// A Service of the release, or a name below one of the cluster's.
-fn is_host(word: &str, services: &[&str]) -> bool {
-    let first = word.split('.').next().unwrap_or_default();
-    let is_of_cluster = word.rsplit_once('.').is_some_and(|(_, last)| last == "svc") || word.contains(".svc.");
-    services.contains(&first) || is_of_cluster
 }
 
 #[cfg(test)]

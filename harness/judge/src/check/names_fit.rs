@@ -1,5 +1,7 @@
 //! `names-fit`: names stay apart and within their limits, however long the release's name is.
 
+mod form;
+
 use std::collections::BTreeMap;
 
 use crate::manifest::{Manifest, is_kind};
@@ -7,10 +9,11 @@ use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::typed::Object;
+use form::LABEL_LIMIT;
 
 pub(crate) const NAMES_FIT: Check = Check {
     name: "names-fit",
-    proves: "no two objects of one kind get one name, and names and labels are short enough under the longest release name",
+    proves: "no two objects of one kind get one name, and names and labels are of a form and a length that Kubernetes takes",
     means: "an install is refused, or one object takes another's place",
     explanation: include_str!("../explanation/names-fit.md"),
     needs: Needs::Render,
@@ -23,18 +26,20 @@ pub(crate) const NAMES_FIT: Check = Check {
 
 /// What Kubernetes allows for most names.
 const NAME_LIMIT: usize = 253;
-/// What it allows for a label, and for names that become one.
-const LABEL_LIMIT: usize = 63;
+/// What is left of that where a controller adds a hash or a time of eleven characters.
+const EXTENDED_LIMIT: usize = 52;
 
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(NAMES_FIT.name);
     for manifest in Manifest::all(view) {
         judge_collisions(&manifest, "", &mut tally);
+        form::judge(&manifest, &mut tally);
     }
     for (release, manifest) in Manifest::under_long_names(view) {
         let under = format!(" where the release's name has {} characters, the most that helm takes", release.len());
         judge_collisions(&manifest, &under, &mut tally);
         judge_lengths(&manifest, &under, &mut tally);
+        form::judge_cuts(&manifest, &under, &mut tally);
     }
     tally.finish_or("every object has a name of its own, and names and labels fit", "the chart renders nothing")
 }
@@ -64,16 +69,16 @@ fn judge_collisions(manifest: &Manifest, under: &str, tally: &mut Tally) {
 
 fn judge_lengths(manifest: &Manifest, under: &str, tally: &mut Tally) {
     for object in &manifest.objects {
-        let limit = if ["Service", "Job", "Namespace"].contains(&object.kind()) { LABEL_LIMIT } else { NAME_LIMIT };
+        let (limit, why) = limit_of(object);
         let length = object.name().len();
         if length > limit {
-            let message =
-                format!("the name of {} has {length} characters{under}, and {limit} are allowed", object.slashed());
+            let message = format!(
+                "the name of {} has {length} characters{under}, and {limit} are allowed{why}",
+                object.slashed()
+            );
             tally.advise(message).hint(format!("shorten it with `trunc {limit} | trimSuffix \"-\"`"));
         }
-        // A pod is its own template.
-        let of_pods = object.template().filter(|_| object.kind() != "Pod").map(|pod| pod.labels());
-        for (key, value) in object.labels().iter().chain(of_pods.into_iter().flatten()) {
+        for (key, value) in form::labels(object) {
             let length = value.len();
             if length > LABEL_LIMIT {
                 let message = format!(
@@ -83,6 +88,17 @@ fn judge_lengths(manifest: &Manifest, under: &str, tally: &mut Tally) {
                 tally.advise(message).hint("shorten it with `trunc 63 | trimSuffix \"-\"`");
             }
         }
+    }
+}
+
+/// How long an object's name may be, and why, where that is less than for most.
+fn limit_of(object: &Object) -> (usize, &'static str) {
+    match object.kind() {
+        _ if object.is_custom() => (NAME_LIMIT, ""),
+        "Service" | "Job" | "Namespace" => (LABEL_LIMIT, ""),
+        "CronJob" => (EXTENDED_LIMIT, ", because its Jobs add a time to it"),
+        "StatefulSet" => (EXTENDED_LIMIT, ", because its pods have a label with it and a hash"),
+        _ => (NAME_LIMIT, ""),
     }
 }
 

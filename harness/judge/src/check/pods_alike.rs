@@ -52,14 +52,14 @@ fn judge_pull_secrets(manifest: &Manifest, one: &Workload, other: &Workload, ima
         (true, false) => (one, other),
         (false, true) => (other, one),
         _ => {
-            tally.proved(note(format!("{} and {} pull {image} alike", one.title(), other.title())));
+            tally.proved(note(format!("{} and {} pull {image} alike", one.slashed(), other.slashed())));
             return;
         }
     };
     let message = format!(
         "the pods of {} have no `imagePullSecrets`, and those of {} pull {image} with some",
-        without.title(),
-        with.title()
+        without.slashed(),
+        with.slashed()
     );
     tally.advise(message).hint("give the same value to every pod template, or to the ServiceAccount");
 }
@@ -85,7 +85,7 @@ fn judge_tolerations(workload: &Workload, all: &[Workload], tally: &mut Tally) {
         let message = format!(
             "the pods of {} have no `tolerations`, and those of {}, with the same image, have some",
             workload.object.slashed(),
-            first.title()
+            first.slashed()
         );
         tally.advise(message).hint("give the same value to every pod template");
     }

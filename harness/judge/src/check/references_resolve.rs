@@ -110,7 +110,7 @@ impl<'a> References<'a, '_> {
                 "`{field}` of {} is {}, but the chart makes {}",
                 object.slashed(),
                 title_of(of_kind, with_name),
-                other.title()
+                other.slashed()
             );
             self.tally.fail(message).hint(format!("name kind `{}`", other.object.kind()));
             return;
@@ -126,7 +126,23 @@ impl<'a> References<'a, '_> {
         self.resolve(From { object, field: "roleRef" }, role_kind, ns, &role.name);
         for subject in subjects(object).iter().filter(|subject| subject.kind == "ServiceAccount") {
             let ns = subject.namespace.as_deref().unwrap_or(ns);
+            self.judge_subject_elsewhere(object, ns, &subject.name);
             self.resolve(From { object, field: "subjects" }, "ServiceAccount", ns, &subject.name);
+        }
+    }
+
+    /// An account of the release that is named in another namespace than the chart makes it in: there nobody makes it.
+    fn judge_subject_elsewhere(&mut self, binding: &'a Object, ns: &str, account: &str) {
+        let own = self.manifest.namespace;
+        let is_elsewhere = ns != own && self.manifest.is_own_name(account);
+        let is_made_here = self.manifest.find("ServiceAccount", own, account).is_some();
+        if is_elsewhere && is_made_here && self.manifest.find("ServiceAccount", ns, account).is_none() {
+            let message = format!(
+                "`subjects` of {} names {} in namespace `{ns}`, and the chart makes it in the release's",
+                binding.slashed(),
+                title_of("ServiceAccount", account)
+            );
+            self.tally.fail(message).hint("write `namespace: {{ .Release.Namespace }}`");
         }
     }
 

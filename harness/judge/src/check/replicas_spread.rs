@@ -35,12 +35,12 @@ fn judge(view: &View) -> Finding {
                 let size = manifest.smallest_size(workload).filter(|replicas| *replicas > 1);
                 let Some(replicas) = size.filter(|replicas| keeps(spec, *replicas)) else { continue };
                 if is_spread(workload) {
-                    tally.proved(note(format!("{} is spread", workload.title())));
+                    tally.proved(note(format!("{} is spread", workload.slashed())));
                 } else {
                     let message = format!(
                         "{} promises pods of {} ({replicas} replicas), and nothing spreads them over nodes",
                         budget.slashed(),
-                        workload.title()
+                        workload.slashed()
                     );
                     tally.advise(message).hint("add `topologySpreadConstraints`, or a preferred `podAntiAffinity`, on `kubernetes.io/hostname`");
                 }

@@ -14,6 +14,7 @@ use crate::manifest::{Manifest, Selector, Workload, scaled};
 use crate::tally::{Tally, note};
 use crate::view::View;
 use crate::{Check, Finding, Level, Needs, Rank};
+use volume::HOSTNAME;
 
 pub(crate) const ROLLOUT_CAN_PROCEED: Check = Check {
     name: "rollout-can-proceed",
@@ -28,13 +29,11 @@ pub(crate) const ROLLOUT_CAN_PROCEED: Check = Check {
     judge,
 };
 
-const HOSTNAME: &str = "kubernetes.io/hostname";
-
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(ROLLOUT_CAN_PROCEED.name);
     for manifest in Manifest::all(view) {
         for workload in manifest.lasting_workloads() {
-            tally.proved(note(format!("{} can replace its pods", workload.title())));
+            tally.proved(note(format!("{} can replace its pods", workload.slashed())));
             judge_strategy(&workload, &mut tally);
             volume::judge(&manifest, &workload, &mut tally);
             readiness::judge(&manifest, &workload, &mut tally);
@@ -66,7 +65,7 @@ fn judge_strategy(workload: &Workload, tally: &mut Tally) {
     if nothing(surge) && nothing(unavailable) {
         let message = format!(
             "`{shown}` of {} has `maxSurge` 0 and `maxUnavailable` 0, so no pod can be replaced",
-            workload.title()
+            workload.slashed()
         );
         tally.fail(message).hint("let one of the two be at least 1");
     }
@@ -86,12 +85,12 @@ fn judge_anti_affinity(manifest: &Manifest, workload: &Workload, workers: u8, ta
     }
     let nodes = replicas + 1;
     if u64::from(workers) >= nodes {
-        tally.proved(note(format!("{} needs {nodes} nodes to roll out, and there are {workers}", workload.title())));
+        tally.proved(note(format!("{} needs {nodes} nodes to roll out, and there are {workers}", workload.slashed())));
         return;
     }
     let message = format!(
         "a rollout of {} needs {nodes} nodes: its required anti-affinity lets one pod on each, and a new one ({} at once) comes before an old one goes",
-        workload.title(),
+        workload.slashed(),
         rollout.surge
     );
     tally.advise(message).hint("let the anti-affinity be preferred, or set `maxUnavailable: 1`");

@@ -67,8 +67,8 @@ fn judge_service(manifest: &Manifest, service: &Object, workloads: &[Workload], 
                     "{} sends requests to port {} of {}, but it selects the pods of {}, too, which do not serve that port (`{selector}`)",
                     shown(),
                     written(target),
-                    serving.title(),
-                    other.title()
+                    serving.slashed(),
+                    other.slashed()
                 );
                 tally.fail(message).hint(
                     "select by a label that only the pods that serve have, such as `app.kubernetes.io/component`",
@@ -80,8 +80,8 @@ fn judge_service(manifest: &Manifest, service: &Object, workloads: &[Workload], 
                         let message = format!(
                             "{} sends requests to {} and to {}, which run different images (`{selector}`)",
                             shown(),
-                            serving.title(),
-                            other.title()
+                            serving.slashed(),
+                            other.slashed()
                         );
                         tally
                             .advise(message)
@@ -123,13 +123,13 @@ fn judge_pair(manifest: &Manifest, one: &Workload, other: &Workload, tally: &mut
         (true, _) => (one, other),
         (_, true) => (other, one),
         _ => {
-            tally.proved(note(format!("{} and {} select different pods", one.title(), other.title())));
+            tally.proved(note(format!("{} and {} select different pods", one.slashed(), other.slashed())));
             return;
         }
     };
     let selector = Selector::of_object(counting.object);
     let message =
-        format!("the selector of {} (`{selector}`) selects the pods of {}, too", counting.title(), counted.title());
+        format!("the selector of {} (`{selector}`) selects the pods of {}, too", counting.slashed(), counted.slashed());
     let hint = "give each a label of its own in selector and pod template, such as `app.kubernetes.io/component`";
     let both = [one, other];
     let autoscaler = both

@@ -118,7 +118,7 @@ impl<'a, 'm> Subject<'a, 'm> {
                 let workloads = manifest.workloads();
                 let selected = |it: &&_| self.selector.selects_pods_of(it);
                 let in_namespace = workloads.iter().filter(|it| it.namespace == manifest.namespace);
-                in_namespace.clone().find(selected).map(|it| format!("the pods of {}", it.title()))
+                in_namespace.clone().find(selected).map(|it| format!("the pods of {}", it.slashed()))
             }
             Of::Services => self.services().first().map(|service| service.slashed()),
         };
@@ -169,7 +169,7 @@ impl<'a, 'm> Subject<'a, 'm> {
     fn nearest(&self) -> String {
         let workloads = self.manifest.workloads();
         let labels: Vec<(String, &BTreeMap<String, String>)> = match self.of {
-            Of::Pods => workloads.iter().map(|it| (format!("the pods of {}", it.title()), it.labels())).collect(),
+            Of::Pods => workloads.iter().map(|it| (format!("the pods of {}", it.slashed()), it.labels())).collect(),
             Of::Services => self.manifest.of_kind("Service").map(|it| (it.slashed(), it.labels())).collect(),
         };
         let missing = |labels: &BTreeMap<_, _>| self.selector.keys().filter(|key| !labels.contains_key(*key)).count();

@@ -60,13 +60,13 @@ fn judge_link(service: &Object, link: &str, workloads: &[Workload], manifest: &M
     for workload in workloads.iter().filter(|it| linked(it)) {
         // An init container only prepares: it reads no port.
         for container in workload.lasting_containers() {
-            let shown = format!("container `{}` of {}", container.name, workload.title());
+            let shown = format!("container `{}` of {}", container.name, workload.slashed());
             match setting {
                 Some((other, reads)) if is_same_image(reads, container) && !sets(container) => {
                     let message = format!(
                         "{shown} gets `{link}` from {} as `tcp://…`, and {} shows that its image reads that variable",
                         service.slashed(),
-                        other.title()
+                        other.slashed()
                     );
                     tally.advise(message).hint("set the variable there, too, or `enableServiceLinks: false`");
                 }

@@ -45,7 +45,7 @@ fn judge(view: &View) -> Finding {
 fn judge_container(workload: &Workload, container: &Container, liveness: &Probe, tally: &mut Tally) {
     let startup = container.startup_probe.as_ref();
     let allowed = patience(startup.unwrap_or(liveness));
-    let shown = format!("container `{}` of {}", container.name, workload.title());
+    let shown = format!("container `{}` of {}", container.name, workload.slashed());
     let (needed, why) = match slowness(container) {
         Some(why) => (SLOW_START, format!(", and it {why}")),
         None => (ANY_START, String::new()),

@@ -1,9 +1,10 @@
 //! `values-keep-their-form`: a number or a text of the values arrives as it was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartgate_k8s::object::template;
 use chartgate_k8s::typed::{Object, decode};
+use chartgate_model::recording::Moment;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -30,11 +31,16 @@ const LARGE: f64 = 1e6;
 
 fn judge(view: &View) -> Finding {
     let mut tally = Tally::new(VALUES_KEEP_THEIR_FORM.name);
+    let written = view.recording.entries.iter().filter_map(|entry| match &entry.moment {
+        Moment::NumbersWritten { numbers } => Some(numbers),
+        _ => None,
+    });
+    let written: BTreeSet<&str> = written.flatten().map(String::as_str).collect();
     for manifest in Manifest::all(view) {
         for object in &manifest.objects {
             let settings = settings(object);
             for setting in &settings {
-                judge_setting(object, setting, &mut tally);
+                judge_setting(object, setting, &written, &mut tally);
             }
             if !settings.is_empty() {
                 tally.proved(note(format!("{} settings of {} were read", settings.len(), object.slashed())));
@@ -100,9 +106,20 @@ fn settings(object: &Object) -> Vec<Setting> {
     let mut found = Vec::new();
     let mut add = |path: String, value: Value| found.push(Setting { path, value, is_text: true });
     let WrittenMetadata { annotations, labels } = decode::<Written>(object.raw()).metadata;
-    for (field, values) in [("annotations", annotations), ("labels", labels)] {
+    // A pod is its own template.
+    let of_pods = template(object.raw()).filter(|_| !object.is_custom() && !is_kind(object, "Pod"));
+    let of_pods = of_pods.map(decode::<Written>).unwrap_or_default().metadata;
+    for (field, values) in [
+        ("metadata.annotations", annotations),
+        ("metadata.labels", labels),
+        ("annotation of its pods", of_pods.annotations),
+        ("label of its pods", of_pods.labels),
+    ] {
         for (key, value) in values {
-            add(format!("metadata.{field}.{key}"), value);
+            add(
+                if field.starts_with("metadata") { format!("{field}.{key}") } else { format!("{field} `{key}`") },
+                value,
+            );
         }
     }
     if is_kind(object, "ConfigMap") {
@@ -123,11 +140,11 @@ fn settings(object: &Object) -> Vec<Setting> {
     found
 }
 
-fn judge_setting(object: &Object, setting: &Setting, tally: &mut Tally) {
+fn judge_setting(object: &Object, setting: &Setting, written: &BTreeSet<&str>, tally: &mut Tally) {
     let (path, shown) = (&setting.path, object.slashed());
     match &setting.value {
         Value::String(value) => {
-            let Some(number) = scientific(value) else { return };
+            let Some(number) = scientific(value, written) else { return };
             let digits = number.parse::<f64>().map_or(String::new(), |value| format!("{value:.0}"));
             let message = format!("{path} of {shown} has `{number}`, which is {digits} in scientific notation");
             tally.fail(message).hint("print the number with `int64`: `{{ .Values.limit | int64 | quote }}`");
@@ -143,7 +160,7 @@ fn judge_setting(object: &Object, setting: &Setting, tally: &mut Tally) {
 }
 
 /// A number as Go prints a large one by itself, such as `1.048576e+07`, in a place of its own in a text.
-fn scientific(text: &str) -> Option<&str> {
+fn scientific<'t>(text: &'t str, written: &BTreeSet<&str>) -> Option<&'t str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
     text.split(|c: char| !is_part(c)).find(|word| {
         let Some((mantissa, exponent)) = word.split_once("e+") else { return false };
@@ -152,7 +169,9 @@ fn scientific(text: &str) -> Option<&str> {
         // Go writes one digit before the point and at least two in the exponent.
         let is_gos =
             whole.len() == 1 && is_digits(whole) && is_digits(fraction) && exponent.len() == 2 && is_digits(exponent);
-        is_gos && word.parse::<f64>().is_ok_and(|number| number >= LARGE && number.fract() == 0.0)
+        is_gos
+            && !written.contains(word)
+            && word.parse::<f64>().is_ok_and(|number| number >= LARGE && number.fract() == 0.0)
     })
 }
 

@@ -8,7 +8,7 @@ use crate::traffic::lost_in;
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 use chartgate_k8s::typed::Object;
-use chartgate_model::plan::Fault;
+use chartgate_model::plan::Target;
 use chartgate_model::recording::Change;
 
 pub(crate) const FAILED_MIGRATION_CONTAINED: Check = Check {
@@ -25,7 +25,10 @@ pub(crate) const FAILED_MIGRATION_CONTAINED: Check = Check {
 };
 
 fn failed_migration_contained(view: &View) -> Finding {
-    let is_failing = |run: &&StepRun| matches!(run.step.fault, Some(Fault::MigrationFails | Fault::MigrationHangs));
+    let is_failing = |run: &&StepRun| {
+        let target = run.step.fault.as_ref().map(|fault| fault.kind().target);
+        target == Some(Target::Migration { fails: true })
+    };
     if !view.tested().any(|run| is_failing(&run)) {
         return not_applicable(FAILED_MIGRATION_CONTAINED.name, "no migration of the plan is made to fail or to hang");
     }
@@ -66,9 +69,9 @@ fn judge_new_pods(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     let during = start..view.aftermath(run);
     for pod in pods.iter().map(|pod| pod.first()).filter(|pod| during.contains(&pod.seq)) {
         if pod.change == Change::Applied && !old.contains(&pod.object.template_of()) {
-            let name = chartgate_k8s::object::name(pod.object);
+            let name = pod.object.name();
             let message =
-                format!("pod `{name}` of role `{role}` was created in {}, although the migration failed", run.label());
+                format!("pod/{name} of role `{role}` was created in {}, although the migration failed", run.label());
             let claim = tally.fail(message).with([pod.evidence("of the new template was created")]);
             claim.hint("make the migration a hook that runs before the release's objects: `pre-upgrade`");
         }
@@ -91,7 +94,7 @@ fn judge_old_pods(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
         match lost.next() {
             Some(seen) => {
                 let message = format!(
-                    "pod `{}` of role `{role}` ran before {label}, and the failed migration took it down",
+                    "pod/{} of role `{role}` ran before {label}, and the failed migration took it down",
                     pod.name()
                 );
                 tally.fail(message).with([seen.evidence("was not ready any more")]);

@@ -44,23 +44,22 @@ fn judge_drain(view: &View, run: &StepRun, tally: &mut Tally) {
     };
     let seen = |text: String| Evidence { seq: Some(entry.seq), at: Some(entry.at), text };
     if let Some((pod, why)) = stayed.first_key_value() {
-        let message = format!("pod `{pod}` did not leave node `{node}` in {label}: {why}");
-        let claim =
-            tally.fail(message).with(stayed.iter().map(|(pod, why)| note(format!("pod `{pod}` stayed: {why}"))));
+        let message = format!("pod/{pod} did not leave node/{node} in {label}: {why}");
+        let claim = tally.fail(message).with(stayed.iter().map(|(pod, why)| note(format!("pod/{pod} stayed: {why}"))));
         let hint = "a PodDisruptionBudget must allow one pod to leave: more replicas, or `maxUnavailable: 1`";
-        claim.with([seen(format!("node `{node}` was not empty"))]).hint(hint);
+        claim.with([seen(format!("node/{node} was not empty"))]).hint(hint);
         return;
     }
     if evicted.is_empty() {
-        tally.void(format!("node `{node}` had no pod of the release in {label}"));
+        tally.void(format!("node/{node} had no pod of the release in {label}"));
         return;
     }
     if let (Some(why), true) = (run.unfinished(), run.ended.is_some()) {
-        let message = format!("the release was not ready again after node `{node}` was drained: {why}");
+        let message = format!("the release was not ready again after node/{node} was drained: {why}");
         tally.fail(message).with(view.troubles(run)).hint("see whether its pods may run on the other nodes");
         return;
     }
-    tally.proved(seen(format!("{} pods left node `{node}`: {}", evicted.len(), evicted.join(", "))));
+    tally.proved(seen(format!("{} pods left node/{node}: {}", evicted.len(), evicted.join(", "))));
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use chartgate_model::recording::{Entry, Moment};
 use crate::tally::{Tally, not_applicable};
 use crate::view::{Sighting, StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
+use chartgate_k8s::trouble::NO_IMAGE;
 use chartgate_k8s::typed::Object;
 
 pub(crate) const FAULT_HAPPENED: Check = Check {
@@ -20,9 +21,6 @@ pub(crate) const FAULT_HAPPENED: Check = Check {
     judges_refusals: false,
     judge: fault_happened,
 };
-
-/// What a container waits for if its image cannot be had.
-const MISSING: [&str; 3] = ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"];
 
 fn fault_happened(view: &View) -> Finding {
     let faulty: Vec<(&StepRun, &Fault)> =
@@ -64,7 +62,15 @@ fn effect(view: &View, run: &StepRun, fault: &Fault) -> Option<Evidence> {
             seen_in(view, run, is_it).map(|seen| seen.evidence("ran, and never became ready"))
         }
         Fault::NodeDrained => drained(view, run),
-        _ => view.faults(run.index).next().map(|(entry, what)| seen(entry, what.to_owned())),
+        // Who injects these says on the timeline when they took effect.
+        Fault::MigrationFails
+        | Fault::MigrationSlow { .. }
+        | Fault::MigrationHangs
+        | Fault::MigratorKilled
+        | Fault::ClientKilled
+        | Fault::PodKilled { .. }
+        | Fault::RoleDown { .. }
+        | Fault::DatabaseRestarts => view.faults(run.index).next().map(|(entry, what)| seen(entry, what.to_owned())),
     }
 }
 
@@ -84,7 +90,7 @@ fn runs(pod: &Object, tags: &[&String]) -> bool {
 
 fn is_missing(pod: &Object) -> bool {
     let mut waiting = pod.statuses().filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
-    waiting.any(|reason| MISSING.contains(&reason))
+    waiting.any(|reason| NO_IMAGE.contains(&reason))
 }
 
 fn is_crashed(pod: &Object) -> bool {
@@ -96,7 +102,7 @@ fn drained(view: &View, run: &StepRun) -> Option<Evidence> {
     view.recording.entries.iter().find_map(|entry| match &entry.moment {
         Moment::Drained { step, node, evicted, stayed } if *step == run.index && evicted.len() + stayed.len() > 0 => {
             let count = evicted.len() + stayed.len();
-            Some(seen(entry, format!("node `{node}` was drained of {count} pods")))
+            Some(seen(entry, format!("node/{node} was drained of {count} pods")))
         }
         _ => None,
     })

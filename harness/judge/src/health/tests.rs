@@ -30,10 +30,10 @@ fn a_workload_that_is_not_ready_fails_with_pod_and_event() {
         "message": "Readiness probe failed: HTTP 404", "involvedObject": {"kind": "Pod", "name": "cg-worker-1"},
     });
     let story = unready().sighting(end_of(1), Change::Applied, &event);
-    let says = "Deployment `cg-worker` has 0 of 1 pods available, 1 with the new template; pod `cg-worker-1`: container `worker` runs but is not ready at the end of step 2 (upgrade)";
+    let says = "deployment/cg-worker has 0 of 1 pods available, 1 with the new template; pod/cg-worker-1: container `worker` runs but is not ready at the end of step 2 (upgrade)";
     let finding = check(&READY, &story, Verdict::Fail, says);
     let all = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join("\n");
-    assert!(all.contains("event of pod `cg-worker-1`: Unhealthy: Readiness probe failed"), "{all}");
+    assert!(all.contains("event of pod/cg-worker-1: Unhealthy: Readiness probe failed"), "{all}");
 }
 
 /// A failure would mean that what helm waited for in vain has no name.
@@ -42,7 +42,7 @@ fn a_failed_step_names_what_was_not_ready() {
     let story = Story::good().failing_install("timed out").edit(named("Deployment", "cg-app"), |deployment| {
         deployment["status"]["availableReplicas"] = json!(0);
     });
-    check(&READY, &story, Verdict::Fail, "Deployment `cg-app` has 0 of 1 pods available");
+    check(&READY, &story, Verdict::Fail, "deployment/cg-app has 0 of 1 pods available");
 }
 
 /// A failure would mean that helm's word is worth more than the workload's own status.
@@ -50,17 +50,17 @@ fn a_failed_step_names_what_was_not_ready() {
 fn a_workload_that_only_helm_takes_for_ready_fails() {
     let story = Story::good().moments(|moment| {
         if let Moment::StepEnded { step: 0, outcome } = moment {
-            *outcome = StepOutcome::NotReady { why: "Job `x` is not complete".to_owned() }
+            *outcome = StepOutcome::NotReady { why: "job/x is not complete".to_owned() }
         }
     });
-    check(&READY, &story, Verdict::Fail, "helm took step 1 (install) for done, but the harness does not: Job `x`");
+    check(&READY, &story, Verdict::Fail, "helm took step 1 (install) for done, but the harness does not: job/x");
 }
 
 /// A failure would mean that a workload which was never created counts as ready.
 #[test]
 fn a_workload_that_does_not_exist_fails() {
     let story = Story::good().unseen(named("Deployment", "cg-worker"));
-    check(&READY, &story, Verdict::Fail, "Deployment `cg-worker` does not exist");
+    check(&READY, &story, Verdict::Fail, "deployment/cg-worker does not exist");
 }
 
 /// A plain Job that Kubernetes removes once it has ended, as it was seen last.
@@ -78,9 +78,9 @@ fn with_passing_job(condition: &str) -> Story {
 #[test]
 fn a_job_that_goes_when_it_is_done_is_judged_by_how_it_ended() {
     check(&READY, &with_passing_job("Complete"), Verdict::Pass, "");
-    check(&READY, &with_passing_job("Failed"), Verdict::Fail, "Job `once` failed");
+    check(&READY, &with_passing_job("Failed"), Verdict::Fail, "job/once failed");
     let unseen = with_passing_job("Complete").unseen(named("Job", "once"));
-    check(&READY, &unseen, Verdict::Fail, "Job `once` does not exist at the end of step 1 (install)");
+    check(&READY, &unseen, Verdict::Fail, "job/once does not exist at the end of step 1 (install)");
 }
 
 /// A failure would mean that what a chart installs elsewhere is called missing, or ready although nobody looked.
@@ -89,7 +89,7 @@ fn a_workload_in_another_namespace_is_void() {
     let story = Story::good().edit(named("Deployment", "cg-worker"), |deployment| {
         deployment["metadata"]["namespace"] = json!("kube-system");
     });
-    check(&READY, &story, Verdict::Void, "Deployment `cg-worker` is in namespace `kube-system`");
+    check(&READY, &story, Verdict::Void, "deployment/cg-worker is in namespace `kube-system`");
 }
 
 /// A failure would mean that a state which nobody saw counts as ready.
@@ -121,7 +121,7 @@ fn http(status: u16, body: &str) -> Answer {
 #[test]
 fn an_answer_other_than_the_promised_fails() {
     let of_pod = |probe: &Probe| probe.step == 1 && probe.pod.is_some();
-    let says = "pod `cg-app-1` of role `app` answered with status 503, not 200 for /readyz after step 2 (upgrade)";
+    let says = "pod/cg-app-1 of role `app` answered with status 503, not 200 for /readyz after step 2 (upgrade)";
     check(&HEALTH_PATH, &answering(of_pod, &http(503, "ok")), Verdict::Fail, says);
     let of_service = |probe: &Probe| probe.pod.is_none();
     check(&HEALTH_PATH, &answering(of_service, &http(200, "hello")), Verdict::Fail, "a body without `ok` (`hello`)");
@@ -194,7 +194,7 @@ fn a_restart_fails_with_its_reason_and_log() {
         line: "no memory left".to_owned(),
     };
     let story = restarted("cg-app-0").before(end_of(0), line);
-    let says = "container `app` of pod `cg-app-0` restarted 2 times; it last ended with exit code 137 (OOMKilled)";
+    let says = "container `app` of pod/cg-app-0 restarted 2 times; it last ended with exit code 137 (OOMKilled)";
     let finding = check(&NO_RESTARTS, &story, Verdict::Fail, says);
     assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("no memory left")), "{finding:#?}");
 }
@@ -225,9 +225,9 @@ fn disrupted() -> Story {
 fn a_disruption_is_judged_as_an_upgrade() {
     check(&READY, &disrupted(), Verdict::Pass, "");
     check(&HEALTH_PATH, &disrupted(), Verdict::Pass, "");
-    let why = "Deployment `cg-app` has 0 of 1 pods available".to_owned();
+    let why = "deployment/cg-app has 0 of 1 pods available".to_owned();
     let story = disrupted().ending(2, &StepOutcome::NotReady { why }, "");
-    check(&READY, &story, Verdict::Fail, "the release was not ready again after step 3 (fault): Deployment `cg-app`");
+    check(&READY, &story, Verdict::Fail, "the release was not ready again after step 3 (fault): deployment/cg-app");
     let wrong = |probe: &mut Probe| probe.answer = Answer::Refused;
     let story = disrupted().probes(|probe| probe.step == 2 && probe.path.is_some(), wrong);
     check(&HEALTH_PATH, &story, Verdict::Fail, "refused the connection for /readyz after step 3 (fault)");
@@ -241,7 +241,7 @@ fn a_restart_in_a_disruption_fails() {
     let story = disrupted().edit(named("Pod", "cg-app-1"), |pod| {
         pod["status"]["containerStatuses"][0]["restartCount"] = json!(1);
     });
-    check(&NO_RESTARTS, &story, Verdict::Fail, "container `app` of pod `cg-app-1` restarted 1 times");
+    check(&NO_RESTARTS, &story, Verdict::Fail, "container `app` of pod/cg-app-1 restarted 1 times");
 }
 
 /// A failure would mean that a user who looks the check up reads what it never says.

@@ -1,6 +1,6 @@
 //! `hook-effect`: what a hook makes in a server is there once it has run, and the same after it ran again.
 
-use chartgate_model::plan::{Effect, Hook};
+use chartgate_model::plan::{Effect, Hook, Look};
 use chartgate_model::recording::{EffectSeen, EffectState, Entry, Moment};
 
 use crate::tally::{Tally, at, not_applicable, note};
@@ -20,8 +20,8 @@ pub(crate) const HOOK_EFFECT: Check = Check {
     judge: hook_effect,
 };
 
-/// A look at an effect, and when it was.
-type Look<'a> = (&'a Entry, &'a EffectState);
+/// What an effect was, and when.
+type Seen<'a> = (&'a Entry, &'a EffectState);
 
 /// An effect of a hook of the plan.
 struct Promise<'a> {
@@ -33,6 +33,15 @@ struct Promise<'a> {
 impl Promise<'_> {
     fn label(&self) -> String {
         format!("effect `{}` of hook `{}`", self.name, self.hook)
+    }
+
+    /// Where it is looked at.
+    fn place(&self) -> String {
+        match &self.effect.look {
+            Look::Pod { pods, .. } => format!("`{pods}`"),
+            Look::Server { server, .. } => format!("the server `{server}`"),
+            Look::Database { database, .. } => format!("the database `{database}`"),
+        }
     }
 
     /// What of it an output has, and what it lacks.
@@ -67,14 +76,13 @@ fn judge_effect(view: &View, hook: &Hook, promise: &Promise, tally: &mut Tally) 
             }
             Some((entry, EffectState::NoPod)) => {
                 let message = format!("{} could not be looked at after {}", promise.label(), run.label());
-                let claim = tally.void(format!("{message}: no pod of `{}` was ready", promise.effect.pods));
+                let claim = tally.void(format!("{message}: no pod of {} was ready", promise.place()));
                 claim.with([at(entry, "no pod was found")]).hint("correct `pods` in the contract");
             }
             Some((entry, EffectState::Failed { why })) => {
                 let message = format!("{} could not be looked at after {}: {why}", promise.label(), run.label());
-                let claim =
-                    tally.void(message).with([at(entry, format!("`{}` failed", promise.effect.command.join(" ")))]);
-                claim.hint("let `command` in the contract be one that works in the pod");
+                let claim = tally.void(message).with([at(entry, format!("`{}` failed", promise.effect.look))]);
+                claim.hint(format!("let the contract say what works in {}", promise.place()));
             }
             None => {
                 tally.void(format!("{} was not looked at after {}", promise.label(), run.label()));
@@ -92,12 +100,12 @@ fn judge_effect(view: &View, hook: &Hook, promise: &Promise, tally: &mut Tally) 
 }
 
 /// The state that a run of the hook found: the last look before the step.
-fn before<'a>(view: &View<'a>, promise: &Promise, run: &StepRun) -> Option<Look<'a>> {
+fn before<'a>(view: &View<'a>, promise: &Promise, run: &StepRun) -> Option<Seen<'a>> {
     let start = run.started?.seq;
     looks(view, promise).filter(|(entry, _)| entry.seq < start).last().map(|(entry, seen)| (entry, &seen.state))
 }
 
-fn look<'a>(view: &View<'a>, promise: &Promise, after: usize) -> Option<Look<'a>> {
+fn look<'a>(view: &View<'a>, promise: &Promise, after: usize) -> Option<Seen<'a>> {
     let found = looks(view, promise).find(|(_, seen)| seen.after == Some(after));
     found.map(|(entry, seen)| (entry, &seen.state))
 }
@@ -120,7 +128,7 @@ fn judge_presence(run: &StepRun, promise: &Promise, (entry, output): (&Entry, &s
         "{} was not there after {}: `{}` does not show {}",
         promise.label(),
         run.label(),
-        promise.effect.command.join(" "),
+        promise.effect.look,
         quoted(&missing)
     );
     let claim = tally.fail(message).with([at(entry, format!("it showed {}", shortened(output)))]);
@@ -128,7 +136,7 @@ fn judge_presence(run: &StepRun, promise: &Promise, (entry, output): (&Entry, &s
 }
 
 /// What was there before the hook ever ran is nothing that it made.
-fn judge_absence(run: &StepRun, promise: &Promise, (entry, state): Look, tally: &mut Tally) {
+fn judge_absence(run: &StepRun, promise: &Promise, (entry, state): Seen, tally: &mut Tally) {
     match state {
         EffectState::Shown { output, .. } => {
             let (there, _) = promise.sought(output);
@@ -156,7 +164,7 @@ fn judge_absence(run: &StepRun, promise: &Promise, (entry, state): Look, tally: 
 }
 
 /// A hook that runs again finds its work done.
-fn judge_repetition(run: &StepRun, promise: &Promise, before: Look, after: Look, tally: &mut Tally) {
+fn judge_repetition(run: &StepRun, promise: &Promise, before: Seen, after: Seen, tally: &mut Tally) {
     let (EffectState::Shown { output: old, .. }, EffectState::Shown { output: new, .. }) = (before.1, after.1) else {
         return;
     };

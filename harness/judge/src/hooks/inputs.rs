@@ -2,7 +2,7 @@
 
 mod availability;
 
-use chartgate_model::plan::Action;
+use chartgate_model::plan::{Action, EffectOnRelease};
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
@@ -32,11 +32,11 @@ fn hook_inputs(view: &View) -> Finding {
     for run in view.steps.iter().filter(is_rendering) {
         let Some(rendered) = &run.rendered else { continue };
         if run.is_tested() {
-            let mut events = match run.step.action {
-                Action::Install => vec!["pre-install", "post-install"],
-                _ if is_first && !has_install => vec!["pre-install", "post-install", "pre-upgrade", "post-upgrade"],
-                _ => vec!["pre-upgrade", "post-upgrade"],
-            };
+            let (install, upgrade) = (Action::Install.verb().events, Action::Upgrade.verb().events);
+            let is_install = run.step.action.effect() == EffectOnRelease::Installed;
+            let mut events = Vec::new();
+            events.extend(install.iter().copied().filter(|_| is_install || (is_first && !has_install)));
+            events.extend(upgrade.iter().copied().filter(|_| !is_install));
             // What the release brings along for later is the same after each step that changes nothing.
             events.extend(is_first.then_some(["test", "pre-delete", "post-delete"]).into_iter().flatten());
             for event in events {

@@ -1,6 +1,6 @@
 //! `hook-once`: a hook runs once for each of its events, and at no other time.
 
-use chartgate_model::plan::{Fault, Hook};
+use chartgate_model::plan::{Excuse, Hook};
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
@@ -43,7 +43,7 @@ const HONOUR: &str = "honour the switch: render the hook's Job only where it is 
 
 fn judge_absent(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
     if let Some(job) = view.rendered().find(|object| is_job_of(hook, object)) {
-        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", job.title())).hint(HONOUR);
+        tally.fail(format!("hook `{name}` is switched off, but the chart renders {}", job.slashed())).hint(HONOUR);
     }
     let seen = view
         .runs_of_hook(hook)
@@ -80,7 +80,7 @@ fn judge_present(view: &View, name: &str, hook: &Hook, tally: &mut Tally) {
         let is_off = view.plan.is_absent_in(run.index, name);
         if is_off && let Some(job) = run.rendered_objects().find(|object| is_job_of(hook, object)) {
             let message =
-                format!("hook `{name}` is switched off in {}, but the chart renders {}", run.label(), job.title());
+                format!("hook `{name}` is switched off in {}, but the chart renders {}", run.label(), job.slashed());
             tally.fail(message).hint(HONOUR);
             continue;
         }
@@ -130,10 +130,10 @@ fn judge_attempts(view: &View, run: &StepRun, name: &str, job: &Track, tally: &m
     let (succeeded, failed) = (ended_as("Succeeded"), ended_as("Failed"));
     let due = job.last().typed::<Job>().and_then(|job| job.spec.as_ref()?.completions).map_or(1, i64::from);
     let label = run.label();
-    let hook = format!("hook `{name}` (Job `{}`)", job.name());
+    let hook = format!("hook `{name}` (job/{})", job.name());
     if !run.is_to_succeed() {
         tally.proved(job.first().evidence(&format!("was the only one of hook `{name}` in {label}, which was to fail")));
-    } else if !failed.is_empty() && run.step.fault != Some(Fault::MigratorKilled) {
+    } else if !failed.is_empty() && !run.excuses(Excuse::FailedHookPod) {
         let message = format!("{hook} needed more than one attempt in {label}: {} of its pods failed", failed.len());
         let claim = tally.fail(message).with(failed.iter().map(|pod| pod.evidence("failed")));
         claim.with(pods.iter().filter_map(|pod| view.log_tail(pod.name(), None, u64::MAX)));

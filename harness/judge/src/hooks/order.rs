@@ -99,7 +99,7 @@ const HINT: &str = "make the hook run before the release's objects: `helm.sh/hoo
 fn judge_missing(run: &StepRun, (of, hook): (&str, &Hook), (role, pod): (&str, Sighting), tally: &mut Tally) {
     let label = run.label();
     let message = format!(
-        "hook `{of}` did not run before pod `{}` of role `{role}` was created in {label}: no Job of it was seen",
+        "hook `{of}` did not run before pod/{} of role `{role}` was created in {label}: no Job of it was seen",
         pod.object.name()
     );
     let claim = tally.fail(message).with([pod.evidence("of the new template was created")]).hint(HINT);
@@ -107,7 +107,7 @@ fn judge_missing(run: &StepRun, (of, hook): (&str, &Hook), (role, pod): (&str, S
     for job in objects.filter(|object| object.kind() == "Job" && object.is_selected(&hook.select)) {
         let events = job.hook_events().join(", ");
         let events = if events.is_empty() { "no hook".to_owned() } else { format!("a hook of {events}") };
-        claim.with([note(format!("the chart renders {} as {events}", job.title()))]);
+        claim.with([note(format!("the chart renders {} as {events}", job.slashed()))]);
     }
 }
 
@@ -123,7 +123,7 @@ fn judge_pair(
     let created = pod.evidence("of the new template was created");
     let Some(done) = job.completed() else {
         let message =
-            format!("hook `{hook}` never completed in {label}, but pod `{pod_name}` of role `{role}` was created");
+            format!("hook `{hook}` never completed in {label}, but pod/{pod_name} of role `{role}` was created");
         let claim = tally.fail(message).hint(HINT);
         claim
             .with([job.first().evidence("was created")])
@@ -136,15 +136,14 @@ fn judge_pair(
         Ok(Ordering::Less) => both.into_iter().for_each(|evidence| tally.proved(evidence)),
         Ok(_) => {
             let message = format!(
-                "pod `{pod_name}` of role `{role}` was created in {label} before hook `{hook}` (Job `{}`) was complete",
+                "pod/{pod_name} of role `{role}` was created in {label} before hook `{hook}` (job/{}) was complete",
                 job.name()
             );
             tally.fail(message).with(both).hint(HINT);
         }
         Err(why) => {
-            let message = format!(
-                "the order of hook `{hook}` and pod `{pod_name}` of role `{role}` in {label} is unknown: {why}"
-            );
+            let message =
+                format!("the order of hook `{hook}` and pod/{pod_name} of role `{role}` in {label} is unknown: {why}");
             tally.void(message).with(both);
         }
     }
@@ -205,7 +204,7 @@ fn judge_weight(
 ) {
     let created = later.first();
     let pair = format!(
-        "hook Job `{}` (weight {light}) and hook Job `{}` (weight {heavy}) in {}",
+        "hook job/{} (weight {light}) and hook job/{} (weight {heavy}) in {}",
         earlier.name(),
         later.name(),
         run.label()

@@ -1,44 +1,33 @@
 //! `admitted`: the API server admits each pod of the release.
 
+mod dry_run;
+mod rule;
+
 use std::collections::BTreeSet;
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View, warning};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_model::recording::StepOutcome;
+use chartgate_model::recording::{Mode, StepOutcome};
+use rule::{QUOTA, rule};
 
 pub(crate) const ADMITTED: Check = Check {
     name: "admitted",
-    proves: "no pod of the release is refused by a quota, a LimitRange, Pod Security or an admission webhook",
-    means: "a workload has fewer pods than it asks for, and its own status does not say why",
+    proves: "no pod of the release is refused by a quota, a LimitRange, Pod Security or an admission policy; an API server that is asked beforehand refuses no object",
+    means: "a workload has fewer pods than it asks for, and its own status does not say why, or helm fails",
     explanation: include_str!("../explanation/admitted.md"),
-    needs: Needs::Orchestration,
-    adds: None,
+    needs: Needs::Admission,
+    adds: Some(Needs::Orchestration),
     level: Level::Fail,
     rank: Rank::cause_of(&["ready", "release-outcome"]),
     judges_refusals: false,
     judge: admitted,
 };
 
-const QUOTA: &str = "a ResourceQuota";
-
-/// How the API server begins when admission refuses, and the rule that refused.
-const REFUSALS: [(&str, &str); 7] = [
-    ("exceeded quota", QUOTA),
-    ("failed quota", QUOTA),
-    ("violates PodSecurity", "Pod Security"),
-    ("denied the request", "an admission webhook"),
-    ("failed calling webhook", "an admission webhook that does not answer"),
-    ("usage per Container", "a LimitRange"),
-    ("usage per Pod", "a LimitRange"),
-];
-
-/// The rule that a message is about; `None`: it is no refusal at admission.
-fn rule(message: &str) -> Option<&'static str> {
-    REFUSALS.iter().find(|(words, _)| message.contains(words)).map(|(_, rule)| *rule)
-}
-
 fn admitted(view: &View) -> Finding {
+    if view.recording.mode() == Mode::Render {
+        return dry_run::judge(ADMITTED.name, view);
+    }
     if view.has_render() && !view.rendered().any(|object| object.template().is_some()) {
         return not_applicable(ADMITTED.name, "the chart renders nothing that has pods");
     }

@@ -89,10 +89,12 @@ fn replaced(view: &View, run: &StepRun, workload: &Track, first: &Difference, ta
 fn judge_settings(track: &Track, run: &StepRun, tally: &mut Tally) {
     let Some((start, end)) = run.window() else { return };
     let (Some(before), Some(after)) = (track.at(start), track.at(end)) else { return };
-    let Some(first) = ["data", "binaryData"].into_iter().find(|field| before.get(field) != after.get(field)) else {
+    let Some(first) =
+        ["data", "binaryData"].into_iter().find(|field| before.raw().get(field) != after.raw().get(field))
+    else {
         return;
     };
-    let of = |object: &Object| object.get(first).cloned().unwrap_or_default();
+    let of = |object: &Object| object.raw().get(first).cloned().unwrap_or_default();
     let keys = differences(&of(before), &of(after));
     let keys: Vec<&str> = keys.iter().map(|found| found.path.trim_matches(['.', '"'])).collect();
     let what =
@@ -100,7 +102,9 @@ fn judge_settings(track: &Track, run: &StepRun, tally: &mut Tally) {
     // A certificate that the chart makes is another one each time, and the pods that use it live with that.
     let is_certificate =
         |key: &&str| ["crt", "key", "pem", "cert", "ca", "p12", "jks"].iter().any(|end| key.ends_with(end));
-    let seen = track.first_where(|object| object.get(first) == after.get(first)).map(|seen| seen.evidence("changed"));
+    let seen = track
+        .first_where(|object| object.raw().get(first) == after.raw().get(first))
+        .map(|seen| seen.evidence("changed"));
     let hint = "keep what is there: `lookup` it, and make a new one only where there is none";
     if keys.iter().all(is_certificate) {
         tally.advise(what).with(seen).hint(hint);

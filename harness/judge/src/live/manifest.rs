@@ -8,8 +8,8 @@ use crate::tally::{Tally, not_applicable, note};
 use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 use chartgate_k8s::difference::{Difference, differences};
-use chartgate_k8s::object::kind;
 use chartgate_k8s::typed::Object;
+use k8s_openapi::api::rbac::v1::ClusterRole;
 
 pub(crate) const LIVE_MATCHES_MANIFEST: Check = Check {
     name: "live-matches-manifest",
@@ -56,7 +56,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
         is_known |= judge_object(view, run, compared, &seen, tally);
     }
     let objects = run.release.into_iter().flat_map(|release| &release.objects);
-    let mut kinds = objects.map(|hash| kind(view.recording.object(hash)));
+    let mut kinds = objects.map(|hash| view.recording.object(hash).kind());
     if !is_known && kinds.any(|kind| !NOT_COMPARED.contains(&kind)) {
         tally.void(format!("no object could be compared with its manifest after {}", run.label()));
     }
@@ -73,7 +73,7 @@ fn judge_object(view: &View, run: &StepRun, compared: &Compared, seen: &Evidence
     };
     let applied = view.recording.object(applied);
     let foreign = compared.others.iter().map(String::as_str).collect::<BTreeSet<_>>();
-    let found = differences(live, applied);
+    let found = differences(live.raw(), applied.raw());
     let own: Vec<&Difference> = found.iter().filter(|found| is_helms(found, &foreign, live)).collect();
     match own.first() {
         None => tally.proved(Evidence { text: format!("{shown} is what its manifest says"), ..seen.clone() }),
@@ -100,7 +100,7 @@ fn is_helms(found: &Difference, foreign: &BTreeSet<&str>, live: &Object) -> bool
     let is_at = |other: &str| path.starts_with(other) || other.starts_with(path);
     let is_bundle = path.ends_with(".caBundle");
     let is_aggregated =
-        live.kind() == "ClusterRole" && live["aggregationRule"].is_object() && path.starts_with(".rules");
+        live.typed::<ClusterRole>().is_some_and(|role| role.aggregation_rule.is_some()) && path.starts_with(".rules");
     let is_own_field =
         NOT_IN_MANIFESTS.iter().any(|field| path.starts_with(field)) && !path.starts_with(".metadata.labels");
     !(is_own_field || is_bundle || is_aggregated || foreign.iter().any(|other| is_at(other)))

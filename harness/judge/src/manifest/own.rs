@@ -45,7 +45,7 @@ impl<'a> Names<'a> {
         let mut names = Self { release, elsewhere, pairs: BTreeSet::new() };
         let renamed = variants.find(|variant| matches!(variant, Variant::Release { name } if name != release));
         for object in renamed.into_iter().flat_map(|(_, objects)| objects) {
-            names.learn("", object);
+            names.learn("", object.raw());
         }
         names
     }

@@ -60,20 +60,24 @@ impl<'a> Selector<'a> {
 
     /// Whether labels fit.
     pub(crate) fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.selects_beside(labels, |_| false)
+        self.selects_beside(labels, |_, _| false)
     }
 
     /// Whether pods of a workload fit; a label that Kubernetes sets on each of them may have any value.
     pub(crate) fn selects_pods_of(&self, workload: &Workload) -> bool {
-        self.selects_beside(workload.labels(), |key| workload.has_label_at_run_time(key))
+        self.selects_beside(workload.labels(), |key, value| workload.may_have_label_at_run_time(key, value))
     }
 
-    fn selects_beside(&self, labels: &BTreeMap<String, String>, is_known_later: impl Fn(&str) -> bool) -> bool {
-        let has = |(key, value): (&String, &String)| labels.get(key) == Some(value) || is_known_later(key);
+    fn selects_beside(
+        &self,
+        labels: &BTreeMap<String, String>,
+        is_known_later: impl Fn(&str, Option<&str>) -> bool,
+    ) -> bool {
+        let has = |(key, value): (&String, &String)| labels.get(key) == Some(value) || is_known_later(key, Some(value));
         let fits = |expression: &LabelSelectorRequirement| {
             let label = labels.get(&expression.key);
             let is_listed = label.is_some_and(|label| values(expression).any(|value| value == label));
-            is_known_later(&expression.key)
+            is_known_later(&expression.key, None)
                 || match expression.operator.as_str() {
                     "In" => is_listed,
                     "NotIn" => !is_listed,

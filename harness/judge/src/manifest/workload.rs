@@ -7,6 +7,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+/// The label with its own name of a StatefulSet's pod.
+const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+
 /// An object with a pod template; a Pod is its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Workload<'a> {
@@ -47,13 +50,15 @@ impl<'a> Workload<'a> {
         !self.object.is_hook() && !["Job", "CronJob", "Pod"].contains(&self.object.kind())
     }
 
-    /// Whether Kubernetes sets a label on its pods when it makes them.
-    pub(super) fn has_label_at_run_time(&self, key: &str) -> bool {
+    /// Whether Kubernetes sets a label on its pods when it makes them, and that may be this value of it.
+    pub(super) fn may_have_label_at_run_time(&self, key: &str, value: Option<&str>) -> bool {
+        if let (POD_NAME, Some(pod)) = (key, value) {
+            let number = pod.strip_prefix(self.object.name()).and_then(|rest| rest.strip_prefix('-'));
+            return self.object.kind() == "StatefulSet" && number.is_some_and(|number| number.parse::<u32>().is_ok());
+        }
         let own: &[&str] = match self.object.kind() {
             "Deployment" | "ReplicaSet" => &["pod-template-hash"],
-            "StatefulSet" => {
-                &["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index", "controller-revision-hash"]
-            }
+            "StatefulSet" => &[POD_NAME, "apps.kubernetes.io/pod-index", "controller-revision-hash"],
             "DaemonSet" => &["controller-revision-hash", "pod-template-generation"],
             "Job" | "CronJob" => {
                 &["job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"]
@@ -106,7 +111,7 @@ impl<'a> Workload<'a> {
     }
 
     /// `deployment/x`
-    pub(crate) fn title(&self) -> String {
+    pub(crate) fn slashed(&self) -> String {
         self.object.slashed()
     }
 }

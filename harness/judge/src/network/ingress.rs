@@ -1,17 +1,16 @@
 //! `ingress-leads`: what the release's routes name is there.
 
+mod backend;
 mod promised;
 
 use chartgate_k8s::typed::{Object, OrEmpty, is_ready};
 use k8s_openapi::api::core::v1::ServicePort;
-use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
-use k8s_openapi::api::networking::v1::{Ingress, IngressBackend, IngressSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::manifest::custom::{GatewayRoute, GatewayRule};
 use crate::tally::{Claim, Tally, not_applicable, note};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
+use backend::{Backend, backends, covers, has_port, ingress, is_port};
 
 pub(crate) const INGRESS_LEADS: Check = Check {
     name: "ingress-leads",
@@ -61,12 +60,6 @@ struct Route<'a> {
     object: &'a Object,
 }
 
-/// A Service that a route names, and the port of it: a name, a number, or nothing where a route has to say none.
-struct Backend<'a> {
-    service: &'a str,
-    port: Option<IntOrString>,
-}
-
 impl Route<'_> {
     fn judge(&self, tally: &mut Tally) {
         let backends = backends(self.object);
@@ -96,27 +89,27 @@ impl Route<'_> {
             let known: Vec<&str> =
                 self.view.tracks("Service").filter(|it| it.at(self.end).is_some()).map(Track::name).collect();
             let known = if known.is_empty() { "none".to_owned() } else { format!("`{}`", known.join("`, `")) };
-            self.fail(tally, &format!("leads to Service `{wanted}`, which does not exist; there are {known}"));
+            self.fail(tally, &format!("leads to service/{wanted}, which does not exist; there are {known}"));
             return;
         };
         if service.is_external_name() {
-            tally.proved(note(format!("{} leads out of the cluster by Service `{wanted}`", self.object.title())));
+            tally.proved(note(format!("{} leads out of the cluster by service/{wanted}", self.object.slashed())));
             return;
         }
         let mut ports = service.service_ports().iter();
         let Some(declared) = ports.find(|declared| is_port(declared, port.as_ref())) else {
             let known: Vec<String> = service.service_ports().iter().map(port_title).collect();
             let (known, port) = (known.join(", "), port.as_ref().map_or("null".to_owned(), shown));
-            self.fail(tally, &format!("leads to port {port} of Service `{wanted}`, which has only {known}"));
+            self.fail(tally, &format!("leads to port {port} of service/{wanted}, which has only {known}"));
             return;
         };
         let slices = self.view.tracks("EndpointSlice").filter_map(|slice| slice.at(self.end));
         let mut slices = slices.filter(|slice| slice.slice_of() == Some(wanted));
         if slices.any(|slice| serves(slice, declared)) {
-            let shown = format!("{} led to {} of Service `{wanted}`", self.object.title(), port_title(declared));
+            let shown = format!("{} led to {} of service/{wanted}", self.object.slashed(), port_title(declared));
             tally.proved(note(format!("{shown} with ready endpoints after {}", self.run.label())));
         } else {
-            let what = format!("leads to {} of Service `{wanted}`, which has no ready endpoint", port_title(declared));
+            let what = format!("leads to {} of service/{wanted}, which has no ready endpoint", port_title(declared));
             let hint = "compare the Service's `selector` and `targetPort` with the labels and ports of the pods";
             self.fail(tally, &what).hint(hint);
         }
@@ -129,15 +122,15 @@ impl Route<'_> {
         }
         if let Some(secret) = self.view.object_at("Secret", wanted, self.end) {
             if let Some(key) = ["tls.crt", "tls.key"].iter().find(|key| !secret.data().has_key(key)) {
-                self.fail(tally, &format!("takes its certificate from Secret `{wanted}`, which has no `{key}`"));
+                self.fail(tally, &format!("takes its certificate from secret/{wanted}, which has no `{key}`"));
             }
         } else if !is_issued(self.object) {
             let hint = "name a Secret of the scenario's `secrets`, or annotate the Ingress for what makes it (`cert-manager.io/…`)";
             let what = format!(
-                "takes its certificate from Secret `{wanted}`, which does not exist, and nothing is asked to make it"
+                "takes its certificate from secret/{wanted}, which does not exist, and nothing is asked to make it"
             );
             // Without a contract nobody has said which Secrets the chart's users make.
-            let what = format!("{} {what} after {}", self.object.title(), self.run.label());
+            let what = format!("{} {what} after {}", self.object.slashed(), self.run.label());
             let has_contract = !self.view.plan.roles.is_empty();
             let claim = if has_contract { tally.fail(what) } else { tally.advise(what) };
             claim.hint(hint);
@@ -145,48 +138,7 @@ impl Route<'_> {
     }
 
     fn fail<'t>(&self, tally: &'t mut Tally, what: &str) -> &'t mut Claim {
-        tally.fail(format!("{} {what} after {}", self.object.title(), self.run.label()))
-    }
-}
-
-fn ingress(object: &Object) -> Option<&IngressSpec> {
-    object.typed::<Ingress>()?.spec.as_ref()
-}
-
-/// The Services that a route names in its own namespace.
-fn backends(object: &Object) -> Vec<Backend<'_>> {
-    let spec = ingress(object);
-    let paths = spec.into_iter().flat_map(|spec| spec.rules.iter().flatten()).filter_map(|rule| rule.http.as_ref());
-    let paths = paths.flat_map(|http| &http.paths).map(|path| &path.backend);
-    let of_ingress = spec.and_then(|spec| spec.default_backend.as_ref()).into_iter().chain(paths);
-    of_ingress.filter_map(ingress_backend).chain(gateway_rules(object).iter().flat_map(route_backends)).collect()
-}
-
-/// The Service of a backend of an Ingress.
-fn ingress_backend(backend: &IngressBackend) -> Option<Backend<'_>> {
-    let service = backend.service.as_ref()?;
-    let port = service.port.as_ref();
-    let named = port.and_then(|port| port.name.clone()).map(IntOrString::String);
-    let port = named.or_else(|| port?.number.map(IntOrString::Int));
-    Some(Backend { service: &service.name, port })
-}
-
-fn gateway_rules(object: &Object) -> &[GatewayRule] {
-    let route = if object.kind() == "HTTPRoute" { object.custom::<GatewayRoute>() } else { None };
-    route.map_or(&[], |route| &route.spec.rules)
-}
-
-/// The Services of a rule of an `HTTPRoute`. Another kind, or a Service of another namespace, is not the release's.
-fn route_backends(rule: &GatewayRule) -> impl Iterator<Item = Backend<'_>> {
-    let ours = rule.backend_refs.iter().filter(|it| it.is_service() && it.namespace.is_none());
-    ours.map(|it| Backend { service: &it.name, port: it.port.clone() })
-}
-
-fn is_port(declared: &ServicePort, wanted: Option<&IntOrString>) -> bool {
-    match wanted {
-        Some(IntOrString::Int(number)) => declared.port == *number,
-        Some(IntOrString::String(name)) => declared.name.as_ref() == Some(name),
-        None => false,
+        tally.fail(format!("{} {what} after {}", self.object.slashed(), self.run.label()))
     }
 }
 
@@ -205,19 +157,6 @@ fn port_title(declared: &ServicePort) -> String {
 /// Whether a slice has a ready endpoint for a port of its Service. A port that no pod has a number for is missing in it.
 fn serves(slice: &Object, declared: &ServicePort) -> bool {
     has_port(slice, declared) && slice.endpoints().iter().any(is_ready)
-}
-
-/// Whether a slice is about a port of its Service.
-fn has_port(slice: &Object, declared: &ServicePort) -> bool {
-    let is_it = |port: &EndpointPort| port.name.or_empty() == declared.name.or_empty();
-    slice.typed::<EndpointSlice>().is_some_and(|slice| slice.ports.iter().flatten().any(is_it))
-}
-
-/// Whether `pattern`, which may begin with `*.`, means a host.
-fn covers(pattern: &str, host: &str) -> bool {
-    let below =
-        || pattern.strip_prefix('*').is_some_and(|end| host.strip_suffix(end).is_some_and(|it| !it.contains('.')));
-    pattern == host || below()
 }
 
 /// Whether something outside the chart is asked to make the Secret: cert-manager, or what follows the older convention.

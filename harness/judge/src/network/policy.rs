@@ -135,7 +135,7 @@ fn judge_pod(serves: &Serves, pod: &Track, asked: &[(&Entry, &Reach)], label: &s
         for asker in &askers {
             if !asked.iter().any(|(_, reach)| reach.port == *port && reach.asker == *asker) {
                 let message =
-                    format!("port {port} of pod `{}` was not asked by {} after {label}", pod.name(), who(*asker));
+                    format!("port {port} of pod/{} was not asked by {} after {label}", pod.name(), who(*asker));
                 tally.void(message);
             }
         }
@@ -148,7 +148,7 @@ fn judge_pod(serves: &Serves, pod: &Track, asked: &[(&Entry, &Reach)], label: &s
 
 fn judge_reach(entry: &Entry, reach: &Reach, is_to_pass: bool, label: &str, tally: &mut Tally) {
     let Reach { role, pod, port, asker, .. } = reach;
-    let shown = format!("port {port} of pod `{pod}` of role `{role}`");
+    let shown = format!("port {port} of pod/{pod} of role `{role}`");
     let who = who(*asker);
     let seen =
         |what: &str| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{shown} {what} {who}") };

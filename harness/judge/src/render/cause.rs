@@ -87,7 +87,7 @@ fn is_awaited(hook: &Object) -> bool {
 }
 
 fn describe(view: &View, run: &StepRun, hook: &Track, state: &Object, end: u64) -> Cause {
-    let named = state.title();
+    let named = state.slashed();
     if state.is_terminating() && !has_failed(state) {
         let kept = state.metadata().finalizers.as_deref().unwrap_or_default();
         let kept = if kept.is_empty() { String::new() } else { format!(", which {} keeps", kept.join(" and ")) };
@@ -114,7 +114,7 @@ fn describe(view: &View, run: &StepRun, hook: &Track, state: &Object, end: u64) 
     let found = pod_state.and_then(|sighting| Some((sighting, trouble(sighting.object)?)));
     let (detail, hint) = match (&found, refused) {
         (Some((sighting, trouble)), _) => {
-            (format!("; pod `{}`: {trouble}", sighting.object.name()), hint_of(trouble).to_owned())
+            (format!("; pod/{}: {trouble}", sighting.object.name()), hint_of(trouble).to_owned())
         }
         (None, Some(event)) => (
             format!("; no pod can be made: {}", creation_message(event)),

@@ -20,7 +20,7 @@ pub(crate) const SCHEMA_REJECTS: Check = Check {
 };
 
 /// What a namespace has without any release: Kubernetes makes these by itself.
-const OWN: [&str; 2] = ["ServiceAccount `default`", "ConfigMap `kube-root-ca.crt`"];
+const OWN: [&str; 2] = ["serviceaccount/default", "configmap/kube-root-ca.crt"];
 
 fn schema_rejects(view: &View) -> Finding {
     let refused: Vec<(&StepRun, &str)> = view
@@ -47,19 +47,19 @@ fn judge_step(view: &View, run: &StepRun, text: &str, tally: &mut Tally) {
     let label = run.label();
     let Some((entry, outcome)) = run.ended else {
         let why = run.unfinished().unwrap_or_default();
-        tally.void_since(&why, why.clone());
+        tally.void_since(&why, why.to_string());
         return;
     };
     if let Some((seen, why)) = view.gap_in(run, &["Pod", "Deployment", "Service", "ConfigMap", "Secret", "Job"]) {
         tally.void(format!("what was applied in {label} may have been missed: {why}")).with([seen]);
     }
-    let is_applied = |title: &String| !OWN.contains(&title.as_str()) && !title.starts_with("Event ");
+    let is_applied = |title: &String| !OWN.contains(&title.as_str()) && !title.starts_with("event/");
     let kinds =
         ["Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "Service", "ConfigMap", "Secret", "ServiceAccount"];
     let new = kinds.iter().flat_map(|kind| view.tracks(kind)).filter(|track| run.contains(track.first().seq));
-    let mut applied = new.filter(|track| is_applied(&track.last().title()));
+    let mut applied = new.filter(|track| is_applied(&track.last().slashed()));
     if let Some(track) = applied.next() {
-        let message = format!("{label} was refused, but {} had been applied by then", track.last().title());
+        let message = format!("{label} was refused, but {} had been applied by then", track.last().slashed());
         tally.fail(message).with([track.first().evidence("was created")]);
         return;
     }

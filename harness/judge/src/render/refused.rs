@@ -1,14 +1,19 @@
 //! Steps that `helm template` refuses: whether that is the chart's fault, and what to do about it.
 
-use super::{NIL_HINT, seen};
 use crate::step::Rendered;
 use crate::tally::Tally;
 use crate::view::{StepRun, View};
+use chartgate_model::finding::Evidence;
 use chartgate_model::plan::Plan;
 use chartgate_model::recording::Entry;
 use chartgate_model::refusal::{Ground, Refusal, message};
 
+/// The release's own values lack what this version of the chart has added to its `values.yaml`.
+pub(super) const NIL_HINT: &str =
+    "a value that is new in this version is nil here: give it a default in the template, too";
+
 const VALUES_HINT: &str = "give the value with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart";
+const CLUSTER_HINT: &str = "give what the chart asks for with `--values FILE`, or in a file `ci/NAME-values.yaml` of the chart; `chartgate run` asks a cluster";
 const TEMPLATE_HINT: &str = "`helm template` with these values says the same";
 
 /// Whether the chart refuses the values on purpose: by `fail`, `required` or its schema. All else is a template that breaks.
@@ -20,6 +25,11 @@ pub fn is_refusal_on_purpose(error: &str) -> bool {
 pub fn needs_values(error: &str) -> String {
     let refusal = Refusal::of(error);
     needing(&refusal, &refusal.values(""))
+}
+
+/// The values that a refusal of a render names.
+fn missing(refusal: &Refusal, rendered: &Rendered) -> Vec<String> {
+    if rendered.needs.is_empty() { refusal.values("") } else { rendered.needs.to_vec() }
 }
 
 fn needing(refusal: &Refusal, values: &[String]) -> String {
@@ -46,8 +56,8 @@ pub(super) fn judge(view: &View, run: &StepRun, rendered: &Rendered, error: &str
         match view.shortfall().filter(|_| is_on_cluster) {
             Some(why) => drop(tally.void_since(&why, format!("what {label} renders is unknown: {why}"))),
             None if rendered.asks_cluster => {
-                let why = format!("what {label} renders needs a cluster: the chart asks for what is in it");
-                tally.void(why).with([seen(rendered.entry, error.to_owned())]);
+                let claim = tally.void(needing_cluster(view, run, rendered, error));
+                claim.with([seen(rendered.entry, message(error))]).hint(CLUSTER_HINT);
             }
             None => claim_refused(view, run, rendered.entry, rendered, error, tally),
         }
@@ -60,6 +70,18 @@ pub(super) fn judge(view: &View, run: &StepRun, rendered: &Rendered, error: &str
     }
 }
 
+/// Why only a cluster shows what a step renders. The chart's own sentence says more than that it asks for what is in one.
+fn needing_cluster(view: &View, run: &StepRun, rendered: &Rendered, error: &str) -> String {
+    let refusal = Refusal::of(error);
+    let asks = "the chart asks for what is in a cluster, so it may render there";
+    let missing = missing(&refusal, rendered);
+    if refusal.ground == Ground::Values && is_without_values(view, run) && !missing.is_empty() {
+        return format!("{}; {asks}", needing(&refusal, &missing));
+    }
+    let place = refusal.place().map_or(String::new(), |place| format!(" ({place})"));
+    format!("what {} renders needs a cluster: {}{place}; {asks}", run.label(), refusal.sentence)
+}
+
 /// Whether helm failed because the chart does not render.
 pub(super) fn is_of_rendering(refusal: &Refusal) -> bool {
     matches!(refusal.ground, Ground::Values | Ground::Template)
@@ -70,8 +92,7 @@ fn claim_refused(view: &View, run: &StepRun, at: &Entry, rendered: &Rendered, sa
     let refusal = Refusal::of(said);
     let place = refusal.place().map_or(String::new(), |place| format!(" ({place})"));
     let claim = if refusal.ground == Ground::Values && is_without_values(view, run) {
-        let values = if rendered.needs.is_empty() { refusal.values("") } else { rendered.needs.to_vec() };
-        tally.void(needing(&refusal, &values))
+        tally.void(needing(&refusal, &missing(&refusal, rendered)))
     } else {
         tally.fail(format!("the chart does not render for {}: {}{place}", run.label(), refusal.sentence))
     };
@@ -80,4 +101,8 @@ fn claim_refused(view: &View, run: &StepRun, at: &Entry, rendered: &Rendered, sa
         Ground::Values => VALUES_HINT.to_owned(),
         _ => refusal.place().map_or_else(|| TEMPLATE_HINT.to_owned(), |place| format!("correct {place}")),
     });
+}
+
+pub(super) fn seen(entry: &Entry, text: String) -> Evidence {
+    Evidence { seq: Some(entry.seq), at: Some(entry.at), text }
 }

@@ -87,7 +87,7 @@ pub fn schema_mistakes(objects: &[Value], version: &str) -> Option<Vec<String>> 
 fn problems(object: &Object, kubernetes: &Kubernetes, version: &str, definitions: &Definitions) -> Vec<Problem> {
     let mut found = without_identity(object);
     let mistakes = match kubernetes.kind_of(object) {
-        Known::Schema(schema) => kubernetes.mistakes(schema, object),
+        Known::Schema(schema) => kubernetes.mistakes(schema, object.raw()),
         Known::NotServed => {
             let (api, minor) = (object.api_version(), minor(version));
             let what =

@@ -87,7 +87,34 @@ fn what_needs_a_cluster_is_void_without_one() {
             }
         },
     );
-    check(&RENDERS, &story, Verdict::Void, "what step 2 (upgrade) renders needs a cluster");
+    check(
+        &RENDERS,
+        &story,
+        Verdict::Void,
+        "what step 2 (upgrade) renders needs a cluster: no cluster (shop/templates/a.yaml:1)",
+    );
+}
+
+/// A failure would mean that a user is sent to a cluster for a value that the chart's own sentence asks for.
+#[test]
+fn the_charts_own_sentence_comes_before_the_cluster() {
+    let says = "Error: execution error at (ziti/templates/a.yaml:4:13): cluster.mode is required";
+    let story = unrun(with_error(0, says), 0).plan(|plan| plan.file = None).moments(|moment| {
+        if let Moment::Rendered { asks_cluster, step: 0, .. } = moment {
+            *asks_cluster = true;
+        }
+    });
+    let finding = check(
+        &RENDERS,
+        &story,
+        Verdict::Void,
+        "needs values: `cluster.mode`: cluster.mode is required (ziti/templates/a.yaml:4)",
+    );
+    assert!(
+        finding.message.contains("\nhint: give what the chart asks for with `--values FILE`"),
+        "{}",
+        finding.message
+    );
 }
 
 /// A failure would mean that values which the chart rightly refuses make the gate red.
@@ -140,7 +167,7 @@ fn a_failed_step_fails_with_helms_words_and_the_pods_trouble() {
         check(&RELEASE_OUTCOME, &story, Verdict::Fail, "step 1 (install) was to succeed, but helm failed: timed out");
     let all = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect::<Vec<_>>().join("\n");
     assert!(
-        all.contains("exit status 1") && all.contains("`cg-worker-0` container `worker` waits: CrashLoopBackOff"),
+        all.contains("exit status 1") && all.contains("pod/cg-worker-0 container `worker` waits: CrashLoopBackOff"),
         "{all}"
     );
 }
@@ -206,7 +233,7 @@ fn a_failed_hook_is_named_with_its_pod() {
             ]});
         },
     );
-    let says = "its hook Job `cg-migrations` failed (BackoffLimitExceeded); pod `cg-migrations-1`: container `migrations` ended with exit code 7 (Error)";
+    let says = "its hook job/cg-migrations failed (BackoffLimitExceeded); pod/cg-migrations-1: container `migrations` ended with exit code 7 (Error)";
     check(&RELEASE_OUTCOME, &story, Verdict::Fail, says);
 }
 
@@ -251,8 +278,8 @@ fn outcome_of(step: usize, new: &StepOutcome) -> Story {
 /// A failure would mean that helm's word is taken for a workload that is not ready.
 #[test]
 fn a_step_that_only_helm_takes_for_done_fails() {
-    let story = outcome_of(1, &StepOutcome::NotReady { why: "DaemonSet `x` has no pod".to_owned() });
-    check(&RELEASE_OUTCOME, &story, Verdict::Fail, "to helm it did, but DaemonSet `x`");
+    let story = outcome_of(1, &StepOutcome::NotReady { why: "daemonset/x has no pod".to_owned() });
+    check(&RELEASE_OUTCOME, &story, Verdict::Fail, "to helm it did, but daemonset/x");
 }
 
 /// A failure would mean that a scenario of a failure passes although nothing, or something else, failed.

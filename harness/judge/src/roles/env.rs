@@ -69,11 +69,11 @@ fn running_workload<'a>(role: &Role, mut rendered: impl Iterator<Item = &'a Obje
 
 fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
     if let Some(workload) = running_workload(role, view.rendered()) {
-        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", workload.title())).hint(HONOUR);
+        tally.fail(format!("role `{name}` is switched off, but the chart renders {}", workload.slashed())).hint(HONOUR);
     }
     let pods = judged_pods(view, name);
     if let Some(pod) = pods.first() {
-        let message = format!("role `{name}` is switched off, but pod `{}` of it was created", pod.name());
+        let message = format!("role `{name}` is switched off, but pod/{} of it was created", pod.name());
         tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(HONOUR);
     } else if view.has_render() {
         tally.proved(note(format!("role `{name}` is switched off, and neither rendered nor seen")));
@@ -85,7 +85,7 @@ fn judge_absent(view: &View, name: &str, role: &Role, tally: &mut Tally) {
 fn judge_switched_off(view: &View, run: &StepRun, name: &str, role: &Role, tally: &mut Tally) {
     let label = run.label();
     if let Some(workload) = running_workload(role, run.rendered_objects()) {
-        let message = format!("role `{name}` is switched off in {label}, but the chart renders {}", workload.title());
+        let message = format!("role `{name}` is switched off in {label}, but the chart renders {}", workload.slashed());
         tally.fail(message).hint(HONOUR);
         return;
     }
@@ -94,13 +94,13 @@ fn judge_switched_off(view: &View, run: &StepRun, name: &str, role: &Role, tally
     // What a workload made goes after it.
     let live = live.filter(|object| object.kind() != "Pod" && object.owners().next().is_none());
     if let Some(workload) = running_workload(role, live) {
-        let message = format!("role `{name}` is switched off in {label}, but {} is still there", workload.title());
+        let message = format!("role `{name}` is switched off in {label}, but {} is still there", workload.slashed());
         tally.fail(message).hint(HONOUR);
     }
     let pods = view.pods_of_role(name).into_iter().filter(|pod| (start..=end).contains(&pod.first().seq));
     let pods: Vec<&Track> = pods.collect();
     if let Some(pod) = pods.first() {
-        let message = format!("role `{name}` is switched off in {label}, but pod `{}` of it was created", pod.name());
+        let message = format!("role `{name}` is switched off in {label}, but pod/{} of it was created", pod.name());
         tally.fail(message).with(pods.iter().map(|pod| pod.first().evidence("was created"))).hint(HONOUR);
     } else {
         tally.proved(note(format!("role `{name}` is switched off in {label}, and no pod of it was created")));
@@ -124,7 +124,7 @@ fn judge_present(view: &View, name: &str, role: &Role, tally: &mut Tally) {
         let broken = broken_promises(view, pod, role);
         let seen = pod.first().evidence("was created");
         if let Some(certain) = broken.iter().find(|broken| broken.is_certain) {
-            let message = format!("pod `{}` of role `{name}`: {}", pod.name(), certain.what);
+            let message = format!("pod/{} of role `{name}`: {}", pod.name(), certain.what);
             let all = broken.iter().map(|broken| note(broken.what.clone()));
             tally
                 .fail(message)
@@ -132,7 +132,7 @@ fn judge_present(view: &View, name: &str, role: &Role, tally: &mut Tally) {
                 .with(all)
                 .hint("compare the role's `env` in the chart with the contract's");
         } else if let Some(unknown) = broken.first() {
-            tally.void(format!("pod `{}` of role `{name}`: {}", pod.name(), unknown.what)).with([seen]);
+            tally.void(format!("pod/{} of role `{name}`: {}", pod.name(), unknown.what)).with([seen]);
         } else if !role.env.is_empty() {
             tally.saw("pod", 1);
             tally.saw("variable", role.env.len());
@@ -201,7 +201,7 @@ fn environment(view: &View, pod: &Track, container: &Container) -> BTreeMap<Stri
             set.extend(entries.map(|(key, value)| (format!("{prefix}{key}"), Seen::Plain(value.to_owned()))));
         }
         if let Some(secret) = &source.secret_ref {
-            let hidden = || Seen::Hidden(format!("Secret `{}`", secret.name));
+            let hidden = || Seen::Hidden(format!("secret/{}", secret.name));
             let entries = data(view, "Secret", &secret.name, pod);
             set.extend(entries.map(|(key, _)| (format!("{prefix}{key}"), hidden())));
         }
@@ -224,11 +224,11 @@ fn taken(view: &View, pod: &Track, from: &EnvVarSource) -> Option<Seen> {
     if let Some(reference) = &from.config_map_key_ref {
         let (map, key) = (&reference.name, &reference.key);
         let found = data(view, "ConfigMap", map, pod).find(|(other, _)| other == key);
-        let hidden = || Seen::Hidden(format!("key `{key}` of ConfigMap `{map}`, which was not seen"));
+        let hidden = || Seen::Hidden(format!("key `{key}` of configmap/{map}, which was not seen"));
         let unseen = || (reference.optional != Some(true)).then(hidden);
         return found.map(|(_, value)| Seen::Plain(value.to_owned())).or_else(unseen);
     }
-    let of_secret = from.secret_key_ref.as_ref().map(|reference| format!("Secret `{}`", reference.name));
+    let of_secret = from.secret_key_ref.as_ref().map(|reference| format!("secret/{}", reference.name));
     Some(Seen::Hidden(of_secret.unwrap_or_else(|| "a field of the pod".to_owned())))
 }
 

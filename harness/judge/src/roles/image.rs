@@ -55,7 +55,7 @@ fn judge_image(view: &View, run: &StepRun, name: &str, image: &Image, tally: &mu
     let users = users(view, run, image);
     let mut is_broken = false;
     for user in &users {
-        let shown = format!("pod `{}` of {}", user.pod.name(), user.of);
+        let shown = format!("pod/{} of {}", user.pod.name(), user.of);
         let running = containers_of(user.pod, image);
         if running.is_empty() {
             let all = user.pod.images();

@@ -1,7 +1,8 @@
 //! `role-migrates`: the schema changes while its hook runs, and at no other time.
 //!
 //! A database has no resource versions, so times are compared, and this is the one check that does so. All of them are one clock's:
-//! servers run beside a kind cluster of this machine, so database, API server and recorder have one kernel. Both ends of a hook's run
+//! servers run beside a kind cluster of this machine, so database, API server and recorder have one kernel; of a server that is a pod of
+//! another cluster, the recorder has corrected the times by how far its clock is from this machine's. Both ends of a hook's run
 //! are taken from the outside: from the second in which the API server made the Job to when the recorder saw it end, which the
 //! process that changed the schema cannot have outlived. What this can do is excuse a change, never accuse one; and a clock that was
 //! set during the run makes the check void.
@@ -116,7 +117,7 @@ fn judge_database(view: &View, name: &str, hook: &Hook, database: &str, tally: &
     for change in changes.iter().filter(|change| view.is_tested_at(change.entry.seq)) {
         if let Some((.., job)) = windows.iter().find(|(start, end, _)| (*start..=*end).contains(&change.unix_ms)) {
             let evidence = change.evidence(view);
-            tally.proved(Evidence { text: format!("{}, while Job `{}` ran", evidence.text, job.name()), ..evidence });
+            tally.proved(Evidence { text: format!("{}, while job/{} ran", evidence.text, job.name()), ..evidence });
             continue;
         }
         let at = change.unix_ms.saturating_sub(view.unix_ms);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use chartgate_model::guard::guards;
 use chartgate_model::recording::{Answer, Entry, Probe};
 
-use crate::network::guards;
 use crate::tally::{Tally, not_applicable};
 use crate::view::{StepRun, Track, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
@@ -62,7 +62,7 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
     }
     for pod in &staying {
         if !probes.iter().any(|(_, probe)| probe.pod.as_deref() == Some(pod.name())) {
-            tally.void(format!("no connection to pod `{}` of role `{role}` was tried after {label}", pod.name()));
+            tally.void(format!("no connection to pod/{} of role `{role}` was tried after {label}", pod.name()));
         }
     }
     judge_asked(run, role, &staying, &refused, &probes, tally);
@@ -70,7 +70,7 @@ fn judge_role(view: &View, run: &StepRun, role: &str, tally: &mut Tally) {
         let port = port_asked(probe);
         let is_closed = port.is_some_and(|port| refused.iter().any(|(_, refused)| *refused == Some(port)));
         let pod = probe.pod.as_deref().unwrap_or_default();
-        let shown = format!("pod `{pod}` of role `{role}` at {}", probe.address);
+        let shown = format!("pod/{pod} of role `{role}` at {}", probe.address);
         let seen = |what: &str| Evidence { seq: Some(entry.seq), at: Some(entry.at), text: format!("{shown} {what}") };
         let has_control = probe.control.as_ref().is_some_and(is_accepted);
         match (&probe.answer, is_serving && !is_closed) {
@@ -147,7 +147,7 @@ fn judge_asked(
         };
         if let Some(pod) = staying.iter().find(|pod| !is_asked(pod)) {
             let message = format!(
-                "port {named} of pod `{}` of role `{role}`, which is to refuse connections, was not tried after {}",
+                "port {named} of pod/{} of role `{role}`, which is to refuse connections, was not tried after {}",
                 pod.name(),
                 run.label()
             );
@@ -194,7 +194,7 @@ fn judge_endpoints(view: &View, run: &StepRun, tally: &mut Tally) {
                 continue;
             }
             let message =
-                format!("pod `{}` of role `{role}` is ready but behind no Service at the end of {label}", pod.name());
+                format!("pod/{} of role `{role}` is ready but behind no Service at the end of {label}", pod.name());
             let hint = "compare the Service's `selector` and `targetPort` with the pod's labels and ports";
             tally.fail(message).with([pod.first().evidence("was created")]).hint(hint);
         }
@@ -208,9 +208,11 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
         .flat_map(|(role, _)| view.pods_of_role(role).into_iter().map(move |pod| (pod.uid(), format!("role `{role}`"))))
         .collect();
     let jobs = view.hook_jobs().into_iter();
-    strangers.extend(jobs.flat_map(|job| {
-        view.pods_of_job(job).into_iter().map(|pod| (pod.uid(), format!("hook Job `{}`", job.name())))
-    }));
+    strangers.extend(
+        jobs.flat_map(|job| {
+            view.pods_of_job(job).into_iter().map(|pod| (pod.uid(), format!("hook job/{}", job.name())))
+        }),
+    );
     let own: BTreeSet<&str> = view.tracks("Pod").filter(|pod| !view.is_neighbours(pod)).map(Track::uid).collect();
     let neighbours: BTreeSet<&str> = view.tracks("Pod").filter(|pod| view.is_neighbours(pod)).map(Track::uid).collect();
     let mut told = BTreeSet::new();
@@ -224,8 +226,8 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
             for (uid, pod) in targets(sighting.object).filter(|(uid, _)| others.contains(uid)) {
                 if told.insert(uid) {
                     let service = sighting.object.slice_of().unwrap_or_default();
-                    let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
-                    let claim = tally.fail(format!("pod `{pod}` belongs to {of} Service `{service}`")).with([seen]);
+                    let seen = sighting.evidence(&format!("had pod/{pod} as a ready endpoint"));
+                    let claim = tally.fail(format!("pod/{pod} belongs to {of} service/{service}")).with([seen]);
                     claim.hint("select by `app.kubernetes.io/instance: {{ .Release.Name }}` too");
                 }
             }
@@ -239,10 +241,9 @@ fn judge_strangers(view: &View, tally: &mut Tally) {
                 };
                 if told.insert(uid) {
                     let service = sighting.object.slice_of().unwrap_or_default();
-                    let message =
-                        format!("pod `{pod}` of {of} serves nothing, but it stood behind Service `{service}`");
-                    let seen = sighting.evidence(&format!("had pod `{pod}` as a ready endpoint"));
-                    tally.fail(message).with([seen]).hint(format!("narrow the `selector` of Service `{service}`"));
+                    let message = format!("pod/{pod} of {of} serves nothing, but it stood behind service/{service}");
+                    let seen = sighting.evidence(&format!("had pod/{pod} as a ready endpoint"));
+                    tally.fail(message).with([seen]).hint(format!("narrow the `selector` of service/{service}"));
                 }
             }
         }

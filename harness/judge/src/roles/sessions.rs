@@ -68,7 +68,7 @@ fn judge_step(view: &View, run: &StepRun, tally: &mut Tally) {
 fn judge_session(run: &StepRun, entry: &Entry, tally: &mut Tally) {
     let Moment::Session { opened_through, opened, reached_through, reached, .. } = &entry.moment else { return };
     let seen = |text: String| Evidence { seq: Some(entry.seq), at: Some(entry.at), text };
-    let shown = format!("a session opened through pod `{opened_through}` and reached through `{reached_through}`");
+    let shown = format!("a session opened through pod/{opened_through} and reached through pod/{reached_through}");
     match (opened, reached) {
         (Answer::Replied(_), Answer::Replied(reply)) => tally.proved(seen(format!("{shown} answered {reply}"))),
         (Answer::Replied(_), Answer::TimedOut | Answer::Failed(_)) => {

@@ -4,7 +4,7 @@ use crate::tally::{Tally, not_applicable};
 use crate::view::{Sighting, Track, View};
 use crate::{Check, Finding, Level, Needs, Rank};
 use chartgate_k8s::typed::Object;
-use chartgate_model::plan::Fault;
+use chartgate_model::plan::Excuse;
 use chartgate_model::recording::Change;
 
 pub(crate) const ROLE_SINGLETON: Check = Check {
@@ -68,7 +68,7 @@ fn judge_role(view: &View, role: &str, tally: &mut Tally) {
         let seen = [before.evidence("ran"), start.evidence("ran too")];
         let run = view.step_at(start.seq);
         // An evicted pod is replaced while it still ends, whatever the strategy of its Deployment.
-        if run.is_some_and(|run| run.contains(start.seq) && run.step.fault == Some(Fault::NodeDrained)) {
+        if run.is_some_and(|run| run.contains(start.seq) && run.excuses(Excuse::OverlappingPods)) {
             let claim = tally.advise(message).with(seen).with(end.map(|end| end.evidence("ended")));
             claim.hint("only a StatefulSet waits for an evicted pod's end; or let the application take a lock");
             continue;

@@ -35,7 +35,7 @@ fn upgrade_after_rollback(view: &View) -> Finding {
                 tally.fail(format!("the upgrade after a rollback did not succeed: {why}")).with(view.troubles(run));
             }
             (Some(why), _) => {
-                tally.void_since(&why, why.clone());
+                tally.void_since(&why, why.to_string());
             }
             (None, Some(release)) if release.status == "deployed" => {
                 tally.proved(note(format!("{label} made revision {} after a rollback", release.revision)));

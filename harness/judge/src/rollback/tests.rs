@@ -12,14 +12,14 @@ fn a_manifest_that_differs_fails() {
         Moment::Release(release) if release.step == 2 => release.objects.truncate(4),
         _ => {}
     });
-    let says = "the manifest after step 3 (rollback) is not that of revision 1: Deployment `cg-scheduler` is missing";
+    let says = "the manifest after step 3 (rollback) is not that of revision 1: deployment/cg-scheduler is missing";
     check(&ROLLBACK_RESTORED, &story, Verdict::Fail, says);
     let newer = Story::good().moments(|moment| match moment {
         Moment::Release(release) if release.step == 1 => release.revision = 7,
         _ => {}
     });
     let named = newer.plan(|plan| plan.steps[2].action = Action::Rollback { to: Some(7) });
-    check(&ROLLBACK_RESTORED, &named, Verdict::Fail, "is not that of revision 7: Deployment `cg-app` differs");
+    check(&ROLLBACK_RESTORED, &named, Verdict::Fail, "is not that of revision 7: deployment/cg-app differs");
 }
 
 /// A failure would mean that the order in which helm prints objects makes a rollback red.
@@ -43,7 +43,7 @@ fn a_pod_on_the_newer_image_fails() {
         &ROLLBACK_RESTORED,
         &story,
         Verdict::Fail,
-        "pod `cg-worker-2` runs reg.example/codex-pooler:v2 after step 3 (rollback)",
+        "pod/cg-worker-2 runs reg.example/codex-pooler:v2 after step 3 (rollback)",
     );
 }
 
@@ -54,7 +54,7 @@ fn a_live_workload_on_the_newer_image_fails() {
     let story = Story::good().edit(is_last, |deployment| {
         deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("reg.example/codex-pooler:v2");
     });
-    check(&ROLLBACK_RESTORED, &story, Verdict::Fail, "Deployment `cg-app` has reg.example/codex-pooler:v2");
+    check(&ROLLBACK_RESTORED, &story, Verdict::Fail, "deployment/cg-app has reg.example/codex-pooler:v2");
 }
 
 /// A failure would mean that a rollback may run the upgrade's hooks.
@@ -63,7 +63,7 @@ fn a_hook_of_another_event_fails() {
     let mut job = hook("v2");
     job["metadata"]["uid"] = json!("another");
     let story = Story::good().sighting(end_of(2), Change::Applied, &job);
-    check(&ROLLBACK_RESTORED, &story, Verdict::Fail, "hook Job `cg-migrations` ran in step 3 (rollback)");
+    check(&ROLLBACK_RESTORED, &story, Verdict::Fail, "hook job/cg-migrations ran in step 3 (rollback)");
 }
 
 /// A failure would mean that a rollback which nobody could compare counts as right.
@@ -175,7 +175,7 @@ fn an_upgrade_that_goes_back_by_itself_is_judged_as_a_rollback() {
         |object| object["metadata"]["uid"] == "worker-2",
         |pod| pod["spec"]["containers"][0]["image"] = json!("reg.example/codex-pooler:v2"),
     );
-    check(&ROLLBACK_RESTORED, &left, Verdict::Fail, "pod `cg-worker-2` runs reg.example/codex-pooler:v2");
+    check(&ROLLBACK_RESTORED, &left, Verdict::Fail, "pod/cg-worker-2 runs reg.example/codex-pooler:v2");
     let is_last = |object: &Value| named("Deployment", "cg-worker")(object) && object["metadata"]["generation"] == 3;
     let unsettled = left.edit(is_last, |deployment| deployment["status"]["availableReplicas"] = json!(0));
     check(&ROLLBACK_RESTORED, &unsettled, Verdict::Void, "step 2 (upgrade) was still going back");

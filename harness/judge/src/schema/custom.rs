@@ -1,6 +1,5 @@
 //! The schemas of custom resource definitions.
 
-use chartgate_k8s::object::items;
 use chartgate_k8s::typed::Object;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
@@ -26,13 +25,14 @@ impl<'a> Definitions<'a> {
     /// What is wrong with a custom resource; `None`: no definition of its kind and version is known.
     pub(crate) fn mistakes(&self, object: &Object) -> Option<Vec<Mistake>> {
         let (group, version) = object.api_version().split_once('/')?;
-        let (definition, typed) = self.of_kind(group, object.kind())?;
-        // The types know fewer words of schemas than the API server.
-        let version = items(&definition.raw_spec()["versions"]).find(|known| known["name"] == version)?;
-        let schema = &version["schema"]["openAPIV3Schema"];
-        if !schema.is_object() || typed.spec.preserve_unknown_fields == Some(true) {
-            return Some(Vec::new());
-        }
-        Some(walk::mistakes(schema, object, &OF_EVERY_OBJECT, &|_| None))
+        let (_, definition) = self.of_kind(group, object.kind())?;
+        let version = definition.spec.versions.iter().find(|known| known.name == version)?;
+        let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
+        let is_open = definition.spec.preserve_unknown_fields == Some(true);
+        Some(
+            schema
+                .filter(|_| !is_open)
+                .map_or_else(Vec::new, |schema| walk::mistakes(schema, object.raw(), &OF_EVERY_OBJECT, &|_| None)),
+        )
     }
 }

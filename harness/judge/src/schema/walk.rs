@@ -1,6 +1,12 @@
 //! An object against its schema: what the API server refuses or drops.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use chartgate_k8s::typed::OrEmpty;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use serde_json::Value;
 
 use chartgate_yaml::nearest;
 
@@ -30,10 +36,10 @@ pub(crate) enum Wrong {
 }
 
 /// Finds the schema that a reference names.
-type Find<'a> = dyn Fn(&str) -> Option<&'a Value> + 'a;
+type Find<'a> = dyn Fn(&str) -> Option<&'a JSONSchemaProps> + 'a;
 
 /// Everything of an object that does not fit its schema, but for some fields of the object itself.
-pub(super) fn mistakes<'a>(schema: &'a Value, object: &Value, but: &[&str], find: &Find<'a>) -> Vec<Mistake> {
+pub(super) fn mistakes<'a>(schema: &'a JSONSchemaProps, object: &Value, but: &[&str], find: &Find<'a>) -> Vec<Mistake> {
     let mut walk = Walk { find, mistakes: Vec::new() };
     walk.properties(schema, object, "", but);
     walk.mistakes
@@ -45,12 +51,12 @@ struct Walk<'a, 'f> {
 }
 
 impl<'a> Walk<'a, '_> {
-    fn value(&mut self, schema: &'a Value, value: &Value, path: &str) {
+    fn value(&mut self, schema: &'a JSONSchemaProps, value: &Value, path: &str) {
         // The API server takes what is null for absent.
         if value.is_null() {
             return;
         }
-        if let Some(name) = schema["$ref"].as_str() {
+        if let Some(name) = &schema.ref_path {
             if let Some(referred) = (self.find)(name) {
                 self.value(referred, value, path);
             }
@@ -59,64 +65,65 @@ impl<'a> Walk<'a, '_> {
         if !fits(schema, value) {
             return self.wrong(path, expected(schema), value);
         }
-        match value {
-            Value::Object(_) => self.properties(schema, value, path, &[]),
-            Value::Array(items) if schema["items"].is_object() => {
+        match (value, &schema.items) {
+            (Value::Object(_), _) => self.properties(schema, value, path, &[]),
+            (Value::Array(items), Some(JSONSchemaPropsOrArray::Schema(schema))) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.value(&schema["items"], item, &format!("{path}[{index}]"));
+                    self.value(schema, item, &format!("{path}[{index}]"));
                 }
             }
             _ => self.limits(schema, value, path),
         }
     }
 
-    fn properties(&mut self, schema: &'a Value, value: &Value, path: &str, but: &[&str]) {
+    fn properties(&mut self, schema: &'a JSONSchemaProps, value: &Value, path: &str, but: &[&str]) {
         let Some(fields) = value.as_object() else { return };
-        let known: Vec<&String> = schema["properties"].as_object().into_iter().flat_map(Map::keys).collect();
-        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let known = |name: &str| schema.properties.as_ref()?.get(name);
+        let required = schema.required.iter().flatten().map(String::as_str);
         for name in required.filter(|name| fields.get(*name).is_none_or(Value::is_null) && !but.contains(name)) {
             // What has a default is filled in.
-            if schema["properties"][name]["default"].is_null() {
+            if known(name).is_none_or(|schema| schema.default.is_none()) {
                 self.mistakes.push(Mistake { path: join(path, name), what: Wrong::Missing });
             }
         }
-        let is_open = known.is_empty()
-            || schema["x-kubernetes-preserve-unknown-fields"] == true
-            || schema["x-kubernetes-embedded-resource"] == true
-            || schema["additionalProperties"] == true;
+        let names = || schema.properties.iter().flat_map(BTreeMap::keys);
+        let is_open = names().next().is_none()
+            || schema.x_kubernetes_preserve_unknown_fields == Some(true)
+            || schema.x_kubernetes_embedded_resource == Some(true);
         for (name, field) in fields.iter().filter(|(name, _)| !but.contains(&name.as_str())) {
             let at = join(path, name);
-            if let Some(schema) = schema["properties"].get(name) {
+            if let Some(schema) = known(name) {
                 self.value(schema, field, &at);
-            } else if schema["additionalProperties"].is_object() {
-                self.value(&schema["additionalProperties"], field, &at);
-            } else if !is_open {
-                let near = nearest(name, known.iter().map(|known| known.as_str())).map(str::to_owned);
-                self.mistakes.push(Mistake { path: at, what: Wrong::Unknown(near) });
+                continue;
+            }
+            match &schema.additional_properties {
+                Some(JSONSchemaPropsOrBool::Schema(schema)) => self.value(schema, field, &at),
+                Some(JSONSchemaPropsOrBool::Bool(true)) => {}
+                _ if is_open => {}
+                _ => {
+                    let near = nearest(name, names().map(String::as_str)).map(str::to_owned);
+                    self.mistakes.push(Mistake { path: at, what: Wrong::Unknown(near) });
+                }
             }
         }
     }
 
     /// What else a value of the right type must hold to.
-    fn limits(&mut self, schema: &Value, value: &Value, path: &str) {
-        let allowed = schema["enum"].as_array();
-        if let Some(allowed) = allowed.filter(|allowed| !allowed.contains(value)) {
-            let all: Vec<String> = allowed.iter().map(shown).collect();
+    fn limits(&mut self, schema: &JSONSchemaProps, value: &Value, path: &str) {
+        if let Some(allowed) = &schema.enum_
+            && !allowed.iter().any(|JSON(allowed)| allowed == value)
+        {
+            let all: Vec<String> = allowed.iter().map(|JSON(allowed)| shown(allowed)).collect();
             return self.wrong(path, format!("one of {}", all.join(", ")), value);
         }
-        if schema["format"] == "int32" && value.as_f64().is_some_and(|number| number.abs() > f64::from(i32::MAX)) {
+        let Some(number) = value.as_f64() else { return };
+        if schema.format.as_deref() == Some("int32") && number.abs() > f64::from(i32::MAX) {
             return self.wrong(path, "an integer of 32 bits".to_owned(), value);
         }
-        let number = value.as_f64();
-        let bound = |key: &str| schema[key].as_f64();
-        if let (Some(number), Some(least)) = (number, bound("minimum"))
-            && number < least
-        {
+        if let Some(least) = schema.minimum.filter(|least| number < *least) {
             return self.wrong(path, format!("at least {least}"), value);
         }
-        if let (Some(number), Some(most)) = (number, bound("maximum"))
-            && number > most
-        {
+        if let Some(most) = schema.maximum.filter(|most| number > *most) {
             self.wrong(path, format!("at most {most}"), value);
         }
     }
@@ -127,11 +134,11 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// Whether a value is of a schema's type.
-fn fits(schema: &Value, value: &Value) -> bool {
-    if schema["x-kubernetes-int-or-string"] == true {
+fn fits(schema: &JSONSchemaProps, value: &Value) -> bool {
+    if schema.x_kubernetes_int_or_string == Some(true) {
         return value.is_string() || is_integer(value);
     }
-    match schema["type"].as_str() {
+    match schema.type_.as_deref() {
         Some("string") => value.is_string(),
         Some("integer") => is_integer(value),
         Some("number") => value.is_number(),
@@ -148,11 +155,11 @@ fn is_integer(value: &Value) -> bool {
 }
 
 /// A schema's type, in words.
-fn expected(schema: &Value) -> String {
-    if schema["x-kubernetes-int-or-string"] == true {
+fn expected(schema: &JSONSchemaProps) -> String {
+    if schema.x_kubernetes_int_or_string == Some(true) {
         return "an integer or a string".to_owned();
     }
-    match schema["type"].as_str().unwrap_or_default() {
+    match schema.type_.or_empty() {
         "integer" => "an integer".to_owned(),
         "array" => "a list".to_owned(),
         "object" => "a map".to_owned(),

@@ -3,7 +3,7 @@
 //! A value is claimed when it is one: not a switch, a number, a path, a command, an address, a reference, or the name of an object.
 
 use chartgate_k8s::typed::{Object, OrEmpty};
-use chartgate_redact::{is_ordinary, is_reference, passwords_of_urls};
+use chartgate_redact::{REPLACEMENT, is_ordinary, is_reference, passwords_of_urls};
 use k8s_openapi::api::core::v1::Container;
 
 use crate::tally::{Tally, not_applicable, note};
@@ -97,14 +97,14 @@ fn of_config_map(object: &Object, names: &[&str]) -> Vec<String> {
 /// A value that gives a secret away by itself: the recorder knows it, or a URL in it carries a password.
 fn gives_away(value: &str) -> bool {
     let written = value.lines().filter(|line| !is_comment(line));
-    value.contains("[redacted]") || written.flat_map(passwords_of_urls).any(|password| !is_placeholder(password))
+    value.contains(REPLACEMENT) || written.flat_map(passwords_of_urls).any(|password| !is_placeholder(password))
 }
 
 /// What documentation writes where a password is to stand.
 fn is_placeholder(password: &str) -> bool {
     let plain = password.to_lowercase();
     ["password", "pass", "pwd", "secret", "xxx", "xxxx", "***", "****", "..."].contains(&plain.as_str())
-        || plain.contains("[redacted]")
+        || plain.contains(REPLACEMENT)
 }
 
 fn is_comment(line: &str) -> bool {

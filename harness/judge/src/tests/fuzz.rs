@@ -64,7 +64,7 @@ proptest! {
         for (is_object, which, at, value) in changes {
             if is_object {
                 let hash = &hashes[which.index(hashes.len())];
-                let mut object = (*recording.objects[hash]).clone();
+                let mut object = recording.objects[hash].raw().clone();
                 plant(&mut object, &at, value);
                 recording.objects.insert(hash.clone(), object.into());
             } else {

@@ -84,7 +84,7 @@ fn values_that_leave_nothing_to_run_are_void() {
     let mut off = own.clone();
     for entry in &mut off.0.entries {
         if let chartgate_model::recording::Moment::Rendered { objects, .. } = &mut entry.moment {
-            objects.retain(|hash| !is_workload(&own.0.objects[hash]));
+            objects.retain(|hash| !is_workload(own.0.objects[hash].raw()));
         }
     }
     let off = off.without(|moment| matches!(moment, chartgate_model::recording::Moment::Release(_)));

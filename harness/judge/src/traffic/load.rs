@@ -123,7 +123,7 @@ pub(super) fn evidence((entry, failed): (&Entry, &Failed), when: &str) -> Eviden
         Failure::Reset => "was cut off".to_owned(),
         Failure::TimedOut => "got no answer in time".to_owned(),
     };
-    let pod = failed.pod.as_ref().map_or(String::new(), |pod| format!(" from pod `{pod}`"));
+    let pod = failed.pod.as_ref().map_or(String::new(), |pod| format!(" from pod/{pod}"));
     let text = format!("a request of role `{}` sent {when} {what}{pod} after {} ms", failed.role, failed.took_ms);
     Evidence { seq: Some(entry.seq), at: Some(failed.sent), text }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartgate_model::plan::{Action, Fault};
+use chartgate_model::plan::{Action, Excuse};
 use chartgate_model::recording::SessionEvent;
 use chartgate_model::recording::{Entry, Moment};
 
@@ -136,11 +136,8 @@ fn judge_talk(view: &View, run: &StepRun, shown: &str, events: &Events, tally: &
 
 /// Whether a server may end a session so. A pod that is killed without grace has no say in it.
 fn is_proper(view: &View, entry: &Entry, code: Option<u16>) -> bool {
-    let is_killed = || {
-        let step = view.step_at(entry.seq).map(|run| run.step);
-        step.is_some_and(|step| matches!(step.fault, Some(Fault::PodKilled { .. })))
-    };
-    code.is_some_and(|code| PROPER.contains(&code)) || is_killed()
+    let is_excused = || view.step_at(entry.seq).is_some_and(|run| run.excuses(Excuse::AbruptClose));
+    code.is_some_and(|code| PROPER.contains(&code)) || is_excused()
 }
 
 fn during(view: &View, entry: &Entry) -> String {

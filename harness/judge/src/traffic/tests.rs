@@ -48,7 +48,7 @@ fn lost_requests_fail_by_class_time_and_pod() {
     let story = story.losing(at, Failure::Refused).losing(at + 1, Failure::Refused).losing(at + 2, error);
     let finding = check(&UPGRADE_AVAILABLE, &story, Verdict::Fail, "of role `app` failed during step 2 (upgrade)");
     assert!(finding.message.contains(": 2 refused, 1 server error; the first one 0."), "{}", finding.message);
-    assert!(finding.message.contains("into the rollout, while pod `cg-app-0` was ending"), "{}", finding.message);
+    assert!(finding.message.contains("into the rollout, while pod/cg-app-0 was ending"), "{}", finding.message);
     assert!(finding.message.contains("hint: let a pod serve on"), "{}", finding.message);
     assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("got status 503 (busy)")), "{finding:#?}");
 }
@@ -74,6 +74,23 @@ fn a_request_lost_while_the_hook_runs_is_told_so() {
     let at = story.time(start_of(1)) + 35;
     let finding = check(&UPGRADE_AVAILABLE, &story.losing(at, Failure::TimedOut), Verdict::Fail, "into the hook");
     assert!(finding.message.contains("hint: let a migration only add"), "{}", finding.message);
+}
+
+/// A failure would mean that a busy machine, whose nodes follow late, is blamed on the chart; or that it excuses a chart.
+#[test]
+fn a_node_that_follows_late_is_not_the_charts_fault() {
+    let at = ending(&busy());
+    let late = busy().losing(at + 2500, Failure::Refused);
+    check(&UPGRADE_AVAILABLE, &late, Verdict::Void, "so the cluster's nodes were late to follow");
+    let both = busy().losing(at + 50, Failure::Refused).losing(at + 2500, Failure::Refused);
+    check(&UPGRADE_AVAILABLE, &both, Verdict::Fail, "2 refused");
+    let answered = busy().losing(at + 2500, Failure::Slow);
+    check(&UPGRADE_AVAILABLE, &answered, Verdict::Fail, "1 slow");
+    let none_ready = busy().edit(
+        |object| object["metadata"]["uid"] == "app-1",
+        |pod| pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]),
+    );
+    check(&UPGRADE_AVAILABLE, &none_ready.losing(at + 2500, Failure::Refused), Verdict::Fail, "1 refused");
 }
 
 /// A failure would mean that what is lost right after a step goes unseen, or is told twice.
@@ -107,9 +124,9 @@ fn an_answer_of_a_wrong_pod_fails() {
         })
     };
     let of = |pod, says: &str| check(&UPGRADE_AVAILABLE, &answered_by(pod), Verdict::Fail, says);
-    of("cg-app-0", "answered by pod `cg-app-0`, which did not exist any more");
-    of("cg-worker-1", "answered by pod `cg-worker-1`, which is none of the role's");
-    of("other", "answered by pod `other`, which is no pod of the namespace");
+    of("cg-app-0", "answered by pod/cg-app-0, which did not exist any more");
+    of("cg-worker-1", "answered by pod/cg-worker-1, which is none of the role's");
+    of("other", "answered by pod/other, which is no pod of the namespace");
 }
 
 /// A failure would mean that the old version may answer after an upgrade.
@@ -192,7 +209,7 @@ fn a_request_lost_in_a_drain_fails() {
 /// A failure would mean that the loss which killing the only pod brings makes an upgrade red.
 #[test]
 fn a_killed_pod_is_no_change_of_the_release() {
-    let moment = Moment::Fault { step: 2, what: "pod `cg-app-1` was killed".to_owned() };
+    let moment = Moment::Fault { step: 2, what: "pod/cg-app-1 was killed".to_owned() };
     let story = Story::disrupted(Fault::PodKilled { role: "app".to_owned() }, moment).under_traffic();
     let at = story.time(start_of(2)) + 20;
     check(&UPGRADE_AVAILABLE, &story.losing(at, Failure::Refused), Verdict::Pass, "");

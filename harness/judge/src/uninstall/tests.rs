@@ -13,7 +13,7 @@ fn uninstalled(staying: &[Value]) -> Story {
     for entry in &story.0.entries {
         if let Moment::Object { hash, .. } = &entry.moment {
             let object = story.0.object(hash);
-            seen.retain(|other| other["metadata"]["uid"] != object["metadata"]["uid"]);
+            seen.retain(|other| other["metadata"]["uid"] != object.raw()["metadata"]["uid"]);
             seen.push(object.raw().clone());
         }
     }
@@ -50,7 +50,7 @@ fn a_hook_that_stays_fails() {
         &UNINSTALL_CLEAN,
         &uninstalled(&[secret]),
         Verdict::Fail,
-        "Secret `cg-hook`, which is a hook, is still there after step 3 (uninstall)",
+        "secret/cg-hook, which is a hook, is still there after step 3 (uninstall)",
     );
     assert!(finding.message.contains("hint: add `hook-succeeded` to its `helm.sh/hook-delete-policy`"), "{finding:?}");
 }
@@ -63,14 +63,9 @@ fn an_idle_hook_that_goes_with_its_namespace_is_advice() {
         hook["metadata"]["namespace"] = namespace;
         uninstalled(&[hook])
     };
-    check(&UNINSTALL_CLEAN, &hook("Job", json!("cg-test")), Verdict::Advice, "Job `cg-hook`, which is a hook,");
-    check(&UNINSTALL_CLEAN, &hook("Secret", json!("cg-test")), Verdict::Fail, "Secret `cg-hook`, which is a hook,");
-    check(
-        &UNINSTALL_CLEAN,
-        &hook("ClusterRole", json!(null)),
-        Verdict::Fail,
-        "ClusterRole `cg-hook`, which is a hook,",
-    );
+    check(&UNINSTALL_CLEAN, &hook("Job", json!("cg-test")), Verdict::Advice, "job/cg-hook, which is a hook,");
+    check(&UNINSTALL_CLEAN, &hook("Secret", json!("cg-test")), Verdict::Fail, "secret/cg-hook, which is a hook,");
+    check(&UNINSTALL_CLEAN, &hook("ClusterRole", json!(null)), Verdict::Fail, "clusterrole/cg-hook, which is a hook,");
 }
 
 /// A failure would mean that a chart is red because helm removes nothing of what it made from `crds/`.
@@ -80,7 +75,7 @@ fn a_definition_of_crds_stays() {
     let remains = Moment::Remains { step: 2, objects: vec![hash_of(&definition)] };
     let is_look = |moment: &Moment| matches!(moment, Moment::Remains { .. });
     let story = uninstalled(&[]).rendering(&definition).without(is_look).before(end_of(2), remains);
-    let says = "CustomResourceDefinition `boxes.example.com` is still there after step 3 (uninstall), though";
+    let says = "customresourcedefinition/boxes.example.com is still there after step 3 (uninstall), though";
     check(&UNINSTALL_CLEAN, &story, Verdict::Fail, says);
     let made_by = |directory: &str| {
         let mut story = story.clone();
@@ -101,7 +96,7 @@ fn a_hook_that_goes_by_itself_is_kept() {
         &UNINSTALL_CLEAN,
         &uninstalled(&[job.clone(), pod.clone()]),
         Verdict::Fail,
-        "Job `cg-migrate`, which is a hook",
+        "job/cg-migrate, which is a hook",
     );
     job["spec"] = json!({"ttlSecondsAfterFinished": 3600});
     check(&UNINSTALL_CLEAN, &uninstalled(&[job, pod]), Verdict::Pass, "");
@@ -112,7 +107,7 @@ fn a_hook_that_goes_by_itself_is_kept() {
 fn what_the_release_made_goes_unless_it_is_kept() {
     let config = |annotations| object("ConfigMap", "cg-left", annotations);
     let story = |object: &Value| uninstalled(std::slice::from_ref(object)).rendering(object);
-    let says = "ConfigMap `cg-left` is still there after step 3 (uninstall), though the release made it";
+    let says = "configmap/cg-left is still there after step 3 (uninstall), though the release made it";
     check(&UNINSTALL_CLEAN, &story(&config(json!({}))), Verdict::Fail, says);
     check(&UNINSTALL_CLEAN, &story(&config(json!({"helm.sh/resource-policy": "keep"}))), Verdict::Pass, "");
     for (leaves, verdict) in [
@@ -132,7 +127,7 @@ fn an_object_that_is_being_deleted_for_ever_fails() {
     let mut stuck = object("Service", "cg-stuck", json!({}));
     stuck["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     stuck["metadata"]["finalizers"] = json!(["example.com/stay"]);
-    let says = "Service `cg-stuck` was still being deleted after step 3 (uninstall): it waits for its finalizers: `example.com/stay`";
+    let says = "service/cg-stuck was still being deleted after step 3 (uninstall): it waits for its finalizers: `example.com/stay`";
     check(&UNINSTALL_CLEAN, &uninstalled(&[stuck]), Verdict::Fail, says);
 }
 
@@ -153,14 +148,14 @@ fn volume_claims_of_a_stateful_set_are_advice() {
 fn what_was_left_is_told_whatever_comes_after() {
     let story = uninstalled(&[object("ConfigMap", "leader", json!({}))]);
     let story = story.plan(|plan| plan.steps.push(chartgate_model::plan::Step::new(Action::Install)));
-    check(&UNINSTALL_CLEAN, &story, Verdict::Advice, "ConfigMap `leader` came while");
+    check(&UNINSTALL_CLEAN, &story, Verdict::Advice, "configmap/leader came while");
 }
 
 /// A failure would mean that what the application makes by itself fails a chart that cannot know of it.
 #[test]
 fn what_nobody_rendered_is_advice() {
     let story = uninstalled(&[object("ConfigMap", "leader", json!({}))]);
-    check(&UNINSTALL_CLEAN, &story, Verdict::Advice, "ConfigMap `leader` came while the release was there and stays");
+    check(&UNINSTALL_CLEAN, &story, Verdict::Advice, "configmap/leader came while the release was there and stays");
 }
 
 /// A failure would mean that a role of the whole cluster outlives the release, since no watch shows it.
@@ -171,7 +166,7 @@ fn what_no_watch_shows_is_looked_for() {
     let is_look = |moment: &Moment| matches!(moment, Moment::Remains { .. });
     let story = uninstalled(&[]).rendering(&role).without(is_look);
     check(&UNINSTALL_CLEAN, &story, Verdict::Void, "what was left after step 3 (uninstall) was not looked for");
-    check(&UNINSTALL_CLEAN, &story.before(end_of(2), remains), Verdict::Fail, "ClusterRole `cg` is still there");
+    check(&UNINSTALL_CLEAN, &story.before(end_of(2), remains), Verdict::Fail, "clusterrole/cg is still there");
 }
 
 /// A failure would mean that what was there before the release, or belongs to another one, is taken for a remnant.

@@ -114,7 +114,7 @@ fn judge_change(view: &View, run: &StepRun, change: &Change, tally: &mut Tally) 
     }
     let Some(first) = old.first() else { return };
     let shown = match old.len() {
-        1 => format!("pod `{}` of {workload} was", first.name()),
+        1 => format!("pod/{} of {workload} was", first.name()),
         count => format!("{count} pods of {workload}, such as `{}`, were", first.name()),
     };
     let message = format!("{label} changed {config}, but {shown} not replaced");

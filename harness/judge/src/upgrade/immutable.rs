@@ -148,8 +148,16 @@ fn named(chart: &str, app: Option<&str>) -> String {
 fn judge_labels(view: &View, workload: &Object, is_rendered_newer: bool, tally: &mut Tally) {
     let labels = workload.common().spec.selector.iter().flat_map(|selector| selector.match_labels.iter().flatten());
     let released = releases(view, workload);
-    let is_versioned = |value: &str| (!is_rendered_newer && has_version(value)) || released.contains(&value);
-    let versioned = labels.filter(|(key, value)| VERSIONED.contains(&key.as_str()) && is_versioned(value));
+    let is_versioned = |key: &str, value: &str| {
+        let is_released = released.contains(&value);
+        if VERSIONED.contains(&key) {
+            is_released || (!is_rendered_newer && has_version(value))
+        } else {
+            // Under another name it has to look like one.
+            is_released && has_version(value)
+        }
+    };
+    let versioned = labels.filter(|(key, value)| is_versioned(key, value));
     for (label, value) in versioned {
         let message =
             format!("the selector of {} has `{label}: {value}`, which changes with each version", workload.slashed());

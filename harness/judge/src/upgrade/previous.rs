@@ -64,7 +64,7 @@ fn judge_origin(view: &View, index: usize, tally: &mut Tally) {
                 tally.proved(Evidence { seq: Some(entry.seq), at: Some(entry.at), text });
             }
             (why, _) => {
-                let message = why.unwrap_or_else(|| format!("{label} did not end"));
+                let message = why.unwrap_or_else(|| format!("{label} did not end").into());
                 let said = run.helm.map(|(_, call)| note(format!("helm said: {}", call.stderr)));
                 let is_refused = run.rendered.as_ref().is_some_and(|rendered| rendered.error.is_some());
                 let claim = tally.void(message).with(said).with(view.troubles(run));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chartgate_model::plan::{Action, Awaited, Outcome};
+use chartgate_model::plan::{Action, Awaited, EffectOnRelease, Outcome};
 
 use crate::tally::{Tally, not_applicable, note};
 use crate::view::{Sighting, StepRun, Track, View};
@@ -61,14 +61,19 @@ fn upgrades<'v, 'a>(view: &'v View<'a>) -> Vec<(Vec<&'v StepRun<'a>>, &'v StepRu
     let mut is_installed = false;
     let mut upgrades = Vec::new();
     for run in view.tested().filter(|run| run.is_to_succeed()) {
-        match run.step.action {
-            Action::Apply { .. } if is_installed && is_of_config(run) => applies.push(run),
-            Action::Upgrade if !run.step.is_again && !applies.is_empty() => {
+        if is_installed && is_of_config(run) {
+            applies.push(run);
+        }
+        match run.step.action.effect() {
+            EffectOnRelease::Upgraded if !run.step.is_again && !applies.is_empty() => {
                 upgrades.push((std::mem::take(&mut applies), run));
             }
-            Action::Install => is_installed = true,
-            Action::Uninstall => (is_installed, applies) = (false, Vec::new()),
-            _ => {}
+            EffectOnRelease::Installed => is_installed = true,
+            EffectOnRelease::Removed => (is_installed, applies) = (false, Vec::new()),
+            EffectOnRelease::Upgraded
+            | EffectOnRelease::RolledBack { .. }
+            | EffectOnRelease::Disturbed
+            | EffectOnRelease::None => {}
         }
     }
     upgrades
@@ -95,12 +100,12 @@ fn judge_upgrade(view: &View, applies: &[&StepRun], upgrade: &StepRun, tally: &m
     }
     for pod in holders(start) {
         for change in changes.iter().filter(|change| holds(pod, change)) {
-            let what = change.seen.object.title();
+            let what = change.seen.object.slashed();
             if is_after(view, pod, change) {
                 tally.proved(pod.first().evidence(&format!("was created by itself after {what} had changed")));
             } else {
                 tally.proved(change.seen.evidence(&format!("changed in {}", change.label)));
-                tally.proved(note(format!("pod `{}` held what {what} was before until {label}", pod.name())));
+                tally.proved(note(format!("pod/{} held what {what} was before until {label}", pod.name())));
             }
         }
     }
@@ -117,7 +122,7 @@ fn judge_upgrade(view: &View, applies: &[&StepRun], upgrade: &StepRun, tally: &m
 }
 
 fn judge_pod(view: &View, pod: &Track, change: &Change, upgrade: &StepRun, tally: &mut Tally) {
-    let (what, label) = (change.seen.object.title(), upgrade.label());
+    let (what, label) = (change.seen.object.slashed(), upgrade.label());
     if is_after(view, pod, change) {
         tally
             .proved(pod.first().evidence(&format!("was created after {what} had changed, and is there after {label}")));
@@ -126,12 +131,12 @@ fn judge_pod(view: &View, pod: &Track, change: &Change, upgrade: &StepRun, tally
     let end = upgrade.window().map_or(u64::MAX, |(_, end)| end);
     if restarts(pod, end) > restarts(pod, change.seen.seq) {
         let claim =
-            tally.void(format!("whether pod `{}` has what {what} holds is unknown: it was restarted", pod.name()));
+            tally.void(format!("whether pod/{} has what {what} holds is unknown: it was restarted", pod.name()));
         claim.with([change.seen.evidence("changed")]);
         return;
     }
     let message = format!(
-        "{what} changed in {}, and {label} left pod `{}` with the environment that it had before",
+        "{what} changed in {}, and {label} left pod/{} with the environment that it had before",
         change.label,
         pod.name()
     );

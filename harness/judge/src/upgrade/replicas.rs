@@ -1,6 +1,6 @@
 //! `replicas-kept`: an upgrade leaves the size that an autoscaler gave a workload.
 
-use chartgate_model::plan::Action;
+use chartgate_model::plan::{Action, EffectOnRelease};
 use chartgate_model::recording::Mode;
 
 use crate::manifest::Autoscaler;
@@ -53,16 +53,16 @@ fn scaled_upgrades<'v, 'a>(view: &'v View<'a>) -> Vec<(&'v StepRun<'a>, &'v str,
     let mut sizes: Vec<(&str, u32)> = Vec::new();
     let mut upgrades = Vec::new();
     for run in view.tested() {
-        match &run.step.action {
-            Action::Scale { role, replicas } => {
-                sizes.retain(|(known, _)| known != role);
-                sizes.push((role, *replicas));
-            }
-            Action::Upgrade | Action::Rollback { .. } => {
+        if let Action::Scale { role, replicas } = &run.step.action {
+            sizes.retain(|(known, _)| known != role);
+            sizes.push((role, *replicas));
+        }
+        match run.step.action.effect() {
+            EffectOnRelease::Upgraded | EffectOnRelease::RolledBack { .. } => {
                 upgrades.extend(sizes.iter().map(|(role, replicas)| (run, *role, *replicas)));
             }
-            Action::Uninstall => sizes.clear(),
-            _ => {}
+            EffectOnRelease::Removed => sizes.clear(),
+            EffectOnRelease::Installed | EffectOnRelease::Disturbed | EffectOnRelease::None => {}
         }
     }
     upgrades

@@ -42,16 +42,16 @@ fn secrets_stable(view: &View) -> Finding {
             let Some(before) = view.object_at("Secret", secret, start) else { continue };
             let Some(after) = view.object_at("Secret", secret, end) else {
                 tally
-                    .fail(format!("{label} removed Secret `{secret}`"))
+                    .fail(format!("{label} removed secret/{secret}"))
                     .hint("rename a Secret only with a migration path");
                 continue;
             };
             let changed = changed_keys(before, after);
             if changed.is_empty() {
-                tally.proved(note(format!("Secret `{secret}` is the same after {label}")));
+                tally.proved(note(format!("secret/{secret} is the same after {label}")));
                 continue;
             }
-            let message = format!("{label} changed Secret `{secret}`: {}", changed.join(", "));
+            let message = format!("{label} changed secret/{secret}: {}", changed.join(", "));
             let seen: Vec<Evidence> = view
                 .tracks("Secret")
                 .filter(|track| track.name() == *secret)
@@ -92,7 +92,14 @@ fn is_asked_for(plan: &Plan, run: &StepRun) -> bool {
         // Each step's template makes up a value of its own, though it reads the same in both.
         Action::Upgrade => before.is_some_and(is_other) || makes_up(&own(run.step)),
         // Going back may bring back what an earlier step's values said.
-        _ => plan
+        Action::Install
+        | Action::Rollback { .. }
+        | Action::Uninstall
+        | Action::RunHook { .. }
+        | Action::Disrupt
+        | Action::Scale { .. }
+        | Action::Test
+        | Action::Apply { .. } => plan
             .steps
             .iter()
             .take(run.index)

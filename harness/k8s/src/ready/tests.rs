@@ -89,7 +89,7 @@ fn the_reason_names_the_pod_and_what_it_waits_for() {
     let found = not_ready(&deployment, &[&stranger, &crashing]).expect("it is not ready");
     assert!(
         found.contains(
-            "pod `x-1`: container `c` waits: CrashLoopBackOff (back-off 10s); before, it ended with exit code 3"
+            "pod/x-1: container `c` waits: CrashLoopBackOff (back-off 10s); before, it ended with exit code 3"
         ),
         "{found}"
     );

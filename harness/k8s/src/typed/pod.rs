@@ -36,6 +36,11 @@ impl Object {
         self.pod_status().and_then(|status| status.phase.as_deref()).unwrap_or_default()
     }
 
+    /// Whether a pod's containers have ended for good.
+    pub fn is_finished_pod(&self) -> bool {
+        matches!(self.phase(), "Succeeded" | "Failed")
+    }
+
     /// The status of each init container of a pod.
     pub fn init_statuses(&self) -> impl Iterator<Item = &ContainerStatus> {
         self.pod_status().and_then(|status| status.init_container_statuses.as_ref()).into_iter().flatten()

@@ -32,5 +32,5 @@ fn a_kind_is_one_of_kubernetes_own_in_each_of_its_groups() {
     assert!(of("serving.knative.dev/v1", "Service").typed::<Service>().is_none());
     assert!(of("extensions/v1beta1", "Ingress").typed::<Ingress>().is_some());
     assert!(of("v1", "Service").typed::<Ingress>().is_none());
-    assert!(Object::none().is_null() && Object::none().typed::<Service>().is_none());
+    assert!(Object::none().is_none() && Object::none().typed::<Service>().is_none());
 }

@@ -1,6 +1,6 @@
 //! Roles and hooks that are switched off: in the whole scenario, or by the values of a step.
 
-use super::{Action, Expect, Hook, Plan, Role};
+use super::{EffectOnRelease, Expect, Hook, Plan, Role};
 
 impl Plan {
     /// Whether a role or a hook is switched off at a step: by the scenario, or by the values of the revision that the step makes or
@@ -30,19 +30,20 @@ impl Plan {
         let mut revisions: Vec<&[String]> = Vec::new();
         for step in self.steps.iter().take(step + 1) {
             let before = revisions.last().copied();
-            match step.action {
-                Action::Install => revisions = vec![&step.absent],
-                Action::Upgrade => {
+            match step.action.effect() {
+                EffectOnRelease::Installed => revisions = vec![&step.absent],
+                EffectOnRelease::Upgraded => {
                     revisions.push(&step.absent);
                     let goes_back = step.rolls_back && step.expect != Expect::Succeeds;
                     revisions.extend(before.filter(|_| goes_back));
                 }
-                Action::Rollback { to } => {
+                EffectOnRelease::RolledBack { to } => {
                     let to = to.map_or(revisions.len().saturating_sub(1), |to| to as usize);
                     revisions
                         .push(to.checked_sub(1).and_then(|index| revisions.get(index).copied()).unwrap_or_default());
                 }
-                _ => {}
+                // What is removed is made anew by an install.
+                EffectOnRelease::Removed | EffectOnRelease::Disturbed | EffectOnRelease::None => {}
             }
         }
         revisions.last().copied().unwrap_or_default()
@@ -52,7 +53,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Step;
+    use crate::plan::{Action, Step};
 
     fn plan(steps: Vec<Step>) -> Plan {
         let names = ["web", "worker"].map(|name| (name.to_owned(), Role::default()));

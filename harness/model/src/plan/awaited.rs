@@ -1,5 +1,6 @@
 //! What is to come of objects that a step applies.
 
+use chartgate_k8s::object::slashed;
 use serde::{Deserialize, Serialize};
 
 /// Something that is to come of objects that were applied.
@@ -28,8 +29,8 @@ impl Awaited {
     pub fn title(&self) -> String {
         let Self { kind, name, outcome } = self;
         match outcome {
-            Outcome::Condition(condition) => format!("{kind} `{name}` is {condition}"),
-            Outcome::Changes(path) => format!("`{path}` of {kind} `{name}` changes"),
+            Outcome::Condition(condition) => format!("{} is {condition}", slashed(kind, name)),
+            Outcome::Changes(path) => format!("`{path}` of {} changes", slashed(kind, name)),
         }
     }
 
@@ -37,8 +38,8 @@ impl Awaited {
     pub fn came(&self) -> String {
         let Self { kind, name, outcome } = self;
         match outcome {
-            Outcome::Condition(condition) => format!("{kind} `{name}` is {condition}"),
-            Outcome::Changes(path) => format!("`{path}` of {kind} `{name}` has changed"),
+            Outcome::Condition(condition) => format!("{} is {condition}", slashed(kind, name)),
+            Outcome::Changes(path) => format!("`{path}` of {} has changed", slashed(kind, name)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the contract promises: the chart's roles, hooks and images.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chartgate_protocol::{Continuity, Job, Scheme, Session};
 use serde::{Deserialize, Serialize};
@@ -122,15 +123,50 @@ pub struct Hook {
     pub effects: BTreeMap<String, Effect>,
 }
 
-/// State in a server that a hook makes, as a program in a pod prints it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// State in a server that a hook makes, as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
-    /// Label selector of the pods in one of which the program runs.
-    pub pods: String,
-    /// The program and its arguments.
-    pub command: Vec<String>,
-    /// Texts that its output contains once the hook has run, and not before it ran for the first time.
+    /// How it is looked at.
+    #[serde(flatten)]
+    pub look: Look,
+    /// Texts that are seen once the hook has run, and not before it ran for the first time.
     pub shows: Vec<String>,
+}
+
+/// How state in a server is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Look {
+    /// A program in one of the release's pods.
+    Pod {
+        /// Label selector of the pods in one of which the program runs.
+        pods: String,
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+    /// A program in the container of a server of `backing`.
+    Server {
+        /// The server's name in `backing`.
+        server: String,
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+    /// A query of a database of `backing`.
+    Database {
+        /// The database's name in `backing`.
+        database: String,
+        /// One statement of SQL.
+        query: String,
+    },
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pod { command, .. } | Self::Server { command, .. } => f.write_str(&command.join(" ")),
+            Self::Database { query, .. } => f.write_str(query),
+        }
+    }
 }
 
 /// An image that the scenario varies, and the values that set it.

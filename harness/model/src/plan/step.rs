@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Awaited;
+use super::{Awaited, Fault};
 
 /// One thing done to the release.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,19 +99,26 @@ impl Step {
         self.helm.as_ref().map_or(self.verb().to_owned(), |helm| format!("{} by Helm {helm}", self.verb()))
     }
 
+    /// What goes on in it, for people who wait.
+    pub fn describe(&self) -> String {
+        match &self.action {
+            Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
+            Action::Install | Action::Upgrade | Action::Rollback { to: None } | Action::Uninstall | Action::Test => {
+                format!("helm {}", self.title())
+            }
+            Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
+            Action::Disrupt => format!("fault {}", self.fault.as_ref().map_or("", Fault::name)),
+            Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
+            Action::Apply { objects, .. } => {
+                let titles: Vec<String> = objects.iter().map(chartgate_k8s::object::title).collect();
+                format!("applying {}", titles.join(", "))
+            }
+        }
+    }
+
     /// The step's verb, as in the scenario file.
     pub fn verb(&self) -> &'static str {
-        match self.action {
-            Action::Install => "install",
-            Action::Upgrade => "upgrade",
-            Action::Rollback { .. } => "rollback",
-            Action::Uninstall => "uninstall",
-            Action::RunHook { .. } => "run-hook",
-            Action::Disrupt => "fault",
-            Action::Scale { .. } => "scale",
-            Action::Test => "test",
-            Action::Apply { .. } => "apply",
-        }
+        self.action.verb().name
     }
 }
 
@@ -155,84 +162,80 @@ pub enum Action {
     },
 }
 
-/// Something that goes wrong, made to happen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fault {
-    /// The first change of a migrated database's schema fails, and each one after it.
-    MigrationFails,
-    /// The first change of a migrated database's schema takes this long.
-    MigrationSlow {
-        /// In seconds.
-        seconds: u64,
-    },
-    /// The first change of a migrated database's schema never ends.
-    MigrationHangs,
-    /// The pod of a migrating hook is killed while it changes the schema.
-    MigratorKilled,
-    /// Helm is killed once the step has begun to change something.
-    ClientKilled,
-    /// The new image ends as soon as it is started as a server.
-    ImageCrashes,
-    /// The new image's server never becomes ready.
-    ImageNeverReady,
-    /// The new image does not exist.
-    ImageMissing,
-    /// One pod of a role is killed without grace.
-    PodKilled {
-        /// Name in the plan's `roles`.
-        role: String,
-    },
-    /// The node with the most pods of the release is drained by evictions.
-    NodeDrained,
-    /// A role has no pod for a while; it is back at the step's end.
-    RoleDown {
-        /// Name in the plan's `roles`.
-        role: String,
-        /// How long, in seconds.
-        seconds: u64,
-    },
-    /// The server of the databases restarts.
-    DatabaseRestarts,
+/// What is known of a verb.
+#[derive(Debug)]
+pub struct Verb {
+    /// As in scenario files; of one of helm's commands, the command.
+    pub name: &'static str,
+    /// Whether the chart is rendered for it.
+    pub renders: bool,
+    /// The hook events that helm runs in it.
+    pub events: &'static [&'static str],
 }
 
-impl Fault {
-    /// Its name in scenario files.
-    pub fn name(&self) -> &'static str {
+/// What becomes of the release in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectOnRelease {
+    /// It gets its first revision.
+    Installed,
+    /// It gets another revision, from a chart.
+    Upgraded,
+    /// It gets another revision, which is an earlier one again; `None`: the one before.
+    RolledBack {
+        /// Number of the earlier one.
+        to: Option<u32>,
+    },
+    /// It is removed.
+    Removed,
+    /// It stays as it is, and what runs of it is disturbed, or what is beside it changes.
+    Disturbed,
+    /// It stays as it is.
+    None,
+}
+
+const INSTALL: Verb = Verb { name: "install", renders: true, events: &["pre-install", "post-install"] };
+const UPGRADE: Verb = Verb { name: "upgrade", renders: true, events: &["pre-upgrade", "post-upgrade"] };
+const ROLLBACK: Verb = Verb { name: "rollback", renders: false, events: &["pre-rollback", "post-rollback"] };
+const UNINSTALL: Verb = Verb { name: "uninstall", renders: false, events: &["pre-delete", "post-delete"] };
+const RUN_HOOK: Verb = Verb { name: "run-hook", renders: true, events: &[] };
+const FAULT: Verb = Verb { name: "fault", renders: false, events: &[] };
+const SCALE: Verb = Verb { name: "scale", renders: false, events: &[] };
+const TEST: Verb = Verb { name: "test", renders: false, events: &["test"] };
+const APPLY: Verb = Verb { name: "apply", renders: false, events: &[] };
+
+impl Action {
+    /// The entry of its verb, and what becomes of the release.
+    fn entry(&self) -> (&'static Verb, EffectOnRelease) {
         match self {
-            Self::MigrationFails => "migration-fails",
-            Self::MigrationSlow { .. } => "migration-slow",
-            Self::MigrationHangs => "migration-hangs",
-            Self::MigratorKilled => "migrator-killed",
-            Self::ClientKilled => "client-killed",
-            Self::ImageCrashes => "image-crashes",
-            Self::ImageNeverReady => "image-never-ready",
-            Self::ImageMissing => "image-missing",
-            Self::PodKilled { .. } => "pod-killed",
-            Self::NodeDrained => "node-drained",
-            Self::RoleDown { .. } => "role-down",
-            Self::DatabaseRestarts => "database-restarts",
+            Self::Install => (&INSTALL, EffectOnRelease::Installed),
+            Self::Upgrade => (&UPGRADE, EffectOnRelease::Upgraded),
+            Self::Rollback { to } => (&ROLLBACK, EffectOnRelease::RolledBack { to: *to }),
+            Self::Uninstall => (&UNINSTALL, EffectOnRelease::Removed),
+            Self::RunHook { .. } => (&RUN_HOOK, EffectOnRelease::None),
+            Self::Disrupt => (&FAULT, EffectOnRelease::Disturbed),
+            Self::Scale { .. } => (&SCALE, EffectOnRelease::Disturbed),
+            Self::Test => (&TEST, EffectOnRelease::None),
+            Self::Apply { .. } => (&APPLY, EffectOnRelease::Disturbed),
         }
     }
 
-    /// Whether it strikes the migration of a database.
-    pub fn is_of_migration(&self) -> bool {
-        matches!(self, Self::MigrationFails | Self::MigrationSlow { .. } | Self::MigrationHangs | Self::MigratorKilled)
+    /// What is known of its verb.
+    pub fn verb(&self) -> &'static Verb {
+        self.entry().0
     }
 
-    /// Names of those that are steps of their own.
-    pub const DISRUPTIONS: [&str; 4] = ["pod-killed", "node-drained", "role-down", "database-restarts"];
-
-    /// Whether it is a step of its own; else it happens to a step of helm.
-    pub fn is_disruption(&self) -> bool {
-        Self::DISRUPTIONS.contains(&self.name())
+    /// What becomes of the release.
+    pub fn effect(&self) -> EffectOnRelease {
+        self.entry().1
     }
+}
 
-    /// The role that it strikes, if it strikes one.
-    pub fn role(&self) -> Option<&String> {
+impl EffectOnRelease {
+    /// Whether the release gets a revision.
+    pub fn is_revision(self) -> bool {
         match self {
-            Self::PodKilled { role } | Self::RoleDown { role, .. } => Some(role),
-            _ => None,
+            Self::Installed | Self::Upgraded | Self::RolledBack { .. } => true,
+            Self::Removed | Self::Disturbed | Self::None => false,
         }
     }
 }

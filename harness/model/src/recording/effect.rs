@@ -11,19 +11,20 @@ pub struct EffectSeen {
     pub hook: String,
     /// Name of the effect.
     pub effect: String,
-    /// What the program printed.
+    /// What was seen.
     pub state: EffectState,
 }
 
-/// What came of a program that shows an effect.
+/// What came of a look at an effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectState {
-    /// It ran, and printed this.
+    /// It was seen.
     Shown {
-        /// Name of the pod that it ran in.
-        pod: String,
-        /// What it wrote to its standard output.
+        /// Where: name of the pod that a program ran in, or of the server or database in `backing`.
+        #[serde(alias = "pod")]
+        place: String,
+        /// What the program wrote to its standard output, or the query's rows: a line each, the columns divided by tabs.
         output: String,
     },
     /// No pod of the selector runs, so there is no server that could hold anything.

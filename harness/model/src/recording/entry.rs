@@ -6,7 +6,7 @@ use chartgate_protocol::{Answer, SessionEvent};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asked, Change, Compared, EffectSeen, Failed, HelmCall, JobEnded, LintMessage, Node, Probe, Reach, Release,
+    Asked, Change, Compared, DryRun, EffectSeen, Failed, HelmCall, JobEnded, LintMessage, Node, Probe, Reach, Release,
     RepeatedKey, Served, ServicePort, StepOutcome, Variant,
 };
 
@@ -99,6 +99,11 @@ pub enum Moment {
     VersionsAsked {
         /// As helm names them: `CHART/templates/FILE`.
         templates: BTreeSet<String>,
+    },
+    /// Numbers in scientific notation, such as `1e+06`, that stand so in the chart's own files: no template made them.
+    NumbersWritten {
+        /// As they are written.
+        numbers: BTreeSet<String>,
     },
     /// `helm template` of the chart under test once more, with one thing changed: what then differs depends on it.
     Variant {
@@ -213,6 +218,8 @@ pub enum Moment {
     Asked(Asked),
     /// A live object beside what the API server makes of the release's manifest.
     Compared(Compared),
+    /// What an API server said of a rendered object that it did not make.
+    DryRun(DryRun),
     /// What is left after an uninstall of the objects that the release rendered and that no watch shows.
     Remains {
         /// Index in the plan's steps.
@@ -245,6 +252,11 @@ pub enum Moment {
         step: usize,
         /// To what, in words.
         what: String,
+    },
+    /// The images of the release that can neither be loaded nor pulled: their programs, and no others, are replaced by a stub.
+    Stubbed {
+        /// Their references.
+        images: BTreeSet<String>,
     },
     /// Taken for granted, because what would have done it is not here: a program whose image is replaced by a stub, a cloud.
     Assumed {

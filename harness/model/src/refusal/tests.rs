@@ -33,6 +33,14 @@ fn a_schema_that_misses_values_names_them() {
     assert_eq!(refusal.values(""), ["host", "auth.secret", "auth.user"]);
 }
 
+/// A failure would mean that a user is asked for values where the chart's schema cannot be read.
+#[test]
+fn a_schema_that_is_no_json_is_the_charts_fault() {
+    let printed =
+        "Error: values don't meet the specifications of the schema(s) in the following chart(s):\napp:\nunexpected EOF";
+    check_refusal(printed, Ground::Template, "`values.schema.json` is no JSON: app: unexpected EOF", None);
+}
+
 /// A failure would mean that a chart is at fault for what this machine cannot reach.
 #[test]
 fn a_schema_elsewhere_that_does_not_come_is_not_the_charts_fault() {

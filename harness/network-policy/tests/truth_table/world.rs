@@ -106,7 +106,7 @@ fn end(text: &str) -> (IpAddr, Option<&'static str>) {
     let is_it = |pod: &&Value| {
         name.split_once('/') == pod["metadata"]["namespace"].as_str().zip(pod["metadata"]["name"].as_str())
     };
-    let pod = pods.iter().find(is_it).unwrap_or_else(|| panic!("no pod `{name}`"));
+    let pod = pods.iter().find(is_it).unwrap_or_else(|| panic!("no pod/{name}"));
     let address = pod["status"]["podIPs"][index]["ip"].as_str().unwrap().parse().unwrap();
     (address, NODES.iter().map(|(name, _)| *name).find(|node| pod["spec"]["nodeName"] == *node))
 }

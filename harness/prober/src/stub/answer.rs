@@ -7,7 +7,10 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Request, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+
+use super::review::Review;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
@@ -25,15 +28,10 @@ pub(super) async fn answer(request: Request<Incoming>) -> Response<Body> {
     if !content.starts_with("application/json") {
         return Response::new(full(Bytes::from_static(b"ok\n")));
     }
-    let asked = read(request).await.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or(Value::Null);
-    let told = if asked["kind"] == "AdmissionReview" { allowed(&asked) } else { json!({}) };
-    json_body(&told)
-}
-
-/// The answer of an admission webhook that has no objection.
-fn allowed(review: &Value) -> Value {
-    let response = json!({"uid": review["request"]["uid"], "allowed": true});
-    json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response})
+    match read(request).await.and_then(|body| Review::read(&body)) {
+        Some(review) => json_body(&review.allowed(None)),
+        None => json_body(&json!({})),
+    }
 }
 
 fn serving() -> Response<Body> {
@@ -53,8 +51,9 @@ pub(super) async fn read(request: Request<Incoming>) -> Option<Bytes> {
 }
 
 /// A JSON document as an answer.
-pub(super) fn json_body(document: &Value) -> Response<Body> {
-    let mut response = Response::new(full(Bytes::from(document.to_string())));
+pub(super) fn json_body(document: &impl Serialize) -> Response<Body> {
+    // These documents hold nothing that JSON has not.
+    let mut response = Response::new(full(Bytes::from(serde_json::to_vec(document).unwrap_or_default())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

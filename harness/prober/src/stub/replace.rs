@@ -1,11 +1,15 @@
 //! What the webhook makes of a pod: the same pod with the stub as the program of each container.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::PROGRAM;
+use super::object::Metadata;
+use super::pod::{Container, ContainerPort, Pod, PodSpec, Port, Probe, Sysctl};
 
+/// Where the stub is in its image: no chart mounts anything there.
+pub const PROGRAM: &str = "/chartgate/stub";
 /// Between the ports and the directories of `stub serve`.
 pub(super) const CERTIFICATES: &str = "--certificates";
 /// Holds the pod's spec as it was, as JSON.
@@ -30,168 +34,132 @@ impl Replacement {
     ///
     /// Other webhooks may add containers after this one, and then the API server asks again: what is replaced already stays, and the
     /// annotation is completed.
-    pub(super) fn of_pod(&self, pod: &Value) -> Option<Value> {
-        let is_foreign = |container: &Value| !is_stub(container) && self.is_replaced(container);
-        if !containers(&pod["spec"]).any(is_foreign) || pod["spec"]["os"]["name"] == "windows" {
+    pub(super) fn of_pod(&self, mut pod: Pod) -> Option<Pod> {
+        let is_windows = pod.spec.os.as_ref().is_some_and(|os| os.name == "windows");
+        if is_windows || !pod.spec.all_containers().any(|container| self.is_replaced(container)) {
             return None;
         }
-        let mut changed = pod.clone();
-        let annotations = changed["metadata"].as_object_mut()?.entry("annotations").or_insert_with(|| json!({}));
-        if annotations.is_null() {
-            *annotations = json!({});
+        let original = serde_json::to_string(&original(&pod)).ok()?;
+        let ends = is_to_end(&pod.metadata);
+        pod.metadata.annotations.get_or_insert_default().insert(ORIGINAL.to_owned(), original);
+        for container in pod.spec.init_containers.iter_mut().flatten().filter(|it| self.is_replaced(it)) {
+            let is_sidecar = container.restart_policy.as_deref() == Some("Always");
+            self.replace(container, is_sidecar);
         }
-        annotations[ORIGINAL] = Value::from(original(pod).to_string());
-        let ends = is_to_end(pod);
-        for list in ["initContainers", "containers"] {
-            for container in changed["spec"][list].as_array_mut().into_iter().flatten() {
-                if !is_stub(container) && self.is_replaced(container) {
-                    let serves = if list == "initContainers" { container["restartPolicy"] == "Always" } else { !ends };
-                    self.replace(container, serves);
-                }
-            }
+        for container in pod.spec.containers.iter_mut().flatten().filter(|it| self.is_replaced(it)) {
+            self.replace(container, !ends);
         }
-        if !self.keeps_resources
-            && let Some(spec) = changed["spec"].as_object_mut()
-        {
-            spec.remove("resources");
-        }
-        open_low_ports(&mut changed["spec"]);
-        Some(changed)
-    }
-
-    fn is_replaced(&self, container: &Value) -> bool {
-        let Some(only) = &self.only else { return true };
-        container["image"].as_str().is_some_and(|image| only.contains(image))
-    }
-
-    fn replace(&self, container: &mut Value, serves: bool) {
-        let program = if serves { serving(container) } else { json!([PROGRAM, "exit"]) };
-        container["image"] = json!(self.image);
-        container["imagePullPolicy"] = json!("IfNotPresent");
-        container["command"] = program;
-        let Some(fields) = container.as_object_mut() else { return };
-        fields.remove("args");
         if !self.keeps_resources {
-            shrink(fields);
+            pod.spec.resources = None;
         }
-        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
-            if let Some(probe) = fields.get_mut(probe).filter(|probe| probe.is_object()) {
-                hasten(probe);
-            }
+        open_low_ports(&mut pod.spec);
+        Some(pod)
+    }
+
+    fn is_replaced(&self, container: &Container) -> bool {
+        let is_wanted = |only: &BTreeSet<String>| container.image.as_ref().is_some_and(|image| only.contains(image));
+        !is_stub(container) && self.only.as_ref().is_none_or(is_wanted)
+    }
+
+    fn replace(&self, container: &mut Container, serves: bool) {
+        container.command = Some(if serves { serving(container) } else { exiting() });
+        container.image = Some(self.image.clone());
+        container.image_pull_policy = Some("IfNotPresent".to_owned());
+        container.args = None;
+        if !self.keeps_resources {
+            // Next to nothing is requested, and devices that only some nodes have are not.
+            container.resources = Some(json!({"requests": {"cpu": "1m", "memory": "4Mi"}}));
         }
-        for event in ["postStart", "preStop"] {
-            if let Some(exec) = fields.get_mut("lifecycle").and_then(|it| it.get_mut(event)?.get_mut("exec")) {
-                let seconds = (event == "preStop").then(|| slept(&exec["command"])).flatten();
-                exec["command"] = seconds.map_or(json!([PROGRAM, "exit"]), |it| json!([PROGRAM, "sleep", it]));
-            }
+        container.probes_mut().for_each(hasten);
+        let Some(lifecycle) = &mut container.lifecycle else { return };
+        if let Some(exec) = lifecycle.post_start.as_mut().and_then(|hook| hook.handler.exec.as_mut()) {
+            exec.command = Some(exiting());
+        }
+        if let Some(exec) = lifecycle.pre_stop.as_mut().and_then(|hook| hook.handler.exec.as_mut()) {
+            let seconds = slept(exec.command.as_deref().unwrap_or_default());
+            exec.command = Some(seconds.map_or_else(exiting, |it| vec![PROGRAM.to_owned(), "sleep".to_owned(), it]));
         }
     }
 }
 
-/// Definitions that the API server would ask the release's pods to convert or to serve; `None`: it asks them for nothing.
-pub(super) fn of_definition(object: &Value) -> Option<Value> {
-    let mut changed = object.clone();
-    let spec = changed["spec"].as_object_mut()?;
-    match object["kind"].as_str()? {
-        "CustomResourceDefinition" if object["spec"]["conversion"]["strategy"] == "Webhook" => {
-            spec.insert("conversion".to_owned(), json!({"strategy": "None"}));
-        }
-        "APIService" if object["spec"]["service"].is_object() => {
-            for field in ["service", "caBundle", "insecureSkipTLSVerify"] {
-                spec.remove(field);
-            }
-        }
-        _ => return None,
-    }
-    Some(changed)
-}
-
-fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
-    ["initContainers", "containers"].into_iter().flat_map(|list| spec[list].as_array().into_iter().flatten())
-}
-
-fn is_stub(container: &Value) -> bool {
-    container["command"][0] == PROGRAM
+fn is_stub(container: &Container) -> bool {
+    container.command.iter().flatten().next().is_some_and(|program| program == PROGRAM)
 }
 
 /// Jobs' pods and hooks are waited for until they end.
-fn is_to_end(pod: &Value) -> bool {
-    let metadata = &pod["metadata"];
-    let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
-    metadata["annotations"]["helm.sh/hook"].is_string() || owners.into_iter().any(|owner| owner["kind"] == "Job")
+fn is_to_end(pod: &Metadata) -> bool {
+    let is_hook = pod.annotations.as_ref().is_some_and(|all| all.contains_key("helm.sh/hook"));
+    is_hook || pod.owner_references.iter().flatten().any(|owner| owner.kind == "Job")
 }
 
 /// The spec before anything was replaced; a container that came since is as it is now.
-fn original(pod: &Value) -> Value {
-    let noted = pod["metadata"]["annotations"][ORIGINAL].as_str().and_then(|noted| serde_json::from_str(noted).ok());
-    let Some(mut original): Option<Value> = noted else { return pod["spec"].clone() };
-    for list in ["initContainers", "containers"] {
-        let known = |name: &Value, original: &Value| {
-            original[list].as_array().into_iter().flatten().any(|container| container["name"] == *name)
-        };
-        let added = pod["spec"][list].as_array().into_iter().flatten().filter(|it| !is_stub(it));
-        let added: Vec<Value> = added.filter(|it| !known(&it["name"], &original)).cloned().collect();
+fn original(pod: &Pod) -> Cow<'_, PodSpec> {
+    let noted = pod.metadata.annotations.as_ref().and_then(|all| serde_json::from_str(all.get(ORIGINAL)?).ok());
+    let Some(mut original): Option<PodSpec> = noted else { return Cow::Borrowed(&pod.spec) };
+    for (known, now) in original.lists().into_iter().zip([&pod.spec.init_containers, &pod.spec.containers]) {
+        let is_known = |it: &&Container| known.iter().flatten().any(|container| container.name == it.name);
+        let added: Vec<_> = now.iter().flatten().filter(|it| !is_stub(it) && !is_known(it)).cloned().collect();
         if !added.is_empty() {
-            let mut all = original[list].as_array().cloned().unwrap_or_default();
-            all.extend(added);
-            original[list] = Value::from(all);
+            known.get_or_insert_default().extend(added);
         }
     }
-    original
+    Cow::Owned(original)
+}
+
+fn exiting() -> Vec<String> {
+    [PROGRAM, "exit"].map(str::to_owned).into()
 }
 
 /// The stub on each port that the container declares or is asked at, with the certificates that it mounts.
-fn serving(container: &Value) -> Value {
+fn serving(container: &Container) -> Vec<String> {
     let mut program = vec![PROGRAM.to_owned(), "serve".to_owned()];
     program.extend(ports(container).iter().map(u16::to_string));
-    let mounts = container["volumeMounts"].as_array().into_iter().flatten();
-    let directories: Vec<_> = mounts.filter_map(|mount| mount["mountPath"].as_str().map(str::to_owned)).collect();
+    let mounts = container.volume_mounts.iter().flatten();
+    let directories: Vec<_> = mounts.filter_map(|mount| mount.mount_path.clone()).collect();
     if !directories.is_empty() {
         program.push(CERTIFICATES.to_owned());
         program.extend(directories);
     }
-    json!(program)
+    program
 }
 
-fn ports(container: &Value) -> BTreeSet<u16> {
-    let declared = || container["ports"].as_array().into_iter().flatten();
-    let number = |value: &Value| value.as_u64().and_then(|number| u16::try_from(number).ok());
-    let mut ports: BTreeSet<u16> = declared()
-        .filter(|port| port["protocol"].as_str().is_none_or(|protocol| protocol == "TCP"))
-        .filter_map(|port| number(&port["containerPort"]))
-        .collect();
-    let probes = ["startupProbe", "readinessProbe", "livenessProbe"].map(|probe| &container[probe]);
-    let lifecycle = ["postStart", "preStop"].map(|event| &container["lifecycle"][event]);
-    for handler in probes.into_iter().chain(lifecycle) {
-        for port in ["httpGet", "tcpSocket", "grpc"].map(|kind| &handler[kind]["port"]) {
-            let named = || declared().find(|known| port.is_string() && known["name"] == *port);
-            let written = || port.as_str()?.parse().ok();
-            ports.extend(number(port).or_else(written).or_else(|| number(&named()?["containerPort"])));
+fn ports(container: &Container) -> BTreeSet<u16> {
+    let declared = || container.ports.iter().flatten();
+    let number = |port: &ContainerPort| port.container_port?.try_into().ok();
+    let is_tcp = |port: &&ContainerPort| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
+    let mut ports: BTreeSet<u16> = declared().filter(is_tcp).filter_map(number).collect();
+    for handler in container.handlers() {
+        for asked in [&handler.http_get, &handler.tcp_socket, &handler.grpc].into_iter().flatten() {
+            ports.extend(match asked.port.as_ref() {
+                Some(Port::Number(number)) => u16::try_from(*number).ok(),
+                Some(Port::Name(name)) => {
+                    let named = || number(declared().find(|port| port.name.as_ref() == Some(name))?);
+                    name.parse().ok().or_else(named)
+                }
+                None => None,
+            });
         }
     }
     ports
 }
 
 /// A probe that succeeds at once and tolerates failures for as long as before.
-fn hasten(probe: &mut Value) {
-    let number = |probe: &Value, field: &str, default: u64| probe[field].as_u64().unwrap_or(default);
-    let (period, failures) = (number(probe, "periodSeconds", 10), number(probe, "failureThreshold", 3));
-    if let Some(fields) = probe.as_object_mut() {
-        fields.remove("initialDelaySeconds");
-    }
-    if probe["exec"].is_object() {
+fn hasten(probe: &mut Probe) {
+    let or = |given: Option<i64>, default: i64| given.filter(|given| *given >= 0).unwrap_or(default);
+    probe.initial_delay_seconds = None;
+    if let Some(exec) = &mut probe.handler.exec {
         // The first one succeeds, and each one after it is a process on the node: they stay as rare as they were.
-        probe["exec"]["command"] = json!([PROGRAM, "exit"]);
-        probe["timeoutSeconds"] = json!(number(probe, "timeoutSeconds", 1).max(10));
+        exec.command = Some(exiting());
+        probe.timeout_seconds = Some(or(probe.timeout_seconds, 1).max(10));
         return;
     }
-    probe["periodSeconds"] = json!(1);
-    probe["failureThreshold"] = json!(failures.saturating_mul(period).clamp(1, 100_000));
+    let (period, failures) = (or(probe.period_seconds, 10), or(probe.failure_threshold, 3));
+    probe.period_seconds = Some(1);
+    probe.failure_threshold = Some(failures.saturating_mul(period).clamp(1, 100_000));
 }
 
 /// The seconds of the `sleep` in a command; `None`: it has none.
-fn slept(command: &Value) -> Option<String> {
-    let command: Vec<&str> = command.as_array()?.iter().filter_map(Value::as_str).collect();
+fn slept(command: &[String]) -> Option<String> {
     let command = command.join(" ");
     let mut words = command.split(|c: char| c.is_whitespace() || [';', '&', '|', '"', '\''].contains(&c));
     words.find(|word| *word == "sleep" || word.ends_with("/sleep"))?;
@@ -207,25 +175,16 @@ fn slept(command: &Value) -> Option<String> {
     Some((number * factor).to_string())
 }
 
-/// Next to nothing is requested, and devices that only some nodes have are not.
-fn shrink(container: &mut Map<String, Value>) {
-    container.insert("resources".to_owned(), json!({"requests": {"cpu": "1m", "memory": "4Mi"}}));
-}
-
 /// Lets any user listen on a port below 1024, where the pod has a network of its own.
-fn open_low_ports(spec: &mut Value) {
-    let has_low_port = containers(spec).any(|it| ports(it).iter().any(|port| *port < UNPRIVILEGED));
-    if !has_low_port || spec["hostNetwork"] == true {
+fn open_low_ports(spec: &mut PodSpec) {
+    let has_low_port = spec.all_containers().any(|it| ports(it).iter().any(|port| *port < UNPRIVILEGED));
+    if !has_low_port || spec.host_network == Some(true) {
         return;
     }
-    if !spec["securityContext"].is_object() {
-        spec["securityContext"] = json!({});
+    let sysctls = spec.security_context.get_or_insert_default().sysctls.get_or_insert_default();
+    if sysctls.iter().all(|known| known.name != UNPRIVILEGED_PORTS) {
+        sysctls.push(Sysctl { name: UNPRIVILEGED_PORTS.to_owned(), value: "0".to_owned() });
     }
-    let mut sysctls = spec["securityContext"]["sysctls"].as_array().cloned().unwrap_or_default();
-    if sysctls.iter().all(|known| known["name"] != UNPRIVILEGED_PORTS) {
-        sysctls.push(json!({"name": UNPRIVILEGED_PORTS, "value": "0"}));
-    }
-    spec["securityContext"]["sysctls"] = Value::from(sysctls);
 }
 
 #[cfg(test)]

@@ -6,20 +6,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Body, json_body, read};
 use super::certificate;
-use super::replace::{self, Replacement};
+use super::definition::{ApiService, Definition, without_conversion, without_service};
+use super::pod::Pod;
+use super::replace::Replacement;
+use super::review::Review;
 
 /// What the webhook is started with.
 pub(super) struct Settings {
@@ -75,38 +77,50 @@ async fn converse(stream: TcpStream, tls: TlsAcceptor, replacement: Arc<Replacem
 }
 
 async fn answer(request: Request<Incoming>, replacement: &Replacement) -> Response<Body> {
-    let review = read(request).await.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or(Value::Null);
-    json_body(&reviewed(&review, replacement))
+    let review = read(request).await.and_then(|body| Review::read(&body)).unwrap_or_default();
+    json_body(&review.allowed(patch(review.object(), replacement).as_ref()))
 }
 
-/// The answer to an `AdmissionReview`: always allowed, with the patch that replaces what is to be replaced.
-fn reviewed(review: &Value, replacement: &Replacement) -> Value {
-    let object = &review["request"]["object"];
-    let changed = match object["kind"].as_str() {
-        Some("Pod") => replacement.of_pod(object),
-        _ => replace::of_definition(object),
-    };
-    let mut response = json!({"uid": review["request"]["uid"], "allowed": true});
-    if let Some(changed) = changed {
-        let parts = [("/spec", &changed["spec"]), ("/metadata", &changed["metadata"])];
-        let patch = json!(parts.map(|(path, value)| json!({"op": "replace", "path": path, "value": value})));
-        response["patchType"] = json!("JSONPatch");
-        response["patch"] = json!(STANDARD.encode(patch.to_string()));
+/// An object by its kind.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind")]
+enum Reviewed {
+    Pod(Pod),
+    #[serde(rename = "CustomResourceDefinition")]
+    Definition(Definition),
+    #[serde(rename = "APIService")]
+    ApiService(ApiService),
+    #[serde(other)]
+    Other,
+}
+
+/// What replaces in an object what is to be replaced; `None`: nothing is.
+fn patch(object: &Value, replacement: &Replacement) -> Option<Value> {
+    match Reviewed::deserialize(object).ok()? {
+        Reviewed::Pod(pod) => Some(replacement.of_pod(pod)?.patch()),
+        Reviewed::Definition(definition) => Some(without_conversion(definition)?.patch()),
+        Reviewed::ApiService(service) => Some(without_service(service)?.patch()),
+        Reviewed::Other => None,
     }
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
     use super::*;
 
     /// A failure would mean that the API server refuses every pod of a run with stub images.
     #[test]
     fn the_answer_carries_the_questions_number_and_a_patch_of_the_pod() {
         let pod = json!({"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}});
-        let review = json!({"request": {"uid": "7", "object": pod}});
+        let review = json!({"kind": "AdmissionReview", "request": {"uid": "7", "object": pod}});
+        let review = Review::read(review.to_string().as_bytes()).unwrap();
         let replacement = Replacement { image: "stub".to_owned(), keeps_resources: false, only: None };
-        let response = reviewed(&review, &replacement)["response"].take();
+        let answer = review.allowed(patch(review.object(), &replacement).as_ref());
+        let response = serde_json::to_value(answer).unwrap()["response"].take();
         assert_eq!((&response["uid"], &response["allowed"]), (&json!("7"), &json!(true)));
         let patch = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
         let patch: Value = serde_json::from_slice(&patch).unwrap();
@@ -118,7 +132,8 @@ mod tests {
     #[test]
     fn what_needs_no_change_gets_none() {
         let replacement = Replacement { image: "stub".to_owned(), keeps_resources: false, only: None };
-        let review = json!({"request": {"uid": "7", "object": {"kind": "APIService", "spec": {"group": "apps"}}}});
-        assert!(reviewed(&review, &replacement)["response"]["patch"].is_null());
+        let service = json!({"kind": "APIService", "spec": {"group": "apps"}});
+        let unknown = json!({"kind": "Service", "spec": {"ports": []}});
+        assert!([service, unknown].iter().all(|object| patch(object, &replacement).is_none()));
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::OnceCell;
 
-use super::{entries, folder, pinned};
+use super::state::{entries, folder, pinned};
 use crate::tool::Tool;
 
 /// A tool: its key in `versions.env`, its program, the key of the oldest version that will do, and how it is asked for its version.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::home::is_environment;
 
 fn shell(script: &str) -> Tool {
     Tool::on_path("sh").args(["-c", script])
@@ -85,10 +86,18 @@ async fn an_interrupted_call_clears_up_and_ends() {
     assert_eq!((output.status.and_then(|it| it.code()), output.stdout.as_str()), (Some(3), "up\ncleared\n"));
 }
 
+/// A failure would mean that a chart is called broken where this machine has no program that could render it.
 #[tokio::test]
-async fn a_missing_program_is_named() {
-    let error = Tool::new("helm", "/nowhere/helm").run().await.unwrap_err();
-    assert!(format!("{error:#}").contains("/nowhere/helm"), "{error:#}");
+async fn a_program_that_cannot_be_started_is_the_machines_lack() {
+    let directory = tempfile::tempdir().unwrap();
+    let no_program = directory.path().join("helm");
+    std::fs::write(&no_program, "no program").unwrap();
+    for program in ["/nowhere/helm".as_ref(), no_program.as_path(), "chartgate-no-such-program".as_ref()] {
+        let error = Tool::new("helm", program).run_unchecked().await.unwrap_err();
+        assert!(is_environment(&error) && format!("{error:#}").contains(&program.display().to_string()), "{error:#}");
+    }
+    let elsewhere = Tool::on_path("sh").env("PATH", directory.path()).args(["-c", "exit"]).run().await.unwrap_err();
+    assert!(is_environment(&elsewhere), "{elsewhere:#}");
 }
 
 #[test]

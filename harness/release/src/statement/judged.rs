@@ -11,7 +11,6 @@ use chartgate_model::recording::{Moment, Recording};
 use chartgate_report::Report;
 use chartgate_scenario::{BASELINE, CONTRACT};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{CHARTGATE, HELM, KUBERNETES, Outcome, Resource, TestResult};
 use crate::Sha256Digest;
@@ -122,15 +121,11 @@ fn finished(recording: &Recording) -> Option<Timestamp> {
 
 /// The images that the pods of a run had, by the digests that their nodes tell.
 fn images(recording: &Recording) -> impl Iterator<Item = Resource> {
-    let pods = recording.objects.values().filter(|object| object["kind"] == "Pod");
-    let statuses = pods.flat_map(|pod| {
-        let lists = ["containerStatuses", "initContainerStatuses"].map(|list| &pod["status"][list]);
-        lists.into_iter().filter_map(Value::as_array).flatten()
-    });
+    let statuses = recording.objects.values().flat_map(|pod| pod.container_statuses().chain(pod.init_statuses()));
     statuses.filter_map(|status| {
-        let (stored, digest) = status["imageID"].as_str()?.rsplit_once('@')?;
+        let (stored, digest) = status.image_id.rsplit_once('@')?;
         // What the pod asked for says more than the name under which its node stores it.
-        let asked = status["image"].as_str().and_then(|image| image.split('@').next());
+        let asked = status.image.split('@').next().filter(|image| !image.is_empty());
         let name = asked.filter(|image| !image.starts_with("sha256:")).unwrap_or(stored);
         Some(Resource::bytes(name, &Sha256Digest::of_reference(digest)?))
     })

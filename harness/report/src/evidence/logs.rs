@@ -9,7 +9,8 @@ use chartgate_k8s::typed::Object;
 use chartgate_model::recording::{Moment, Recording};
 use k8s_openapi::api::core::v1::ContainerStatus;
 
-use super::{Files, safe};
+use super::Files;
+use super::name::safe;
 
 /// Pod, which of that name, container and restart.
 type Key<'a> = (&'a str, usize, &'a str, u32);

@@ -7,7 +7,8 @@ use chartgate_k8s::typed::Object;
 use chartgate_model::recording::{Answer, Change, HelmCall, Moment, Release};
 use k8s_openapi::api::discovery::v1::Endpoint;
 
-use super::story::{Bar, Detail, Group, Lane, Mark, Scene, merged, note};
+use super::mark::{merged, note};
+use super::story::{Bar, Detail, Group, Lane, Mark, Scene};
 
 /// Characters of an answer.
 const LABEL: usize = 120;
@@ -61,7 +62,7 @@ pub(super) fn jobs(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
             vec![Bar { from: first.at, to: ended.map_or(scene.length, |end| end.at), class, label: how.to_owned() }];
         let title = title_of_job(scene, job.last());
         let facts = vec![("revision".to_owned(), scene.revision_at(first.at)), ("ended".to_owned(), how.to_owned())];
-        let states = vec![("last seen".to_owned(), scene.shown(job.last()))];
+        let states = vec![("last seen".to_owned(), scene.shown(job.last().raw()))];
         let states = if scene.depth.has_objects || scene.is_cited(job.name()) { states } else { Vec::new() };
         let detail = Some(note(details, Detail { title: title.clone(), facts, states, ..Detail::default() }));
         Lane { title, detail, bars, marks: Vec::new() }
@@ -217,7 +218,7 @@ pub(super) fn applied(scene: &Scene, _: &mut Vec<Detail>) -> Vec<Group> {
     for entry in &scene.recording.entries {
         match &entry.moment {
             Moment::Applied { objects, .. } => {
-                let titles = objects.iter().map(|hash| scene.recording.object(hash).title()).collect::<Vec<_>>();
+                let titles = objects.iter().map(|hash| scene.recording.object(hash).slashed()).collect::<Vec<_>>();
                 let mark = Mark { at: entry.at, class: "answered", label: titles.join(", ") };
                 lanes.entry("applied").or_default().push(mark);
             }
@@ -316,7 +317,7 @@ pub(super) fn objects(scene: &Scene, details: &mut Vec<Detail>) -> Vec<Group> {
             let next = scene.report.steps.iter().find(|step| step.number == release.step + 2);
             let from = step.map_or(0, |step| step.started_ms);
             bars.push(Bar { from, to: next.map_or(scene.length, |step| step.started_ms), class, label });
-            states.push((format!("revision {}", release.revision), scene.shown(scene.recording.object(hash))));
+            states.push((format!("revision {}", release.revision), scene.shown(scene.recording.object(hash).raw())));
         }
         let states = if scene.depth.has_objects || scene.is_cited(name) { states } else { Vec::new() };
         let detail = Some(note(details, Detail { title: title.clone(), states, ..Detail::default() }));

@@ -9,7 +9,8 @@ use k8s_openapi::api::core::v1::ContainerStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::lanes::job_title;
-use super::story::{Bar, Detail, Group, Lane, Scene, note};
+use super::mark::note;
+use super::story::{Bar, Detail, Group, Lane, Scene};
 use chartgate_k8s::trouble::{Trouble, trouble};
 
 /// Events of one pod beyond these are left out.
@@ -125,7 +126,7 @@ fn detail(
         facts,
         log: bounded(log, if is_cited { scene.depth.log_lines.max(100) } else { scene.depth.log_lines }),
         events: events.into_iter().take(if scene.depth.has_objects || is_cited { EVENTS } else { 0 }).collect(),
-        states: if has_yaml { vec![("last seen".to_owned(), scene.shown(last))] } else { Vec::new() },
+        states: if has_yaml { vec![("last seen".to_owned(), scene.shown(last.raw()))] } else { Vec::new() },
     }
 }
 

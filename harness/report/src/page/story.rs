@@ -1,7 +1,7 @@
 //! What the page shows of one recording: lanes of bars and marks over time, and what a click on one opens.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use chartgate_judge::Verdict;
@@ -12,11 +12,6 @@ use serde_json::Value;
 
 use super::super::{ScenarioReport, explanation};
 use super::{lanes, pods};
-
-/// Marks closer than this part of the whole time become one: more could not be told apart.
-const RESOLUTION: u64 = 500;
-/// Labels that a merged mark keeps.
-const LABELS: usize = 6;
 
 /// One scenario's timeline.
 #[derive(Debug, Serialize)]
@@ -134,7 +129,7 @@ impl<'a> Scene<'a> {
 
     /// Whether it is to be shown in full because a failure names it.
     pub(super) fn is_cited(&self, name: &str) -> bool {
-        self.depth.has_cited && !name.is_empty() && self.cited.contains(&format!("`{name}`"))
+        self.depth.has_cited && is_named(&self.cited, name)
     }
 
     /// The revision that was being made, or was there, at a moment; in words where helm gave no number.
@@ -191,10 +186,16 @@ fn cited(report: &ScenarioReport) -> Vec<Mark> {
     marks
 }
 
-/// Notes a detail; its position.
-pub(super) fn note(details: &mut Vec<Detail>, detail: Detail) -> usize {
-    details.push(detail);
-    details.len() - 1
+/// Whether a text names an object: as `deployment/x`, or in quotes.
+fn is_named(text: &str, name: &str) -> bool {
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let ends_sentence =
+        |rest: &str| rest.starts_with('.') && !rest[1..].starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_whole = |at: usize| {
+        let rest = &text[at + name.len()..];
+        text[..at].ends_with(['/', '`']) && (!rest.starts_with(goes_on) || ends_sentence(rest))
+    };
+    !name.is_empty() && text.match_indices(name).any(|(at, _)| is_whole(at))
 }
 
 fn shown(object: &Value) -> String {
@@ -205,18 +206,21 @@ fn shown(object: &Value) -> String {
     chartgate_yaml::text(&object)
 }
 
-/// Marks that could not be told apart, as one.
-pub(super) fn merged(marks: Vec<Mark>, length: u64) -> Vec<Mark> {
-    let width = (length / RESOLUTION).max(1);
-    let mut buckets: BTreeMap<(u64, &'static str), Vec<Mark>> = BTreeMap::new();
-    for mark in marks {
-        buckets.entry((mark.at / width, mark.class)).or_default().push(mark);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure would mean that a report leaves out what its failure names, or is full of what only has a similar name.
+    #[test]
+    fn an_object_is_named_by_its_whole_name() {
+        for text in
+            ["deployment/web is not ready", "no pod of deployment/web: it ended", "the Job `web` failed", "of pod/web."]
+        {
+            assert!(is_named(text, "web"), "{text}");
+        }
+        for text in ["deployment/web-api is not ready", "a web", "deployment/my-web", "pod/web.example", ""] {
+            assert!(!is_named(text, "web"), "{text}");
+        }
+        assert!(!is_named("deployment/", ""));
     }
-    let merge = |marks: Vec<Mark>| {
-        let labels: Vec<_> = marks.iter().take(LABELS).map(|mark| mark.label.as_str()).collect();
-        let more = marks.len().saturating_sub(LABELS);
-        let more = if more > 0 { format!("\n… and {more} more") } else { String::new() };
-        Mark { at: marks[0].at, class: marks[0].class, label: labels.join("\n") + &more }
-    };
-    buckets.into_values().map(merge).collect()
 }

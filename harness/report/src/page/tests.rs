@@ -118,8 +118,8 @@ fn a_timeline_that_cannot_be_read_is_said_to_be() {
 /// A scenario of many pods, each with a log, and of many requests.
 fn crowded(pods: usize, requests: usize) -> Recording {
     let mut recording = golden();
-    let template =
-        recording.objects.values().find(|object| object["kind"] == "Pod" && object["status"]["podIP"].is_string());
+    let has_address = |object: &&Object| object.pod_status().is_some_and(|status| status.pod_ip.is_some());
+    let template = recording.objects.values().find(has_address);
     let template = template.unwrap().raw().clone();
     let mut objects: HashMap<String, Object> = HashMap::new();
     let length = recording.entries.last().unwrap().at;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chartgate_k8s::object::{kind, name};
 use chartgate_redact::Redactor;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -11,8 +12,8 @@ use sha2::Sha256;
 
 /// Teaches a redactor what an object that is about to be made holds: a Secret's values are secret, every object's name is public.
 pub fn teach(redactor: &Redactor, object: &Value) {
-    redactor.publish(object["metadata"]["name"].as_str().unwrap_or_default());
-    if object["kind"] == "Secret" {
+    redactor.publish(name(object));
+    if kind(object) == "Secret" {
         for (field, is_encoded) in FIELDS {
             for (name, value) in object[field].as_object().into_iter().flatten() {
                 redactor.add_entry(name, &decoded(value, is_encoded));
@@ -43,7 +44,7 @@ impl Concealer {
 
     /// The object as it may be stored.
     pub fn conceal<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
-        if object["kind"] != "Secret" {
+        if kind(object) != "Secret" {
             return Cow::Borrowed(object);
         }
         teach(&self.redactor, object);

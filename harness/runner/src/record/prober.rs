@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use chartgate_cluster::error;
+use chartgate_cluster::{Placement, error};
 use chartgate_protocol::{JobLoad, Order, Question, Reply, RequestLoad, SessionLoad, Told};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{AttachParams, AttachedProcess, PostParams};
@@ -75,12 +75,12 @@ impl Seat<'_> {
 /// Starts a pod, and waits until it runs.
 async fn run(pods: &Api<Pod>, pod: &Pod) -> Result<Pod> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    pods.create(&PostParams::default(), pod).await.with_context(|| format!("create the pod `{name}`"))?;
+    pods.create(&PostParams::default(), pod).await.with_context(|| format!("create pod/{name}"))?;
     let running = Box::pin(await_condition(pods.clone(), name, is_pod_running()));
     let ran = timeout(START_LIMIT, running)
         .await
-        .map_err(|_| anyhow!("the pod `{name}` did not run within {} s", START_LIMIT.as_secs()))?;
-    ran.with_context(|| format!("wait for the pod `{name}`"))?.with_context(|| format!("the pod `{name}` is gone"))
+        .map_err(|_| anyhow!("pod/{name} did not run within {} s", START_LIMIT.as_secs()))?;
+    ran.with_context(|| format!("wait for pod/{name}"))?.with_context(|| format!("pod/{name} is gone"))
 }
 
 /// The same, and attaches to it.
@@ -88,7 +88,7 @@ async fn attach(pods: &Api<Pod>, pod: &Pod) -> Result<AttachedProcess> {
     run(pods, pod).await?;
     let parameters = AttachParams::default().stdin(true).stdout(true).stderr(false).container("prober");
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    pods.attach(name, &parameters).await.with_context(|| format!("attach to the pod `{name}`"))
+    pods.attach(name, &parameters).await.with_context(|| format!("attach to pod/{name}"))
 }
 
 impl Prober {
@@ -302,12 +302,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Label and taint of a node that runs Kubernetes itself.
-const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
-
 fn pod(seat: &Seat) -> Result<Pod> {
     let mut labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "chartgate-prober".to_owned())]);
     labels.extend(seat.labels.clone());
+    let Placement { tolerations, affinity } = Placement::undrained();
     let pod = json!({
         "metadata": {"name": seat.name, "labels": labels},
         "spec": {
@@ -315,12 +313,8 @@ fn pod(seat: &Seat) -> Result<Pod> {
             "enableServiceLinks": false,
             "terminationGracePeriodSeconds": 0,
             "restartPolicy": "Never",
-            // Where nobody drains a node: a step that does must not end the users with the pods.
-            "tolerations": [{"key": CONTROL_PLANE, "operator": "Exists"}],
-            "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
-                "weight": 100,
-                "preference": {"matchExpressions": [{"key": CONTROL_PLANE, "operator": "Exists"}]},
-            }]}},
+            "tolerations": tolerations,
+            "affinity": affinity,
             "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
                 "name": "prober",

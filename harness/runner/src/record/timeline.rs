@@ -1,6 +1,6 @@
 //! The timeline as it is written: each moment is on disk before the next one, so evidence survives a crash and a kill.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::conceal::{Concealer, teach};
-use super::recording::{Entry, Moment, StoredObject, WALL_CLOCK, hash_of};
+use super::recording::{Entry, FORMAT, Mode, Moment, StoredObject, WALL_CLOCK, hash_of};
 
 /// Writes a recording; clones write the same one.
 #[derive(Clone)]
@@ -75,6 +75,23 @@ impl Timeline {
             files: Mutex::new(files),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Notes the beginning: where, how, and with which versions.
+    pub fn start(&self, ns: &str, mode: Mode, single_etcd: bool, versions: BTreeMap<&str, String>) {
+        self.redactor().publish(ns);
+        let mut versions: BTreeMap<_, _> =
+            versions.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+        versions.insert("chartgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        self.append(Moment::Started {
+            format: FORMAT,
+            unix_ms: self.unix_ms(),
+            namespace: ns.to_owned(),
+            single_etcd,
+            compares: matches!(mode, Mode::Run),
+            versions,
+            mode,
+        });
     }
 
     /// Wall-clock time of the recording's beginning, in milliseconds since 1970.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chartgate_k8s::typed::Object;
+use chartgate_k8s::object::{api_version, kind, text};
+use chartgate_k8s::typed::{Object, labels_of};
 use futures::StreamExt;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, TypeMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -41,8 +42,7 @@ const KINDS: [(&str, &str, &str, &str); 18] = [
 
 /// Whether the watches show an object, or what it refers to, where it is in the release's namespace.
 pub fn is_watched(object: &Value) -> bool {
-    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    is_watched_kind(text("apiVersion"), text("kind"))
+    is_watched_kind(api_version(object), kind(object))
 }
 
 /// Whether the watches show objects of a kind.
@@ -169,11 +169,12 @@ impl Watch {
 
     fn see(&self, change: Change, object: DynamicObject) {
         let Some(name) = object.metadata.name.clone() else { return };
-        let Ok(mut object) = serde_json::to_value(object) else { return };
-        if !self.prepare(&mut object) {
-            self.note_revision(change, &object);
+        // A release's data is compressed: no redaction finds a secret in it.
+        if self.is_revision(&object) {
+            self.note_revision(change, &object.metadata);
             return;
         }
+        let Ok(object) = self.prepared(object) else { return };
         self.timeline.object(change, &object);
         let key = (self.resource.kind.clone(), name);
         let mut objects = self.namespace.objects.write().unwrap_or_else(PoisonError::into_inner);
@@ -187,8 +188,8 @@ impl Watch {
     }
 
     /// The name, number and status of a revision stand in the labels of helm's Secret.
-    fn note_revision(&self, change: Change, secret: &Value) {
-        let label = |name: &str| secret["metadata"]["labels"][name].as_str().map(str::to_owned);
+    fn note_revision(&self, change: Change, secret: &ObjectMeta) {
+        let label = |name: &str| labels_of(secret).get(name).cloned();
         let (Some(release), Some(number), Some(status)) = (label("name"), label("version"), label("status")) else {
             return;
         };
@@ -204,18 +205,20 @@ impl Watch {
         self.changed.send_modify(|version| *version += 1);
     }
 
-    /// Makes an object fit to be stored; false: it must not be stored at all.
-    fn prepare(&self, object: &mut Value) -> bool {
-        object["apiVersion"] = json!(self.resource.api_version);
-        object["kind"] = json!(self.resource.kind);
-        if let Some(metadata) = object["metadata"].as_object_mut() {
-            metadata.remove("managedFields");
-        }
+    /// Whether it is one of the Secrets in which helm keeps a release.
+    fn is_revision(&self, object: &DynamicObject) -> bool {
+        self.resource.kind == "Secret" && text(&object.data["type"]).starts_with("helm.sh/release")
+    }
+
+    /// An object as it is stored.
+    fn prepared(&self, mut object: DynamicObject) -> serde_json::Result<Value> {
+        let (api_version, kind) = (self.resource.api_version.clone(), self.resource.kind.clone());
+        object.types = Some(TypeMeta { api_version, kind });
+        object.metadata.managed_fields = None;
+        let mut object = serde_json::to_value(object)?;
         if self.resource.kind == "Pod" {
-            original::restore(object);
+            original::restore(&mut object);
         }
-        // A release's data is compressed: no redaction finds a secret in it.
-        let is_release = object["type"].as_str().is_some_and(|kind| kind.starts_with("helm.sh/release"));
-        self.resource.kind != "Secret" || !is_release
+        Ok(object)
     }
 }

@@ -23,7 +23,7 @@ use super::sample;
 use super::stage::{Stage, Templates};
 use crate::helm::Helm;
 use crate::record::{Moment, StepOutcome, Timeline};
-use chartgate_k8s::object::{name, text, title};
+use chartgate_k8s::object::{api_version, kind, name, namespace, slashed, text, title};
 use chartgate_k8s::typed::{Condition, Object, OrEmpty};
 
 /// Owner of the fields that we apply.
@@ -55,7 +55,7 @@ impl Kinds {
             };
             match objects.iter().find(|object| kinds.of_object(object).is_none()) {
                 Some(object) => {
-                    let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+                    let (version, kind) = (api_version(object), kind(object));
                     Check::NotYet(format!("it knows no {kind} of {version}, which {} is", title(object)))
                 }
                 None => Check::Ready(kinds),
@@ -66,8 +66,17 @@ impl Kinds {
 
     /// The kind of an object.
     pub fn of_object(&self, object: &Value) -> Option<&(ApiResource, Scope)> {
-        let is_it = |known: &ApiResource| object["apiVersion"] == known.api_version && object["kind"] == known.kind;
+        let is_it = |known: &ApiResource| api_version(object) == known.api_version && kind(object) == known.kind;
         self.0.iter().find(|(known, _)| is_it(known))
+    }
+
+    /// What the cluster serves, as helm tells charts of it: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
+    pub fn served(&self) -> Vec<String> {
+        let of = |(known, _): &(ApiResource, Scope)| {
+            [known.api_version.clone(), format!("{}/{}", known.api_version, known.kind)]
+        };
+        let served: BTreeSet<String> = self.0.iter().flat_map(of).collect();
+        served.into_iter().collect()
     }
 
     /// The kind of a name alone: that of Kubernetes' core where there are several.
@@ -77,14 +86,9 @@ impl Kinds {
     }
 }
 
-/// What a cluster serves, as helm tells charts of it: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
+/// What a cluster serves, as helm tells charts of it.
 pub async fn served(client: &Client) -> Result<Vec<String>> {
-    let kinds = Kinds::ask(client).await?;
-    let of = |(known, _): &(ApiResource, Scope)| {
-        [known.api_version.clone(), format!("{}/{}", known.api_version, known.kind)]
-    };
-    let served: BTreeSet<String> = kinds.0.iter().flat_map(of).collect();
-    Ok(served.into_iter().collect())
+    Ok(Kinds::ask(client).await?.served())
 }
 
 /// Applies objects in their order, and gives them as they are then. Those of namespaced kinds that name no namespace go to `ns`.
@@ -96,7 +100,7 @@ pub async fn all(client: &Client, objects: &[Value], ns: &str) -> Result<Vec<Dyn
     let mut applied = Vec::new();
     for object in objects {
         let known = kinds.of_object(object).with_context(|| format!("find the kind of {}", title(object)))?;
-        let own = object["metadata"]["namespace"].as_str().unwrap_or(ns);
+        let own = namespace(object).unwrap_or(ns);
         let parameters = PatchParams::apply(MANAGER).force();
         let patched = api(client, known, own).patch(name(object), &parameters, &Patch::Apply(object)).await;
         applied.push(patched.with_context(|| format!("apply {}", title(object)))?);
@@ -200,7 +204,7 @@ impl Wait {
     async fn of(awaited: &Awaited, kinds: &Kinds, objects: &[Value], stage: &Stage) -> Result<Result<Self, String>> {
         let name = fill(&Value::from(awaited.name.as_str()), stage.templates())?;
         let awaited = Awaited { name: text(&name).to_owned(), ..awaited.clone() };
-        let applied = objects.iter().find(|object| object["kind"] == awaited.kind);
+        let applied = objects.iter().find(|object| kind(object) == awaited.kind);
         let Some(known) = applied.and_then(|object| kinds.of_object(object)).or(kinds.of_name(&awaited.kind)) else {
             return Ok(Err(format!("the cluster knows no {}, of which `{}` is awaited", awaited.kind, awaited.name)));
         };
@@ -223,14 +227,14 @@ impl Wait {
         };
         let waited = timeout_at(deadline, await_condition(self.api.clone(), name, is_there)).await;
         let Ok(found) = waited else { return Ok(Err(seen.into_inner().unwrap_or_else(PoisonError::into_inner))) };
-        let found = found.with_context(|| format!("watch {kind} `{name}`"))?;
+        let found = found.with_context(|| format!("watch {}", slashed(kind, name)))?;
         // What the recorder watches is on the timeline before the step ends.
         let version = found.and_then(|object| object.metadata.resource_version).unwrap_or_default();
         let number = |version: &str| version.parse::<u64>().unwrap_or_default();
         let is_late = || {
             let own = stage.namespace.get(kind, name).map(|own| number(own.metadata().resource_version.or_empty()));
             let is_late = stage.namespace.is_watched(kind) && own.is_none_or(|own| own < number(&version));
-            is_late.then(|| format!("{kind} `{name}` is not recorded in version {version}"))
+            is_late.then(|| format!("{} is not recorded in version {version}", slashed(kind, name)))
         };
         Ok(stage
             .wait(deadline, is_late)
@@ -242,28 +246,27 @@ impl Wait {
 /// What is missing of what is awaited; `None`: it is there.
 fn missing(awaited: &Awaited, object: Option<&Value>, before: Option<&Value>) -> Option<String> {
     let Awaited { kind, name, outcome } = awaited;
-    let Some(object) = object else { return Some(format!("{kind} `{name}` does not exist")) };
+    let shown = slashed(kind, name);
+    let Some(object) = object else { return Some(format!("{shown} does not exist")) };
     match outcome {
         Outcome::Condition(condition) => {
             let object = Object::from(object.clone());
             let generation = object.metadata().generation.unwrap_or_default();
             let Some(found @ Condition { status, reason, message, .. }) = object.condition(condition) else {
-                return Some(format!("{kind} `{name}` has no condition `{condition}`"));
+                return Some(format!("{shown} has no condition `{condition}`"));
             };
             if object.common().status.observed_generation.is_some_and(|observed| observed < generation) {
-                return Some(format!("the status of {kind} `{name}` is of an older state"));
+                return Some(format!("the status of {shown} is of an older state"));
             }
-            (!found.is_true()).then(|| format!("`{condition}` of {kind} `{name}` is {status}: {reason}: {message}"))
+            (!found.is_true()).then(|| format!("`{condition}` of {shown} is {status}: {reason}: {message}"))
         }
         Outcome::Changes(path) => {
             // The value may be a secret: it is not told.
             let now = lookup(object, path);
             let then = before.and_then(|before| lookup(before, path));
             match (now, then) {
-                (None, _) => Some(format!("{kind} `{name}` has no `{path}`")),
-                (Some(now), Some(then)) if now == then => {
-                    Some(format!("`{path}` of {kind} `{name}` is as before the step"))
-                }
+                (None, _) => Some(format!("{shown} has no `{path}`")),
+                (Some(now), Some(then)) if now == then => Some(format!("`{path}` of {shown} is as before the step")),
                 _ => None,
             }
         }
@@ -306,7 +309,7 @@ mod tests {
         let secret = |value: &str| json!({"data": {"PASSWORD": value, "OTHER": value}});
         let (old, new) = (secret("b2xk"), secret("bmV3"));
         let awaited = changes("data.PASSWORD");
-        check_missing(&awaited, Some(&old), Some(&old), "`data.PASSWORD` of Secret `api` is as before the step");
+        check_missing(&awaited, Some(&old), Some(&old), "`data.PASSWORD` of secret/api is as before the step");
         check_missing(&awaited, None, Some(&old), "does not exist");
         check_missing(&changes("data.PASSWROD"), Some(&new), Some(&old), "has no `data.PASSWROD`");
         assert_eq!(missing(&awaited, Some(&new), Some(&old)), None);

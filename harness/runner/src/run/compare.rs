@@ -5,20 +5,17 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use chartgate_cluster::api;
 use futures::StreamExt;
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject};
 use kube::discovery::Scope;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::apply::Kinds;
+use super::dry_run::{self, AT_ONCE, HELM, marked};
 use super::stage::Stage;
 use crate::record::{Compared, Moment, Timeline};
-use chartgate_k8s::object::{kind, name};
+use chartgate_k8s::object::{kind, name, namespace};
 use chartgate_model::recording::NOT_COMPARED;
-
-/// Helm's own name as an owner of fields.
-const HELM: &str = "helm";
-/// So many at once: one after the other takes seconds.
-const AT_ONCE: usize = 8;
 
 /// Notes each object of the manifest as it is and as it should be. What cannot be asked is left out: it proves nothing.
 pub async fn note(step: usize, release: &str, manifest: &[Value], stage: &Stage, timeline: &Timeline) -> Result<()> {
@@ -38,35 +35,16 @@ pub async fn note(step: usize, release: &str, manifest: &[Value], stage: &Stage,
     Ok(())
 }
 
-/// An object as helm applies it: it notes whose it is. Where the API server merges, what is not applied again is taken away.
-fn marked(object: &Value, release: &str, ns: &str) -> Value {
-    let mut object = object.clone();
-    let marks = [
-        ("labels", "app.kubernetes.io/managed-by", "Helm"),
-        ("annotations", "meta.helm.sh/release-name", release),
-        ("annotations", "meta.helm.sh/release-namespace", ns),
-    ];
-    for (of, key, value) in marks {
-        if !object["metadata"][of].is_object() {
-            object["metadata"][of] = json!({});
-        }
-        object["metadata"][of][key] = json!(value);
-    }
-    object
-}
-
 /// An object as it is, and what the API server would make of its manifest; `None`: it is not there.
 async fn compare(
     object: &Value,
     known: &(ApiResource, Scope),
     stage: &Stage,
 ) -> Option<(DynamicObject, Result<DynamicObject, kube::Error>)> {
-    let own = object["metadata"]["namespace"].as_str().filter(|ns| !ns.is_empty()).unwrap_or(&stage.ns);
+    let own = namespace(object).unwrap_or(&stage.ns);
     let api = api(&stage.client, known, own);
     let live = api.get_opt(name(object)).await.ok().flatten()?;
-    let dry = PatchParams { dry_run: true, ..PatchParams::apply(HELM).force() };
-    let applied = api.patch(name(object), &dry, &Patch::Apply(object)).await;
-    Some((live, applied))
+    Some((live, dry_run::apply(&api, object).await))
 }
 
 fn store(mut object: DynamicObject, timeline: &Timeline) -> Result<String> {
@@ -91,6 +69,13 @@ fn others(object: &DynamicObject) -> Vec<String> {
     paths.into_iter().collect()
 }
 
+/// What tells the items of a list apart, where that is a name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Key {
+    name: Option<String>,
+}
+
 /// Walks `fieldsV1`: `f:NAME` is a field, `k:{…}` an item of a list by its key, `v:…` one by its value, `.` the thing itself.
 fn collect(fields: &Value, path: String, paths: &mut BTreeSet<String>) {
     let inner: Vec<(&String, &Value)> =
@@ -103,8 +88,8 @@ fn collect(fields: &Value, path: String, paths: &mut BTreeSet<String>) {
         let next = match key.split_once(':') {
             Some(("f", name)) => format!("{path}.{}", chartgate_k8s::difference::segment(name)),
             Some(("k", item)) => {
-                let item: Value = serde_json::from_str(item).unwrap_or_default();
-                match item["name"].as_str() {
+                let item: Key = serde_json::from_str(item).unwrap_or_default();
+                match item.name {
                     Some(name) => format!("{path}[{name}]"),
                     // Where items have no names, the list is compared as a whole.
                     None => path.clone(),
@@ -118,16 +103,9 @@ fn collect(fields: &Value, path: String, paths: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    /// A failure would mean that a chart is blamed under Helm 4 for the label that helm itself puts on each object.
-    #[test]
-    fn helm_marks_what_it_applies() {
-        let plain = marked(&json!({"metadata": {"name": "a", "labels": null}}), "shop", "ns");
-        assert_eq!(plain["metadata"]["labels"], json!({"app.kubernetes.io/managed-by": "Helm"}));
-        let named = json!({"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "ns"});
-        assert_eq!(plain["metadata"]["annotations"], named);
-    }
+    use super::*;
 
     /// A failure would mean that a chart is blamed for what an autoscaler or an injector set.
     #[test]

@@ -13,7 +13,7 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::sample::{host_and_port, is_of_service, state_of};
+use super::address::{host_and_port, is_of_service, state_of};
 use super::stage::Stage;
 use crate::record::{Answer, Attempt, Moment, ServicePort as Asked, Timeline};
 use chartgate_model::guard::guards;

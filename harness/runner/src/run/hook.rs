@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::early::{self, Early};
 use super::stage::Stage;
 use crate::record::StepOutcome;
+use chartgate_k8s::object::slashed;
 use chartgate_k8s::typed::Object;
 
 /// Annotations with which helm would take an object for its own.
@@ -29,7 +30,10 @@ pub async fn run(
     let hooks: Vec<Object> = rendered.iter().cloned().map(Object::from).filter(Object::is_hook).collect();
     let is_job = |object: &&Object| object.kind() == "Job" && object.is_selected(&hook.select);
     let Some(job) = hooks.iter().find(is_job) else {
-        let why = format!("with these values the chart renders no hook Job `{}` to run as `{name}`", hook.select);
+        let why = format!(
+            "with these values the chart renders no hook Job with the labels `{}` to run as `{name}`",
+            hook.select
+        );
         return Ok(StepOutcome::HelmFailed { why });
     };
     for object in hooks.iter().filter(|object| !["Job", "Pod"].contains(&object.kind())) {
@@ -63,10 +67,10 @@ async fn end_of(job: &str, uid: &str, stage: &Stage, limit: Duration) -> StepOut
             return StepOutcome::Succeeded;
         }
         if has("Failed") {
-            return StepOutcome::HelmFailed { why: format!("Job `{job}` failed\n{}", stage.troubles()) };
+            return StepOutcome::HelmFailed { why: format!("job/{job} failed\n{}", stage.troubles()) };
         }
         if timeout_at(deadline, changes.changed()).await.is_err() {
-            let why = format!("Job `{job}` did not end within {} s\n{}", limit.as_secs(), stage.troubles());
+            let why = format!("job/{job} did not end within {} s\n{}", limit.as_secs(), stage.troubles());
             return StepOutcome::HelmFailed { why };
         }
     }
@@ -80,17 +84,18 @@ async fn create(object: &Object, stage: &Stage) -> Result<String> {
     }
     let name = object.metadata.name.clone().unwrap_or_default();
     let resource = resource_of(&object, stage).await?;
+    let shown = slashed(&resource.kind, &name);
     let api: Api<DynamicObject> = Api::namespaced_with(stage.client.clone(), &stage.ns, &resource);
     let foreground =
         DeleteParams { propagation_policy: Some(PropagationPolicy::Foreground), ..DeleteParams::default() };
     match kube::runtime::wait::delete::delete_and_finalize(api.clone(), &name, &foreground).await {
         Ok(()) => {}
         Err(kube::runtime::wait::delete::Error::Delete(kube::Error::Api(status))) if status.code == 404 => {}
-        Err(error) => return Err(error).with_context(|| format!("replace {} `{name}`", resource.kind)),
+        Err(error) => return Err(error).with_context(|| format!("replace {shown}")),
     }
     let created = api.create(&PostParams::default(), &object).await;
-    let created = created.with_context(|| format!("create {} `{name}`", resource.kind))?;
-    created.metadata.uid.with_context(|| format!("{} `{name}` has no UID", resource.kind))
+    let created = created.with_context(|| format!("create {shown}"))?;
+    created.metadata.uid.with_context(|| format!("{shown} has no UID"))
 }
 
 async fn resource_of(object: &DynamicObject, stage: &Stage) -> Result<ApiResource> {

@@ -24,7 +24,7 @@ pub async fn load_for_pods(namespace: &Namespace, lease: &Lease, known: &[String
     loop {
         changes.mark_unchanged();
         let pods = namespace.of_kind("Pod");
-        let new: BTreeSet<String> = pods.iter().flat_map(|pod| need::images_of(pod)).collect();
+        let new: BTreeSet<String> = pods.iter().flat_map(|pod| need::images_of(pod.raw())).collect();
         let new: Vec<String> = new.difference(&known).cloned().collect();
         known.extend(new.iter().cloned());
         load(new.into_iter(), lease).await.ok();

@@ -2,24 +2,20 @@
 
 use anyhow::Result;
 use chartgate_cluster::{Databases, MissingImage, Sharing};
-use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
+use chartgate_model::plan::{Action, Expect, Plan, Step, StubImages, Target};
 use chartgate_process::home::Environment;
 use serde_json::Value;
 
+use super::rehearsal::Rehearsal;
 use super::render::Render;
-use super::{Options, scope};
+use super::{BackingPlace, Options, scope};
 use crate::progress::Progress;
 use chartgate_k8s::object::hook_events;
 use chartgate_model::obstacle::image::{Answer, answer, needed_by, words};
 
 /// Whether others may use the cluster meanwhile: what the scenario is to make there decides.
-pub fn sharing<'a>(
-    plan: &Plan,
-    options: &Options,
-    requires: bool,
-    made: impl Iterator<Item = &'a Value>,
-    ns: &str,
-) -> Result<Sharing> {
+pub fn sharing(plan: &Plan, options: &Options, rehearsal: &Rehearsal, ns: &str) -> Result<Sharing> {
+    let requires = rehearsal.has_required();
     if options.context.is_some() {
         if plan.workers > 0 {
             let what = "the scenario needs worker nodes of its own, which are drained or counted";
@@ -29,15 +25,33 @@ pub fn sharing<'a>(
             let what = format!("the scenario installs into the namespace `{name}`, which may be someone's there");
             return Err(Environment::new(format!("{what}\nhint: leave out `--context` for it")).into());
         }
-        let is_alone = requires || scope::sharing(made, ns) != Sharing::Shared;
-        Ok(if is_alone { Sharing::InTurn } else { Sharing::Shared })
+        let is_inside = !requires && scope::is_apart(rehearsal.objects(), ns);
+        Ok(if is_inside { Sharing::Shared } else { Sharing::InTurn })
     } else if plan.workers > 0 {
         Ok(Sharing::Own { nodes: plan.workers.saturating_add(1) })
     } else if requires || plan.namespace.is_some() {
         // What is required, and a namespace of that name, may be there once only.
         Ok(Sharing::Own { nodes: 1 })
     } else {
-        Ok(scope::sharing(made, ns))
+        // Where no program of the release runs, a right that is granted in the whole cluster is used by nobody. What steps apply is refused
+        // outside the namespace, unless the cluster is the scenario's own.
+        let is_apart = match plan.stub_images {
+            StubImages::All => {
+                let reaching = |object: &&Value| !scope::is_grant(object, ns);
+                scope::is_apart(rehearsal.rendered().filter(reaching), ns) && scope::is_apart(rehearsal.applied(), ns)
+            }
+            StubImages::Off | StubImages::Missing => scope::is_apart(rehearsal.objects(), ns),
+        };
+        Ok(if is_apart { Sharing::Shared } else { Sharing::Own { nodes: 1 } })
+    }
+}
+
+/// Whether servers are pods of the cluster: as the user says, else where its pods reach no server of the engine.
+pub async fn has_servers_in_cluster(options: &Options) -> Result<bool> {
+    match (options.backing, &options.context) {
+        (Some(backing), _) => Ok(backing == BackingPlace::InCluster),
+        (None, Some(context)) => Ok(context.nodes().await?.is_empty()),
+        (None, None) => Ok(false),
     }
 }
 
@@ -46,7 +60,8 @@ pub fn databases(plan: &Plan) -> Databases {
     if plan.databases().next().is_none() {
         return Databases::None;
     }
-    let restarts = plan.steps.iter().any(|step| step.fault == Some(Fault::DatabaseRestarts));
+    let restarts =
+        plan.steps.iter().any(|step| step.fault.as_ref().is_some_and(|it| it.kind().target == Target::DatabaseServer));
     if restarts { Databases::Own } else { Databases::Shared }
 }
 
@@ -54,11 +69,8 @@ pub fn databases(plan: &Plan) -> Databases {
 pub fn needed_images(plan: &Plan, renders: &[Render]) -> Vec<String> {
     let has_tests = plan.steps.iter().any(|step| step.action == Action::Test);
     let of_step = |(step, render): (&Step, &Render)| {
-        let events: &[&str] = match step.action {
-            Action::Install => &["pre-install", "post-install"],
-            Action::Upgrade => &["pre-upgrade", "post-upgrade"],
-            _ => &[],
-        };
+        let verb = step.action.verb();
+        let events = if verb.renders { verb.events } else { &[] };
         let runs = |event: &str| events.contains(&event) || (has_tests && event == "test");
         let is_run = |object: &&Value| {
             let hook = hook_events(object);

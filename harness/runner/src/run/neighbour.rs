@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::outside;
 use super::stage::Stage;
-use super::step::{SETTLE_LIMIT, tail};
+use super::step::SETTLE_LIMIT;
+use super::words::tail;
 use crate::helm::Helm;
 use crate::record::{Moment, Timeline};
 

@@ -19,8 +19,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::PullSecret;
-use super::sample::{address_of, host_and_port, name_of, of_role, state_of};
-use super::stage::{Stage, create_namespace};
+use super::address::{address_of, host_and_port, name_of, state_of};
+use super::namespace::create as create_namespace;
+use super::sample::of_role;
+use super::stage::Stage;
 use crate::record::prober::{Prober, Seat};
 use crate::record::{Answer, Asker, Moment, Reach, Timeline};
 use chartgate_model::guard::{CLOSED_PORT, closed_ports, guarded_roles, guards, is_exclusive, promised_ports};
@@ -78,8 +80,7 @@ impl Network {
         let seat = |ns, name, labels| Seat { ns, name, labels, image: &image, millicores: 10 };
         let mark = BTreeMap::from([("chartgate.dev/guarded".to_owned(), "true".to_owned())]);
         let guarded = seat(&beside, "guarded", &mark).take(place.client).await?;
-        let address =
-            guarded.status.and_then(|status| status.pod_ip).context("read the address of the pod `guarded`")?;
+        let address = guarded.status.and_then(|status| status.pod_ip).context("read the address of pod/guarded")?;
         let control = host_and_port(&address, CLOSED_PORT);
         prove(place, &beside, &prober, &control).await?;
         let mut askers = vec![(Asker::Prober, prober)];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use chartgate_cluster::{Lease, Outside, Owned};
-use chartgate_k8s::object::text;
+use chartgate_k8s::object::{api_version, kind, name, namespace};
 use kube::Client;
 use serde_json::Value;
 
@@ -56,15 +56,11 @@ pub async fn missing(objects: Vec<Value>, stage: &Stage, lease: &Lease) -> Resul
 /// Those of these objects that are outside the namespace.
 pub fn of<'a>(made: impl Iterator<Item = &'a Value>, ns: &str) -> BTreeSet<Outside> {
     let reaching = made.filter(|object| !scope::is_inside(object, ns));
-    let describe = |object: &Value| {
-        let metadata = &object["metadata"];
-        let own = metadata["namespace"].as_str().filter(|own| !own.is_empty());
-        Outside {
-            api_version: text(&object["apiVersion"]).to_owned(),
-            kind: text(&object["kind"]).to_owned(),
-            namespace: own.unwrap_or(ns).to_owned(),
-            name: text(&metadata["name"]).to_owned(),
-        }
+    let describe = |object: &Value| Outside {
+        api_version: api_version(object).to_owned(),
+        kind: kind(object).to_owned(),
+        namespace: namespace(object).unwrap_or(ns).to_owned(),
+        name: name(object).to_owned(),
     };
     reaching.map(describe).filter(|object| !object.name.is_empty()).collect()
 }

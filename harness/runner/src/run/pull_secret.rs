@@ -50,10 +50,12 @@ impl PullSecret {
     pub async fn give(&self, client: &Client, ns: &str, redactor: &Redactor) -> Result<()> {
         let from = self.namespace.as_deref().unwrap_or_else(|| client.default_namespace());
         let known: Api<Secret> = Api::namespaced(client.clone(), from);
-        let found =
-            known.get_opt(&self.name).await.with_context(|| format!("read the Secret `{from}/{}`", self.name))?;
+        let found = known
+            .get_opt(&self.name)
+            .await
+            .with_context(|| format!("read secret/{} of the namespace `{from}`", self.name))?;
         let Some(secret) = found else {
-            let what = format!("the cluster has no Secret `{}` in the namespace `{from}`", self.name);
+            let what = format!("the cluster has no secret/{} in the namespace `{from}`", self.name);
             let hint = "name one with `--image-pull-secret NAMESPACE/NAME`, as `kubectl create secret docker-registry` makes it";
             return Err(Environment::hinted(what, hint).into());
         };
@@ -65,11 +67,11 @@ impl PullSecret {
         let own: Api<Secret> = Api::namespaced(client.clone(), ns);
         own.create(&PostParams::default(), &copy)
             .await
-            .with_context(|| format!("copy the Secret `{self}` to `{ns}`"))?;
+            .with_context(|| format!("copy secret/{} to `{ns}`", self.name))?;
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), ns);
         let patch = Patch::Merge(json!({"imagePullSecrets": [{"name": self.name}]}));
         let patched = accounts.patch("default", &PatchParams::default(), &patch).await;
-        patched.with_context(|| format!("let the pods of `{ns}` use the Secret `{self}`"))?;
+        patched.with_context(|| format!("let the pods of `{ns}` use secret/{}", self.name))?;
         Ok(())
     }
 }

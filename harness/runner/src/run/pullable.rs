@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_cluster::MissingImage;
+use chartgate_k8s::typed::OrEmpty;
 use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
@@ -27,10 +28,9 @@ pub async fn missing(client: &Client, ns: &str, images: &[String]) -> Result<Vec
     }
     let pods: Api<Pod> = Api::namespaced(client.clone(), ns);
     let described: Pod = serde_json::from_value(pod(images)).context("describe a pod that pulls images")?;
-    pods.create(&PostParams::default(), &described).await.with_context(|| format!("create the pod `{NAME}`"))?;
+    pods.create(&PostParams::default(), &described).await.with_context(|| format!("create pod/{NAME}"))?;
     let found = until("the cluster to pull the images", LIMIT, || async {
-        let live = match pods.get(NAME).await.and_then(|pod| serde_json::to_value(pod).map_err(kube::Error::SerdeError))
-        {
+        let live = match pods.get(NAME).await {
             Ok(live) => live,
             Err(error) => return Check::NotYet(error.to_string()),
         };
@@ -59,20 +59,20 @@ enum State {
     Refused(String),
 }
 
-fn state(pod: &Value, container: usize) -> State {
+fn state(pod: &Pod, container: usize) -> State {
     let name = format!("image-{container}");
-    let statuses = pod["status"]["containerStatuses"].as_array();
-    let Some(status) = statuses.into_iter().flatten().find(|status| status["name"] == name.as_str()) else {
+    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let Some(state) = statuses.filter(|status| status.name == name).find_map(|status| status.state.as_ref()) else {
         return State::Pulling;
     };
-    let waiting = &status["state"]["waiting"];
-    match waiting["reason"].as_str() {
+    let waiting = state.waiting.as_ref();
+    match waiting.and_then(|waiting| waiting.reason.as_deref()) {
         // The second attempt says the same, and this one the words of the registry.
         Some("ErrImagePull" | "InvalidImageName") => {
-            State::Refused(waiting["message"].as_str().unwrap_or_default().to_owned())
+            State::Refused(waiting.map_or("", |waiting| waiting.message.or_empty()).to_owned())
         }
         Some("ContainerCreating" | "PodInitializing" | "ImagePullBackOff") => State::Pulling,
-        None if !status["state"]["terminated"].is_object() && !status["state"]["running"].is_object() => State::Pulling,
+        None if state.terminated.is_none() && state.running.is_none() => State::Pulling,
         _ => State::There,
     }
 }
@@ -105,10 +105,13 @@ fn pod(images: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use chartgate_k8s::typed::decode;
+
     use super::*;
 
     fn at(state: &Value) -> State {
-        super::state(&json!({"status": {"containerStatuses": [{"name": "image-0", "state": state}]}}), 0)
+        let status = json!({"containerStatuses": [{"name": "image-0", "state": state}]});
+        super::state(&decode(&json!({"kind": "Pod", "status": status})), 0)
     }
 
     /// A failure would mean that a run begins that no image can be pulled for, or that one which was pulled is called missing.
@@ -120,7 +123,7 @@ mod tests {
         assert_eq!(at(&json!({})), State::Pulling);
         assert_eq!(at(&json!({"terminated": {"reason": "StartError", "exitCode": 128}})), State::There);
         assert_eq!(at(&json!({"waiting": {"reason": "CreateContainerConfigError"}})), State::There);
-        assert_eq!(super::state(&json!({"status": {}}), 0), State::Pulling);
+        assert_eq!(super::state(&Pod::default(), 0), State::Pulling);
     }
 
     /// A failure would mean that a program of somebody's image runs before the first step.

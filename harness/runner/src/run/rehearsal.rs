@@ -1,17 +1,18 @@
 //! What is known of a run before there is a cluster: all that can be rendered with placeholders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use chartgate_cluster::Request;
 use chartgate_cluster::backing::servers;
+use chartgate_cluster::{Databases, Request};
 use chartgate_model::plan::{Expect, Plan, StubImages};
 use chartgate_process::home;
 use chartgate_redact::Redactor;
 use serde_json::Value;
 
 use super::render::{self, Render};
-use super::{Options, apply, demand, need, require, stage, stub};
+use super::stage::ServersAt;
+use super::{Options, apply, demand, need, outside, require, scope, stage, stub};
 use crate::helm::Helm;
 use crate::record::conceal::teach;
 
@@ -33,6 +34,8 @@ pub struct Rehearsal {
     own_images: Vec<String>,
     /// The images that a stub run leaves as they are; `None`: it is none.
     pub kept: Option<BTreeSet<String>>,
+    /// Where the servers run.
+    pub servers: ServersAt,
 }
 
 impl Rehearsal {
@@ -47,15 +50,20 @@ impl Rehearsal {
         let known = render::filled(plan, &placeholders)?;
         let reusing = render::without_reuse(known.clone());
         let (steps, reusing) = tokio::try_join!(render::all(&known, &helm), render::all(&reusing, &helm))?;
-        let mut this =
-            Self { helm, required, applied, steps, reusing, images: Vec::new(), own_images: Vec::new(), kept: None };
+        let (images, own_images, kept, servers) = (Vec::new(), Vec::new(), None, ServersAt::Engine);
+        let mut this = Self { helm, required, applied, steps, reusing, images, own_images, kept, servers };
+        if need::has_servers_in_cluster(options).await? {
+            this.servers = ServersAt::Cluster { namespaces: scope::namespaces(this.objects()) };
+        }
         this.objects().for_each(|object| teach(redactor, object));
         let mut of_release: Vec<String> = this.rendered().flat_map(need::images_of).collect();
         let kept = stub::kept(plan, &of_release).await?;
-        of_release.retain(|image| kept.as_ref().is_none_or(|kept| kept.contains(image)));
+        if plan.stub_images == StubImages::All {
+            of_release.clear();
+        }
         let required = require::filled(&this.required, &placeholders)?;
         let beside = required.iter().chain(&this.applied).flat_map(need::images_of);
-        let own: BTreeSet<String> = beside.chain([home::prober()?]).collect();
+        let own: BTreeSet<String> = beside.chain([home::prober()?]).chain(this.servers.images(plan)?).collect();
         let images: BTreeSet<String> = own.iter().cloned().chain(of_release).collect();
         this.images = images.into_iter().collect();
         this.own_images = own.into_iter().collect();
@@ -87,6 +95,16 @@ impl Rehearsal {
         self.renders().flatten()
     }
 
+    /// What steps apply beside the release.
+    pub fn applied(&self) -> impl Iterator<Item = &Value> {
+        self.applied.iter()
+    }
+
+    /// Whether the contract requires something of the cluster.
+    pub fn has_required(&self) -> bool {
+        !self.required.is_empty()
+    }
+
     /// What the scenario makes in the cluster, but for what the contract requires.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
         self.rendered().chain(&self.applied)
@@ -102,16 +120,21 @@ impl Rehearsal {
     /// What the plan needs of a cluster.
     pub fn request(&self, plan: &Plan, options: &Options, ns: &str) -> Result<Request> {
         let is_stubbed = plan.stub_images != StubImages::Off;
+        let (postgres, servers) = match self.servers {
+            ServersAt::Engine => (need::databases(plan), servers(plan)?),
+            ServersAt::Cluster { .. } => (Databases::None, BTreeMap::new()),
+        };
         Ok(Request {
             run: plan.name.clone(),
             kubernetes: options.kubernetes.clone(),
             context: options.context.clone(),
-            sharing: need::sharing(plan, options, !self.required.is_empty(), self.objects(), ns)?,
-            millicores: demand::millicores(plan, self.renders()),
+            sharing: need::sharing(plan, options, self, ns)?,
+            reaches: outside::of(self.objects(), ns).iter().map(ToString::to_string).collect(),
+            millicores: demand::millicores(plan, self.renders()).saturating_add(self.servers.millicores(plan)),
             images: self.images.clone(),
             needed_images: if is_stubbed { Vec::new() } else { need::needed_images(plan, &self.steps) },
-            postgres: need::databases(plan),
-            servers: servers(plan)?,
+            postgres,
+            servers,
             keep: options.keep,
             keep_warm: options.keep_warm,
             process: std::process::id(),

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::render;
 use super::stage::Stage;
-use super::step::tail;
+use super::words::tail;
 use crate::helm::Status;
 use crate::record::{HookRun, Release, StepOutcome, Timeline};
 
@@ -78,8 +78,8 @@ async fn log_of(pod: &str, stage: &Stage) -> String {
     let pods: Api<Pod> = Api::namespaced(stage.client.clone(), &stage.ns);
     let end = LogParams { tail_lines: Some(LOG_LINES), ..LogParams::default() };
     match pods.logs(pod, &end).await {
-        Ok(log) => format!("log of pod `{pod}`:\n{}", log.trim()),
+        Ok(log) => format!("log of pod/{pod}:\n{}", log.trim()),
         // Its hook may have had it deleted; the timeline has its log all the same.
-        Err(error) => format!("log of pod `{pod}`: {}", error::message(&error.into())),
+        Err(error) => format!("log of pod/{pod}: {}", error::message(&error.into())),
     }
 }

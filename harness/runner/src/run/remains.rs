@@ -55,15 +55,14 @@ fn what_is_going(stage: &Stage) -> Option<String> {
         owners.peek().is_some() && owners.all(is_gone)
     };
     let is_going = |object: &&Arc<Object>| object.is_terminating() || is_orphan(object);
-    objects.iter().find(is_going).map(|object| format!("{} is going", object.title()))
+    objects.iter().find(is_going).map(|object| format!("{} is going", object.slashed()))
 }
 
 /// An object as it is; `None`: it is not there, or its kind is not.
 async fn get(client: &Client, object: &Object, ns: &str) -> Result<Option<Value>> {
-    let (kind, name) = (object.kind(), object.name());
     let own = object.namespace().unwrap_or(ns);
-    let Some(all) = api_of(client, object.api_version(), kind, own).await? else { return Ok(None) };
-    let live = all.get_opt(name).await.with_context(|| format!("look for {kind} `{name}`"))?;
+    let Some(all) = api_of(client, object.api_version(), object.kind(), own).await? else { return Ok(None) };
+    let live = all.get_opt(object.name()).await.with_context(|| format!("look for {}", object.slashed()))?;
     let Some(mut live) = live else { return Ok(None) };
     live.metadata.managed_fields = None;
     Ok(Some(serde_json::to_value(live).context("read an object")?))

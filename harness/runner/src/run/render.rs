@@ -6,6 +6,7 @@ use chartgate_scenario::fill;
 use chartgate_yaml::Manifest;
 use serde_json::Value;
 
+use super::numbers;
 use super::refused::Refused;
 use super::stage;
 use crate::helm::Helm;
@@ -15,19 +16,13 @@ use crate::record::{Moment, RepeatedKey, Timeline};
 pub type Render = Option<Result<Manifest, Refused>>;
 
 pub async fn all(plan: &Plan, helm: &Helm) -> Result<Vec<Render>> {
-    let renders = plan.steps.iter().map(async |step| match step.action {
+    let renders = plan.steps.iter().map(async |step| {
         // A version to upgrade from that is not there leaves nothing to render: the plan says why.
-        _ if step.reuses_values || plan.chart_of(step).is_none() => Ok(None),
-        Action::Install | Action::Upgrade | Action::RunHook { .. } => {
-            let rendered = helm.of_step(step)?.template(plan, step, &plan.values_of(step)).await?;
-            of_step(plan, step, rendered).map(Some)
+        if !step.action.verb().renders || step.reuses_values || plan.chart_of(step).is_none() {
+            return Ok(None);
         }
-        Action::Rollback { .. }
-        | Action::Uninstall
-        | Action::Disrupt
-        | Action::Scale { .. }
-        | Action::Test
-        | Action::Apply { .. } => Ok(None),
+        let rendered = helm.of_step(step)?.template(plan, step, &plan.values_of(step)).await?;
+        of_step(plan, step, rendered).map(Some)
     });
     futures::future::try_join_all(renders).await
 }
@@ -57,6 +52,10 @@ pub fn objects(renders: &[Render]) -> impl Iterator<Item = &Vec<Value>> {
 pub fn record_all(plan: &Plan, timeline: &Timeline, renders: &[Render]) {
     // All secrets are learned before the first line is written.
     objects(renders).flatten().for_each(|object| timeline.learn(object));
+    let numbers = numbers::written(plan);
+    if !numbers.is_empty() {
+        timeline.append(Moment::NumbersWritten { numbers });
+    }
     for (index, (step, render)) in plan.steps.iter().zip(renders).enumerate() {
         if let Some(render) = render
             && !matches!(step.action, Action::RunHook { .. })

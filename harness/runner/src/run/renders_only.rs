@@ -8,7 +8,8 @@ use chartgate_model::plan::Plan;
 use chartgate_redact::Redactor;
 use serde_json::Value;
 
-use super::{learn_from_plan, render, require, stage, started, variant, versions};
+use super::dry_run::Server;
+use super::{learn_from_plan, render, require, stage, variant, versions};
 use crate::helm::Helm;
 use crate::record::conceal::teach;
 use crate::record::{Mode, Moment, Timeline};
@@ -23,6 +24,8 @@ pub struct Beside {
     pub moments: Vec<Moment>,
     /// The chart is rendered again with one thing changed at a time.
     pub variants: bool,
+    /// The API server that is asked about each object; `None`: none is.
+    pub server: Option<Server>,
 }
 
 /// Renders the steps of a plan with a helm, and records that in a directory.
@@ -42,12 +45,15 @@ pub async fn record(plan: &Plan, helm: &Helm, directory: &Path, beside: Beside) 
     render::objects(&renders).flatten().for_each(|object| teach(&redactor, object));
     let timeline = Timeline::create(directory, plan, redactor)?;
     let versions = BTreeMap::from([("helm", helm.version().to_owned()), ("kubernetes", helm.kubernetes().to_owned())]);
-    timeline.append(started(NAMESPACE, &timeline, Mode::Render, false, versions));
+    timeline.start(NAMESPACE, Mode::Render, false, versions);
     timeline.append(Moment::VersionsAsked { templates: versions::asking(&plan.chart.path, &plan.chart.name) });
     beside.moments.into_iter().for_each(|moment| timeline.append(moment));
     record_required(required, &timeline);
     render::record_all(plan, &timeline, &renders);
     variant::record_all(&variations, &timeline);
+    if let Some(server) = &beside.server {
+        server.ask(plan, &renders, NAMESPACE, &timeline).await;
+    }
     timeline.end(plan)
 }
 

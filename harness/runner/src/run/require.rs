@@ -8,16 +8,19 @@ use chartgate_model::plan::Requirement;
 use chartgate_process::tool::Tool;
 use chartgate_scenario::{fill, read_manifests};
 use chartgate_yaml::Invalid;
+use k8s_openapi::Resource;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::conditions::{is_crd_established, is_deployment_completed};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::apply;
 use super::stage::Templates;
+use chartgate_k8s::object::kind;
 use chartgate_k8s::typed::Object;
 
 /// A module is a download of some megabytes, once on a machine.
@@ -43,14 +46,21 @@ pub async fn read(requirements: &[Requirement]) -> Result<Vec<Value>> {
     Ok(objects)
 }
 
+/// What `go mod download -json` says.
+#[derive(Deserialize)]
+struct Downloaded {
+    #[serde(rename = "Dir")]
+    dir: Option<PathBuf>,
+}
+
 /// The folder of a Go module in Go's own cache: definitions of many operators are available there, at a pinned version.
 async fn go_module(module: &str) -> Result<PathBuf> {
     let download =
         Tool::on_path("go").args(["mod", "download", "-json", module]).env("GOFLAGS", "").deadline(DOWNLOAD_LIMIT);
     let hint = "hint: `requires` names a Go module, which the `go` command downloads";
     let output = download.run().await.with_context(|| format!("download the Go module `{module}`\n{hint}"))?;
-    let told: Value = serde_json::from_str(&output.stdout).context("parse what `go mod download` says")?;
-    told["Dir"].as_str().map(PathBuf::from).with_context(|| format!("`go mod download {module}` names no folder"))
+    let told: Downloaded = serde_json::from_str(&output.stdout).context("parse what `go mod download` says")?;
+    told.dir.with_context(|| format!("`go mod download {module}` names no folder"))
 }
 
 /// The objects with their templates filled in. Definitions have none: what looks like one there is for their own users.
@@ -79,7 +89,7 @@ pub fn served(objects: &[Value]) -> Vec<String> {
 }
 
 fn is_definition(object: &Value) -> bool {
-    object["kind"] == "CustomResourceDefinition"
+    kind(object) == CustomResourceDefinition::KIND
 }
 
 /// Puts the objects in the cluster: definitions first, and all of them before the rest. Objects of namespaced kinds that name no
@@ -104,7 +114,7 @@ where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     let name = object.name();
-    let waited = || format!("waited {} s for {}, which is required", READY_LIMIT.as_secs(), object.title());
+    let waited = || format!("waited {} s for {}, which is required", READY_LIMIT.as_secs(), object.slashed());
     timeout(READY_LIMIT, await_condition(api, name, is_ready)).await.with_context(waited)?.with_context(waited)?;
     Ok(())
 }

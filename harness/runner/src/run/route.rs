@@ -8,7 +8,7 @@ use chartgate_model::plan::Plan;
 use chartgate_process::wait::pause;
 use tokio::time::Instant;
 
-use super::sample::is_of_service;
+use super::address::is_of_service;
 use super::stage::Stage;
 
 /// A pod leaves within its grace period, which is seldom longer, and its endpoints are known before; after this the Service is asked all the same.
@@ -56,7 +56,7 @@ fn misrouted(pods: &[Arc<Object>], services: &[Arc<Object>], slices: &[Arc<Objec
         let is_plain = service.service().is_some_and(|spec| spec.publish_not_ready_addresses != Some(true));
         let mut own = pods.iter().filter(|pod| is_plain && is_of_service(service, pod));
         let wrong = own.find(|pod| ready.contains(&pod.uid()) != pod.is_ready_pod())?;
-        Some(format!("Service `{}` has not taken note of pod `{}`", service.name(), wrong.name()))
+        Some(format!("service/{} has not taken note of pod/{}", service.name(), wrong.name()))
     })
 }
 

@@ -14,10 +14,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::address::{address_of, host_and_port, is_of_service, name_of, port_of, state_of};
 use super::endpoints;
 use super::route::until_routed;
 use super::stage::Stage;
-use super::step::at_step;
+use super::words::at_step;
 use crate::record::{Answer, Moment, Probe, StepOutcome, Timeline};
 
 /// Each node hears of a Service's new pods on its own: in milliseconds, and within seconds where it is busy.
@@ -237,31 +238,6 @@ async fn ask_patiently(stage: &Stage, question: Question, awaited: Option<u16>) 
     }
 }
 
-/// What must not change while a pod is asked: it is the same, Ready, and was not restarted.
-pub(super) fn state_of(stage: &Stage, pod: Option<&String>) -> Option<(String, i32)> {
-    let Some(name) = pod else { return Some(Default::default()) };
-    let pod = stage.namespace.get("Pod", name).filter(|pod| pod.is_ready_pod())?;
-    let restarts = pod.container_statuses().map(|status| status.restart_count).sum();
-    Some((pod.uid().to_owned(), restarts))
-}
-
-pub(super) fn name_of(pod: &Object) -> String {
-    pod.name().to_owned()
-}
-
-pub(super) fn address_of(pod: &Object) -> String {
-    pod.pod_status().and_then(|status| status.pod_ip.clone()).unwrap_or_default()
-}
-
-/// The number of a pod's port, which is given by name or number.
-fn port_of(pod: &Object, port: &str) -> Option<u16> {
-    pod.pod()?.port_of(port)
-}
-
-pub(super) fn host_and_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
 /// Cluster address of the first Service in front of a role, once the role has a ready pod.
 pub fn service_address(role: &Role, stage: &Stage) -> Option<String> {
     let pods = stage.namespace.of_kind("Pod");
@@ -293,10 +269,4 @@ fn service_addresses(stage: &Stage, pod: &Object, port: &str) -> Vec<String> {
 fn is_in_front_of(service: &Object, pod: &Object) -> bool {
     let has_address = service.service().is_some_and(|spec| spec.cluster_ip.is_some());
     is_of_service(service, pod) && has_address && !service.is_headless()
-}
-
-/// Whether a Service selects a pod.
-pub(super) fn is_of_service(service: &Object, pod: &Object) -> bool {
-    let selector = service.service().and_then(|spec| spec.selector.as_ref()).filter(|selector| !selector.is_empty());
-    selector.is_some_and(|selector| selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value)))
 }

@@ -1,9 +1,11 @@
 //! What a release reaches: its namespace alone, or the cluster.
 
-use chartgate_cluster::Sharing;
-use serde_json::Value;
+use std::collections::BTreeSet;
 
+use chartgate_k8s::object;
 use chartgate_k8s::typed::Object;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use serde_json::Value;
 
 /// Kubernetes' own kinds that live in a namespace and that a chart may render, by their group (Kubernetes 1.36,
 /// `kubectl api-resources --namespaced`). All others are taken for cluster-wide: those of a group that is not Kubernetes' come with
@@ -37,17 +39,43 @@ const NAMESPACED: [(&str, &[&str]); 10] = [
     ("resource.k8s.io", &["ResourceClaim", "ResourceClaimTemplate"]),
 ];
 
-/// A chart with objects outside its namespace, or pods with ports of the node, gets a cluster of its own: they would meet those of other
-/// scenarios.
-pub fn sharing<'a>(mut rendered: impl Iterator<Item = &'a Value>, ns: &str) -> Sharing {
-    let is_alone = |object: &Value| !is_inside(object, ns) || takes_ports_of_node(&object.clone().into());
-    if rendered.any(is_alone) { Sharing::Own { nodes: 1 } } else { Sharing::Shared }
+/// Whether none of these objects meets those of other scenarios: none is outside the namespace, and no pod has a port of the node.
+pub fn is_apart<'a>(mut made: impl Iterator<Item = &'a Value>, ns: &str) -> bool {
+    made.all(|object| is_inside(object, ns) && !takes_ports_of_node(&object.clone().into()))
+}
+
+/// Whether an object only gives rights in the whole cluster to a `ServiceAccount` of this namespace, or names them. Of two scenarios with one of
+/// the same name, the second waits.
+pub fn is_grant(object: &Value, ns: &str) -> bool {
+    let object = Object::from(object.clone());
+    if object.name().is_empty() {
+        return false;
+    }
+    if let Some(role) = object.typed::<ClusterRole>() {
+        // One that is part of others changes what they allow.
+        let is_part = |label: &String| label.starts_with("rbac.authorization.k8s.io/aggregate-to-");
+        return role.aggregation_rule.is_none()
+            && !role.metadata.labels.iter().flatten().any(|(label, _)| is_part(label));
+    }
+    object.typed::<ClusterRoleBinding>().is_some_and(|binding| {
+        let mut subjects = binding.subjects.iter().flatten();
+        subjects.all(|subject| subject.kind == "ServiceAccount" && subject.namespace.as_deref() == Some(ns))
+    })
 }
 
 /// Whether an object is surely one of this namespace.
 pub fn is_inside(object: &Value, ns: &str) -> bool {
     let object = Object::from(object.clone());
     object.namespace().is_none_or(|own| own == ns) && is_namespaced(&object)
+}
+
+/// The namespaces that objects are in or make, besides the release's.
+pub fn namespaces<'a>(made: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+    let of = |object: &Value| {
+        let made = (object::kind(object) == "Namespace").then(|| object::name(object).to_owned());
+        made.into_iter().chain(object::namespace(object).map(str::to_owned))
+    };
+    made.flat_map(of).filter(|name| !name.is_empty()).collect()
 }
 
 /// Whether pods of it listen on the node's own ports, of which each is there once.
@@ -74,14 +102,25 @@ mod tests {
     fn a_port_of_the_node_is_there_once() {
         let of = |spec: Value| {
             let object = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "spec": {"template": {"spec": spec}}});
-            sharing([&object].into_iter(), "ours")
+            is_apart([&object].into_iter(), "ours")
         };
         let with = |port: Value| json!([{"ports": [port]}]);
-        assert_eq!(of(json!({"containers": with(json!({"containerPort": 80}))})), Sharing::Shared);
+        assert!(of(json!({"containers": with(json!({"containerPort": 80}))})));
         let on_host = json!({"hostNetwork": true, "containers": with(json!({"containerPort": 80}))});
-        assert_eq!(of(on_host), Sharing::Own { nodes: 1 });
+        assert!(!of(on_host));
         let host_port = json!({"containers": with(json!({"containerPort": 80, "hostPort": 80}))});
-        assert_eq!(of(host_port), Sharing::Own { nodes: 1 });
+        assert!(!of(host_port));
+    }
+
+    /// A failure would mean that pods which a chart puts elsewhere do not reach their database.
+    #[test]
+    fn namespaces_are_those_of_objects_and_those_that_are_made() {
+        let made = [
+            json!({"kind": "Namespace", "metadata": {"name": "made"}}),
+            json!({"kind": "Deployment", "metadata": {"name": "web", "namespace": "named"}}),
+            json!({"kind": "Deployment", "metadata": {"name": "web"}}),
+        ];
+        assert_eq!(namespaces(made.iter()).into_iter().collect::<Vec<_>>(), ["made", "named"]);
     }
 
     /// A failure would mean that two charts' cluster-wide objects meet, or that each scenario waits for a cluster of its own.
@@ -89,12 +128,12 @@ mod tests {
     fn only_what_is_outside_the_namespace_asks_for_a_cluster_of_its_own() {
         let of = |version: &str, kind: &str, ns: Option<&str>| {
             let object = json!({"apiVersion": version, "kind": kind, "metadata": {"namespace": ns}});
-            sharing([&object].into_iter(), "ours")
+            is_apart([&object].into_iter(), "ours")
         };
         for (version, kind) in [("v1", "Service"), ("batch/v1", "Job"), ("rbac.authorization.k8s.io/v1", "Role")] {
-            assert_eq!(of(version, kind, None), Sharing::Shared);
-            assert_eq!(of(version, kind, Some("ours")), Sharing::Shared);
-            assert_eq!(of(version, kind, Some("kube-system")), Sharing::Own { nodes: 1 });
+            assert!(of(version, kind, None));
+            assert!(of(version, kind, Some("ours")));
+            assert!(!of(version, kind, Some("kube-system")));
         }
         let outside = [
             ("v1", "Namespace"),
@@ -106,7 +145,32 @@ mod tests {
             ("example.org/v1", "Service"),
         ];
         for (version, kind) in outside {
-            assert_eq!(of(version, kind, None), Sharing::Own { nodes: 1 }, "{kind}");
+            assert!(!of(version, kind, None), "{kind}");
         }
+    }
+
+    /// A failure would mean that each stubbed scenario of a chart with a `ClusterRole` waits for a cluster, or that one of them changes what
+    /// another's pods may do.
+    #[test]
+    fn a_right_of_the_releases_own_is_no_reason_for_a_cluster() {
+        let of = |kind: &str, rest: Value| {
+            let mut object =
+                json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": "web"}});
+            object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            is_grant(&object, "ours")
+        };
+        assert!(of("ClusterRole", json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]})));
+        let labels = json!({"rbac.authorization.k8s.io/aggregate-to-view": "true"});
+        assert!(!of("ClusterRole", json!({"metadata": {"name": "web", "labels": labels}})));
+        assert!(!of("ClusterRole", json!({"aggregationRule": {"clusterRoleSelectors": []}})));
+        assert!(!of("ClusterRole", json!({"metadata": {}})));
+        let bound = |subject: Value| {
+            let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "web"});
+            of("ClusterRoleBinding", json!({"roleRef": role, "subjects": [subject]}))
+        };
+        assert!(bound(json!({"kind": "ServiceAccount", "name": "web", "namespace": "ours"})));
+        assert!(!bound(json!({"kind": "ServiceAccount", "name": "web", "namespace": "kube-system"})));
+        assert!(!bound(json!({"kind": "Group", "name": "system:authenticated"})));
+        assert!(!of("Role", json!({})), "it is no matter of the cluster's");
     }
 }

@@ -1,6 +1,7 @@
-//! What stands around a release: its namespace, Secrets and databases, the recorder and the prober.
+//! What stands around a release: its namespace, Secrets, servers and databases, the recorder and the prober.
 
 mod databases;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,23 +10,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_cluster::backing;
-use chartgate_cluster::{Lease, Owned};
+use chartgate_cluster::{Lease, Place};
 use chartgate_k8s::object::{kind, name};
 use chartgate_k8s::ready;
 use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Backing, Plan};
 use chartgate_process::home;
 use chartgate_scenario::fill;
-use k8s_openapi::api::core::v1::{
-    LimitRange, Namespace as KubernetesNamespace, Node as KubernetesNode, ResourceQuota, Secret, ServiceAccount,
-};
+use k8s_openapi::api::core::v1::{LimitRange, Node as KubernetesNode, ResourceQuota, Secret};
 use kube::api::{ListParams, PostParams};
-use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use super::namespace::create as create_namespace;
 use super::network::{self, Network};
 use super::{Options, PullSecret, balancer, demand, early};
 use crate::progress::Progress;
@@ -33,23 +32,33 @@ use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
 use crate::record::{Mode, Moment, Node, Timeline, logs, watch};
 use databases::Databases;
+use servers::Servers;
+pub use servers::ServersAt;
 
 /// Names that may stand in `{{…}}`, and what they stand for.
 pub type Templates = BTreeMap<String, String>;
 
-/// Label that marks what the harness made.
-const LABEL: &str = "chartgate.dev/scenario";
-
-/// A controller makes the account in milliseconds, and half a minute after the API server's start.
-const ACCOUNT_LIMIT: Duration = Duration::from_secs(90);
 /// A watch shows what was made within milliseconds; a busy machine takes its time.
 const SEEN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where a scenario runs.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    /// The cluster.
+    pub lease: &'a Lease,
+    /// The release's namespace.
+    pub ns: &'a str,
+    /// Where its servers run.
+    pub servers: &'a ServersAt,
+}
 
 /// Everything that a step needs besides helm.
 pub struct Stage {
     templates: Templates,
     /// The scenario's own databases.
     pub databases: Databases,
+    /// Where each server of the scenario's own runs, by its name in the plan.
+    pub servers: BTreeMap<String, Place>,
     /// The namespace as it is now.
     pub namespace: Namespace,
     /// Asks the release's pods.
@@ -85,18 +94,18 @@ impl Stage {
     pub async fn set(
         plan: &Plan,
         options: &Options,
-        lease: &Lease,
-        ns: &str,
+        ground: &Ground<'_>,
         mut versions: BTreeMap<&'static str, String>,
         timeline: &Timeline,
         progress: &Progress,
     ) -> Result<Self> {
+        let Ground { lease, ns, .. } = *ground;
         let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await?;
         let version = client.apiserver_version().await.context("ask the API server for its version")?;
         let kubernetes = version.git_version;
         versions.insert("kubernetes", kubernetes.clone());
         versions.extend(node_versions(&client).await);
-        timeline.append(super::started(ns, timeline, Mode::Run, lease.cluster.capabilities.single_etcd, versions));
+        timeline.start(ns, Mode::Run, lease.cluster.capabilities.single_etcd, versions);
         let nodes = early::nodes(&client).await;
         let has_other_controllers = options.context.is_some() || !plan.requires.is_empty();
         timeline.append(Moment::Cluster { nodes: nodes.clone(), has_other_controllers });
@@ -117,10 +126,16 @@ impl Stage {
             // Its pod starts while the release does: the first question is asked after that.
             Prober::launch(&client, &seat, timeline, &mut prober_tasks)
         };
-        let (databases, namespace, prober) = tokio::try_join!(Databases::set(plan, lease, timeline), release, prober)?;
+        let servers = async {
+            let servers = Servers::provide(plan, options, ground, &client, timeline.redactor()).await?;
+            let databases = Databases::set(plan, servers.postgres.as_ref(), lease, timeline).await?;
+            anyhow::Ok((servers.own, databases))
+        };
+        // On the heap, as every future that holds much.
+        let ((servers, databases), namespace, prober) = tokio::try_join!(Box::pin(servers), release, prober)?;
         let mut templates = known_templates(plan, ns);
         templates.extend(databases.templates());
-        for (name, server) in &lease.servers {
+        for (name, server) in &servers {
             let variables = backing::variables(&plan.backing[name], &server.host, server.port).into_iter();
             templates.extend(variables.map(|(field, value)| (format!("{name}.{field}"), value)));
         }
@@ -133,6 +148,7 @@ impl Stage {
         let stage = Self {
             templates,
             databases,
+            servers: servers.into_iter().map(|(name, server)| (name, server.place)).collect(),
             namespace,
             prober,
             guards: None,
@@ -152,7 +168,7 @@ impl Stage {
         // What is made here is on the timeline before the first step, and is not taken for what that applied.
         let unseen = || {
             let name = plan.secrets.keys().find(|name| stage.namespace.get("Secret", name).is_none())?;
-            Some(format!("the watch has not shown the new Secret `{name}` yet"))
+            Some(format!("the watch has not shown the new secret/{name} yet"))
         };
         stage.wait(Instant::now() + SEEN_LIMIT, unseen).await.map_err(anyhow::Error::msg)?;
         Ok(stage)
@@ -170,6 +186,11 @@ impl Stage {
     /// The namespace of chartgate's own beside the release's.
     pub fn beside(&self) -> String {
         beside(&self.ns)
+    }
+
+    /// The namespace of servers that are pods; there is none where none is.
+    pub fn of_servers(&self) -> String {
+        servers::namespace(&self.ns)
     }
 
     /// Whether the release's namespace counts what pods request.
@@ -231,10 +252,9 @@ impl Stage {
         let all: Vec<&Object> = all.iter().map(Arc::as_ref).collect();
         let is_ours = |object: &Object| ready::is_workload(object) && ready::is_in(&self.ns, object);
         manifest.iter().cloned().map(Object::from).filter(is_ours).find_map(|object| {
-            let (kind, name) = (object.kind(), object.name());
-            match self.namespace.get(kind, name) {
+            match self.namespace.get(object.kind(), object.name()) {
                 None if ready::goes_when_done(&object) => None,
-                None => Some(format!("{kind} `{name}` does not exist")),
+                None => Some(format!("{} does not exist", object.slashed())),
                 Some(live) => ready::not_ready(&live, &all),
             }
         })
@@ -258,7 +278,7 @@ impl Stage {
     /// What is wrong with the namespace's pods, a line each.
     pub fn troubles(&self) -> String {
         let pods = self.namespace.of_kind("Pod");
-        let lines = pods.iter().filter_map(|pod| Some(format!("pod `{}`: {}", pod.name(), ready::trouble(pod)?)));
+        let lines = pods.iter().filter_map(|pod| Some(format!("pod/{}: {}", pod.name(), ready::trouble(pod)?)));
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -322,36 +342,6 @@ pub fn placeholders(plan: &Plan, ns: &str) -> Templates {
     templates
 }
 
-/// A scenario's name as the value of a label: 63 characters at most, of which the last ones say the most.
-fn label_value(name: &str) -> String {
-    const LIMIT: usize = 63;
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let safe: String = name.chars().map(|c| if is_allowed(c) { c } else { '.' }).collect();
-    safe[safe.len().saturating_sub(LIMIT)..].trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
-}
-
-/// Makes a namespace that goes with the lease.
-pub(super) async fn create_namespace(
-    client: &Client,
-    lease: &Lease,
-    name: &str,
-    mut labels: BTreeMap<String, String>,
-    plan: &Plan,
-) -> Result<()> {
-    lease.owns(Owned::Namespace(name.to_owned())).await?;
-    labels.insert(LABEL.to_owned(), label_value(&plan.name));
-    let namespace = json!({"metadata": {"name": name, "labels": labels}});
-    let namespace: KubernetesNamespace = serde_json::from_value(namespace).context("describe a namespace")?;
-    let all: Api<KubernetesNamespace> = Api::all(client.clone());
-    all.create(&PostParams::default(), &namespace).await.with_context(|| format!("create the namespace `{name}`"))?;
-    // Without the account that a controller makes in it, every pod is refused.
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
-    let made = await_condition(accounts, "default", |account: Option<&ServiceAccount>| account.is_some());
-    let waited = || format!("waited {} s for the default ServiceAccount of `{name}`", ACCOUNT_LIMIT.as_secs());
-    timeout(ACCOUNT_LIMIT, made).await.with_context(waited)?.with_context(waited)?;
-    Ok(())
-}
-
 async fn create_secrets(
     client: &Client,
     ns: &str,
@@ -361,27 +351,13 @@ async fn create_secrets(
 ) -> Result<()> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), ns);
     for (name, data) in &plan.secrets {
-        let data = fill(&json!(data), templates).with_context(|| format!("fill in the Secret `{name}`"))?;
+        let data = fill(&json!(data), templates).with_context(|| format!("fill in secret/{name}"))?;
         for (key, value) in data.as_object().into_iter().flatten() {
             timeline.redactor().add_entry(key, value.as_str().unwrap_or_default().as_bytes());
         }
         let secret = json!({"metadata": {"name": name}, "stringData": data});
         let secret: Secret = serde_json::from_value(secret).context("describe a Secret")?;
-        secrets.create(&PostParams::default(), &secret).await.with_context(|| format!("create the Secret `{name}`"))?;
+        secrets.create(&PostParams::default(), &secret).await.with_context(|| format!("create secret/{name}"))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A failure would mean that a scenario with a long name, or one with a space in it, never runs.
-    #[test]
-    fn a_label_holds_what_kubernetes_allows() {
-        assert_eq!(label_value("chart/one-replica"), "chart.one-replica");
-        assert_eq!(label_value("chart/größe (1)"), "chart.gr..e..1");
-        let long = label_value(&format!("{}-{}", "x".repeat(20), "y".repeat(62)));
-        assert_eq!(long, "y".repeat(62));
-    }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chartgate_cluster::error;
+use chartgate_k8s::object::kind;
 use chartgate_model::obstacle::Obstacle;
-use chartgate_model::plan::{Action, Expect, Fault, Plan, Step};
-use chartgate_process::tool::{self, Interrupt};
+use chartgate_model::plan::{Action, Expect, Plan, Step};
+use chartgate_process::tool::Interrupt;
 use chartgate_process::wait::seconds;
 use chartgate_yaml::Manifest;
 use futures::FutureExt;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use super::early::{self, Early, Release};
 use super::stage::Stage;
+use super::words::{at_step, tail};
 use super::{awaited, compare, fault, release, sample};
 use crate::helm::Helm;
 use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
@@ -40,7 +42,7 @@ pub(super) async fn carry_out(
     let interrupt = Interrupt::default();
     let call = helm.act(step, args.clone(), &values, &interrupt);
     let early = Early::of(step, stage, Release::Helm { plan, helm });
-    let activity = at_step(plan, index, &describe(step));
+    let activity = at_step(plan, index, &step.describe());
     let mut ended_early = None;
     let output = {
         let mut during = pin!(fault::during(plan, index, stage, timeline, call));
@@ -130,7 +132,7 @@ fn in_vain(obstacle: &Obstacle, began: Instant) -> String {
 /// When everything is to be ready: within the step's own time, as helm was given it. Helm waits for no Job, and a user gives one as
 /// long as the rest.
 fn settled_by(objects: &[Value], step: &Step, began: Instant) -> Instant {
-    let has_job = objects.iter().any(|object| object["kind"] == "Job");
+    let has_job = objects.iter().any(|object| kind(object) == "Job");
     let rest = Duration::from_secs(step.timeout_seconds).saturating_sub(began.elapsed());
     let limit = if has_job { rest } else { rest.min(SETTLE_LIMIT) };
     Instant::now() + limit.max(SETTLE_FLOOR)
@@ -142,34 +144,6 @@ pub(super) fn is_expected(step: &Step, outcome: &StepOutcome) -> bool {
         (Expect::Succeeds, StepOutcome::Succeeded) | (Expect::Interrupted, StepOutcome::Interrupted) => true,
         _ => false,
     }
-}
-
-/// What is done in a step of so many.
-pub(super) fn at_step(plan: &Plan, index: usize, what: &str) -> String {
-    format!("step {}/{}: {what}", index + 1, plan.steps.len())
-}
-
-pub(super) fn describe(step: &Step) -> String {
-    match &step.action {
-        Action::Rollback { to: Some(revision) } => format!("helm rollback to revision {revision}"),
-        Action::RunHook { hook } => format!("hook `{hook}` outside helm"),
-        Action::Disrupt => format!("fault {}", step.fault.as_ref().map_or("", Fault::name)),
-        Action::Scale { role, replicas } => format!("scaling `{role}` to {replicas}"),
-        Action::Apply { objects, .. } => {
-            let titles: Vec<String> = objects.iter().map(chartgate_k8s::object::title).collect();
-            format!("applying {}", titles.join(", "))
-        }
-        _ => format!("helm {}", step.title()),
-    }
-}
-
-/// Enough of a long error to understand it, in whole lines and without secrets: a half of one would not be known any more.
-pub(super) fn tail(text: &str, timeline: &Timeline) -> String {
-    const LIMIT: usize = 4000;
-    if text.len() <= LIMIT {
-        return text.trim().to_owned();
-    }
-    tool::tail(&timeline.redactor().redact(text), LIMIT).trim().to_owned()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use chartgate_yaml::{Mistake, Source, Spot, unknown};
 
-use super::{ContractFile, SchemeFile};
+use super::{ContractFile, EffectFile, SchemeFile};
 use crate::backing::check_backing;
 use crate::names::{Names, check_check};
 use crate::network;
@@ -106,14 +106,7 @@ impl ContractFile {
                 names.check_database(at.key("migrates"), database);
             }
             for (effect, file) in &hook.effects {
-                let at = at.key("effects").key(effect);
-                if file.command.is_empty() {
-                    at.key("command").refuse(Mistake::new("a `command` begins with a program"));
-                }
-                if file.shows.is_empty() {
-                    let mistake = Mistake::new(&format!("the effect `{effect}` shows nothing"));
-                    at.key("shows").refuse(mistake.with_hint("write what the output contains once the hook has run"));
-                }
+                check_effect(at.key("effects").key(effect), effect, file, names);
             }
             for (index, event) in hook.events.iter().enumerate() {
                 if !EVENTS.contains(&event.as_str()) {
@@ -121,6 +114,32 @@ impl ContractFile {
                 }
             }
         }
+    }
+}
+
+fn check_effect(at: Spot, name: &str, file: &EffectFile, names: &Names) {
+    match (&file.pods, &file.server, &file.database) {
+        (Some(_), None, None) => {}
+        (None, Some(server), None) => names.check_server(at.key("server"), server),
+        (None, None, Some(database)) => names.check_database(at.key("database"), database),
+        _ => {
+            let mistake = Mistake::new(&format!("the effect `{name}` is not looked at in one place"));
+            at.refuse(mistake.with_hint("write one of `pods`, `server` and `database`"));
+            return;
+        }
+    }
+    let (is_query, has_command) = (file.database.is_some(), !file.command.is_empty());
+    if is_query != file.query.is_some() || is_query == has_command {
+        let (what, hint) = if is_query {
+            ("a database is asked by one statement of SQL", "write a `query`, and no `command`")
+        } else {
+            ("a program shows what is in a server", "write a `command`, and no `query`")
+        };
+        at.refuse(Mistake::new(what).with_hint(hint));
+    }
+    if file.shows.is_empty() {
+        let mistake = Mistake::new(&format!("the effect `{name}` shows nothing"));
+        at.key("shows").refuse(mistake.with_hint("write what is seen once the hook has run"));
     }
 }
 

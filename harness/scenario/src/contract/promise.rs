@@ -1,6 +1,6 @@
 //! What the plan makes of a contract.
 
-use chartgate_model::plan::{Effect, HealthPath, Hook, Image, Role, Serves, Sessions, UserRequest};
+use chartgate_model::plan::{Effect, HealthPath, Hook, Image, Look, Role, Serves, Sessions, UserRequest};
 use chartgate_protocol::{Continuity, Job, Scheme, Session};
 
 use super::role::{JobFile, ok};
@@ -102,7 +102,14 @@ impl HookFile {
 
 impl EffectFile {
     fn plan(self, release: &str) -> Effect {
-        Effect { pods: for_release(&self.pods, release), command: self.command, shows: self.shows }
+        let Self { pods, server, command, database, query, shows } = self;
+        // What is missing was refused where the file was read.
+        let look = match (server, database) {
+            (Some(server), _) => Look::Server { server, command },
+            (None, Some(database)) => Look::Database { database, query: query.unwrap_or_default() },
+            (None, None) => Look::Pod { pods: for_release(&pods.unwrap_or_default(), release), command },
+        };
+        Effect { look, shows }
     }
 }
 

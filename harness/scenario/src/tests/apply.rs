@@ -22,7 +22,7 @@ steps:
     let Action::Apply { objects, until } = &plan.steps[1].action else { panic!("{:?}", plan.steps[1]) };
     assert_eq!(objects.iter().map(|object| &object["kind"]).collect::<Vec<_>>(), ["Secret", "Store"]);
     let titles: Vec<String> = until.iter().map(Awaited::title).collect();
-    assert_eq!(titles, ["Store `platform` is Ready", "`data.A` of Secret `{{release}}-a` changes"]);
+    assert_eq!(titles, ["store/platform is Ready", "`data.A` of secret/{{release}}-a changes"]);
     assert_eq!(plan.steps[1].timeout_seconds, 20);
 }
 
@@ -37,7 +37,7 @@ fn what_cannot_be_applied_is_refused_at_its_line() {
         ("{objects: [{apiVersion: v1, kind: Secret}]}".to_owned(), "an object of `apply` has no `metadata.name`"),
         (
             format!("{{{}}}", object.replace("name: a", "name: a, namespace: other")),
-            "Secret `a` is in the namespace `other`",
+            "secret/a is in the namespace `other`",
         ),
         (format!("{{{object}, until: [{{kind: Secret, name: a}}]}}"), "is a `condition` or a field that `changes`"),
         (

@@ -1,6 +1,7 @@
 //! What a contract says of the network and of what stays.
 
 use super::*;
+use chartgate_model::plan::Look;
 
 /// A failure would mean that the harness asks as somebody else than those whom the contract lets ask, or forgets what may stay.
 #[test]
@@ -60,4 +61,44 @@ fn an_accepted_operator_that_is_none_is_refused() {
     assert!(refusal.contains("did you mean `pre-stop-removed`?"), "{refusal}");
     let plan = Files::new("survives", &contract("pre-stop-removed"), scenario).load().unwrap();
     assert_eq!(plan.survives[0].operator, "pre-stop-removed");
+}
+
+/// A failure would mean that a hook's effect is looked for where it cannot be, or in two places.
+#[test]
+fn an_effect_is_looked_at_in_one_place() {
+    let scenario = "description: x\nsteps: [{install: {}}]\n";
+    let contract = |effect: &str| {
+        format!(
+            "chart: chart\nbacking: {{postgres: {{}}, redis: {{}}}}\nhooks:\n  h:\n    select: a=b\n    events: [pre-install]\n    effects: {{made: {{{effect}, shows: [x]}}}}\n"
+        )
+    };
+    for (effect, look) in [
+        (
+            "pods: 'of={{release}}', command: [show]",
+            Look::Pod { pods: "of=pooler".to_owned(), command: vec!["show".to_owned()] },
+        ),
+        (
+            "server: redis, command: [show]",
+            Look::Server { server: "redis".to_owned(), command: vec!["show".to_owned()] },
+        ),
+        (
+            "database: postgres, query: SELECT 1",
+            Look::Database { database: "postgres".to_owned(), query: "SELECT 1".to_owned() },
+        ),
+    ] {
+        let plan = Files::new("effects", &contract(effect), scenario).load().unwrap();
+        assert_eq!(plan.hooks["h"].effects["made"].look, look);
+    }
+    for (effect, says) in [
+        ("command: [show]", "write one of `pods`, `server` and `database`"),
+        ("pods: a=b, database: postgres, query: SELECT 1", "write one of `pods`, `server` and `database`"),
+        ("pods: a=b", "write a `command`, and no `query`"),
+        ("server: redis, query: SELECT 1", "write a `command`, and no `query`"),
+        ("database: postgres, command: [show]", "write a `query`, and no `command`"),
+        ("database: redis, query: SELECT 1", "unknown database `redis`"),
+        ("server: postgres, command: [show]", "unknown server `postgres`"),
+    ] {
+        let refusal = Files::new("effects", &contract(effect), scenario).refusal();
+        assert!(refusal.contains(says), "{effect}: {refusal}");
+    }
 }

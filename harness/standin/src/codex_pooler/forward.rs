@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self as wire};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::end::{End, code};
 use super::node::Node;
-use super::session::{End, code};
 use crate::lifecycle::Phase;
 
 /// Carries the cluster's cookie from node to node.

@@ -43,6 +43,7 @@ mod release;
 mod node;
 mod control;
 mod web;
+mod end;
 mod session;
 mod forward;
 mod jobs;

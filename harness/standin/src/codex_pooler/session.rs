@@ -24,6 +24,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::end::{End, code};
 use super::forward;
 use super::node::Node;
 use super::schema::NODE_IS_GONE;
@@ -36,20 +37,6 @@ const STORE_ATTEMPTS: u32 = 10;
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// The client's answer to a close frame; one that is gone never answers.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Close codes of RFC 6455 and of the application's own range.
-pub mod code {
-    /// The server failed.
-    pub const FAILED: u16 = 1011;
-    /// The server restarts.
-    pub const RESTART: u16 = 1012;
-    /// Try again later.
-    pub const LATER: u16 = 1013;
-    /// The client's message is wrong.
-    pub const BAD: u16 = 4400;
-    /// Another pod owns the session.
-    pub const ELSEWHERE: u16 = 4409;
-}
 
 /// Counts a session for as long as it lives.
 pub struct Open(Arc<Node>);
@@ -88,26 +75,6 @@ struct Incoming {
     text: String,
     #[serde(default)]
     hold_ms: u64,
-}
-
-/// How a session ends: the close code and the reason that the client is told.
-pub struct End {
-    /// The close code.
-    pub code: u16,
-    /// The reason.
-    pub reason: String,
-}
-
-impl End {
-    /// An end with a reason.
-    pub fn new(code: u16, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
-    }
-
-    /// The end of a session whose pod stops.
-    pub fn restart() -> Self {
-        Self::new(code::RESTART, "the pod stops: reconnect and resume")
-    }
 }
 
 /// Serves one connection until it ends.

@@ -9,7 +9,7 @@ fn restricted(value: &str, policy: &str) -> String {
         "apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: cg}}
-spec: {{template: {{metadata: {{labels: {{app: cg}}}}, spec: {{containers: [{{name: web, env: [{{name: DB, value: '{value}'}}]}}]}}}}}}
+spec: {{template: {{metadata: {{labels: {{app: cg}}}}, spec: {{containers: [{{name: web, env: [{{name: DB_HOST, value: '{value}'}}]}}]}}}}}}
 ---
 kind: Service
 metadata: {{name: cg-db}}
@@ -32,7 +32,7 @@ fn pods_with_names_of_hosts_may_ask_the_dns() {
         "postgres://cg-db:5432/app",
         &format!("{DATABASE}, {{ports: [{{port: 53, protocol: UDP}}]}}]"),
     ));
-    let says = "networkpolicy/cg restricts what deployment/cg may reach and allows no port 53, but `DB` of container `web` names `cg-db`";
+    let says = "networkpolicy/cg restricts what deployment/cg may reach and allows no port 53, but `DB_HOST` of container `web` names `cg-db`";
     check(CHECK, &bad, Fail, says);
     examples(&EGRESS_ALLOWS_DNS, &good, &bad);
 }
@@ -52,6 +52,10 @@ fn every_way_to_the_dns_counts() {
         ("10.0.0.7", "policyTypes: [Egress]", NotApplicable),
         ("postgres://user:word@users-db:5432/app", "policyTypes: [Egress]", Fail),
         ("http://localhost:8080", "policyTypes: [Egress]", NotApplicable),
+        ("cg-db-0.cg-db:5432", "policyTypes: [Egress]", Fail),
+        ("postgres://db.example.com:5432/app", "policyTypes: [Egress]", Fail),
+        ("postgres://10.0.0.7:5432/app", "policyTypes: [Egress]", NotApplicable),
+        ("https://shop.example.com", "policyTypes: [Egress]", NotApplicable),
         ("s3://bucket/key", "policyTypes: [Egress]", NotApplicable),
         ("db.other.svc.cluster.local", "policyTypes: [Egress]", Fail),
     ] {
@@ -67,4 +71,39 @@ fn every_way_to_the_dns_counts() {
         NotApplicable,
         "ciliumnetworkpolicy/cg may allow the DNS",
     );
+}
+
+/// A failure would mean that what a program calls itself is taken for a host that it asks.
+#[test]
+fn a_name_is_a_host_where_the_words_around_it_say_so() {
+    let given = |container: &str| {
+        let pod = restricted("", "policyTypes: [Egress]").replace("env: [{name: DB_HOST, value: ''}]", container);
+        let service = "---\nkind: Service\nmetadata: {name: cg}\nspec: {selector: {app: cg}}\n";
+        rendering(&format!("{pod}{service}"))
+    };
+    for (container, expected) in [
+        ("env: [{name: OTEL_SERVICE_NAME, value: cg}]", NotApplicable),
+        ("env: [{name: SELF_URL, value: 'http://cg:80'}]", NotApplicable),
+        ("env: [{name: TOPIC, value: cg-db}]", NotApplicable),
+        ("env: [{name: APP_HOST, value: cg.example.com}]", NotApplicable),
+        ("env: [{name: APP_HOST, value: cg}]", NotApplicable),
+        ("env: [{name: PEERS, value: cg-0.cg}]", Fail),
+        ("env: [{name: API, value: cg.cg-test}]", Fail),
+        ("command: [sh, -c, 'curl -f http://localhost/ && nc -z cg 80']", Fail),
+        ("env: [{name: DB_HOST, value: cg-db}]", Fail),
+        ("env: [{name: dbHost, value: cg-db}]", Fail),
+        ("env: [{name: WAIT_FOR, value: 'cg-db:5432'}]", Fail),
+        ("env: [{name: REDIS_HOST, value: redis.example.com}]", Fail),
+        ("env: [{name: INGRESS_HOST, value: shop.example.com}]", NotApplicable),
+        ("args: ['--name=cg-db', --leader-election-id, cg]", NotApplicable),
+        ("args: ['--db-host=cg-db']", Fail),
+        ("args: [--db-host, cg-db]", Fail),
+        ("command: [sh, -c, 'until nc -z cg-db 5432; do sleep 1; done']", Fail),
+    ] {
+        check(CHECK, &given(container), expected, "");
+    }
+    let config = "---\nkind: ConfigMap\nmetadata: {name: cg}\ndata: {host: cg-db}\n";
+    let container = "env: [{name: DB_HOST, valueFrom: {configMapKeyRef: {name: cg, key: host}}}]";
+    let pod = restricted("", "policyTypes: [Egress]").replace("env: [{name: DB_HOST, value: ''}]", container);
+    check(CHECK, &rendering(&format!("{pod}{config}")), Fail, "names `cg-db`");
 }

@@ -38,6 +38,8 @@ fn only_a_certain_sleep_counts() {
         ("/bin/sleep 1m && nginx -s quit", Fail),
         ("nginx -s quit; sleep 20; sleep 20", Fail),
         ("sleep 5 && kill -TERM 1", Pass),
+        ("sleep 40 || true", Fail),
+        ("sleep 6 || exit 0", Pass),
         ("while pgrep app; do sleep 40; done", NotApplicable),
         ("test -e /drain || sleep 40", NotApplicable),
         ("sleep $DELAY", NotApplicable),

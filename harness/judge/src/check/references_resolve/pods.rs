@@ -30,7 +30,7 @@ impl<'a> References<'a, '_> {
             if self.manifest.find("Secret", ns, secret).is_none() && self.is_missing("Secret", ns, secret) {
                 let message = format!(
                     "`imagePullSecrets` of {} names {}, which the chart does not make",
-                    workload.title(),
+                    workload.slashed(),
                     title_of("Secret", secret)
                 );
                 self.tally.advise(message).hint("render the Secret, or let the user name one");
@@ -50,7 +50,7 @@ impl<'a> References<'a, '_> {
         {
             let message = format!(
                 "`serviceName` of {} is {}, which the chart does not make",
-                workload.title(),
+                workload.slashed(),
                 title_of("Service", service)
             );
             let hint = format!("its pods get no names in the DNS; {}", self.instead("Service", service));
@@ -72,7 +72,7 @@ impl<'a> References<'a, '_> {
         let Some(found) = self.manifest.find(source.kind, ns, source.name) else {
             if !source.is_optional && self.is_missing(source.kind, ns, source.name) {
                 let hint = self.instead(source.kind, source.name);
-                let message = format!("{place} of {} reads {shown}, which the chart does not make", workload.title());
+                let message = format!("{place} of {} reads {shown}, which the chart does not make", workload.slashed());
                 self.tally.fail(message).hint(hint);
             }
             return;
@@ -85,7 +85,7 @@ impl<'a> References<'a, '_> {
             }
             let near = nearest(key, known.iter().copied()).filter(|near| is_slip(key, near));
             let message =
-                format!("{place} of {} reads key `{key}` of {shown}, which has no such key", workload.title());
+                format!("{place} of {} reads key `{key}` of {shown}, which has no such key", workload.slashed());
             let has = listed(known.iter().map(|key| format!("`{key}`")));
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -98,7 +98,7 @@ impl<'a> References<'a, '_> {
                 (true, None) => continue,
             };
         }
-        self.tally.proved(note(format!("{place} of {} leads to {shown}", workload.title())));
+        self.tally.proved(note(format!("{place} of {} leads to {shown}", workload.slashed())));
     }
 
     /// The keys of an object; of all that have its kind and name, for a hook may be rendered once for each event.
@@ -117,7 +117,7 @@ impl<'a> References<'a, '_> {
             let mounts = container.volume_mounts.iter().flatten().map(|mount| mount.name.as_str());
             let mounts = mounts.chain(container.volume_devices.iter().flatten().map(|device| device.name.as_str()));
             for volume in mounts.filter(|volume| !volumes.contains(volume)) {
-                let place = format!("container `{}` of {}", container.name, workload.title());
+                let place = format!("container `{}` of {}", container.name, workload.slashed());
                 let near = nearest(volume, volumes.iter().copied());
                 let hint = near.map_or("add it to `volumes`".to_owned(), |near| format!("did you mean `{near}`?"));
                 self.tally
@@ -136,7 +136,7 @@ impl<'a> References<'a, '_> {
                 if port.parse::<u16>().is_ok() {
                     continue;
                 }
-                let shown = format!("`{handler}` of container `{}` of {}", container.name, workload.title());
+                let shown = format!("`{handler}` of container `{}` of {}", container.name, workload.slashed());
                 if names.contains(&port.as_str()) {
                     self.tally.proved(note(format!("{shown} asks its port `{port}`")));
                 } else {

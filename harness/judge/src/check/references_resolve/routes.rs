@@ -88,7 +88,7 @@ impl<'a> References<'a, '_> {
                 self.tally.proved(note(format!("{shown} leads to the port `{target}` of its pods")));
                 continue;
             }
-            let whose = listed(pods.iter().map(Workload::title));
+            let whose = listed(pods.iter().map(Workload::slashed));
             let (message, hint) = match all.iter().find(|of| named(of)) {
                 Some(other) => (
                     format!(

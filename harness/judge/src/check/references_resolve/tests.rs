@@ -213,4 +213,9 @@ fn a_binding_needs_its_role_and_its_account() {
     check(CHECK, &rendering(&binding("{kind: Role, name: cg}", "cg-reader")), Fail, "serviceaccount/cg-reader");
     check(CHECK, &rendering(&binding("{kind: Role, name: cg-x}", "cg")), Fail, "role/cg-x");
     check(CHECK, &rendering(&binding("{kind: ClusterRole, name: view}", "cg")), Pass, "");
+    let elsewhere = |subject: &str| {
+        binding("{kind: ClusterRole, name: view}", subject).replace("namespace: cg-test", "namespace: default")
+    };
+    check(CHECK, &rendering(&elsewhere("cg")), Fail, "names serviceaccount/cg in namespace `default`");
+    check(CHECK, &rendering(&elsewhere("prometheus")), NotApplicable, "");
 }

@@ -27,7 +27,7 @@ pub(super) fn judge(manifest: &Manifest, tally: &mut Tally) {
         };
         match kept(spec, pods).filter(|kept| *kept >= pods).and_then(|_| rule(spec)) {
             Some((rule, number)) => {
-                let whose: Vec<String> = guarded.iter().map(|it| it.title()).collect();
+                let whose: Vec<String> = guarded.iter().map(|it| it.slashed()).collect();
                 let least = if pods == 1 { "one pod".to_owned() } else { format!("{pods} pods") };
                 let scaler = guarded.iter().find_map(|it| manifest.autoscaler(it));
                 let at = scaler.map_or(String::new(), |it| format!(" at the minimum of {}", it.object.slashed()));

@@ -34,7 +34,7 @@ pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally)
                     let message = format!(
                         "`{field}` of container `{}` of {} {needs} {}, which publishes only ready pods, so none becomes ready",
                         container.name,
-                        workload.title(),
+                        workload.slashed(),
                         service.slashed()
                     );
                     tally.fail(message).hint(

@@ -90,6 +90,12 @@ fn a_new_pod_must_not_wait_for_the_volume_of_the_old_one() {
         check(CHECK, &mounting(spec, "ReadWriteOnce"), Pass, "");
         check(CHECK, &mounting(spec, "ReadWriteOncePod"), Pass, "");
     }
+    let every = workload("DaemonSet", "", volume) + &claim("ReadWriteOnce");
+    check(CHECK, &rendering(&every), Advice, "has a pod on each node, and all mount persistentvolumeclaim/cg");
+    let recreated = "replicas: 3
+  strategy: {type: Recreate}";
+    check(CHECK, &mounting(recreated, "ReadWriteOnce"), Advice, "has 3 replicas, and all mount");
+    check(CHECK, &mounting(recreated, "ReadWriteMany"), Pass, "");
     let pinned = format!("nodeSelector: {{kubernetes.io/hostname: a}}\n      {volume}");
     check(CHECK, &rendering(&(deployment("", &pinned) + &claim("ReadWriteOnce"))), Pass, "");
     check(CHECK, &rendering(&(workload("StatefulSet", "", volume) + &claim("ReadWriteOnce"))), Pass, "");

@@ -3,9 +3,10 @@
 use chartgate_k8s::typed::Object;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, PodAffinityTerm};
 
-use super::HOSTNAME;
 use crate::manifest::{Manifest, Rollout, Selector, Workload, is_kind};
 use crate::tally::Tally;
+
+pub(super) const HOSTNAME: &str = "kubernetes.io/hostname";
 
 pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally) {
     let replicas = manifest.smallest_size(workload);
@@ -19,7 +20,7 @@ pub(super) fn judge(manifest: &Manifest, workload: &Workload, tally: &mut Tally)
         match modes.as_slice() {
             ["ReadWriteOncePod"] => judge_one_pod(workload, claim, replicas, starts_first, tally),
             ["ReadWriteOnce"] if !stays_on_one_node(manifest, workload, claim) => {
-                judge_one_node(workload, claim, starts_first, tally);
+                judge_one_node(workload, claim, replicas, starts_first, tally);
             }
             _ => {}
         }
@@ -34,7 +35,7 @@ fn judge_one_pod(
     starts_first: Option<Rollout>,
     tally: &mut Tally,
 ) {
-    let (shown, volume) = (workload.title(), claim.slashed());
+    let (shown, volume) = (workload.slashed(), claim.slashed());
     if let Some(replicas) = replicas.filter(|replicas| *replicas > 1 && !is_kind(workload.object, "DaemonSet")) {
         let message = format!(
             "{shown} has {replicas} replicas that all mount {volume}, which is ReadWriteOncePod: one pod alone can start"
@@ -49,14 +50,29 @@ fn judge_one_pod(
 }
 
 /// The pods of one node may mount it; a new pod may come to another one.
-fn judge_one_node(workload: &Workload, claim: &Object, starts_first: Option<Rollout>, tally: &mut Tally) {
+fn judge_one_node(
+    workload: &Workload,
+    claim: &Object,
+    replicas: Option<u64>,
+    starts_first: Option<Rollout>,
+    tally: &mut Tally,
+) {
+    let everywhere = is_kind(workload.object, "DaemonSet").then(|| "a pod on each node".to_owned());
+    let several = replicas.filter(|replicas| *replicas > 1).map(|replicas| format!("{replicas} replicas"));
     if starts_first.is_some() {
         let message = format!(
             "{} rolls out with a new pod before the old one goes, and both mount {}, which is ReadWriteOnce: on another node the new pod waits for the old one for ever",
-            workload.title(),
+            workload.slashed(),
             claim.slashed()
         );
         tally.advise(message).hint("set `strategy.type: Recreate`, or a claim that several nodes can mount");
+    } else if let Some(pods) = everywhere.or(several) {
+        let message = format!(
+            "{} has {pods}, and all mount {}, which is ReadWriteOnce: those on other nodes wait for it for ever",
+            workload.slashed(),
+            claim.slashed()
+        );
+        tally.advise(message).hint("use a claim that several nodes can mount, or one for each pod");
     }
 }
 

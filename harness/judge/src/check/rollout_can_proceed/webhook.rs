@@ -20,7 +20,7 @@ pub(super) fn judge(manifest: &Manifest, namespace_labels: &BTreeMap<String, Str
                     "webhook `{}` of {} has `failurePolicy: Fail` and is asked about the pods of {} that answer it: once they are gone, none starts again",
                     webhook.name,
                     configuration.slashed(),
-                    guarded.title()
+                    guarded.slashed()
                 );
                 tally.fail(message).hint("leave them out by `objectSelector`, or set `failurePolicy: Ignore`");
             }

@@ -49,3 +49,33 @@ fn a_text_stays_a_text() {
     }
     check(CHECK, &rendering("kind: Service\nmetadata: {name: cg}\n"), NotApplicable, "");
 }
+
+/// A failure would mean that a number which the author wrote so, such as the limit of a histogram, is taken for a spoilt one.
+#[test]
+fn what_the_chart_itself_writes_is_meant() {
+    let written = |numbers: &[&str]| {
+        let numbers = numbers.iter().map(|number| (*number).to_owned()).collect();
+        let story = rendering(&limit("'le: [1e+06, 2.5e+07]'"));
+        story.before(|moment| matches!(moment, Moment::Ended), Moment::NumbersWritten { numbers })
+    };
+    check(CHECK, &written(&["1e+06", "2.5e+07"]), Pass, "");
+    check(CHECK, &written(&["1e+06"]), Fail, "has `2.5e+07`");
+}
+
+/// A failure would mean that what a pod's annotations and labels hold is not looked at.
+#[test]
+fn the_metadata_of_pods_counts() {
+    let pods = |metadata: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cg}}\nspec: {{template: {{metadata: {{{metadata}}}, spec: {{containers: [{{name: web}}]}}}}}}\n"
+        )
+    };
+    check(
+        CHECK,
+        &rendering(&pods("annotations: {limit: '2e+07'}")),
+        Fail,
+        "annotation of its pods `limit` of deployment/cg has `2e+07`",
+    );
+    check(CHECK, &rendering(&pods("labels: {on: true}")), Fail, "is a boolean");
+    check(CHECK, &rendering(&pods("annotations: {limit: '20000000'}")), Pass, "");
+}

@@ -1,4 +1,4 @@
-use chartgate_model::plan::Action;
+use chartgate_model::plan::{Action, Fault};
 use chartgate_model::recording::Failure;
 use chartgate_model::recording::{Answer, Moment};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn a_new_pod_after_a_failed_migration_fails() {
     let mut pod = crate::testing::pod("worker", 1, "v2");
     pod["metadata"]["resourceVersion"] = json!("900");
     let story = contained().sighting(end_of(1), Change::Applied, &pod);
-    let says = "pod `cg-worker-1` of role `worker` was created in step 2 (upgrade), although the migration failed";
+    let says = "pod/cg-worker-1 of role `worker` was created in step 2 (upgrade), although the migration failed";
     check(&FAILED_MIGRATION_CONTAINED, &story, Verdict::Fail, says);
 }
 
@@ -43,7 +43,7 @@ fn an_old_pod_that_ends_fails() {
     let mut pod = crate::testing::pod("app", 0, "v1");
     pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     let story = contained().sighting(end_of(1), Change::Applied, &pod);
-    let says = "pod `cg-app-0` of role `app` ran before step 2 (upgrade), and the failed migration took it down";
+    let says = "pod/cg-app-0 of role `app` ran before step 2 (upgrade), and the failed migration took it down";
     check(&FAILED_MIGRATION_CONTAINED, &story, Verdict::Fail, says);
 }
 

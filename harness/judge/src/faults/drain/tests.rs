@@ -31,16 +31,16 @@ fn an_emptied_node_passes() {
 #[test]
 fn a_pod_that_may_not_leave_fails_with_the_servers_words() {
     let story = drained(&[], &[("cg-app-1", "Cannot evict pod as it would violate the pod's disruption budget.")]);
-    let says = "pod `cg-app-1` did not leave node `worker-1` in step 3 (fault): Cannot evict pod as it would violate";
+    let says = "pod/cg-app-1 did not leave node/worker-1 in step 3 (fault): Cannot evict pod as it would violate";
     check(&DRAIN_COMPLETES, &story, Verdict::Fail, says);
 }
 
 /// A failure would mean that a release which does not come back after a drain is accepted.
 #[test]
 fn a_release_that_does_not_come_back_fails() {
-    let why = "Deployment `cg-app` has 0 of 1 pods available".to_owned();
+    let why = "deployment/cg-app has 0 of 1 pods available".to_owned();
     let story = drained(&["cg-app-1"], &[]).ending(2, &StepOutcome::NotReady { why }, "");
-    check(&DRAIN_COMPLETES, &story, Verdict::Fail, "not ready again after node `worker-1` was drained");
+    check(&DRAIN_COMPLETES, &story, Verdict::Fail, "not ready again after node/worker-1 was drained");
 }
 
 /// A failure would mean that a node without pods, or one that nobody drained, proves anything.

@@ -7,16 +7,17 @@ use crate::testing::{Story, check, end_of, examples, start_of};
 const NAME: &str = "topics";
 
 fn shown(output: &str) -> EffectState {
-    EffectState::Shown { pod: "cg-kafka-0".to_owned(), output: output.to_owned() }
+    EffectState::Shown { place: "cg-kafka-0".to_owned(), output: output.to_owned() }
 }
 
 /// The hook makes topics: what was seen before the install, after it, and after the upgrade.
 fn story(states: [EffectState; 3]) -> Story {
-    let effect = Effect {
-        pods: "app=kafka".to_owned(),
-        command: ["kafka-topics", "--list"].map(str::to_owned).to_vec(),
-        shows: ["orders", "payments"].map(str::to_owned).to_vec(),
-    };
+    let command = ["kafka-topics", "--list"].map(str::to_owned).to_vec();
+    story_of(Look::Pod { pods: "app=kafka".to_owned(), command }, states)
+}
+
+fn story_of(look: Look, states: [EffectState; 3]) -> Story {
+    let effect = Effect { look, shows: ["orders", "payments"].map(str::to_owned).to_vec() };
     let mut story = Story::good().plan(|plan| {
         for hook in plan.hooks.values_mut() {
             hook.effects = [(NAME.to_owned(), effect.clone())].into();
@@ -99,4 +100,17 @@ fn examples_are_what_the_check_says() {
     let all = || shown("orders\npayments\n");
     let failing = story([EffectState::NoPod, shown("orders\n"), shown("orders\n")]);
     examples(&HOOK_EFFECT, &story([EffectState::NoPod, all(), all()]), &failing);
+}
+
+/// A failure would mean that rows of a database are not what a hook is asked for, or that the message does not say what was asked.
+#[test]
+fn rows_that_are_missing_fail() {
+    let look = Look::Database { database: "main".to_owned(), query: "SELECT name FROM topics".to_owned() };
+    let none = shown("");
+    let says = "effect `topics` of hook `migrations` was not there after step 1 (install): `SELECT name FROM topics` does not show `orders`, `payments`";
+    check(&HOOK_EFFECT, &story_of(look.clone(), [none.clone(), none.clone(), none.clone()]), Verdict::Fail, says);
+    let failed = EffectState::Failed { why: "permission denied".to_owned() };
+    let finding =
+        check(&HOOK_EFFECT, &story_of(look, [none, failed.clone(), failed]), Verdict::Void, "permission denied");
+    assert_eq!(finding.hint(), Some("let the contract say what works in the database `main`"));
 }

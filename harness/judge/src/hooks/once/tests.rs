@@ -1,4 +1,4 @@
-use chartgate_model::plan::Expect;
+use chartgate_model::plan::{Expect, Fault};
 use chartgate_model::recording::{Change, Moment};
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn a_hook_that_is_switched_off_must_not_appear() {
         &HOOK_ONCE,
         &switched_off(Story::good()),
         Verdict::Fail,
-        "switched off, but the chart renders Job `cg-migrations`",
+        "switched off, but the chart renders job/cg-migrations",
     );
     let seen = switched_off(Story::good().unrendered(is_hook));
     check(&HOOK_ONCE, &seen, Verdict::Fail, "switched off, but it ran");
@@ -120,7 +120,7 @@ fn the_examples_are_what_it_says() {
 #[test]
 fn a_hook_may_be_switched_off_in_one_step() {
     let off = |step: usize| Story::good().plan(move |plan| plan.steps[step].absent = vec!["migrations".to_owned()]);
-    let says = "hook `migrations` is switched off in step 1 (install), but the chart renders Job `cg-migrations`";
+    let says = "hook `migrations` is switched off in step 1 (install), but the chart renders job/cg-migrations";
     check(&HOOK_ONCE, &off(0), Verdict::Fail, says);
     // A rollback is to none of its events, whatever its revision switched off.
     let gone = off(0)

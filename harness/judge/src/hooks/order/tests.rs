@@ -29,7 +29,7 @@ fn a_pod_created_before_the_hook_completed_fails() {
         &HOOK_ORDER,
         &completed_at(pod + 1),
         Verdict::Fail,
-        "pod `cg-app-1` of role `app` was created in step 2 (upgrade) before hook `migrations`",
+        "pod/cg-app-1 of role `app` was created in step 2 (upgrade) before hook `migrations`",
     );
     let version = format!("(resource version {pod})");
     assert!(finding.evidence.iter().any(|evidence| evidence.text.contains(&version)), "{:?}", finding.evidence);
@@ -50,8 +50,8 @@ fn a_hook_that_never_ran_before_the_pods_fails() {
         |object| object["kind"] == "Job",
         |job| job["metadata"]["annotations"]["helm.sh/hook"] = json!("post-install,post-upgrade"),
     );
-    let finding = check(&HOOK_ORDER, &story, Verdict::Fail, "hook `migrations` did not run before pod `cg-app-0`");
-    let says = "the chart renders Job `cg-migrations` as a hook of post-install, post-upgrade";
+    let finding = check(&HOOK_ORDER, &story, Verdict::Fail, "hook `migrations` did not run before pod/cg-app-0");
+    let says = "the chart renders job/cg-migrations as a hook of post-install, post-upgrade";
     assert!(finding.evidence.iter().any(|evidence| evidence.text == says), "{finding:#?}");
 }
 
@@ -122,7 +122,7 @@ fn hooks_of_one_event_run_by_weight() {
     check(&HOOK_ORDER, &seed_hook(10_000), Verdict::Pass, "");
     let early = check(&HOOK_ORDER, &seed_hook(1), Verdict::Fail, "ran out of order");
     assert!(
-        early.message.contains("`cg-migrations` (weight 0) and hook Job `cg-seed` (weight 5)"),
+        early.message.contains("job/cg-migrations (weight 0) and hook job/cg-seed (weight 5)"),
         "{}",
         early.message
     );

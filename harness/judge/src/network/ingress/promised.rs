@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Backend, covers, gateway_rules, has_port, ingress, ingress_backend, is_port, route_backends};
+use super::backend::{Backend, covers, gateway_rules, has_port, ingress, ingress_backend, is_port, route_backends};
 use chartgate_k8s::typed::{Object, OrEmpty};
 use k8s_openapi::api::networking::v1::IngressSpec;
 
@@ -57,7 +57,7 @@ fn judge_backend(view: &View, run: &StepRun, end: u64, promise: &Promise, tally:
     let slices = slices.filter(|slice| slice.slice_of() == Some(backend.service) && has_port(slice, declared));
     let behind: Vec<(&str, &str)> = slices.flat_map(targets).collect();
     let is_of = |role: &str, uid: &str| view.pods_of_role(role).iter().any(|pod| pod.uid() == uid);
-    let shown = format!("{} leads `{promised}` to Service `{}`", leg.object.title(), backend.service);
+    let shown = format!("{} leads `{promised}` to service/{}", leg.object.slashed(), backend.service);
     let after = run.label();
     // That nothing stands behind a Service is told of each route in any case.
     let Some((uid, pod)) = behind.iter().find(|(uid, _)| !is_of(role, uid)) else {
@@ -69,7 +69,7 @@ fn judge_backend(view: &View, run: &StepRun, end: u64, promise: &Promise, tally:
     let whose = view.plan.roles.keys().find(|role| is_of(role, uid));
     let whose = whose.map_or("no role of the contract".to_owned(), |role| format!("role `{role}`"));
     let claim =
-        tally.fail(format!("{shown} after {after}, behind which stands pod `{pod}` of {whose}, not of role `{role}`"));
+        tally.fail(format!("{shown} after {after}, behind which stands pod/{pod} of {whose}, not of role `{role}`"));
     if split(promised).0.is_empty() && !leg.host.is_empty() {
         claim.hint(format!(
             "correct the backend of the path; if another host is meant, write `HOST{promised}` in `routes`"

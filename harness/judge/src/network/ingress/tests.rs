@@ -46,7 +46,7 @@ fn check_edited(at: &str, value: Value, verdict: Verdict, says: &str) {
 #[test]
 fn an_ingress_that_leads_to_ready_endpoints_passes() {
     let finding = check(&INGRESS_LEADS, &routed(&ingress()), Verdict::Pass, "every route led to ready endpoints");
-    assert!(finding.evidence[0].text.contains("Ingress `cg` led to port 80 (`http`) of Service `cg`"), "{finding:?}");
+    assert!(finding.evidence[0].text.contains("ingress/cg led to port 80 (`http`) of service/cg"), "{finding:?}");
     check_edited("/spec/rules/0/http/paths/0/backend/service/port", json!({"name": "http"}), Verdict::Pass, "");
 }
 
@@ -54,15 +54,15 @@ fn an_ingress_that_leads_to_ready_endpoints_passes() {
 #[test]
 fn a_backend_that_is_not_there_fails() {
     let service = "/spec/rules/0/http/paths/0/backend/service";
-    let says = "Ingress `cg` leads to Service `web`, which does not exist; there are `cg` after step 1 (install)";
+    let says = "ingress/cg leads to service/web, which does not exist; there are `cg` after step 1 (install)";
     check_edited(&format!("{service}/name"), json!("web"), Verdict::Fail, says);
-    let says = "leads to port 8080 of Service `cg`, which has only port 80 (`http`)";
+    let says = "leads to port 8080 of service/cg, which has only port 80 (`http`)";
     check_edited(&format!("{service}/port/number"), json!(8080), Verdict::Fail, says);
     check_edited("/spec/rules", json!([]), Verdict::Fail, "leads nowhere: it names no Service");
     let by_default = json!({"name": "none", "port": {"number": 80}});
     let mut route = ingress();
     route["spec"]["defaultBackend"] = json!({"service": by_default});
-    check(&INGRESS_LEADS, &routed(&route), Verdict::Fail, "leads to Service `none`");
+    check(&INGRESS_LEADS, &routed(&route), Verdict::Fail, "leads to service/none");
 }
 
 /// A failure would mean that a Service behind which nothing is ready counts as a way to the application.
@@ -71,7 +71,7 @@ fn a_service_without_ready_endpoints_fails() {
     let edited = |key: &'static str, value: Value| {
         routed(&ingress()).edit(named("EndpointSlice", ""), move |slice| slice[key] = value.clone())
     };
-    let says = "leads to port 80 (`http`) of Service `cg`, which has no ready endpoint";
+    let says = "leads to port 80 (`http`) of service/cg, which has no ready endpoint";
     check(&INGRESS_LEADS, &edited("endpoints", json!([])), Verdict::Fail, says);
     check(&INGRESS_LEADS, &edited("endpoints", json!([{"conditions": {"ready": false}}])), Verdict::Fail, says);
     // No pod has a port of the name that the Service sends to.
@@ -82,12 +82,7 @@ fn a_service_without_ready_endpoints_fails() {
 #[test]
 fn a_tls_secret_that_nobody_makes_fails() {
     let absent = || routed(&ingress()).unseen(named("Secret", "app-tls"));
-    check(
-        &INGRESS_LEADS,
-        &absent(),
-        Verdict::Fail,
-        "takes its certificate from Secret `app-tls`, which does not exist",
-    );
+    check(&INGRESS_LEADS, &absent(), Verdict::Fail, "takes its certificate from secret/app-tls, which does not exist");
     let unknown = absent().plan(|plan| plan.roles.clear());
     check(&INGRESS_LEADS, &unknown, Verdict::Advice, "which does not exist");
     let issued = |ingress: &mut Value| {
@@ -96,7 +91,7 @@ fn a_tls_secret_that_nobody_makes_fails() {
     check(&INGRESS_LEADS, &absent().edit(named("Ingress", "cg"), issued), Verdict::Pass, "");
     let empty = |secret: &mut Value| secret["data"] = json!({"tls.crt": "hash"});
     let story = routed(&ingress()).edit(named("Secret", "app-tls"), empty);
-    check(&INGRESS_LEADS, &story, Verdict::Fail, "Secret `app-tls`, which has no `tls.key`");
+    check(&INGRESS_LEADS, &story, Verdict::Fail, "secret/app-tls, which has no `tls.key`");
 }
 
 /// A failure would mean that a certificate for a host that leads nowhere is accepted, or one for all below a domain is not.
@@ -118,8 +113,8 @@ fn a_route_of_the_gateway_api_is_followed() {
         json!({"kind": "HTTPRoute", "metadata": {"name": "cg"}, "spec": {"rules": [{"backendRefs": refs}]}})
     };
     check(&INGRESS_LEADS, &routed(&route("cg", 80)), Verdict::Pass, "");
-    check(&INGRESS_LEADS, &routed(&route("cg", 81)), Verdict::Fail, "HTTPRoute `cg` leads to port 81 of Service `cg`");
-    check(&INGRESS_LEADS, &routed(&route("web", 80)), Verdict::Fail, "leads to Service `web`");
+    check(&INGRESS_LEADS, &routed(&route("cg", 81)), Verdict::Fail, "httproute/cg leads to port 81 of service/cg");
+    check(&INGRESS_LEADS, &routed(&route("web", 80)), Verdict::Fail, "leads to service/web");
 }
 
 /// A failure would mean that a route which nobody followed counts as one that leads somewhere.
@@ -159,7 +154,7 @@ fn a_path_leads_to_the_role_that_the_contract_promises() {
     for promised in ["/", "/deep/down", "app.example.com/"] {
         check_promised(&ingress(), promised, "app", Verdict::Pass, "");
     }
-    let says = "Ingress `cg` leads `/` to Service `cg` after step 1 (install), behind which stands pod `cg-app-0` of role `app`, not of role `worker`";
+    let says = "ingress/cg leads `/` to service/cg after step 1 (install), behind which stands pod/cg-app-0 of role `app`, not of role `worker`";
     check_promised(&ingress(), "/", "worker", Verdict::Fail, says);
     let says = "no route leads `other.example.com/` anywhere after step 1 (install); there are `app.example.com/`";
     check_promised(&ingress(), "other.example.com/", "app", Verdict::Fail, says);

@@ -75,7 +75,7 @@ fn a_policy_that_lets_in_what_is_promised_passes() {
 fn a_policy_that_lets_nobody_in_fails() {
     let shut = reaching(guarded(&[Asker::Prober]), |reach| reach.port == 4000, |reach| reach.answer = Answer::TimedOut);
     let says =
-        "port 4000 of pod `cg-app-0` of role `app` could not be reached by a pod of another namespace after step 1";
+        "port 4000 of pod/cg-app-0 of role `app` could not be reached by a pod of another namespace after step 1";
     check(&NETWORK_POLICY, &shut, Verdict::Fail, says);
 }
 
@@ -84,8 +84,7 @@ fn a_policy_that_lets_nobody_in_fails() {
 fn a_policy_that_lets_everything_in_fails() {
     // Nobody listens there, so what arrives is refused.
     let open = reaching(guarded(&[Asker::Prober]), |reach| reach.port == 9, |reach| reach.answer = Answer::Refused);
-    let says =
-        "port 9 of pod `cg-app-0` of role `app` was reached by a pod of another namespace after step 1 (install)";
+    let says = "port 9 of pod/cg-app-0 of role `app` was reached by a pod of another namespace after step 1 (install)";
     check(&NETWORK_POLICY, &open, Verdict::Fail, says);
 }
 
@@ -112,7 +111,7 @@ fn a_further_port_is_open_as_promised() {
     let open = reaching(guarded(&[Asker::Prober]), |reach| reach.port == 4001, |reach| reach.answer = Answer::Refused);
     check(&NETWORK_POLICY, &promising(open, network.clone()), Verdict::Pass, "");
     let shut = promising(guarded(&[Asker::Prober]), network);
-    check(&NETWORK_POLICY, &shut, Verdict::Fail, "port 4001 of pod `cg-app-0` of role `app` could not be reached");
+    check(&NETWORK_POLICY, &shut, Verdict::Fail, "port 4001 of pod/cg-app-0 of role `app` could not be reached");
 }
 
 /// A failure would mean that a policy is green on a cluster where policies do nothing.
@@ -152,7 +151,7 @@ fn what_was_not_asked_or_not_watched_is_void() {
         &NETWORK_POLICY,
         &unasked,
         Verdict::Void,
-        "port 9 of pod `cg-app-2` was not asked by a pod of another namespace",
+        "port 9 of pod/cg-app-2 was not asked by a pod of another namespace",
     );
     let unwatched = guarded(&[Asker::Prober]).before(end_of(1), gap("NetworkPolicy"));
     check(&NETWORK_POLICY, &unwatched, Verdict::Void, "gap of NetworkPolicy");

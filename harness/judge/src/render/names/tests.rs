@@ -149,7 +149,7 @@ fn neighbour(objects: &[&Value], trouble: Option<&str>) -> Story {
 fn a_neighbour_keeps_its_objects_and_its_health() {
     let own = json!({"kind": "Service", "metadata": {"name": "other"}});
     check(&NAMES_UNIQUE, &neighbour(&[&own], None), Verdict::Pass, "");
-    let trouble = neighbour(&[&own], Some("Deployment `other` has 0 of 1 pods available"));
+    let trouble = neighbour(&[&own], Some("deployment/other has 0 of 1 pods available"));
     check(&NAMES_UNIQUE, &trouble, Verdict::Fail, "`other` was not well after the steps");
     let shared = json!({"kind": "Deployment", "metadata": {"name": "cg-app"}});
     check(&NAMES_UNIQUE, &neighbour(&[&shared], None), Verdict::Fail, "both releases own deployment/cg-app");

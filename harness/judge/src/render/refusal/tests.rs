@@ -36,7 +36,7 @@ fn a_refusal_without_the_reason_or_after_the_fact_fails() {
     check(&SCHEMA_REJECTS, &refused("something is wrong"), Verdict::Fail, "does not say `replicaCuont`");
     let service = json!({"kind": "Service", "metadata": {"name": "cg", "uid": "1", "resourceVersion": "7"}});
     let late = refused(REASON).sighting(end_of(0), Change::Applied, &service);
-    check(&SCHEMA_REJECTS, &late, Verdict::Fail, "Service `cg` had been applied");
+    check(&SCHEMA_REJECTS, &late, Verdict::Fail, "service/cg had been applied");
     let accepted = refused(REASON).moments(|moment| {
         if let Moment::StepEnded { outcome, .. } = moment {
             *outcome = StepOutcome::Succeeded;

@@ -21,7 +21,7 @@ fn with_env(pod: &'static str, name: &str, variable: &Value) -> Story {
 #[test]
 fn a_pod_with_another_roles_value_fails() {
     let story = with_env("cg-worker-1", "OBAN_MODE", &json!({"value": "web"}));
-    let says = "pod `cg-worker-1` of role `worker`: container `worker` has OBAN_MODE=web, not OBAN_MODE=worker";
+    let says = "pod/cg-worker-1 of role `worker`: container `worker` has OBAN_MODE=web, not OBAN_MODE=worker";
     check(&ROLE_ENV, &story, Verdict::Fail, says);
 }
 
@@ -59,7 +59,7 @@ fn values_come_from_config_maps_and_other_variables() {
 #[test]
 fn a_promised_value_in_a_secret_is_void() {
     let secret = json!({"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}});
-    check(&ROLE_ENV, &with_env("cg-app", "OBAN_MODE", &secret), Verdict::Void, "comes from Secret `s`");
+    check(&ROLE_ENV, &with_env("cg-app", "OBAN_MODE", &secret), Verdict::Void, "comes from secret/s");
 }
 
 /// A failure would mean that a promise about pods that do not exist is kept.
@@ -75,8 +75,8 @@ fn a_role_that_is_switched_off_must_not_appear() {
     let off = |story: Story| story.plan(|plan| plan.absent = vec!["worker".to_owned()]);
     let is_worker = |object: &Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "worker";
     check(&ROLE_ENV, &off(Story::good().unseen(is_worker).unrendered(is_worker)), Verdict::Pass, "");
-    check(&ROLE_ENV, &off(Story::good()), Verdict::Fail, "switched off, but the chart renders Deployment `cg-worker`");
-    check(&ROLE_ENV, &off(Story::good().unrendered(is_worker)), Verdict::Fail, "switched off, but pod `cg-worker-0`");
+    check(&ROLE_ENV, &off(Story::good()), Verdict::Fail, "switched off, but the chart renders deployment/cg-worker");
+    check(&ROLE_ENV, &off(Story::good().unrendered(is_worker)), Verdict::Fail, "switched off, but pod/cg-worker-0");
 }
 
 /// A failure would mean that a promise counts as kept which nobody made, or that a selector with a slip in it goes unseen.
@@ -123,17 +123,17 @@ fn the_examples_are_what_it_says() {
 fn a_role_may_be_switched_off_in_one_step() {
     let is_worker = |object: &Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "worker";
     let off = || Story::good().plan(|plan| plan.steps[1].absent = vec!["worker".to_owned()]);
-    let says = "role `worker` is switched off in step 2 (upgrade), but the chart renders Deployment `cg-worker`";
+    let says = "role `worker` is switched off in step 2 (upgrade), but the chart renders deployment/cg-worker";
     check(&ROLE_ENV, &off(), Verdict::Fail, says);
     let unrendered = || off().unrendered_in(1, is_worker);
     check(
         &ROLE_ENV,
         &unrendered(),
         Verdict::Fail,
-        "switched off in step 2 (upgrade), but Deployment `cg-worker` is still",
+        "switched off in step 2 (upgrade), but deployment/cg-worker is still",
     );
     let gone = unrendered().unseen(|object| object["metadata"]["name"] == "cg-worker");
-    check(&ROLE_ENV, &gone, Verdict::Fail, "switched off in step 2 (upgrade), but pod `cg-worker-1` of it was created");
+    check(&ROLE_ENV, &gone, Verdict::Fail, "switched off in step 2 (upgrade), but pod/cg-worker-1 of it was created");
     let gone = gone.unseen(|object| object["metadata"]["name"] == "cg-worker-1");
     check(&ROLE_ENV, &gone, Verdict::Pass, "");
 }

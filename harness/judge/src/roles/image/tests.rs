@@ -26,7 +26,7 @@ fn a_hook_on_another_tag_fails() {
 #[test]
 fn a_role_on_another_repository_fails() {
     let story = running("cg-scheduler", "docker.io/other:v1");
-    check(&SAME_IMAGE, &story, Verdict::Fail, "pod `cg-scheduler-0` of role `scheduler` runs docker.io/other:v1");
+    check(&SAME_IMAGE, &story, Verdict::Fail, "pod/cg-scheduler-0 of role `scheduler` runs docker.io/other:v1");
     let shared = ["app", "worker", "migrations"].map(str::to_owned).to_vec();
     let story = story.plan(|plan| plan.images.get_mut("app").expect("it is there").used_by = shared);
     check(&SAME_IMAGE, &story, Verdict::Pass, "");

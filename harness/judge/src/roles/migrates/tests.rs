@@ -28,7 +28,7 @@ fn a_change_outside_the_hooks_window_fails_and_names_the_starting_pods() {
     let finding =
         check(&ROLE_MIGRATES, &story.before(end_of(1), late), Verdict::Fail, "ALTER TABLE public.jobs by `codex`");
     assert!(
-        finding.evidence.iter().any(|evidence| evidence.text.contains("`cg-worker-1` was starting then")),
+        finding.evidence.iter().any(|evidence| evidence.text.contains("pod/cg-worker-1 was starting then")),
         "{finding:#?}"
     );
 }

@@ -13,7 +13,7 @@ fn worker(change: impl Fn(&mut Probe)) -> Story {
 #[test]
 fn a_silent_role_that_accepts_a_connection_fails() {
     let story = worker(|probe| probe.answer = Answer::Connected);
-    let says = "pod `cg-worker-1` of role `worker` at 10.244.0.7:4000 accepted a connection after step 2 (upgrade)";
+    let says = "pod/cg-worker-1 of role `worker` at 10.244.0.7:4000 accepted a connection after step 2 (upgrade)";
     check(&ROLE_SERVES, &story, Verdict::Fail, says);
 }
 
@@ -60,7 +60,7 @@ fn a_pod_that_leaves_while_it_is_asked_counts_for_nothing() {
             check(&ROLE_SERVES, &with_a_leaving(role, &answer), Verdict::Pass, "");
         }
     }
-    let says = "pod `cg-worker-0` of role `worker` at 10.244.0.7:4000 accepted a connection";
+    let says = "pod/cg-worker-0 of role `worker` at 10.244.0.7:4000 accepted a connection";
     check(&ROLE_SERVES, &with_a_leaving("worker", &Answer::Connected), Verdict::Fail, says);
     let alone = with_a_leaving("worker", &Answer::Refused).without(
         |moment| matches!(moment, Moment::Probe(probe) if probe.step == 1 && probe.pod.as_deref() == Some("cg-worker-1")),
@@ -75,7 +75,7 @@ fn a_pod_that_was_not_asked_is_void() {
         |moment: &Moment| matches!(moment, Moment::Probe(probe) if probe.role == "worker" && probe.step == 1);
     check(&ROLE_SERVES, &Story::good().without(of_worker), Verdict::Void, "no connection to a pod of role `worker`");
     let other = worker(|probe| probe.pod = Some("cg-worker-9".to_owned()));
-    check(&ROLE_SERVES, &other, Verdict::Void, "no connection to pod `cg-worker-1`");
+    check(&ROLE_SERVES, &other, Verdict::Void, "no connection to pod/cg-worker-1");
 }
 
 fn behind(uid: &'static str) -> Story {
@@ -93,9 +93,9 @@ fn a_stranger_behind_the_service_fails() {
         &ROLE_SERVES,
         &behind("worker-0"),
         Verdict::Fail,
-        "pod `cg-worker-0` of role `worker` serves nothing, but it stood behind Service `cg`",
+        "pod/cg-worker-0 of role `worker` serves nothing, but it stood behind service/cg",
     );
-    check(&ROLE_SERVES, &behind("migrations-0"), Verdict::Fail, "of hook Job `cg-migrations` serves nothing");
+    check(&ROLE_SERVES, &behind("migrations-0"), Verdict::Fail, "of hook job/cg-migrations serves nothing");
     check(&ROLE_SERVES, &behind("redis-0"), Verdict::Pass, "");
 }
 
@@ -114,7 +114,7 @@ fn a_discovery_service_brings_no_requests() {
         Story::good().rendering(&service).sighting(end_of(1), chartgate_model::recording::Change::Applied, &slice)
     };
     check(&ROLE_SERVES, &discovering(7946, "None"), Verdict::Pass, "");
-    let says = "serves nothing, but it stood behind Service `cg-peers`";
+    let says = "serves nothing, but it stood behind service/cg-peers";
     check(&ROLE_SERVES, &discovering(4000, "None"), Verdict::Fail, says);
     check(&ROLE_SERVES, &discovering(7946, "10.0.0.1"), Verdict::Fail, says);
 }
@@ -124,7 +124,7 @@ fn a_discovery_service_brings_no_requests() {
 fn a_serving_pod_behind_no_service_fails() {
     let empty = |slice: &mut Value| slice["endpoints"] = json!([]);
     let story = Story::good().edit(named("EndpointSlice", ""), empty);
-    check(&ROLE_SERVES, &story, Verdict::Fail, "pod `cg-app-0` of role `app` is ready but behind no Service");
+    check(&ROLE_SERVES, &story, Verdict::Fail, "pod/cg-app-0 of role `app` is ready but behind no Service");
 }
 
 /// A failure would mean that endpoints which nobody watched count as right.
@@ -144,14 +144,15 @@ fn without_a_serving_role_it_does_not_apply() {
 #[test]
 fn a_neighbours_pod_behind_the_service_fails() {
     let with_neighbour = |story: Story| story.with_neighbour();
-    let says = "pod `cg-other-pod` belongs to the second release, but it stood behind Service `cg`";
+    let says = "pod/cg-other-pod belongs to the second release, but it stood behind service/cg";
     check(&ROLE_SERVES, &with_neighbour(behind("other-pod")), Verdict::Fail, says);
     check(&ROLE_SERVES, &with_neighbour(behind("redis-0")), Verdict::Pass, "");
     let mut slice = json!({"kind": "EndpointSlice", "metadata": {"name": "other-x1", "uid": "other-slice"}});
+    slice["metadata"]["labels"] = json!({"kubernetes.io/service-name": "other"});
     slice["endpoints"] = json!([{"targetRef": {"kind": "Pod", "name": "cg-app-1", "uid": "app-1"}}]);
     let story =
         with_neighbour(Story::good()).sighting(start_of(0), chartgate_model::recording::Change::Applied, &slice);
-    check(&ROLE_SERVES, &story, Verdict::Fail, "it stood behind the second release's Service");
+    check(&ROLE_SERVES, &story, Verdict::Fail, "it stood behind the second release's service/other");
 }
 
 /// A failure would mean that a chart which guards its worker by a policy can never be green.
@@ -186,7 +187,7 @@ fn a_service_that_the_contract_names_for_discovery_brings_no_requests() {
     for name in ["cg", "c*"] {
         check(&ROLE_SERVES, &named(name), Verdict::Pass, "");
     }
-    check(&ROLE_SERVES, &named("cg-peers"), Verdict::Fail, "serves nothing, but it stood behind Service `cg`");
+    check(&ROLE_SERVES, &named("cg-peers"), Verdict::Fail, "serves nothing, but it stood behind service/cg");
 }
 
 /// A good run whose contract says that the serving role refuses a port, at which its pods answer so.
@@ -214,7 +215,7 @@ fn a_serving_role_refuses_the_ports_that_the_contract_says() {
     check(&ROLE_SERVES, &refusing("9000", &Answer::Refused), Verdict::Pass, "");
     let says = "at 10.244.0.7:9000 accepted a connection after step 1 (install), though the contract says that it `refuses` there";
     check(&ROLE_SERVES, &refusing("9000", &Answer::Connected), Verdict::Fail, says);
-    let says = "port admin of pod `cg-app-0` of role `app`, which is to refuse connections, was not tried";
+    let says = "port admin of pod/cg-app-0 of role `app`, which is to refuse connections, was not tried";
     let unknown = |plan: &mut chartgate_model::plan::Plan| {
         plan.roles.get_mut("app").expect("it is there").refuses = vec!["admin".to_owned()];
     };

@@ -1,3 +1,4 @@
+use chartgate_model::plan::Fault;
 use chartgate_model::recording::Moment;
 
 use crate::Verdict;

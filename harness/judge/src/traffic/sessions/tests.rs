@@ -1,6 +1,7 @@
 use super::*;
 use crate::Verdict;
 use crate::testing::{Story, check, examples, gap, start_of};
+use chartgate_model::plan::Fault;
 
 fn talking() -> Story {
     Story::good().with_session()
@@ -44,7 +45,7 @@ fn an_improper_close_fails() {
 /// A failure would mean that a pod which is killed without grace is blamed for saying nothing.
 #[test]
 fn a_killed_pod_need_not_say_goodbye() {
-    let moment = Moment::Fault { step: 2, what: "pod `cg-app-1` was killed".to_owned() };
+    let moment = Moment::Fault { step: 2, what: "pod/cg-app-1 was killed".to_owned() };
     let story = Story::disrupted(Fault::PodKilled { role: "app".to_owned() }, moment).with_session();
     let cut_off = |story: Story, last: u64| {
         story.sessions(|event| match event {

@@ -20,7 +20,7 @@ fn with(mut story: Story, other: &Value, in_it: fn(&Moment) -> bool) -> Story {
     let hash = hash_of(other);
     story.0.objects.insert(hash.clone(), other.clone().into());
     let all = story.0.objects.clone();
-    let is_same = |known: &String| kind(&all[known]) == kind(other) && name(&all[known]) == name(other);
+    let is_same = |known: &String| all[known].kind() == kind(other) && all[known].name() == name(other);
     story.moments(|moment| {
         let is_picked = in_it(moment);
         let (Moment::Rendered { objects, .. } | Moment::Release(Release { objects, .. })) = moment else { return };
@@ -66,7 +66,7 @@ fn kept(story: Story) -> Story {
 /// A failure would mean that a changed configuration which no pod reads is accepted.
 #[test]
 fn a_pod_that_keeps_the_old_configuration_fails() {
-    let says = "step 2 (upgrade) changed configmap/cg-scheduler, but pod `cg-scheduler-0` of deployment/cg-scheduler was not replaced";
+    let says = "step 2 (upgrade) changed configmap/cg-scheduler, but pod/cg-scheduler-0 of deployment/cg-scheduler was not replaced";
     check(&CONFIG_ROLLS_PODS, &kept(changed_live()), Verdict::Fail, says);
 }
 

@@ -6,6 +6,8 @@ use chartgate_k8s::object::may_hold_revision;
 use chartgate_k8s::ready::goes_when_done;
 use chartgate_k8s::typed::Object;
 
+use crate::manifest::is_kind;
+
 /// A field that two states of an object have different values of.
 pub(super) struct Difference {
     pub(super) path: String,
@@ -33,16 +35,16 @@ pub(super) fn difference(before: &Object, after: &Object) -> Option<Difference> 
         return None;
     }
     let found = fields(after).iter().find_map(|path| {
-        let (old, new) = (normal(at(before, path)), normal(at(after, path)));
+        let (old, new) = (comparable(before, path), comparable(after, path));
         differing(path, &old, &new).filter(|difference| is_refused(after, difference))
     });
-    found.or_else(|| headless(before, after)).or_else(|| frozen(before, after))
+    found.or_else(|| address(before, after)).or_else(|| frozen(before, after))
 }
 
 /// Whether an object has fields that this check looks at.
 pub(super) fn has_fields(object: &Object) -> bool {
-    let is_frozen = object.kind() == "ConfigMap" && *at(object, "immutable") == true;
-    lasts(object) && (!fields(object).is_empty() || object.kind() == "Service" || is_frozen)
+    let is_frozen = is_kind(object, "ConfigMap") && *at(object.raw(), "immutable") == true;
+    lasts(object) && (!fields(object).is_empty() || is_kind(object, "Service") || is_frozen)
 }
 
 /// Hooks are made anew, Jobs that Kubernetes removes after their end may be gone by the next upgrade, and each revision may have a Job
@@ -55,11 +57,13 @@ fn lasts(object: &Object) -> bool {
 /// By kind, as the API server's validation of an update has it.
 fn fields(object: &Object) -> &'static [&'static str] {
     match object.kind() {
+        // What its definition lets change, nobody knows.
+        _ if object.is_custom() => &[],
         "Deployment" | "DaemonSet" | "ReplicaSet" => &["spec.selector"],
         "StatefulSet" => {
             &["spec.selector", "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy"]
         }
-        "Job" => &["spec.template", "spec.selector", "spec.completionMode"],
+        "Job" => &["spec.template", "spec.selector", "spec.completionMode", "spec.completions"],
         "PersistentVolumeClaim" => &[
             "spec.accessModes",
             "spec.storageClassName",
@@ -69,10 +73,13 @@ fn fields(object: &Object) -> &'static [&'static str] {
             "spec.dataSource",
             "spec.resources.requests.storage",
         ],
+        "PersistentVolume" => &["spec.nfs", "spec.csi", "spec.hostPath", "spec.local", "spec.iscsi", "spec.volumeMode"],
+        "Pod" => &["spec"],
         "RoleBinding" | "ClusterRoleBinding" => &["roleRef"],
         "Secret" => &["type"],
         "StorageClass" => &["provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"],
         "PriorityClass" => &["value", "preemptionPolicy"],
+        "RuntimeClass" => &["handler"],
         "IngressClass" => &["spec.controller"],
         _ => &[],
     }
@@ -94,7 +101,8 @@ fn is_refused(object: &Object, difference: &Difference) -> bool {
         return known(&difference.before) != known(&difference.after);
     }
     let is_silent = difference.before.is_null() || difference.after.is_null();
-    if is_silent && DEFAULTED.contains(&difference.path.as_str()) {
+    // Of a pod, Kubernetes fills in most of what is not said.
+    if is_silent && (is_kind(object, "Pod") || DEFAULTED.contains(&difference.path.as_str())) {
         return false;
     }
     if object.kind() == "PersistentVolumeClaim" && difference.path.ends_with("storage") {
@@ -105,32 +113,68 @@ fn is_refused(object: &Object, difference: &Difference) -> bool {
     true
 }
 
-/// A Service that has an address of its own cannot give it up.
-fn headless(before: &Object, after: &Object) -> Option<Difference> {
-    const PATH: &str = "spec.clusterIP";
-    let is_changed = after.kind() == "Service" && before.is_headless() != after.is_headless();
-    (is_changed && !before.is_external_name() && !after.is_external_name()).then(|| Difference {
-        path: PATH.to_owned(),
-        before: at(before, PATH).clone(),
-        after: at(after, PATH).clone(),
-    })
+/// A Service that has an address cannot give it up or take another one, nor change which family comes first or who balances its load.
+fn address(before: &Object, after: &Object) -> Option<Difference> {
+    const CLUSTER_IP: &str = "spec.clusterIP";
+    if !is_kind(after, "Service") || before.is_external_name() || after.is_external_name() {
+        return None;
+    }
+    let found = |path: &str| Difference {
+        path: path.to_owned(),
+        before: at(before.raw(), path).clone(),
+        after: at(after.raw(), path).clone(),
+    };
+    // What is not said, Kubernetes keeps as it is.
+    let is_changed = |path: &str| {
+        let written = |of: &Object| at(of.raw(), path).as_str().unwrap_or_default().to_owned();
+        let (old, new) = (written(before), written(after));
+        !old.is_empty() && !new.is_empty() && old != new
+    };
+    if before.is_headless() != after.is_headless() || is_changed(CLUSTER_IP) {
+        return Some(found(CLUSTER_IP));
+    }
+    let family = |of: &Object| at(of.raw(), "spec.ipFamilies")[0].clone();
+    if family(before).is_string() && family(after).is_string() && family(before) != family(after) {
+        return Some(found("spec.ipFamilies"));
+    }
+    let is_balanced = [before, after].iter().all(|of| *at(of.raw(), "spec.type") == "LoadBalancer");
+    (is_balanced && is_changed("spec.loadBalancerClass")).then(|| found("spec.loadBalancerClass"))
 }
 
 /// What says that it never changes.
 fn frozen(before: &Object, after: &Object) -> Option<Difference> {
-    if *at(before, "immutable") != true {
+    if *at(before.raw(), "immutable") != true {
         return None;
     }
     let content = ["data", "stringData", "binaryData", "immutable"];
-    content.iter().find_map(|field| differing(field, &before[*field], &after[*field])).map(|difference| {
-        // A Secret's values are nobody's business.
-        let shown = if after.kind() == "Secret" { json!("…") } else { Value::Null };
-        if shown.is_null() { difference } else { Difference { before: shown.clone(), after: shown, ..difference } }
-    })
+    content.iter().find_map(|field| differing(field, at(before.raw(), field), at(after.raw(), field))).map(
+        |difference| {
+            // A Secret's values are nobody's business.
+            let shown = if after.kind() == "Secret" { json!("…") } else { Value::Null };
+            if shown.is_null() { difference } else { Difference { before: shown.clone(), after: shown, ..difference } }
+        },
+    )
 }
 
 fn at<'v>(object: &'v Value, path: &str) -> &'v Value {
     path.split('.').fold(object, |value, key| &value[key])
+}
+
+/// What of a field must stay: a pod may get other images, more tolerations and another deadline.
+fn comparable(object: &Object, path: &str) -> Value {
+    let mut value = normal(at(object.raw(), path));
+    if is_kind(object, "Pod")
+        && let Some(spec) = value.as_object_mut()
+    {
+        spec.retain(|key, _| {
+            !["tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds"].contains(&key.as_str())
+        });
+        for list in ["containers", "initContainers"] {
+            let containers = spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+            containers.filter_map(Value::as_object_mut).for_each(|fields| _ = fields.remove("image"));
+        }
+    }
+    value
 }
 
 /// The first place where two values differ, as deep as it can be named.

@@ -45,6 +45,7 @@ fn only_a_version_that_is_released_breaks_a_selector() {
         })
     };
     check(&IMMUTABLE_FIELDS, &with("version", "stable"), Verdict::Pass, "");
+    check(&IMMUTABLE_FIELDS, &with("tag", "v1"), Verdict::Pass, "");
     check(&IMMUTABLE_FIELDS, &with("chart", "codex-pooler"), Verdict::Pass, "");
     for (key, value) in [("version", "v1"), ("app.kubernetes.io/version", "1.36"), ("chart", "sub-0.3.0_rc.1")] {
         check(&IMMUTABLE_FIELDS, &with(key, value), Verdict::Fail, "which changes with each version");
@@ -153,6 +154,46 @@ fn each_kinds_own_fields_are_compared() {
     ] {
         check(&IMMUTABLE_FIELDS, &story, Verdict::Pass, "");
     }
+}
+
+/// A failure would mean that a change which the API server refuses is accepted, or one that it takes is refused.
+#[test]
+fn an_address_a_source_and_a_pod_stay_as_they_are() {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "clusterIP": "10.96.0.9", "ipFamilies": ["IPv4", "IPv6"], "loadBalancerClass": "a.example/x"}});
+    let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": {"nfs": {"server": "a", "path": "/a"}}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "a", "image": "a:1", "args": ["x"]}]}});
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"completions": 1}});
+    for (story, path) in [
+        (changed(&service, |it| it["spec"]["clusterIP"] = json!("10.96.0.10")), "`spec.clusterIP` of service/s"),
+        (changed(&service, |it| it["spec"]["ipFamilies"] = json!(["IPv6", "IPv4"])), "`spec.ipFamilies` of service/s"),
+        (
+            changed(&service, |it| it["spec"]["loadBalancerClass"] = json!("b.example/x")),
+            "`spec.loadBalancerClass` of service/s",
+        ),
+        (changed(&volume, |it| it["spec"]["nfs"]["path"] = json!("/b")), "`spec.nfs.path` of persistentvolume/v"),
+        (
+            changed(&pod, |it| it["spec"]["containers"][0]["args"] = json!(["y"])),
+            "`spec.containers[0].args[0]` of pod/p",
+        ),
+        (changed(&job, |it| it["spec"]["completions"] = json!(2)), "`spec.completions` of job/j"),
+    ] {
+        check(&IMMUTABLE_FIELDS, &story, Verdict::Fail, path);
+    }
+    let custom = json!({"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": {"a": 1}}});
+    for story in [
+        changed(&service, |it| it["spec"] = json!({"type": "LoadBalancer", "ipFamilies": ["IPv4"]})),
+        changed(&service, |it| {
+            it["spec"] = json!({"type": "ClusterIP", "loadBalancerClass": null, "clusterIP": "10.96.0.9"})
+        }),
+        changed(&pod, |it| it["spec"]["containers"][0]["image"] = json!("a:2")),
+        changed(&pod, |it| it["spec"]["restartPolicy"] = json!("Always")),
+        changed(&job, |it| it["spec"]["parallelism"] = json!(2)),
+        changed(&volume, |it| it["spec"]["capacity"] = json!({"storage": "2Gi"})),
+    ] {
+        check(&IMMUTABLE_FIELDS, &story, Verdict::Pass, "");
+    }
+    let story = changed(&custom, |it| it["spec"]["template"]["a"] = json!(2));
+    check(&IMMUTABLE_FIELDS, &story, Verdict::Pass, "");
 }
 
 /// A failure would mean that a Job which is gone by the next upgrade is said to break it.

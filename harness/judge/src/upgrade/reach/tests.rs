@@ -55,14 +55,14 @@ fn kept(story: Story) -> Story {
 fn pods_of_the_next_upgrade_pass() {
     let finding = check(&CONFIG_REACHES_PODS, &rotated(), Verdict::Pass, "was made after");
     let told: Vec<&str> = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect();
-    let held = "pod `cg-scheduler-0` held what ConfigMap `cg-scheduler` was before until step 3 (upgrade)";
+    let held = "pod/cg-scheduler-0 held what configmap/cg-scheduler was before until step 3 (upgrade)";
     assert!(told.contains(&held), "{told:#?}");
 }
 
 /// A failure would mean that pods with a password that is no longer valid are accepted after an upgrade.
 #[test]
 fn a_pod_that_keeps_what_it_held_fails() {
-    let says = "ConfigMap `cg-scheduler` changed in step 2 (apply), and step 3 (upgrade) left pod `cg-scheduler-0`";
+    let says = "configmap/cg-scheduler changed in step 2 (apply), and step 3 (upgrade) left pod/cg-scheduler-0";
     check(&CONFIG_REACHES_PODS, &kept(rotated()), Verdict::Fail, says);
 }
 
@@ -89,8 +89,8 @@ fn what_was_not_seen_is_void() {
 fn a_pod_that_was_restarted_is_void() {
     let restarted = {
         let story = kept(rotated());
-        let objects = story.0.objects.values().find(|object| named("Pod", "cg-scheduler-0")(object));
-        let mut pod = Value::clone(objects.expect("it is seen"));
+        let objects = story.0.objects.values().find(|object| named("Pod", "cg-scheduler-0")(object.raw()));
+        let mut pod = objects.expect("it is seen").raw().clone();
         pod["status"]["containerStatuses"] = json!([{"name": "app", "restartCount": 1}]);
         pod["metadata"].as_object_mut().expect("a map").remove("deletionTimestamp");
         story.sighting(end_of(2), Seen::Applied, &pod)

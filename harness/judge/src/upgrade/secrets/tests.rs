@@ -20,9 +20,9 @@ fn generating() -> Story {
 #[test]
 fn a_secret_that_an_upgrade_changes_fails() {
     let story = generating().sighting(end_of(1), Change::Applied, &secret("hmac:2", 6));
-    check(&SECRETS_STABLE, &story, Verdict::Fail, "step 2 (upgrade) changed Secret `cg-generated`: `password`");
+    check(&SECRETS_STABLE, &story, Verdict::Fail, "step 2 (upgrade) changed secret/cg-generated: `password`");
     let removed = generating().sighting(end_of(1), Change::Deleted, &secret("hmac:1", 6));
-    check(&SECRETS_STABLE, &removed, Verdict::Fail, "step 2 (upgrade) removed Secret `cg-generated`");
+    check(&SECRETS_STABLE, &removed, Verdict::Fail, "step 2 (upgrade) removed secret/cg-generated");
 }
 
 /// A failure would mean that a Secret which stays is refused.
@@ -38,7 +38,7 @@ fn a_secret_that_may_follow_the_values_is_only_mentioned() {
     let other = changed().plan(|plan| plan.steps[1].values = json!({"secrets": {"data": {"password": "new"}}}));
     check(&SECRETS_STABLE, &other, Verdict::Advice, "values differ");
     let image = changed().plan(|plan| plan.steps[1].values = json!({"image": {"tag": "v2"}}));
-    check(&SECRETS_STABLE, &image, Verdict::Fail, "changed Secret");
+    check(&SECRETS_STABLE, &image, Verdict::Fail, "changed secret/cg-generated");
 }
 
 /// A failure would mean that a value which each of two upgrades makes up, as it was asked to, makes a sound chart red.

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, from_value, json, to_value};
 
 use super::*;
 
@@ -12,7 +12,12 @@ fn pod(spec: &Value) -> Value {
 
 #[track_caller]
 fn replaced(pod: &Value) -> Value {
-    replacement().of_pod(pod).expect("the pod is changed")
+    of_pod(&replacement(), pod).expect("the pod is changed")
+}
+
+fn of_pod(replacement: &Replacement, pod: &Value) -> Option<Value> {
+    let pod = from_value(pod.clone()).expect("it is a pod");
+    replacement.of_pod(pod).map(|changed| to_value(changed).expect("it is JSON"))
 }
 
 /// A failure would mean that a pod whose Service or probe asks a port never becomes ready.
@@ -84,7 +89,8 @@ fn a_sleep_before_the_end_keeps_its_length() {
         (json!(["nginx", "-s", "quit"]), None),
         (json!(["sh", "-c", "sleep $DELAY"]), None),
     ] {
-        assert_eq!(slept(&command).as_deref(), seconds, "{command}");
+        let command: Vec<String> = from_value(command).unwrap();
+        assert_eq!(slept(&command).as_deref(), seconds, "{command:?}");
     }
     let lifecycle =
         json!({"preStop": {"exec": {"command": ["sleep", "5"]}}, "postStart": {"exec": {"command": ["x"]}}});
@@ -103,7 +109,7 @@ fn the_spec_as_it_was_is_kept_through_a_second_look() {
         serde_json::from_str::<Value>(pod["metadata"]["annotations"][ORIGINAL].as_str().unwrap()).unwrap()
     };
     assert_eq!(noted(&once), spec);
-    assert!(replacement().of_pod(&once).is_none(), "all is replaced");
+    assert!(of_pod(&replacement(), &once).is_none(), "all is replaced");
     let sidecar = json!({"name": "mesh", "image": "mesh:1"});
     once["spec"]["containers"].as_array_mut().unwrap().push(sidecar.clone());
     let twice = replaced(&once);
@@ -121,7 +127,7 @@ fn requests_shrink_unless_something_counts_them() {
         replaced(&pod)["spec"]["containers"][0]["resources"],
         json!({"requests": {"cpu": "1m", "memory": "4Mi"}})
     );
-    let counted = Replacement { keeps_resources: true, ..replacement() }.of_pod(&pod).unwrap();
+    let counted = of_pod(&Replacement { keeps_resources: true, ..replacement() }, &pod).unwrap();
     assert_eq!(counted["spec"]["containers"][0]["resources"], resources);
 }
 
@@ -141,18 +147,25 @@ fn a_pod_with_a_low_port_may_open_it() {
 fn only_missing_images_are_replaced_where_that_is_asked() {
     let spec = json!({"containers": [{"name": "a", "image": "there"}, {"name": "b", "image": "missing"}]});
     let only = Replacement { only: Some(BTreeSet::from(["missing".to_owned()])), ..replacement() };
-    let changed = only.of_pod(&pod(&spec)).unwrap();
+    let changed = of_pod(&only, &pod(&spec)).unwrap();
     assert_eq!(changed["spec"]["containers"][0], spec["containers"][0]);
     assert_eq!(changed["spec"]["containers"][1]["image"], "stub:1");
 }
 
-/// A failure would mean that the API server waits for a stub to convert objects, or to serve a kind.
+/// A failure would mean that a stub drops what a newer Kubernetes has, or refuses a pod for it.
 #[test]
-fn nobody_asks_the_release_to_convert_or_to_serve_kinds() {
-    let conversion = json!({"strategy": "Webhook", "webhook": {}});
-    let definition = json!({"kind": "CustomResourceDefinition", "spec": {"group": "a", "conversion": conversion}});
-    assert_eq!(of_definition(&definition).unwrap()["spec"], json!({"group": "a", "conversion": {"strategy": "None"}}));
-    let service = json!({"kind": "APIService", "spec": {"group": "a", "service": {"name": "x"}, "caBundle": "x"}});
-    assert_eq!(of_definition(&service).unwrap()["spec"], json!({"group": "a"}));
-    assert!(of_definition(&json!({"kind": "APIService", "spec": {"group": "a"}})).is_none());
+fn fields_that_the_stub_does_not_know_stay_as_they_are() {
+    let probe = json!({"httpGet": {"port": "http", "path": "/", "newer": 1}, "newer": [2]});
+    let container = json!({"name": "web", "image": "a", "newer": {"a": null}, "startupProbe": probe,
+        "ports": [{"containerPort": 8080, "name": "http", "newer": "x"}]});
+    let mut pod =
+        pod(&json!({"containers": [container], "initContainers": null, "newer": {"b": 1}, "os": {"name": "linux"}}));
+    pod["metadata"]["creationTimestamp"] = Value::Null;
+    let changed = replaced(&pod);
+    assert_eq!(changed["metadata"]["creationTimestamp"], Value::Null);
+    assert_eq!((&changed["spec"]["newer"], &changed["spec"]["os"]), (&json!({"b": 1}), &json!({"name": "linux"})));
+    let container = &changed["spec"]["containers"][0];
+    assert_eq!((&container["newer"], &container["ports"][0]["newer"]), (&json!({"a": null}), &json!("x")));
+    let probe = json!({"httpGet": {"port": "http", "path": "/", "newer": 1}, "newer": [2], "periodSeconds": 1, "failureThreshold": 30});
+    assert_eq!(container["startupProbe"], probe);
 }

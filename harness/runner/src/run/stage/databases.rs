@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use chartgate_base::random;
 use chartgate_cluster::backing::{Database, SchemaAudit, Seen};
-use chartgate_cluster::{Lease, Owned};
+use chartgate_cluster::{Lease, Owned, Postgres};
 use chartgate_model::plan::Plan;
+use chartgate_model::recording::WALL_CLOCK;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
@@ -33,10 +34,10 @@ struct Watched {
 
 impl Databases {
     /// Makes those that the plan names, none where there is no server, and watches their schemas.
-    pub async fn set(plan: &Plan, lease: &Lease, timeline: &Timeline) -> Result<Self> {
+    pub async fn set(plan: &Plan, server: Option<&Postgres>, lease: &Lease, timeline: &Timeline) -> Result<Self> {
         let (strike, struck) = watch::channel(None);
         let mut databases = Self { watched: Vec::new(), struck, tasks: JoinSet::new(), timeline: timeline.clone() };
-        let Some(server) = &lease.postgres else { return Ok(databases) };
+        let Some(server) = server else { return Ok(databases) };
         for name in plan.databases() {
             let own_name = format!("cg_{}", random::text(8));
             lease.owns(Owned::Database(own_name.clone())).await?;
@@ -69,6 +70,11 @@ impl Databases {
         })
     }
 
+    /// The one of this name in the plan.
+    pub fn named(&self, name: &str) -> Option<&Database> {
+        self.watched.iter().find(|watched| watched.name == name).map(|watched| &watched.database)
+    }
+
     /// Those whose schema a hook of the plan migrates.
     pub fn migrated<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Database> {
         let is_migrated = |name: &str| plan.hooks.values().any(|hook| hook.migrates.as_deref() == Some(name));
@@ -83,8 +89,12 @@ impl Databases {
 
     /// Waits until the audits have reported all that happened until now.
     pub async fn settle(&self) -> Result<()> {
-        for watched in &self.watched {
-            watched.audit.settle(&watched.database).await?;
+        for Watched { name, database, audit, .. } in &self.watched {
+            audit.settle(database).await?;
+            if let Some(step) = database.clock_step().await? {
+                let why = format!("the clock of the server of database `{name}` was set by {step} ms during the run");
+                self.timeline.append(Moment::Gap { of: WALL_CLOCK.to_owned(), why });
+            }
         }
         Ok(())
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chartgate_k8s::trouble::trouble;
+use chartgate_k8s::typed::Object;
 use chartgate_model::plan::Plan;
-use chartgate_process::home;
+use chartgate_process::home::{self, Environment};
 use chartgate_process::wait::{Check, until};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
@@ -24,6 +26,8 @@ const NAME: &str = "stub-images";
 /// The stub in its image.
 const PROGRAM: &str = "/chartgate/stub";
 const PORT: u16 = 8443;
+/// The image of a pod that is never made: whether it is replaced shows that the webhook is asked.
+const PROBE: &str = "image.invalid/probe";
 /// Its image is on the node already.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// A node learns of a Service's pod in milliseconds; a busy one takes seconds.
@@ -68,7 +72,7 @@ fn arguments(image: &str, keeps_resources: bool, only: Option<&BTreeSet<String>>
     arguments.extend(["/certificate".to_owned(), image.to_owned()]);
     arguments.extend(keeps_resources.then(|| "--keep-resources".to_owned()));
     if let Some(only) = only {
-        arguments.push("--only".to_owned());
+        arguments.extend(["--only".to_owned(), PROBE.to_owned()]);
         arguments.extend(only.iter().cloned());
     }
     arguments
@@ -119,10 +123,13 @@ async fn start(client: &Client, ns: &str, certificate: &Certificate, arguments: 
         .context("make the webhook's Service")?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), ns);
     pods.create(&PostParams::default(), &pod).await.context("start the webhook's pod")?;
-    let waited = || format!("waited {} s for the pod `{NAME}` of the webhook", START_LIMIT.as_secs());
-    let running = Box::pin(await_condition(pods, NAME, is_pod_running()));
-    timeout(START_LIMIT, running).await.with_context(waited)?.with_context(waited)?;
-    Ok(())
+    let running = Box::pin(await_condition(pods.clone(), NAME, is_pod_running()));
+    if let Ok(watched) = timeout(START_LIMIT, running).await {
+        return watched.map(drop).context("failed to watch the webhook's pod");
+    }
+    let pod = Object::from(serde_json::to_value(pods.get(NAME).await?)?);
+    let why = trouble(&pod).map_or(String::new(), |trouble| format!(", which {trouble}"));
+    Err(Environment::new(format!("waited {} s for pod/{NAME} of the webhook{why}", START_LIMIT.as_secs())).into())
 }
 
 /// What the API server is told. It goes with our namespace, which owns it.
@@ -184,7 +191,7 @@ async fn answers(client: &Client, ns: &str, image: &str) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), ns);
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"name": "chartgate-stub-images"},
-        "spec": {"containers": [{"name": "probe", "image": "image.invalid/probe"}]},
+        "spec": {"containers": [{"name": "probe", "image": PROBE}]},
     }))?;
     let parameters = PostParams { dry_run: true, ..PostParams::default() };
     until("the API server to ask the webhook of the stub images", ANSWER_LIMIT, || async {
@@ -229,6 +236,18 @@ mod tests {
         assert_eq!((&selector(1)["operator"], &selector(1)["values"]), (&json!("In"), &json!(["kube-system"])));
         let labels = &configuration["webhooks"][1]["objectSelector"]["matchLabels"];
         assert_eq!(labels["app.kubernetes.io/instance"], "my-shop");
+    }
+
+    /// A failure would mean that no run with `--stub-images=missing` ever begins, since nothing shows that its webhook is asked.
+    #[test]
+    fn the_pod_that_shows_the_webhook_is_replaced_whichever_images_are() {
+        let of = |only: Option<&[&str]>| {
+            let only = only.map(|only| only.iter().map(|&image| image.to_owned()).collect());
+            arguments("stub:1", false, only.as_ref()).split_off(5)
+        };
+        assert!(of(None).is_empty(), "all are");
+        assert_eq!(of(Some(&[])), ["--only", PROBE]);
+        assert_eq!(of(Some(&["a/db:2"])), ["--only", PROBE, "a/db:2"]);
     }
 
     /// A failure would mean that a webhook which nobody answers stays on a user's cluster.

@@ -1,6 +1,6 @@
 //! A node is drained as an administrator drains it: cordoned, and its pods asked to leave through the eviction API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,42 +11,50 @@ use chartgate_process::wait::{Check, pause, until};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
-use kube::api::EvictParams;
+use kube::api::{EvictParams, ListParams};
 use tokio::time::Instant;
 
-use super::{Disturbance, is_finished};
+use super::disturbance::Disturbance;
 use crate::record::{Moment, StepOutcome};
+use crate::run::stage::Stage;
 
 /// `kubectl drain` asks again after as long.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Drains the node with the most pods of the release, waits until the release stands again, and gives the node back.
-pub async fn drain(disturbance: &Disturbance<'_>) -> Result<StepOutcome> {
+pub async fn inject(disturbance: &Disturbance<'_>) -> Result<StepOutcome> {
     let stage = disturbance.stage;
     let pods: Vec<Arc<Object>> = stage.namespace.of_kind("Pod").into_iter().filter(|pod| leaves(pod)).collect();
-    let probers: Api<Pod> = Api::namespaced(stage.client.clone(), &format!("{}-prober", stage.ns));
-    let prober = probers.get("prober").await.context("look for the prober's node")?;
-    let kept = prober.spec.and_then(|spec| spec.node_name).unwrap_or_default();
+    let kept = kept(stage).await?;
     let Some(node) = busiest(&pods, &kept) else {
-        let why = format!("every pod of the release runs on node `{kept}`, where the prober does");
+        let kept: Vec<_> = kept.iter().map(|node| format!("node/{node}")).collect();
+        let why = format!("every pod of the release runs on {}, where chartgate's own do", kept.join(", "));
         return Ok(StepOutcome::NotReady { why });
     };
     let nodes: Api<Node> = Api::all(stage.client.clone());
-    nodes.cordon(&node).await.with_context(|| format!("cordon node `{node}`"))?;
+    nodes.cordon(&node).await.with_context(|| format!("cordon node/{node}"))?;
     let drained = empty(disturbance, &node, &pods).await;
-    nodes.uncordon(&node).await.with_context(|| format!("uncordon node `{node}`"))?;
+    nodes.uncordon(&node).await.with_context(|| format!("uncordon node/{node}"))?;
     drained
+}
+
+/// The nodes of the prober, and of servers that are pods.
+async fn kept(stage: &Stage) -> Result<BTreeSet<String>> {
+    let pods = |ns: String| Api::<Pod>::namespaced(stage.client.clone(), &ns);
+    let prober = pods(stage.beside()).get("prober").await.context("look for the prober's node")?;
+    let servers = pods(stage.of_servers()).list(&ListParams::default()).await.context("look for the servers' nodes")?;
+    Ok(servers.items.into_iter().chain([prober]).filter_map(|pod| pod.spec?.node_name).collect())
 }
 
 /// Whether a drain asks a pod to leave: a DaemonSet's would come back, and a finished one is gone already.
 fn leaves(pod: &Object) -> bool {
-    !pod.owners().any(|owner| owner.kind == "DaemonSet") && !is_finished(pod)
+    !pod.owners().any(|owner| owner.kind == "DaemonSet") && !pod.is_finished_pod()
 }
 
-/// The node with the most of these pods, which is not the one that must be kept.
-fn busiest(pods: &[Arc<Object>], kept: &str) -> Option<String> {
+/// The node with the most of these pods, which is none of those that must be kept.
+fn busiest(pods: &[Arc<Object>], kept: &BTreeSet<String>) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for node in pods.iter().filter_map(|pod| node_of(pod)).filter(|node| *node != kept) {
+    for node in pods.iter().filter_map(|pod| node_of(pod)).filter(|node| !kept.contains(*node)) {
         *counts.entry(node).or_default() += 1;
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(node, _)| node.to_owned())
@@ -69,7 +77,7 @@ async fn empty(disturbance: &Disturbance<'_>, node: &str, pods: &[Arc<Object>]) 
             Err(why) => drop(stayed.insert(name, why)),
         }
     }
-    let why = stayed.iter().map(|(pod, why)| format!("pod `{pod}` stayed on node `{node}`: {why}"));
+    let why = stayed.iter().map(|(pod, why)| format!("pod/{pod} stayed on node/{node}: {why}"));
     let why = why.collect::<Vec<_>>().join("\n");
     disturbance.timeline.append(Moment::Drained { step: disturbance.index, node: node.to_owned(), evicted, stayed });
     if why.is_empty() { disturbance.settle().await } else { Ok(StepOutcome::NotReady { why }) }
@@ -108,13 +116,14 @@ mod tests {
         Arc::new(json!({"kind": "Pod", "spec": {"nodeName": node}}).into())
     }
 
-    /// A failure would mean that a drain takes the prober with it, and its losses are blamed on the chart.
+    /// A failure would mean that a drain takes the prober or a server with it, and its losses are blamed on the chart.
     #[test]
-    fn the_node_of_the_prober_is_never_drained() {
+    fn the_nodes_of_chartgates_own_pods_are_never_drained() {
         let pods = ["a", "a", "b"].map(pod);
-        assert_eq!(busiest(&pods, "c").as_deref(), Some("a"));
-        assert_eq!(busiest(&pods, "a").as_deref(), Some("b"));
-        assert_eq!(busiest(&[pod("a")], "a"), None);
+        let kept = |nodes: &[&str]| nodes.iter().map(|node| (*node).to_owned()).collect();
+        assert_eq!(busiest(&pods, &kept(&["c"])).as_deref(), Some("a"));
+        assert_eq!(busiest(&pods, &kept(&["a"])).as_deref(), Some("b"));
+        assert_eq!(busiest(&pods, &kept(&["a", "b"])), None);
     }
 
     /// A failure would mean that a drain waits for pods which never leave a node.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::record::{Moment, Timeline};
 use crate::run::stage::Stage;
+use chartgate_k8s::object::slashed;
 use chartgate_k8s::typed::Object;
 
 /// What shows by its generation that helm has begun to change it.
@@ -49,7 +50,7 @@ pub async fn rest(stage: &Stage) {
     let is_active = || {
         let jobs = stage.namespace.of_kind("Job");
         let job = jobs.iter().find(|job| !["Complete", "Failed"].iter().any(|end| job.has_condition(end)))?;
-        Some(format!("Job `{}` has not ended", job.name()))
+        Some(format!("job/{} has not ended", job.name()))
     };
     // One that goes on for longer is what the next step meets.
     stage.wait(Instant::now() + REST, is_active).await.ok();
@@ -69,6 +70,6 @@ fn state(stage: &Stage) -> State {
 fn change(before: &State, now: &State) -> Option<String> {
     let ((kind, name), _) = now.iter().find(|(key, state)| before.get(*key) != Some(*state))?;
     let is_known = before.contains_key(&(kind.clone(), name.clone()));
-    let kind = kind.to_lowercase();
-    Some(if is_known { format!("{kind} `{name}` had changed") } else { format!("{kind} `{name}` was there") })
+    let shown = slashed(kind, name);
+    Some(if is_known { format!("{shown} had changed") } else { format!("{shown} was there") })
 }
