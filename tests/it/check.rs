@@ -252,6 +252,19 @@ async fn without_a_version_before_it_a_chart_is_judged_by_itself() {
     chart.check(&["--from", "./none"]).await.is(3, &["VOID renders in app", "(`./none`) could not be had"]);
 }
 
+/// A failure would mean that what repeats a check does another one, or tells a secret.
+#[tokio::test]
+async fn what_repeats_a_check_has_its_arguments_and_no_secret() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {token: {{ .Values.token | quote }}}\n";
+    let web = DEPLOYMENT.replace("replicas:", "replica:");
+    let chart = Chart::new(&[("templates/web.yaml", &web), ("templates/secret.yaml", secret)]);
+    let args = ["--explore=3", "--kubernetes", "1.34", "--set", "replicas=2", "--set", "token=correct-horse-battery"];
+    let checked = chart.check(&args).await;
+    checked.is(1, &["FAIL schema-valid", "--explore=3 --kubernetes=1.34", "--set replicas=2"]);
+    let told = checked.said() + &checked.verdict.to_string();
+    assert!(!told.contains("correct-horse-battery"), "{told}");
+}
+
 /// A failure would mean that an archive, or a directory of charts, is not checked as its charts are.
 #[tokio::test]
 async fn archives_and_directories_of_charts_are_checked() {

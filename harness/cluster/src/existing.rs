@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chartgate_base::quoted;
 use chartgate_process::home::Environment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
@@ -24,7 +23,7 @@ pub struct Existing {
     /// As a sentence names it: ``context `staging` ``.
     pub name: String,
     /// What names it again on a command line: `--context staging`; nothing for a cluster of our own.
-    pub flags: String,
+    pub flags: Vec<String>,
     /// A client of its API server.
     pub client: Client,
     /// A namespace that is there.
@@ -47,7 +46,7 @@ impl Existing {
             Err(error) => !is_not_found(&error),
         };
         let namespace = if has_namespace { namespace } else { DEFAULT_NAMESPACE.to_owned() };
-        let flags = format!("--context {}", quoted(context.name()));
+        let flags = vec!["--context".to_owned(), context.name().to_owned()];
         Ok(Self { name: format!("context `{}`", context.name()), flags, client, namespace, version })
     }
 
@@ -71,7 +70,7 @@ impl Existing {
         let version = plain(&client.apiserver_version().await.context("ask for the version")?.git_version);
         let entry = kubeconfig.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let name = format!("the kept cluster `chartgate-{entry}`");
-        Ok(Self { name, flags: String::new(), client, namespace: DEFAULT_NAMESPACE.to_owned(), version })
+        Ok(Self { name, flags: Vec::new(), client, namespace: DEFAULT_NAMESPACE.to_owned(), version })
     }
 }
 

@@ -38,6 +38,7 @@ mod stage;
 mod step;
 mod stub;
 mod traffic;
+mod unreachable;
 mod variant;
 mod versions;
 mod words;
@@ -134,9 +135,17 @@ async fn record(
         let hint = "push the images to a registry that the cluster can pull from, and name it with `--image-registry`";
         return Err(Environment::hinted(format!("{what}, so chartgate's images cannot be put on it"), hint).into());
     }
-    if let (Some(context), Some(of_servers)) = (&options.context, known.servers.namespace(plan, &ns)) {
+    if let Some(context) = &options.context {
         let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await?;
-        rights::check_servers(&client, context.name(), &of_servers).await?;
+        let (beside, of_servers) = (stage::beside(&ns), known.servers.namespace(plan, &ns));
+        let visit = rights::Visit {
+            ns: &ns,
+            beside: &beside,
+            of_servers: of_servers.as_deref(),
+            plan,
+            objects: known.objects().collect(),
+        };
+        stop.unless(rights::check(&client, context.name(), &visit)).await?;
     }
     need::check_images(&lease.cluster.missing_images, progress)?;
     // The recording begins here: waiting for a cluster is no part of the scenario.

@@ -20,6 +20,8 @@ pub struct Judged {
     pub error: Option<String>,
     /// What its recording shows.
     pub examined: Examined,
+    /// What repeats the check of its subject.
+    pub command: Option<String>,
 }
 
 impl Judged {
@@ -32,7 +34,8 @@ impl Judged {
             Moment::Rendered { step, error, .. } if setting.plan.steps[*step].from.is_none() => error.clone(),
             _ => None,
         });
-        Ok(Self { setting: setting.clone(), error, examined: chartgate_judge::examine(&recording) })
+        let command = recording.plan.command();
+        Ok(Self { setting: setting.clone(), error, examined: chartgate_judge::examine(&recording), command })
     }
 
     /// Whether the values render.
@@ -90,7 +93,8 @@ pub fn report(subject: &Subject, judged: &[Judged], notes: Vec<String>, out: &Pa
         checks,
         not_examined,
         notes,
-        repeat: Some(format!("chartgate check {}", subject.path.display())),
+        // A secret that was set is left out of what was recorded.
+        repeat: judged.first().and_then(|first| first.command.clone()),
         ..ScenarioReport::empty(subject.first_plan(), out)
     }
 }

@@ -119,9 +119,6 @@ async fn check(subject: &Subject, options: &Options, out: &Path, cores: &Arc<Sem
         judged.extend(explored.judged);
     }
     let mut report = merge::report(subject, &judged, notes, out);
-    if let (Some(repeat), Some(server)) = (&mut report.repeat, &options.server) {
-        *repeat = format!("{repeat} {}", server.flags());
-    }
     if options.baseline == BaselineUse::Written {
         report.notes.extend(write_baseline(&report, subject, &explored_problems)?);
     }

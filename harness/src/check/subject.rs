@@ -45,6 +45,11 @@ impl Subject {
         format!("What {} renders with {}.", self.name, values.join(", "))
     }
 
+    /// Notes the command that checks it alone once more.
+    pub fn repeated_by(&mut self, command: &str) {
+        self.plans.iter_mut().for_each(|(_, plan)| plan.repeat = Some(command.to_owned()));
+    }
+
     /// The plan that stands for the subject.
     pub fn first_plan(&self) -> &Plan {
         &self.plans[0].1

@@ -6,6 +6,7 @@ use anyhow::Result;
 use chartgate::check::{self, BaselineUse, Exploration, Helms, Options};
 use chartgate::ending::Ending;
 use chartgate::progress::Loudness;
+use chartgate::repeat;
 use chartgate_base::stdio;
 use chartgate_cluster::{Existing, KubeContext};
 use chartgate_report::github;
@@ -79,12 +80,34 @@ impl Arguments {
         Ok(Some(Server::of(cluster).await?))
     }
 
+    /// The arguments that change what is seen of a chart, but for what [`Overrides`] hold.
+    fn flags(&self, server: Option<&Server>) -> Vec<String> {
+        let mut flags = Vec::new();
+        if let Some(most) = self.explore {
+            flags.push(format!("--explore={most}"));
+            flags.extend((self.seed != 0).then(|| format!("--seed={}", self.seed)));
+        }
+        flags.extend(self.changed.as_ref().map(|since| match since {
+            Some(reference) => format!("--changed={reference}"),
+            None => "--changed".to_owned(),
+        }));
+        flags.extend(self.helm.as_ref().map(|version| format!("--helm={version}")));
+        flags.extend(self.kubernetes.as_ref().map(|version| format!("--kubernetes={version}")));
+        flags.extend(server.into_iter().flat_map(Server::flags));
+        flags
+    }
+
     /// Checks the charts and says how it ended.
     pub async fn run(self) -> Result<Ending> {
         let helms = Helms::find(self.helm.as_deref()).await?;
         let overrides = Overrides { values_files: self.values.clone(), ..self.common.overrides() };
         overrides.check_values_files()?;
-        let inputs = check::subjects(&self.paths, &overrides, helms.first()).await?;
+        let server = self.server().await?;
+        let mut inputs = check::subjects(&self.paths, &overrides, helms.first()).await?;
+        let flags = self.flags(server.as_ref());
+        for subject in &mut inputs.subjects {
+            subject.repeated_by(&repeat::of_check(&subject.path, &overrides, &flags));
+        }
         let options = Options {
             helms,
             kubernetes: check::kubernetes(self.kubernetes.as_deref()),
@@ -96,7 +119,7 @@ impl Arguments {
                 (false, false) => BaselineUse::Applied,
             },
             changed: self.changed.clone(),
-            server: self.server().await?,
+            server,
         };
         let report = check::run(inputs.subjects.clone(), &options, &self.common.out).await?;
         if let (Some(reference), true) = (&self.changed, report.scenarios.is_empty()) {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use chartgate_base::random;
 use chartgate_cluster::backing::{Database, Seen, Trap};
@@ -11,27 +10,16 @@ use chartgate_judge::Verdict;
 use chartgate_model::plan::{Plan, Server};
 use chartgate_model::recording::Answer;
 use chartgate_process::home;
-use chartgate_process::wait::{Check, until};
 use chartgate_redact::Redactor;
 use chartgate_runner::record::Timeline;
 use chartgate_runner::record::prober::{Prober, Seat};
 use chartgate_runner::run::{BackingPlace, Options};
 use chartgate_scenario::Overrides;
-use k8s_openapi::api::core::v1::{Namespace, Node};
-use kube::api::ListParams;
-use kube::config::Kubeconfig;
-use kube::{Api, Client};
 use rstest::rstest;
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::network_policy::{connect, create_namespace};
 use crate::support;
-
-/// A scenario with three steps takes two minutes on a busy machine.
-const RUN: Duration = Duration::from_secs(900);
-/// Emptied namespaces are gone within seconds; a busy machine takes its time.
-const REMOVAL: Duration = Duration::from_secs(120);
 
 /// A failure would mean that a user whose cluster is elsewhere cannot examine what a chart does with its database, or reads another verdict
 /// there.
@@ -50,64 +38,6 @@ async fn a_scenario_holds_with_servers_that_are_pods(
     let options = Options { backing: Some(BackingPlace::InCluster), ..support::options() };
     let proves: Vec<&str> = plan.proves.iter().map(String::as_str).collect();
     support::check_with(&plan, &options, Verdict::Pass, &proves).await;
-}
-
-/// A failure would mean that a user whose cluster is elsewhere has no database there, or finds something of a run in it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the nightly CI runs it: `make test ALL=1`"]
-async fn a_cluster_elsewhere_has_the_database_of_a_run_and_is_left_as_it_was() {
-    home::set_exe(env!("CARGO_BIN_EXE_chartgate"));
-    let prober = home::prober().expect("its image is there");
-    let images = [home::image("POSTGRES").expect("its image is there"), prober.clone()].into_iter();
-    let images = images.chain(["v1", "v2"].map(|version| format!("chartgate/codex-pooler:{version}"))).collect();
-    let run = format!("elsewhere-{}", random::text(6));
-    let request = Request { millicores: 1000, images, ..Request::new(run, support::options().kubernetes) };
-    let lease = Lease::acquire(&request, |what| println!("{what}")).await.expect("a cluster can be had");
-    let client = chartgate_cluster::client(&lease.cluster.kubeconfig).await.expect("the cluster can be reached");
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, elsewhere(&lease, &client).await).expect("it can be written");
-
-    let before = namespaces(&client).await;
-    let scenario = support::repository().join("scenarios/codex-pooler/failing-migration.yaml");
-    let call = support::chartgate(["run", "--context", "elsewhere", "--out"]).args([folder.path().join("out")]);
-    let call = call.args([scenario]).env("KUBECONFIG", kubeconfig).env("CHARTGATE_PROBER_IMAGE", prober);
-    let output = call.deadline(RUN).run_unchecked().await.expect("the command starts");
-    println!("{}{}", output.stdout, output.stderr);
-    let report = std::fs::read(folder.path().join("out/verdict.json")).expect("there is a verdict");
-    let report: Value = serde_json::from_slice(&report).expect("it is JSON");
-    let checks = report["scenarios"][0]["checks"].as_array().expect("it lists checks");
-    for name in ["fault-happened", "failed-migration-contained", "role-migrates", "upgrade-happened"] {
-        let check = checks.iter().find(|check| check["check"] == name);
-        assert_eq!(check.and_then(|check| check["verdict"].as_str()), Some("pass"), "{name}: {check:?}");
-    }
-    // The broker removes what a run owned once it has ended.
-    let left = until("the run's namespaces to be gone", REMOVAL, || async {
-        let now = namespaces(&client).await;
-        if now == before { Check::Ready(()) } else { Check::NotYet(format!("{now:?} instead of {before:?}")) }
-    });
-    left.await.unwrap_or_else(|error| panic!("{error:#}"));
-    lease.end().await.expect("nothing is left");
-}
-
-/// A kubeconfig that reaches the cluster of a lease by its node's own address: no port of this machine's engine is there, so it is taken
-/// for a cluster of which nothing is known.
-async fn elsewhere(lease: &Lease, client: &Client) -> String {
-    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.expect("its nodes can be listed");
-    let addresses =
-        nodes.items.into_iter().flat_map(|node| node.status.unwrap_or_default().addresses.unwrap_or_default());
-    let address =
-        addresses.into_iter().find(|address| address.type_ == "InternalIP").expect("a node has an address").address;
-    let mut config = Kubeconfig::read_from(&lease.cluster.kubeconfig).expect("the cluster has a kubeconfig");
-    let cluster = config.clusters[0].cluster.as_mut().expect("it has a cluster");
-    cluster.server = Some(format!("https://{address}:6443"));
-    "elsewhere".clone_into(&mut config.contexts[0].name);
-    serde_json::to_string(&config).expect("it is JSON, which is YAML")
-}
-
-async fn namespaces(client: &Client) -> BTreeSet<String> {
-    let all = Api::<Namespace>::all(client.clone()).list(&ListParams::default()).await.expect("they can be listed");
-    all.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect()
 }
 
 /// A cluster with a namespace for servers, and probers in two others.

@@ -4,6 +4,7 @@ mod backing;
 mod broker;
 mod dry_run;
 mod early;
+mod elsewhere;
 mod evidence;
 mod init;
 mod killed;

@@ -19,7 +19,7 @@ use super::timeline::Timeline;
 use super::{Change, Moment, original};
 
 /// What is watched: group, version, kind and plural.
-const KINDS: [(&str, &str, &str, &str); 18] = [
+pub const KINDS: [(&str, &str, &str, &str); 18] = [
     ("", "v1", "Pod", "pods"),
     ("", "v1", "Service", "services"),
     ("", "v1", "ConfigMap", "configmaps"),

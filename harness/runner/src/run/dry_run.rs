@@ -92,9 +92,8 @@ impl Server {
     }
 
     /// What asks it again on a command line.
-    pub fn flags(&self) -> String {
-        let flags = ["--server", &self.cluster.flags].join(" ");
-        flags.trim_end().to_owned()
+    pub fn flags(&self) -> impl Iterator<Item = String> {
+        ["--server".to_owned()].into_iter().chain(self.cluster.flags.clone())
     }
 
     /// Asks about each object that the chart under test renders, once, and records the answers. The namespace that it was rendered for

@@ -1,87 +1,73 @@
-//! Whether a user may do in a cluster of theirs what servers there need: asked before anything is made.
+//! Whether a user may do in a cluster of theirs what a run does there: asked before anything is made.
 
-use std::fmt;
+mod needed;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use chartgate_base::Environment;
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::api::PostParams;
 use kube::{Api, Client};
 
-/// Something that a user may do in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Right {
-    verb: &'static str,
-    /// Group of the resource; empty for Kubernetes' core.
-    group: &'static str,
-    resource: &'static str,
-    /// Empty: the resource itself.
-    subresource: &'static str,
-}
+pub use needed::{Right, Visit};
 
-const fn right(verb: &'static str, group: &'static str, resource: &'static str, subresource: &'static str) -> Right {
-    Right { verb, group, resource, subresource }
-}
+/// Questions that are on their way at the same time.
+const AT_ONCE: usize = 16;
+/// Everything.
+const ANY: &str = "*";
 
-/// What servers that are pods need, in the namespace that is made for them. An API server asks for `get` where a connection is begun
-/// as a websocket, and a newer one for `create` as well.
-const OF_SERVERS: [Right; 10] = [
-    right("create", "", "secrets", ""),
-    right("create", "", "pods", ""),
-    right("get", "", "pods", ""),
-    right("list", "", "pods", ""),
-    right("get", "", "pods", "log"),
-    right("get", "", "pods", "exec"),
-    right("create", "", "pods", "exec"),
-    right("get", "", "pods", "portforward"),
-    right("create", "", "pods", "portforward"),
-    right("create", "networking.k8s.io", "networkpolicies", ""),
-];
-
-impl fmt::Display for Right {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verb, group, resource, subresource } = self;
-        write!(f, "{verb} {resource}")?;
-        if !group.is_empty() {
-            write!(f, ".{group}")?;
-        }
-        if subresource.is_empty() { Ok(()) } else { write!(f, "/{subresource}") }
-    }
-}
-
-/// Asks whether the user of a context may start servers in a namespace, which need not be there.
+/// Asks whether the user of a context may do what a run does.
 ///
 /// # Errors
 /// [`Environment`], with each right that is missing.
-pub async fn check_servers(client: &Client, context: &str, ns: &str) -> Result<()> {
-    let asked = OF_SERVERS.iter().map(async |right| Ok((!may(client, ns, right).await?).then_some(*right)));
-    let asked: Result<Vec<_>> = try_join_all(asked).await;
-    match refusal(context, ns, asked?.into_iter().flatten()) {
-        Some(refused) => Err(refused.into()),
-        None => Ok(()),
+pub async fn check(client: &Client, context: &str, visit: &Visit<'_>) -> Result<()> {
+    let mut by_place: BTreeMap<String, BTreeSet<Right>> = BTreeMap::new();
+    for (ns, right) in visit.needs(client).await? {
+        by_place.entry(ns).or_default().insert(right);
     }
+    let mut missing = BTreeMap::new();
+    for (ns, rights) in by_place {
+        // An administrator is asked once.
+        if may(client, &ns, &Right::new(ANY, ANY, ANY)).await? {
+            continue;
+        }
+        let asked = rights.len();
+        let answers = stream::iter(rights).map(|right| {
+            let ns = &ns;
+            async move { anyhow::Ok((!may(client, ns, &right).await?).then_some(right)) }
+        });
+        let answers: Vec<Option<Right>> = answers.buffered(AT_ONCE).try_collect().await?;
+        let lacking: Vec<Right> = answers.into_iter().flatten().collect();
+        // Where a controller gives users their rights in a namespace once it is there, they have none in one that is not.
+        if !lacking.is_empty() && (ns.is_empty() || lacking.len() < asked) {
+            missing.insert(ns, lacking);
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(refusal(context, &missing).into()) }
 }
 
-fn refusal(context: &str, ns: &str, missing: impl Iterator<Item = Right>) -> Option<Environment> {
-    let missing: Vec<_> = missing.map(|right| format!("`{right}`")).collect();
-    (!missing.is_empty()).then(|| {
-        let missing = missing.join(", ");
-        let what = format!("the user of context `{context}` lacks rights in the namespace `{ns}`: {missing}");
-        let hint =
-            "servers of `backing` are pods there; `Run on a cluster that exists` of the documents lists all rights";
-        Environment::hinted(what, hint)
-    })
+/// The rights that are missing, by namespace; the empty one stands for the cluster.
+fn refusal(context: &str, missing: &BTreeMap<String, Vec<Right>>) -> Environment {
+    let in_place = |(ns, rights): (&String, &Vec<Right>)| {
+        let rights: Vec<String> = rights.iter().map(|right| format!("`{right}`")).collect();
+        let place = if ns.is_empty() { "in the cluster".to_owned() } else { format!("in the namespace `{ns}`") };
+        format!("{} {place}", rights.join(", "))
+    };
+    let missing: Vec<String> = missing.iter().map(in_place).collect();
+    let what = format!("the user of context `{context}` lacks rights: {}", missing.join("; "));
+    Environment::hinted(what, "`Run on a cluster that exists` of the documents lists all rights, and what each is for")
 }
 
 async fn may(client: &Client, ns: &str, right: &Right) -> Result<bool> {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let resource_attributes = Some(ResourceAttributes {
         namespace: given(ns),
-        verb: given(right.verb),
-        group: given(right.group),
-        resource: given(right.resource),
-        subresource: given(right.subresource),
+        verb: given(&right.verb),
+        group: given(&right.group),
+        resource: given(&right.resource),
+        subresource: given(&right.subresource),
         ..ResourceAttributes::default()
     });
     let spec = SelfSubjectAccessReviewSpec { resource_attributes, ..SelfSubjectAccessReviewSpec::default() };
@@ -99,31 +85,14 @@ mod tests {
     /// A failure would mean that a user learns of one missing right after the other, each after a run that was begun.
     #[test]
     fn all_missing_rights_are_named_at_once() {
-        let missing = OF_SERVERS.into_iter().filter(|right| right.verb == "create" && right.resource != "secrets");
-        let said = refusal("staging", "a-backing", missing).unwrap().to_string();
-        for name in
-            ["`create pods`", "`create pods/portforward`", "`create networkpolicies.networking.k8s.io`", "`staging`"]
-        {
-            assert!(said.contains(name), "{said}");
-        }
-        assert!(refusal("staging", "a-backing", std::iter::empty()).is_none());
-    }
-
-    /// A failure would mean that a user with the rights that the document lists is refused, or that it lists too many.
-    #[test]
-    fn the_document_lists_each_right() {
-        let document = include_str!("../../../../docs/src/how-to/existing-cluster.md");
-        for Right { verb, group, resource, subresource } in OF_SERVERS {
-            let named = |word: &str| format!("`{word}`");
-            let is_row = |line: &&str| {
-                let is_of = subresource.is_empty() || line.contains(&named(subresource));
-                is_of && line.contains(&named(resource)) && line.contains(&named(verb))
-            };
-            let row = document
-                .lines()
-                .find(is_row)
-                .unwrap_or_else(|| panic!("no line has `{verb}` of `{resource}/{subresource}`"));
-            assert!(row.contains(group), "{row}");
-        }
+        let right = |verb, group, resource| Right::new(verb, group, resource);
+        let missing = BTreeMap::from([
+            (String::new(), vec![right("create", "", "namespaces")]),
+            ("a".to_owned(), vec![right("create", "", "pods").of("portforward"), right("list", "apps", "deployments")]),
+        ]);
+        let said = refusal("staging", &missing).to_string();
+        let named = "lacks rights: `create namespaces` in the cluster; \
+                     `create pods/portforward`, `list deployments.apps` in the namespace `a`";
+        assert!(said.contains(named) && said.contains("`staging`"), "{said}");
     }
 }

@@ -294,7 +294,7 @@ impl Stage {
 }
 
 /// The namespace of chartgate's own beside a release's.
-fn beside(ns: &str) -> String {
+pub fn beside(ns: &str) -> String {
     format!("{ns}-prober")
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::early::{self, Early, Release};
 use super::stage::Stage;
 use super::words::{at_step, tail};
-use super::{awaited, compare, fault, release, sample};
+use super::{awaited, compare, fault, release, sample, unreachable};
 use crate::helm::Helm;
 use crate::record::{HelmCall, Moment, StepOutcome, Timeline};
 
@@ -65,8 +65,10 @@ pub(super) async fn carry_out(
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         stderr: output.as_ref().map(|output| tail(&output.stderr, timeline)).unwrap_or_default(),
     }));
-    if output.is_none() {
-        fault::rest(stage).await;
+    match &output {
+        Some(output) if !output.is_success() => unreachable::check(&output.stderr, &stage.kubeconfig)?,
+        Some(_) => {}
+        None => fault::rest(stage).await,
     }
     let status = helm.status(&plan.release).await?;
     if step.action == Action::Test && ended_early.is_none() {
