@@ -33,7 +33,7 @@ pub use render::refused::needs_values;
 pub use render::schema_mistakes;
 
 use chartgate_model::plan::{Expect, Plan, StubImages, Waiver};
-use chartgate_model::recording::{Mode, Moment, Recording};
+use chartgate_model::recording::{Mode, Moment, Recording, WATCH};
 
 pub use chartgate_model::finding::{Evidence, Finding, Problem, Verdict};
 use source::Sources;
@@ -219,7 +219,20 @@ fn judge_view(view: &View) -> Vec<Finding> {
 /// A check's finding, as binding as the plan makes it.
 fn found(check: &Check, view: &View) -> Finding {
     let is_binding = view.is_binding(check.name);
-    suspend(check, check.weigh((check.judge)(view), is_binding), view.plan)
+    acquit(check, suspend(check, check.weigh((check.judge)(view), is_binding), view.plan), view)
+}
+
+/// Where the API server did not answer for a while, something was not seen, or seen in another step than it happened in: nobody is to
+/// blame for sure.
+fn acquit(check: &Check, finding: Finding, view: &View) -> Finding {
+    if check.needs <= Needs::Admission || finding.verdict != Verdict::Fail {
+        return finding;
+    }
+    let Some((seen, why)) = view.gap(&[WATCH], 0, u64::MAX) else { return finding };
+    let what = format!("{why}; what was seen is not sure: {}", finding.statement());
+    let hint = Some("run it again; the recording holds what was seen".to_owned());
+    let evidence = [seen].into_iter().chain(finding.evidence).collect();
+    Finding::of_problems(check.name, Verdict::Void, vec![Problem { what, hint }], evidence)
 }
 
 /// How far a check is from the cause of what it sees: what explains most comes first.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use chartgate_model::recording::Answer;
 use serde_json::{Value, json};
 
-use super::testing::{Story, check, end_of, named};
+use super::testing::{Story, check, end_of, gap, named, start_of};
 use super::*;
 
 /// Checks whose subject is not in the good run.
@@ -175,4 +175,22 @@ fn advice_is_binding_where_the_contract_names_it() {
     assert_eq!(verdict(story()), Verdict::Advice);
     assert_eq!(verdict(story().plan(|plan| plan.binding = vec!["image-pinned".to_owned()])), Verdict::Fail);
     assert_eq!(verdict(story().plan(|plan| plan.strict = true)), Verdict::Fail);
+}
+
+/// A failure would mean that a chart is blamed for what nobody saw while the API server was away, or that its renders are let off.
+#[test]
+fn while_the_api_server_is_away_nobody_is_to_blame() {
+    let verdicts = |story: Story| {
+        let findings = judge(&story.0).into_iter();
+        let failed = findings.filter(|finding| finding.verdict == Verdict::Fail).map(|finding| finding.check);
+        failed.collect::<Vec<_>>()
+    };
+    let unmigrated = || Story::good().unseen(|object| object["metadata"]["uid"] == "migrations-1");
+    assert!(verdicts(unmigrated()).contains(&"hook-once".to_owned()));
+    let away = unmigrated().before(start_of(1), gap(WATCH));
+    assert_eq!(verdicts(away), Vec::<String>::new());
+    let cut = unmigrated().before(start_of(1), gap(WATCH));
+    let finding = judge(&cut.0).into_iter().find(|finding| finding.check == "hook-once").unwrap();
+    assert_eq!(finding.verdict, Verdict::Void);
+    assert!(finding.message.contains("did not run in step 2") && finding.hint().is_some(), "{}", finding.message);
 }

@@ -94,6 +94,7 @@ impl<'a> View<'a> {
                 (self.unix_ms, self.single_etcd, self.namespace) = (*unix_ms, *single_etcd, namespace);
                 self.compares = *compares;
             }
+            Moment::OneStore => self.single_etcd = true,
             Moment::Ended => self.is_whole = true,
             Moment::StepStarted { step } => self.step_mut(*step, |run| run.started = Some(entry)),
             Moment::EndedEarly { step, why } => self.step_mut(*step, |run| run.ended_early = Some((entry, why))),

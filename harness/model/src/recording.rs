@@ -43,6 +43,10 @@ pub const FORMAT: u32 = 1;
 /// be placed on the timeline.
 pub const WALL_CLOCK: &str = "wall clock";
 
+/// What a [`Moment::Gap`] is of when the API server did not answer a watch for a while: then nothing that was seen, or not seen, is
+/// the chart's doing for sure.
+pub const WATCH: &str = "watch";
+
 /// The file of a recording that holds the plan.
 pub const PLAN: &str = "plan.json";
 const TIMELINE: &str = "timeline.jsonl";

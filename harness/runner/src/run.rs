@@ -19,6 +19,7 @@ mod need;
 mod neighbour;
 mod network;
 mod numbers;
+mod one_store;
 mod options;
 mod outside;
 mod pull_secret;
@@ -254,6 +255,7 @@ async fn perform(
         if plan.stub_images != StubImages::Off {
             stub::prepare(rendered, &stage, timeline).await?;
         }
+        stage.until_seen().await?;
         timeline.append(Moment::StepStarted { step: index });
         let mut outcome = match (&step.action, render) {
             (Action::RunHook { hook }, Some(Ok(rendered))) => {
@@ -296,6 +298,7 @@ async fn perform(
         if has_settled && examines_effects && step.action != Action::Uninstall {
             effects.note(plan, Some(index), &stage, timeline).await;
         }
+        stage.until_seen().await?;
         timeline.append(Moment::StepEnded { step: index, outcome });
         timeline.check()?;
         if has_settled && matches!(step.action, Action::Install | Action::Upgrade) {

@@ -56,6 +56,9 @@ pub enum Moment {
         #[serde(default)]
         mode: Mode,
     },
+    /// Objects of different kinds were written in turns, and each write had a higher version than the one before: versions of different
+    /// kinds may be compared, although nobody knows how the cluster keeps them.
+    OneStore,
     /// The cluster that the release meets.
     Cluster {
         /// Its nodes, as far as they may be looked at.
@@ -166,7 +169,8 @@ pub enum Moment {
     },
     /// Something was not seen: a watch was re-listed, a log could not be read. What depends on it cannot be proven.
     Gap {
-        /// What was not seen: a kind (`Pod`), `log POD/CONTAINER`, `ddl NAME`, or [`WALL_CLOCK`](super::WALL_CLOCK).
+        /// What was not seen: a kind (`Pod`), `log POD/CONTAINER`, `ddl NAME`, [`WATCH`](super::WATCH) or
+        /// [`WALL_CLOCK`](super::WALL_CLOCK).
         of: String,
         /// Why.
         why: String,

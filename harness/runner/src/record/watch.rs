@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use chartgate_k8s::object::{api_version, kind, text};
 use chartgate_k8s::typed::{Object, labels_of};
+use chartgate_model::recording::WATCH;
 use futures::StreamExt;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, TypeMeta};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use serde_json::Value;
@@ -54,6 +57,9 @@ pub fn is_watched_kind(api_version: &str, of_kind: &str) -> bool {
     KINDS.iter().any(is_it)
 }
 
+/// A watch that cannot be begun again for so long has lost the API server; what it tells after less is late by less.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// Each object, and when it was last seen to change.
 type ByKindAndName = BTreeMap<(String, String), (Arc<Object>, Instant)>;
 
@@ -62,9 +68,19 @@ type ByKindAndName = BTreeMap<(String, String), (Arc<Object>, Instant)>;
 pub struct Namespace {
     objects: Arc<RwLock<ByKindAndName>>,
     changes: watch::Receiver<u64>,
+    /// Of each watch, whether it shows its objects as they are.
+    live: Vec<watch::Receiver<bool>>,
 }
 
 impl Namespace {
+    /// Waits until every watch shows its objects as they are: one that lost the API server has to find it again.
+    pub async fn until_live(&self) {
+        for live in &self.live {
+            // The sender only goes away with the task, and then the missing list shows as a void check.
+            drop(live.clone().wait_for(|live| *live).await);
+        }
+    }
+
     /// All objects of a kind, by name.
     pub fn of_kind(&self, kind: &str) -> Vec<Arc<Object>> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
@@ -103,12 +119,11 @@ impl Namespace {
 pub async fn start(client: &Client, ns: &str, timeline: &Timeline, tasks: &mut JoinSet<()>) -> Namespace {
     let (sender, receiver) = watch::channel(0);
     let changed = Arc::new(sender);
-    let namespace = Namespace { objects: Arc::default(), changes: receiver };
-    let mut live = Vec::new();
+    let mut namespace = Namespace { objects: Arc::default(), changes: receiver, live: Vec::new() };
     for (group, version, kind, plural) in KINDS {
         let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
         let (listed, is_listed) = watch::channel(false);
-        live.push(is_listed);
+        namespace.live.push(is_listed);
         let watch = Watch {
             api: Api::namespaced_with(client.clone(), ns, &resource),
             resource,
@@ -119,12 +134,24 @@ pub async fn start(client: &Client, ns: &str, timeline: &Timeline, tasks: &mut J
         };
         tasks.spawn(watch.run());
     }
-    for mut listed in live {
-        // The sender only goes away with the task, and then the missing list shows as a void check.
-        drop(listed.wait_for(|listed| *listed).await);
-    }
+    namespace.until_live().await;
     timeline.append(Moment::Watching);
     namespace
+}
+
+/// Asks again after a second, for as long as it takes.
+struct Steady;
+
+impl Iterator for Steady {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+}
+
+impl Backoff for Steady {
+    fn reset(&mut self) {}
 }
 
 struct Watch {
@@ -138,9 +165,19 @@ struct Watch {
 
 impl Watch {
     async fn run(self) {
-        let mut events = watcher::watcher(self.api.clone(), watcher::Config::default()).default_backoff().boxed();
+        loop {
+            self.follow().await;
+        }
+    }
+
+    /// Follows what happens from a list on, until the API server has not answered for too long.
+    async fn follow(&self) {
+        let mut events = watcher::watcher(self.api.clone(), watcher::Config::default()).backoff(Steady).boxed();
         let mut relisted: Option<HashSet<String>> = None;
+        let mut silent_since = None;
         while let Some(event) = events.next().await {
+            let is_silent = matches!(event, Err(watcher::Error::WatchStartFailed(_)));
+            let since = *silent_since.get_or_insert_with(Instant::now);
             match event {
                 Ok(Event::Init) => {
                     if *self.listed.borrow() {
@@ -161,10 +198,26 @@ impl Watch {
                 }
                 Ok(Event::Apply(object)) => self.see(Change::Applied, object),
                 Ok(Event::Delete(object)) => self.see(Change::Deleted, object),
+                Err(error) if is_silent && since.elapsed() > SILENCE && *self.listed.borrow() => {
+                    self.lose(&error);
+                    return;
+                }
                 // The watcher resumes from where it was; if it cannot, `Init` says so.
                 Err(_) => {}
             }
+            if !is_silent {
+                silent_since = None;
+            }
         }
+    }
+
+    /// Notes that what happens now is not seen, or late.
+    fn lose(&self, error: &watcher::Error) {
+        let why = format!("the API server did not answer for {} s: {error}", SILENCE.as_secs());
+        for of in [WATCH, &self.resource.kind] {
+            self.timeline.append(Moment::Gap { of: of.to_owned(), why: why.clone() });
+        }
+        self.listed.send_replace(false);
     }
 
     fn see(&self, change: Change, object: DynamicObject) {

@@ -22,11 +22,11 @@ use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::namespace::create as create_namespace;
 use super::network::{self, Network};
-use super::{Options, PullSecret, balancer, demand, early};
+use super::{Options, PullSecret, balancer, demand, early, one_store};
 use crate::progress::Progress;
 use crate::record::prober::{Prober, Seat};
 use crate::record::watch::Namespace;
@@ -38,6 +38,8 @@ pub use servers::ServersAt;
 /// Names that may stand in `{{…}}`, and what they stand for.
 pub type Templates = BTreeMap<String, String>;
 
+/// An API server that restarts takes half a minute.
+const BACK_LIMIT: Duration = Duration::from_secs(120);
 /// A watch shows what was made within milliseconds; a busy machine takes its time.
 const SEEN_LIMIT: Duration = Duration::from_secs(60);
 
@@ -122,6 +124,12 @@ impl Stage {
             create_namespace(&client, lease, &beside, network::namespace_labels(plan), plan).await?;
             if let Some(secret) = &options.pull_secret {
                 secret.give(&client, &beside, timeline.redactor()).await?;
+            }
+            // Who may not, or is refused, has a recording that proves no order.
+            if !lease.cluster.capabilities.single_etcd
+                && one_store::is_so(&client, &beside, &image).await.unwrap_or_default()
+            {
+                timeline.append(Moment::OneStore);
             }
             // Its pod starts while the release does: the first question is asked after that.
             Prober::launch(&client, &seat, timeline, &mut prober_tasks)
@@ -210,6 +218,15 @@ impl Stage {
     /// What `{{…}}` stands for.
     pub fn templates(&self) -> &Templates {
         &self.templates
+    }
+
+    /// Waits until everything is seen as it is: an API server that was away has to come back first.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn until_seen(&self) -> Result<()> {
+        let waited = || format!("the API server did not answer the watches for {} s", BACK_LIMIT.as_secs());
+        timeout(BACK_LIMIT, self.namespace.until_live()).await.with_context(waited)
     }
 
     /// Waits until every workload of the manifest is ready by the harness's own rule; the error says what is not.

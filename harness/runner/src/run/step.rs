@@ -70,6 +70,7 @@ pub(super) async fn carry_out(
         Some(_) => {}
         None => fault::rest(stage).await,
     }
+    stage.until_seen().await?;
     let status = helm.status(&plan.release).await?;
     if step.action == Action::Test && ended_early.is_none() {
         return release::tested(output, status.as_ref(), stage, timeline).await;

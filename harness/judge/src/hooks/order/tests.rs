@@ -79,6 +79,7 @@ fn what_was_not_seen_live_is_void() {
         }
     });
     check(&HOOK_ORDER, &many, Verdict::Void, "cannot be compared");
+    check(&HOOK_ORDER, &many.before(start_of(0), Moment::OneStore), Verdict::Pass, "");
 }
 
 /// A failure would mean that runs in which no pod had to wait for the hook count as proof.

@@ -1,0 +1,62 @@
+//! Whether the resource versions of different kinds count the same writes, on a cluster that chartgate did not make.
+//!
+//! It is tried out: objects of the kinds whose order is proven are written in turns. In one store each write has a higher version than the one
+//! before it; the versions of two stores are far from each other, and would have to meet by chance in every turn.
+
+use anyhow::{Context, Result};
+use chartgate_cluster::api_of;
+use chartgate_k8s::object::{api_version, kind, name};
+use kube::Client;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+/// How often each object is written.
+const TURNS: usize = 3;
+/// Owner of the fields that are written.
+const MANAGER: &str = "chartgate";
+
+/// Writes objects in a namespace of chartgate's own, which nothing runs of.
+///
+/// # Errors
+/// If they cannot be written: then nothing is known.
+pub async fn is_so(client: &Client, ns: &str, image: &str) -> Result<bool> {
+    let mut versions: Vec<u64> = Vec::new();
+    for turn in 0..TURNS {
+        for object in objects(turn, image) {
+            let what = || format!("write {} `{}`", kind(&object), name(&object));
+            let all = api_of(client, api_version(&object), kind(&object), ns).await?.with_context(what)?;
+            let parameters = PatchParams::apply(MANAGER);
+            let written = all.patch(name(&object), &parameters, &Patch::Apply(&object)).await.with_context(what)?;
+            let version = written.metadata.resource_version.and_then(|version| version.parse().ok());
+            versions.push(version.with_context(|| format!("{} has no number as its version", kind(&object)))?);
+        }
+    }
+    Ok(versions.is_sorted_by(|before, after| before < after))
+}
+
+/// One of each kind: a Job that does not start, and a pod that no node gets.
+fn objects(turn: usize, image: &str) -> [Value; 4] {
+    let metadata = || json!({"name": "chartgate-versions", "annotations": {"chartgate.dev/turn": turn.to_string()}});
+    let containers = json!([{
+        "name": "never",
+        "image": image,
+        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"cpu": "1m", "memory": "1Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": false, "runAsNonRoot": true, "runAsUser": 65532,
+            "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }]);
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": containers}});
+    let mut pod = template.clone();
+    pod["apiVersion"] = json!("v1");
+    pod["kind"] = json!("Pod");
+    pod["metadata"] = metadata();
+    pod["spec"]["schedulingGates"] = json!([{"name": "chartgate.dev/never"}]);
+    let job = json!({"suspend": true, "template": template});
+    [
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata()}),
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(), "spec": job}),
+        pod,
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata()}),
+    ]
+}
