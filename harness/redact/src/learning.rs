@@ -78,13 +78,23 @@ const NAMES: [&str; 27] = [
 /// What charts write where no secret is set.
 const UNSET: [&str; 6] = ["not set", "not-set", "unset", "undefined", "disabled", "optional"];
 
+/// Whether a value only says that a secret is to stand there, or that there is none: `<your password>`, `change-me`.
+fn is_unset(value: &str) -> bool {
+    let value = value.trim().to_lowercase();
+    let letters: String = value.chars().filter(char::is_ascii_alphabetic).collect();
+    let is_bracketed = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(is_ordinary);
+    UNSET.contains(&value.as_str()) || is_bracketed || ["changeme", "replaceme"].contains(&letters.as_str())
+}
+
 /// Whether an entry of a Secret is a secret: an ordinary word is one under a name such as `password` alone, and a name such as
 /// `username` holds none, unless it is long and random.
 pub(super) fn is_secret_entry(name: &str, value: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     let plain = plain.to_lowercase();
-    if is_credential(name) {
-        !UNSET.contains(&value.trim().to_lowercase().as_str())
+    if is_unset(value) {
+        false
+    } else if is_credential(name) {
+        true
     } else if NAMES.iter().any(|ending| plain.ends_with(ending)) {
         is_random(value)
     } else {

@@ -137,3 +137,15 @@ fn what_is_learned_one_by_one_is_found_in_few_looks() {
     assert_eq!(redactor.redact(&secret(7)), secret(7));
     assert_eq!(redactor.redact(&secret(8)), REPLACEMENT);
 }
+
+/// A failure would mean that an example in a chart's values is taken for its password, and each other setting of the same text shows it.
+#[test]
+fn what_says_that_a_secret_is_to_stand_there_is_none() {
+    let redactor = Redactor::default();
+    for example in ["<change-me>", "<your password>", "CHANGE_ME", "changeme", "not set"] {
+        redactor.add_entry("password", example.as_bytes());
+        assert_eq!(redactor.redact(example), example);
+    }
+    redactor.add_entry("password", b"<3Zq~7!x>");
+    assert_eq!(redactor.redact("<3Zq~7!x>"), "[redacted]");
+}

@@ -11,7 +11,7 @@ use crate::view::{StepRun, View};
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
 use chartgate_k8s::object::repository;
 use chartgate_k8s::typed::Object;
-use fields::{Difference, difference, has_fields, place};
+use fields::{Difference, difference, has_fields, has_fixed_selector, place};
 
 pub(crate) const IMMUTABLE_FIELDS: Check = Check {
     name: "immutable-fields",
@@ -128,7 +128,7 @@ fn judge_version(view: &View, variants: &Variants, tally: &mut Tally) {
         tally.fail(message).hint(HINT);
     }
     let objects: Vec<&Object> = if newer.is_some() { variants.base.clone() } else { view.rendered_once() };
-    for workload in objects {
+    for workload in objects.into_iter().filter(|object| has_fixed_selector(object)) {
         judge_labels(view, workload, newer.is_some(), tally);
     }
 }

@@ -47,6 +47,11 @@ pub(super) fn has_fields(object: &Object) -> bool {
     lasts(object) && (!fields(object).is_empty() || is_kind(object, "Service") || is_frozen)
 }
 
+/// Whether an object has a selector that cannot be changed: that of a budget, a policy or a monitor can.
+pub(super) fn has_fixed_selector(object: &Object) -> bool {
+    lasts(object) && fields(object).contains(&"spec.selector")
+}
+
 /// Hooks are made anew, Jobs that Kubernetes removes after their end may be gone by the next upgrade, and each revision may have a Job
 /// of its own.
 fn lasts(object: &Object) -> bool {
