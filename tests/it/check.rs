@@ -265,6 +265,35 @@ async fn what_repeats_a_check_has_its_arguments_and_no_secret() {
     assert!(!told.contains("correct-horse-battery"), "{told}");
 }
 
+/// A failure would mean that a dashboard whose author wrote `1e+06` is taken for a spoilt number once its chart is packed.
+#[tokio::test]
+async fn numbers_in_packed_dependencies_are_known_as_they_are_written() {
+    let limits = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-d}\ndata:\n  \
+                  a.json: {{ .Files.Get \"a.json\" | quote }}\n";
+    let packed = [
+        ("dash/Chart.yaml", "apiVersion: v2\nname: dash\nversion: 0.1.0\n"),
+        ("dash/a.json", "{\"max\": 1e+06}"),
+        ("dash/templates/d.yaml", limits),
+    ];
+    let chart = Chart::new(&packed);
+    std::fs::create_dir(chart.0.join("charts")).expect("a directory can be made");
+    let archive = chart.0.join("charts/dash-0.1.0.tgz");
+    let tar = Tool::on_path("tar").args(["-czf"]).args([&archive]).args(["-C"]).args([&chart.0]).args(["dash"]);
+    tar.run().await.expect("tar packs it");
+    std::fs::remove_dir_all(chart.0.join("dash")).expect("it goes");
+    let chart_file = format!("{DESCRIPTION}dependencies: [{{name: dash, version: 0.1.0, repository: \"\"}}]\n");
+    chart.write("Chart.yaml", &chart_file);
+    chart.check(&[]).await.is(0, &["pass    values-keep-their-form"]);
+}
+
+/// A failure would mean that values which the chart's schema asks for make a chart red that only needs them.
+#[tokio::test]
+async fn values_that_the_schema_asks_for_are_needed_and_no_fault() {
+    let schema = r#"{"required": ["domain"], "properties": {"domain": {"type": "string"}}}"#;
+    let chart = Chart::new(&[("values.schema.json", schema)]);
+    chart.check(&[]).await.is(3, &["needs values: `domain`"]);
+}
+
 /// A failure would mean that an archive, or a directory of charts, is not checked as its charts are.
 #[tokio::test]
 async fn archives_and_directories_of_charts_are_checked() {

@@ -52,6 +52,8 @@ pub(super) struct Manifest<'a> {
     /// The namespace that the release is installed in.
     pub(super) namespace: &'a str,
     names: Names<'a>,
+    /// What an earlier step made and no later one removes.
+    standing: Vec<&'a Object>,
     /// The file of the chart that each object came from.
     sources: Vec<(&'a Object, &'a str)>,
 }
@@ -78,13 +80,15 @@ impl<'a> Manifest<'a> {
             _ => None,
         });
         let sources = sources.flatten().map(|(hash, source)| (view.recording.object(hash), source.as_str()));
-        Some(Self { sources: sources.collect(), ..Self::new(view, rendered.objects.clone()) })
+        let before = view.steps.iter().take_while(|earlier| earlier.index < run.index);
+        let standing = before.flat_map(StepRun::rendered_objects).filter(|object| outlasts(object)).collect();
+        Some(Self { sources: sources.collect(), standing, ..Self::new(view, rendered.objects.clone()) })
     }
 
     /// Objects as a manifest of the plan's release.
     pub(super) fn new(view: &'a View<'a>, objects: Vec<&'a Object>) -> Self {
         let names = Names::of(view.plan, &Variants::of(view.recording));
-        Self { objects, namespace: view.namespace, names, sources: Vec::new() }
+        Self { objects, namespace: view.namespace, names, standing: Vec::new(), sources: Vec::new() }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -115,6 +119,11 @@ impl<'a> Manifest<'a> {
                 && (CLUSTER_SCOPED.contains(&of_kind) || self.namespace_of(object) == ns)
         };
         self.objects.iter().copied().find(|object| is_it(object))
+    }
+
+    /// Whether an object of the release's namespace is there although this step does not render it.
+    pub(super) fn stays(&self, of_kind: &str, with_name: &str) -> bool {
+        self.standing.iter().any(|object| is_kind(object, of_kind) && object.name() == with_name)
     }
 
     /// Whether a name is the release's own: it changes with the release's name, so nobody else can have made what has it.
@@ -175,6 +184,12 @@ impl<'a> Manifest<'a> {
     pub(super) fn is_of_crds(&self, object: &Object) -> bool {
         self.source_of(object).is_some_and(is_of_crds)
     }
+}
+
+/// Whether an object stays where a later version, or an upgrade, no longer renders it.
+fn outlasts(object: &Object) -> bool {
+    let is_hook_that_stays = object.is_hook() && !object.delete_policies().contains(&"hook-succeeded");
+    is_hook_that_stays || object.annotation("helm.sh/resource-policy") == "keep"
 }
 
 /// Kinds without a namespace that the checks look up.

@@ -96,6 +96,9 @@ fn service_account_minimal(view: &View) -> Finding {
     tally.finish("no pod has a token without use, and no role grants everything")
 }
 
+/// What asks for an agent in a pod that shows its token to another server.
+const AGENTS: [&str; 2] = ["vault.hashicorp.com/agent-inject", "consul.hashicorp.com/connect-inject"];
+
 fn judge_token(object: &Object, pod: PodTemplate, objects: &[&Object], bound: &BTreeSet<&str>, tally: &mut Tally) {
     let account = pod.account();
     let account = if account.is_empty() { "default" } else { account };
@@ -105,7 +108,9 @@ fn judge_token(object: &Object, pod: PodTemplate, objects: &[&Object], bound: &B
     let is_mounted = pod.spec.automount_service_account_token.or_else(of_account).unwrap_or(true);
     // What the user's own account may do, the user knows.
     let is_users = own.is_none() && account != "default";
-    if is_mounted && !is_users && !bound.contains(account) {
+    // An agent that is put into the pod logs in with it.
+    let is_injected = AGENTS.iter().any(|agent| pod.annotation(agent) == "true");
+    if is_mounted && !is_users && !is_injected && !bound.contains(account) {
         let message = format!(
             "pods of {} get a token of serviceaccount/{account}, to which the chart grants nothing",
             object.slashed()

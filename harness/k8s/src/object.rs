@@ -51,6 +51,13 @@ pub fn may_hold_revision(name: &str) -> bool {
     name.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| ["1", "r1", "v1", "rev1", "revision1"].contains(&part))
 }
 
+/// Whether a name may hold the time of its making: seconds since 1970 have ten digits, days of a calendar eight.
+pub fn may_hold_time(name: &str) -> bool {
+    const DIGITS: usize = 8;
+    let is_time = |part: &str| part.len() >= DIGITS && part.bytes().all(|byte| byte.is_ascii_digit());
+    name.split(|c: char| !c.is_ascii_alphanumeric()).any(is_time)
+}
+
 /// Whether an API group is none of Kubernetes' own.
 pub fn is_custom_group(group: &str) -> bool {
     group.contains('.')

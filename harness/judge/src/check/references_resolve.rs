@@ -104,8 +104,10 @@ impl<'a> References<'a, '_> {
             return;
         }
         let ns = self.manifest.namespace_of(object);
-        let other = self.manifest.workloads().into_iter().find(|other| other.object.name() == with_name);
-        if let Some(other) = other.filter(|other| other.object.kind() != of_kind) {
+        let named = || self.manifest.workloads().into_iter().filter(|it| it.object.name() == with_name && it.namespace == ns);
+        // Several kinds may share a name.
+        let other = named().next().filter(|_| !named().any(|it| it.object.kind() == of_kind));
+        if let Some(other) = other {
             let message = format!(
                 "`{field}` of {} is {}, but the chart makes {}",
                 object.slashed(),
@@ -149,6 +151,9 @@ impl<'a> References<'a, '_> {
     /// The object that is named, where the chart makes it. Where nobody else can make it either, that is a claim.
     fn resolve(&mut self, from: From<'a>, of_kind: &str, ns: &str, with_name: &str) -> Option<&'a Object> {
         if let Some(found) = self.manifest.find(of_kind, ns, with_name) {
+            if self.judge_removed(from.object, &format!("`{}`", from.field), found) {
+                return None;
+            }
             self.tally.proved(note(format!(
                 "`{}` of {} leads to {}",
                 from.field,
@@ -167,10 +172,36 @@ impl<'a> References<'a, '_> {
         None
     }
 
+    /// Claims that helm removes what is needed before what needs it is there: a hook's object goes when the hooks of its event have
+    /// succeeded.
+    fn judge_removed(&mut self, user: &Object, place: &str, needed: &Object) -> bool {
+        let is_early = |event: &&str| event.starts_with("pre-");
+        let is_removed = |object: &Object| {
+            object.is_hook()
+                && object.hook_events().iter().all(is_early)
+                && object.delete_policies().contains(&"hook-succeeded")
+        };
+        let is_it = |object: &&Object| {
+            (object.kind(), object.name(), object.namespace()) == (needed.kind(), needed.name(), needed.namespace())
+        };
+        let all_go = self.manifest.objects.iter().copied().filter(is_it).all(is_removed);
+        if user.is_hook() || !all_go || self.manifest.maker(needed.kind(), needed.name()).is_some() {
+            return false;
+        }
+        let message = format!(
+            "{place} of {} needs {}, which helm removes when the hooks before it have succeeded",
+            user.slashed(),
+            needed.slashed()
+        );
+        self.tally.fail(message).hint("leave `hook-succeeded` out of its `helm.sh/hook-delete-policy`");
+        true
+    }
+
     /// Whether what is named belongs to the release, and nothing makes it.
     fn is_missing(&self, of_kind: &str, ns: &str, with_name: &str) -> bool {
         ns == self.manifest.namespace
             && self.manifest.is_own_name(with_name)
+            && !self.manifest.stays(of_kind, with_name)
             && self.manifest.maker(of_kind, with_name).is_none()
     }
 

@@ -4,7 +4,7 @@ use crate::tally::{Tally, not_applicable, note};
 use crate::variant::{Variants, same};
 use crate::view::View;
 use crate::{Check, Evidence, Finding, Level, Needs, Rank};
-use chartgate_k8s::object::may_hold_revision;
+use chartgate_k8s::object::{may_hold_revision, may_hold_time};
 use chartgate_k8s::typed::Object;
 
 pub(crate) const HOOK_CLEANUP: Check = Check {
@@ -91,17 +91,16 @@ fn next_run(hook: &Object) -> &'static str {
 
 /// Why each run of a hook makes an object of another name; `None`: as far as can be seen, it does not.
 fn new_each_time(hook: &Object, variants: &Variants) -> Option<&'static str> {
-    /// Seconds since 1970 have ten digits, days of a calendar eight.
-    const DIGITS_OF_A_TIME: usize = 8;
-    let is_random =
-        same(&variants.base, hook).is_some() && variants.repeated().is_some_and(|again| same(again, hook).is_none());
-    let mut parts = hook.name().split(|c: char| !c.is_ascii_alphanumeric());
-    let is_time = |part: &str| part.len() >= DIGITS_OF_A_TIME && part.bytes().all(|byte| byte.is_ascii_digit());
+    // A step's own render has another name than the first one's.
+    let stem = |object: &Object| object.name().rsplit_once('-').map(|(stem, _)| stem.to_owned());
+    let is_like = |other: &&Object| other.is_hook() && other.kind() == hook.kind() && stem(other) == stem(hook);
+    let first = same(&variants.base, hook).copied().or_else(|| variants.base.iter().copied().find(is_like));
+    let is_random = first.is_some_and(|first| variants.repeated().is_some_and(|again| same(again, first).is_none()));
     if is_random {
         Some("its name is made up anew each time")
     } else if hook.metadata().generate_name.is_some() {
         Some("Kubernetes makes up the end of its name")
-    } else if parts.any(is_time) {
+    } else if may_hold_time(hook.name()) {
         Some("its name holds a time")
     } else {
         may_hold_revision(hook.name()).then_some("its name may hold the release's revision")

@@ -53,7 +53,9 @@ fn names_unique(view: &View) -> Finding {
         // Where the same was rendered for another release, a name that is the same there is fixed; a name that is made up is not.
         let known = same(&variants.base, object).and(renamed);
         let is_own = known
-            .map_or_else(|| object.name().contains(part_of(release)), |(_, others)| same(others, object).is_none());
+            .map_or_else(|| object.name().contains(part_of(release)), |(_, others)| same(others, object).is_none())
+            // Kubernetes makes up the rest of it.
+            || object.metadata().generate_name.is_some();
         let is_global = !is_one
             && CLUSTER_SCOPED.contains(&object.kind())
             && elsewhere.is_some_and(|(_, others)| same(others, object).is_some());

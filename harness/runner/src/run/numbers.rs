@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chartgate_model::plan::Plan;
+use chartgate_scenario::archive;
 
 /// A larger file is no text that a template reads.
 const LARGEST: u64 = 4 << 20;
 
-/// The numbers in the files of the chart and in the values files; what is packed is not read.
+/// The numbers in the files of the chart, packed ones of the charts that it depends on too, and in the values files.
 pub fn written(plan: &Plan) -> BTreeSet<String> {
     let mut paths: Vec<PathBuf> = plan.base_files.iter().chain(&plan.values_files).cloned().collect();
     paths.push(plan.chart.path.clone());
@@ -21,6 +22,12 @@ pub fn written(plan: &Plan) -> BTreeSet<String> {
             && let Ok(text) = fs::read_to_string(&path)
         {
             numbers.extend(numbers_in(&text).map(str::to_owned));
+        } else if path.extension().is_some_and(|ending| ending == "tgz")
+            && let Ok(packed) = fs::read(&path)
+            && let Ok(files) = archive::read(&packed, &path.display().to_string())
+        {
+            let texts = files.iter().filter_map(|file| std::str::from_utf8(&file.bytes).ok());
+            numbers.extend(texts.flat_map(numbers_in).map(str::to_owned));
         }
     }
     numbers

@@ -2,8 +2,9 @@
 
 use chartgate_k8s::typed::{Object, OrEmpty, Reference, ReferredFrom};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, TCPSocketAction};
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, PersistentVolumeClaim, TCPSocketAction};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde::Deserialize;
 
 use super::{From, References, listed};
 use crate::manifest::{Workload, title_of};
@@ -77,6 +78,9 @@ impl<'a> References<'a, '_> {
             }
             return;
         };
+        if !source.is_optional && self.judge_removed(workload.object, &place, found) {
+            return;
+        }
         let known = self.keys(source.kind, ns, source.name);
         let missing = source.keys.iter().filter(|key| !known.contains(*key));
         for key in missing.filter(|_| found.data().type_ != "kubernetes.io/service-account-token") {
@@ -111,7 +115,8 @@ impl<'a> References<'a, '_> {
 
     /// A mount names a volume of the same pod; the API server refuses it otherwise.
     fn judge_mounts(&mut self, workload: &Workload<'a>) {
-        let claims = workload.object.claim_templates().iter().map(|claim| claim.metadata.name.or_empty());
+        let claims = workload.object.claim_templates().iter().chain(claims_of_custom(workload.object));
+        let claims = claims.map(|claim| claim.metadata.name.or_empty());
         let volumes: Vec<&str> = workload.pod.volumes().map(|volume| volume.name.as_str()).chain(claims).collect();
         for container in workload.containers() {
             let mounts = container.volume_mounts.iter().flatten().map(|mount| mount.name.as_str());
@@ -158,6 +163,24 @@ impl<'a> References<'a, '_> {
         annotations.chain(workload.labels()).any(|(key, value)| key.contains("inject") && is_on(value))
             || !workload.pod.annotation("instrumentation.opentelemetry.io/inject-sdk").is_empty()
     }
+}
+
+/// A workload of another API that makes claims for its pods, as a StatefulSet does: OpenKruise's, for example.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Claiming {
+    spec: ClaimingSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ClaimingSpec {
+    volume_claim_templates: Vec<PersistentVolumeClaim>,
+}
+
+fn claims_of_custom(object: &Object) -> impl Iterator<Item = &PersistentVolumeClaim> {
+    let custom = object.is_custom().then(|| object.custom::<Claiming>()).flatten();
+    custom.into_iter().flat_map(|custom| &custom.spec.volume_claim_templates)
 }
 
 /// Two keys that differ as a slip of the fingers does.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use chartgate_k8s::object::may_hold_revision;
+use chartgate_k8s::object::{may_hold_revision, may_hold_time};
 use chartgate_k8s::ready::goes_when_done;
 use chartgate_k8s::typed::Object;
 
@@ -52,11 +52,15 @@ pub(super) fn has_fixed_selector(object: &Object) -> bool {
     lasts(object) && fields(object).contains(&"spec.selector")
 }
 
-/// Hooks are made anew, Jobs that Kubernetes removes after their end may be gone by the next upgrade, and each revision may have a Job
-/// of its own.
+/// Hooks are made anew, Jobs that Kubernetes removes after their end may be gone by the next upgrade, and each revision or each moment may
+/// have a Job of its own.
 fn lasts(object: &Object) -> bool {
     let is_removed = goes_when_done(object) || object.common().spec.suspend;
-    !object.is_hook() && !(object.kind() == "Job" && (is_removed || may_hold_revision(object.name())))
+    !object.is_hook() && !(object.kind() == "Job" && (is_removed || is_of_moment(object.name())))
+}
+
+fn is_of_moment(name: &str) -> bool {
+    may_hold_revision(name) || may_hold_time(name)
 }
 
 /// By kind, as the API server's validation of an update has it.
