@@ -255,7 +255,8 @@ async fn without_a_version_before_it_a_chart_is_judged_by_itself() {
 /// A failure would mean that what repeats a check does another one, or tells a secret.
 #[tokio::test]
 async fn what_repeats_a_check_has_its_arguments_and_no_secret() {
-    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {token: {{ .Values.token | quote }}}\n";
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {token: {{ .Values.token | quote }}}\n";
     let web = DEPLOYMENT.replace("replicas:", "replica:");
     let chart = Chart::new(&[("templates/web.yaml", &web), ("templates/secret.yaml", secret)]);
     let args = ["--explore=3", "--kubernetes", "1.34", "--set", "replicas=2", "--set", "token=correct-horse-battery"];

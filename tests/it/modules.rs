@@ -260,7 +260,7 @@ fn circles_of(calls: &Calls) -> Vec<String> {
             beside.entry(from[..shared].to_vec()).or_default().entry((one, other)).or_insert(what);
         }
     }
-    beside.values().flat_map(|calls| circle(calls)).collect()
+    beside.values().filter_map(|calls| circle(calls)).collect()
 }
 
 /// A circle among modules, if there is one.

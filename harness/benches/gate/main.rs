@@ -169,7 +169,8 @@ async fn enable_audit(lease: &Lease) {
     .expect("the API server knows its administrator");
     // The DNS notices much later that its server is another one, and knows no new Service until then.
     for what in [&["restart"][..], &["status", "--timeout=180s"]] {
-        let kubectl = ["exec", node, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--namespace", "kube-system"];
+        let kubectl =
+            ["exec", node, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--namespace", "kube-system"];
         let call = Tool::on_path("docker").args(kubectl).args(["rollout"]).args(what).args(["deployment/coredns"]);
         call.deadline(RESTART * 2).run().await.expect("the DNS is started again");
     }

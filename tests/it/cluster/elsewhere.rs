@@ -133,7 +133,10 @@ async fn objects(client: &Client) -> BTreeSet<String> {
 
 async fn names<K>(client: &Client) -> BTreeSet<String>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope> + Clone + std::fmt::Debug + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
 {
     let all = Api::<K>::all(client.clone()).list(&ListParams::default()).await.expect("they can be listed");
     all.items.iter().map(|object| format!("{}/{}", K::kind(&()), object.name_any())).collect()
@@ -153,7 +156,8 @@ fn documented(but: &str) -> Vec<Value> {
         (ticked(cells[2]).pop().unwrap_or_default(), resources, ticked(cells[5]))
     });
     // What this chart contains.
-    let of_chart = [("", vec!["services", "serviceaccounts", "secrets"]), ("apps", vec!["deployments"]), ("batch", vec!["jobs"])];
+    let of_chart =
+        [("", vec!["services", "serviceaccounts", "secrets"]), ("apps", vec!["deployments"]), ("batch", vec!["jobs"])];
     let of_chart = of_chart.map(|(group, resources)| {
         let verbs = ["get", "create", "patch", "delete"].map(str::to_owned).to_vec();
         (group.to_owned(), resources.into_iter().map(str::to_owned).collect(), verbs)

@@ -36,7 +36,9 @@ async fn a_sound_chart_passes_without_its_images(#[case] helm: &str) {
     let options = Options { helm: helm.to_owned(), ..support::options() };
     let mut plans = plans("");
     // Both cases may run at once, and evidence lies under a plan's name.
-    plans.iter_mut().for_each(|plan| plan.name = format!("{}-helm-{helm}", plan.name));
+    for plan in &mut plans {
+        plan.name = format!("{}-helm-{helm}", plan.name);
+    }
     let lived = support::run_with(&plans[0], &options).await;
     let shown = chartgate_report::print(&chartgate_report::Report::new(vec![lived.clone()]));
     assert_eq!(lived.verdict, Verdict::Pass, "{shown}");

@@ -104,7 +104,8 @@ impl<'a> References<'a, '_> {
             return;
         }
         let ns = self.manifest.namespace_of(object);
-        let named = || self.manifest.workloads().into_iter().filter(|it| it.object.name() == with_name && it.namespace == ns);
+        let named =
+            || self.manifest.workloads().into_iter().filter(|it| it.object.name() == with_name && it.namespace == ns);
         // Several kinds may share a name.
         let other = named().next().filter(|_| !named().any(|it| it.object.kind() == of_kind));
         if let Some(other) = other {

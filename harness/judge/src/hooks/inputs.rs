@@ -75,7 +75,9 @@ fn judge_need(run: &StepRun, hook: &Object, need: &Need, moment: &HookEvent, tal
     // What the chart does not make is the user's own.
     let mut made = moment.objects.iter().filter(is_it).map(|made| (made, moment.lack(hook, made, need.key)));
     // It may be rendered once for each event.
-    let Some((made, Some(lack))) = made.clone().find(|(_, lack)| lack.is_none()).or_else(|| made.next()) else { return };
+    let Some((made, Some(lack))) = made.clone().find(|(_, lack)| lack.is_none()).or_else(|| made.next()) else {
+        return;
+    };
     let (event, label) = (moment.event, run.label());
     let (hook_shown, made_shown) = (hook.slashed(), made.slashed());
     let (message, hint) = match lack {

@@ -174,11 +174,13 @@ fn is_literal(value: &str) -> bool {
     let is_path = value.starts_with(['/', '.', '~']) || value.contains("://") || value.starts_with("file:");
     let is_structure = value.starts_with(['{', '[']);
     // What another program, put into the pod, reads the secret from.
-    let is_elsewhere = ["vault:", "arn:aws:", "gcp:secretmanager:", "azurekeyvault@"].iter().any(|it| value.starts_with(it));
+    let is_elsewhere =
+        ["vault:", "arn:aws:", "gcp:secretmanager:", "azurekeyvault@"].iter().any(|it| value.starts_with(it));
     let is_switch = SWITCHES.contains(&value.to_lowercase().as_str());
     // The name of a Secret, or of a key in it: `app-password`.
     let is_name = words(value).len() > 1 && named(value).is_some() && is_ordinary(value);
-    let is_ordinary_form = is_number || is_path || is_structure || is_elsewhere || is_switch || is_name || is_file(value);
+    let is_ordinary_form =
+        is_number || is_path || is_structure || is_elsewhere || is_switch || is_name || is_file(value);
     !is_ordinary_form && !value.contains(char::is_whitespace) && !is_reference(value)
 }
 

@@ -89,8 +89,8 @@ pub(super) struct Container {
 pub(super) struct ContainerPort {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container_port: Option<i64>,
+    #[serde(rename = "containerPort", skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
     /// TCP where it is not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,

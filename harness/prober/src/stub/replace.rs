@@ -125,7 +125,7 @@ fn serving(container: &Container) -> Vec<String> {
 
 fn ports(container: &Container) -> BTreeSet<u16> {
     let declared = || container.ports.iter().flatten();
-    let number = |port: &ContainerPort| port.container_port?.try_into().ok();
+    let number = |port: &ContainerPort| port.number?.try_into().ok();
     let is_tcp = |port: &&ContainerPort| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
     let mut ports: BTreeSet<u16> = declared().filter(is_tcp).filter_map(number).collect();
     for handler in container.handlers() {

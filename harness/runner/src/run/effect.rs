@@ -8,9 +8,10 @@ use chartgate_cluster::{error, output_in};
 use chartgate_k8s::typed::Object;
 use chartgate_model::plan::{Effect, Look, Plan};
 use chartgate_model::recording::{EffectSeen, EffectState};
+use chartgate_process::wait::pause;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::stage::Stage;
 use crate::record::{Moment, Timeline};
@@ -55,7 +56,7 @@ async fn look_until(promise: &Effect, stage: &Stage, deadline: Instant) -> Effec
         if is_there(promise, &state) || state == EffectState::NoPod || Instant::now() >= deadline {
             return state;
         }
-        sleep(INTERVAL).await;
+        pause(INTERVAL).await;
     }
 }
 

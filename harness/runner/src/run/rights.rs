@@ -64,10 +64,10 @@ async fn may(client: &Client, ns: &str, right: &Right) -> Result<bool> {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let resource_attributes = Some(ResourceAttributes {
         namespace: given(ns),
-        verb: given(&right.verb),
+        verb: given(right.verb),
         group: given(&right.group),
         resource: given(&right.resource),
-        subresource: given(&right.subresource),
+        subresource: given(right.subresource),
         ..ResourceAttributes::default()
     });
     let spec = SelfSubjectAccessReviewSpec { resource_attributes, ..SelfSubjectAccessReviewSpec::default() };

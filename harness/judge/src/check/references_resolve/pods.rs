@@ -165,7 +165,7 @@ impl<'a> References<'a, '_> {
     }
 }
 
-/// A workload of another API that makes claims for its pods, as a StatefulSet does: OpenKruise's, for example.
+/// A workload of another API that makes claims for its pods, as a StatefulSet does: that of `OpenKruise`, for example.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Claiming {

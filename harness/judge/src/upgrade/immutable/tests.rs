@@ -183,7 +183,7 @@ fn an_address_a_source_and_a_pod_stay_as_they_are() {
     for story in [
         changed(&service, |it| it["spec"] = json!({"type": "LoadBalancer", "ipFamilies": ["IPv4"]})),
         changed(&service, |it| {
-            it["spec"] = json!({"type": "ClusterIP", "loadBalancerClass": null, "clusterIP": "10.96.0.9"})
+            it["spec"] = json!({"type": "ClusterIP", "loadBalancerClass": null, "clusterIP": "10.96.0.9"});
         }),
         changed(&pod, |it| it["spec"]["containers"][0]["image"] = json!("a:2")),
         changed(&pod, |it| it["spec"]["restartPolicy"] = json!("Always")),

@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn the_document_lists_each_right() {
         let document = include_str!("../../../../../docs/src/how-to/existing-cluster.md");
-        let mut plan = Plan { stub_images: StubImages::All, steps: vec![Step::new(Action::Install)], ..Plan::default() };
+        let mut plan =
+            Plan { stub_images: StubImages::All, steps: vec![Step::new(Action::Install)], ..Plan::default() };
         plan.steps[0].fault = Some(Fault::MigratorKilled);
         let look = Look::Pod { pods: "app=a".to_owned(), command: vec!["rows".to_owned()] };
         let effects = BTreeMap::from([("rows".to_owned(), Effect { look, shows: Vec::new() })]);
@@ -187,7 +188,7 @@ mod tests {
         for (_, Right { group, resource, subresource, verb }) in visit.of_its_own() {
             let named = |word: &str| format!("`{word}`");
             let is_row = |line: &&str| {
-                let is_of = line.contains(&named(subresource)) == !subresource.is_empty();
+                let is_of = line.contains(&named(subresource)) != subresource.is_empty();
                 is_of && line.contains(&named(&resource)) && line.contains(&named(verb)) && line.contains(&*group)
             };
             assert!(
