@@ -46,17 +46,14 @@ fn objects(turn: usize, image: &str) -> [Value; 4] {
             "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
         },
     }]);
-    let template = json!({"spec": {"restartPolicy": "Never", "containers": containers}});
-    let mut pod = template.clone();
-    pod["apiVersion"] = json!("v1");
-    pod["kind"] = json!("Pod");
-    pod["metadata"] = metadata();
-    pod["spec"]["schedulingGates"] = json!([{"name": "chartgate.dev/never"}]);
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": &containers}});
+    let gates = json!([{"name": "chartgate.dev/never"}]);
+    let spec = json!({"restartPolicy": "Never", "containers": containers, "schedulingGates": gates});
     let job = json!({"suspend": true, "template": template});
     [
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata()}),
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(), "spec": job}),
-        pod,
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata(), "spec": spec}),
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata()}),
     ]
 }

@@ -139,7 +139,8 @@ fn address(before: &Object, after: &Object) -> Option<Difference> {
         let (old, new) = (written(before), written(after));
         !old.is_empty() && !new.is_empty() && old != new
     };
-    if before.is_headless() != after.is_headless() || is_changed(CLUSTER_IP) {
+    // A headless one whose manifest says so no longer stays headless: the API server keeps `None` where nothing is said.
+    if (after.is_headless() && !before.is_headless()) || is_changed(CLUSTER_IP) {
         return Some(found(CLUSTER_IP));
     }
     let family = |of: &Object| at(of.raw(), "spec.ipFamilies")[0].clone();
