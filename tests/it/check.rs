@@ -261,7 +261,7 @@ async fn what_repeats_a_check_has_its_arguments_and_no_secret() {
     let chart = Chart::new(&[("templates/web.yaml", &web), ("templates/secret.yaml", secret)]);
     let args = ["--explore=3", "--kubernetes", "1.34", "--set", "replicas=2", "--set", "token=correct-horse-battery"];
     let checked = chart.check(&args).await;
-    checked.is(1, &["FAIL schema-valid", "--explore=3 --kubernetes=1.34", "--set replicas=2"]);
+    checked.is(1, &["FAIL schema-valid", " --explore=3 ", " --kubernetes=1.34 ", "--set replicas=2"]);
     let told = checked.said() + &checked.verdict.to_string();
     assert!(!told.contains("correct-horse-battery"), "{told}");
 }
