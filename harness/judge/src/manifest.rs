@@ -188,8 +188,7 @@ impl<'a> Manifest<'a> {
 
 /// Whether an object stays where a later version, or an upgrade, no longer renders it.
 fn outlasts(object: &Object) -> bool {
-    let is_hook_that_stays = object.is_hook() && !object.delete_policies().contains(&"hook-succeeded");
-    is_hook_that_stays || object.annotation("helm.sh/resource-policy") == "keep"
+    object.is_kept() || (object.is_hook() && !object.goes_with_success())
 }
 
 /// Kinds without a namespace that the checks look up.

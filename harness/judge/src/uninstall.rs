@@ -87,10 +87,8 @@ pub(super) fn leftovers(view: &View) -> Vec<String> {
     for entry in &view.recording.entries {
         let Moment::Remains { step, objects } = &entry.moment else { continue };
         let Some((_, end)) = view.steps.get(*step).and_then(StepRun::window) else { continue };
-        let is_kept = |object: &Object| {
-            view.plan.leaves.iter().any(|leaves| is_meant(leaves, object))
-                || object.annotation("helm.sh/resource-policy") == "keep"
-        };
+        let is_kept =
+            |object: &Object| view.plan.leaves.iter().any(|leaves| is_meant(leaves, object)) || object.is_kept();
         all.extend(left(view, end, objects).into_iter().filter(|object| !is_kept(object)).map(Object::slashed));
     }
     all.into_iter().collect()
@@ -122,7 +120,7 @@ fn judge_object(view: &View, object: &Object, claims: &[String], label: &str, ta
     let kept = |why: &str| note(format!("{shown} stayed after {label}: {why}"));
     if view.plan.leaves.iter().any(|leaves| is_meant(leaves, object)) {
         tally.proved(kept("the contract says so"));
-    } else if object.annotation("helm.sh/resource-policy") == "keep" {
+    } else if object.is_kept() {
         tally.proved(kept("its `helm.sh/resource-policy` is `keep`"));
     } else if object.is_terminating() {
         let finalizers = object.metadata().finalizers.as_deref().unwrap_or_default();

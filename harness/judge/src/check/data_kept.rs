@@ -102,7 +102,7 @@ fn judge_upgrade(before: &Manifest, after: &Manifest, retained: &[String], tally
             tally.proved(note(format!("{} is in both versions", object.slashed())));
             continue;
         }
-        if object.annotation("helm.sh/resource-policy") == "keep" || is_retained(object, retained) {
+        if object.is_kept() || is_retained(object, retained) {
             tally.proved(note(format!("{} is kept", object.slashed())));
             continue;
         }

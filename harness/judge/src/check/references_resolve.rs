@@ -178,9 +178,7 @@ impl<'a> References<'a, '_> {
     fn judge_removed(&mut self, user: &Object, place: &str, needed: &Object) -> bool {
         let is_early = |event: &&str| event.starts_with("pre-");
         let is_removed = |object: &Object| {
-            object.is_hook()
-                && object.hook_events().iter().all(is_early)
-                && object.delete_policies().contains(&"hook-succeeded")
+            object.is_hook() && object.hook_events().iter().all(is_early) && object.goes_with_success()
         };
         let is_it = |object: &&Object| {
             (object.kind(), object.name(), object.namespace()) == (needed.kind(), needed.name(), needed.namespace())

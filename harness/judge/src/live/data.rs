@@ -28,7 +28,7 @@ fn judge_track(view: &View, run: &StepRun, track: &Track, tally: &mut Tally) {
     if track.at(start).is_none() || object.is_hook() || !holds_data(object) || view.is_neighbours(track) {
         return;
     }
-    let is_kept = object.annotation("helm.sh/resource-policy") == "keep";
+    let is_kept = object.is_kept();
     if is_kept || view.plan.leaves.iter().any(|leaves| uninstall::is_meant(leaves, object)) {
         return;
     }

@@ -26,6 +26,16 @@ impl Object {
         if given.is_empty() { vec!["before-hook-creation"] } else { given }
     }
 
+    /// Whether helm removes a hook once the hooks of its event have succeeded.
+    pub fn goes_with_success(&self) -> bool {
+        self.delete_policies().contains(&"hook-succeeded")
+    }
+
+    /// Whether helm leaves it where a release no longer has it.
+    pub fn is_kept(&self) -> bool {
+        self.annotation("helm.sh/resource-policy") == "keep"
+    }
+
     /// The parts of an annotation that holds several.
     fn listed(&self, annotation: &str) -> Vec<&str> {
         self.annotation(annotation).split(',').map(str::trim).filter(|part| !part.is_empty()).collect()

@@ -4,16 +4,13 @@
 //! before it; the versions of two stores are far from each other, and would have to meet by chance in every turn.
 
 use anyhow::{Context, Result};
-use chartgate_cluster::api_of;
-use chartgate_k8s::object::{api_version, kind, name};
 use kube::Client;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+
+use super::apply;
 
 /// How often each object is written.
 const TURNS: usize = 3;
-/// Owner of the fields that are written.
-const MANAGER: &str = "chartgate";
 
 /// Writes objects in a namespace of chartgate's own, which nothing runs of.
 ///
@@ -22,13 +19,9 @@ const MANAGER: &str = "chartgate";
 pub async fn is_so(client: &Client, ns: &str, image: &str) -> Result<bool> {
     let mut versions: Vec<u64> = Vec::new();
     for turn in 0..TURNS {
-        for object in objects(turn, image) {
-            let what = || format!("write {} `{}`", kind(&object), name(&object));
-            let all = api_of(client, api_version(&object), kind(&object), ns).await?.with_context(what)?;
-            let parameters = PatchParams::apply(MANAGER);
-            let written = all.patch(name(&object), &parameters, &Patch::Apply(&object)).await.with_context(what)?;
+        for written in apply::all(client, &objects(turn, image), ns).await? {
             let version = written.metadata.resource_version.and_then(|version| version.parse().ok());
-            versions.push(version.with_context(|| format!("{} has no number as its version", kind(&object)))?);
+            versions.push(version.context("an object's version is no number")?);
         }
     }
     Ok(versions.is_sorted_by(|before, after| before < after))

@@ -50,7 +50,7 @@ impl HookEvent<'_, '_> {
             Lack::Heavier
         } else if is_of_event {
             Lack::AfterByName
-        } else if is_removed(made) && self.ran_before(made) {
+        } else if made.goes_with_success() && self.ran_before(made) {
             Lack::Removed
         } else {
             Lack::NoHook
@@ -70,14 +70,14 @@ impl HookEvent<'_, '_> {
                 })?;
                 Some(Lack::NewKey(key))
             }
-            "post-delete" => (made.annotation("helm.sh/resource-policy") != "keep").then_some(Lack::Gone),
+            "post-delete" => (!made.is_kept()).then_some(Lack::Gone),
             _ => None,
         }
     }
 
     /// Whether a hook's object is left from an event before this one.
     fn stayed(&self, made: &Object) -> bool {
-        !is_removed(made) && self.ran_before(made)
+        !made.goes_with_success() && self.ran_before(made)
     }
 
     /// Whether a hook ran at an event before this one.
@@ -97,8 +97,4 @@ impl HookEvent<'_, '_> {
 
 fn rank(hook: &Object) -> (i64, &str) {
     (hook.weight(), hook.name())
-}
-
-fn is_removed(hook: &Object) -> bool {
-    hook.delete_policies().contains(&"hook-succeeded")
 }
